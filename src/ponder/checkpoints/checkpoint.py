@@ -1,0 +1,73 @@
+"""One checkpoint, whatever file it came from: configuration, tensors, vocabulary, chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ponder.checkpoints.config import ModelConfig
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerJson:
+    """A Hugging Face `tokenizer.json`, as text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GgufVocabulary:
+    """The vocabulary of a GGUF file.
+
+    `model` is "gpt2" (byte-level BPE with `merges`) or "llama" (sentencepiece with `scores`);
+    `pre` names the pre-tokenizer; `token_types` are GGUF's (1 normal, 2 unknown, 3 control,
+    4 user defined, 5 unused, 6 byte).
+    """
+
+    model: str
+    pre: str
+    tokens: tuple[str, ...]
+    token_types: tuple[int, ...]
+    merges: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    add_bos: bool = False
+    add_space_prefix: bool = False
+    unk_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialTokens:
+    """`eos_ids` are all ids that end a turn or a text, the primary one first."""
+
+    bos_id: int | None
+    eos_ids: tuple[int, ...]
+
+
+class TensorSource(Protocol):
+    """Reads one tensor at a time, by ponder's names (`layout.py`), in ponder's layout."""
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """Return the tensor as float32 on the CPU; q and k rows are half-split."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything read from disk that a language model needs.
+
+    `generation_defaults` are sampling parameters that the checkpoint recommends, by ponder's names.
+    """
+
+    name: str
+    path: Path
+    config: ModelConfig
+    vocabulary: TokenizerJson | GgufVocabulary
+    special: SpecialTokens
+    chat_template: str | None
+    generation_defaults: Mapping[str, float | int]
+    tensors: TensorSource

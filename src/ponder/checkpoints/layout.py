@@ -1,0 +1,38 @@
+"""The names and shapes of the tensors a `ModelConfig` calls for; every reader checks against it."""
+
+from __future__ import annotations
+
+from ponder.checkpoints.config import ModelConfig
+
+
+def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape for every tensor of the model, linear weights as [out, in].
+
+    Rotary pairs are half-split. `lm_head.weight` is absent when the embeddings are tied.
+    """
+    hidden, q_size = config.hidden_size, config.num_heads * config.head_dim
+    kv_size, inner = config.num_kv_heads * config.head_dim, config.intermediate_size
+    shapes: dict[str, tuple[int, ...]] = {"embed.weight": (config.vocab_size, hidden), "norm.weight": (hidden,)}
+    if not config.tie_embeddings:
+        shapes["lm_head.weight"] = (config.vocab_size, hidden)
+    for i in range(config.num_layers):
+        layer = f"layers.{i}"
+        linears = {
+            "q": (q_size, hidden, config.qkv_bias),
+            "k": (kv_size, hidden, config.qkv_bias),
+            "v": (kv_size, hidden, config.qkv_bias),
+            "o": (hidden, q_size, config.o_bias),
+            "gate": (inner, hidden, config.mlp_bias),
+            "up": (inner, hidden, config.mlp_bias),
+            "down": (hidden, inner, config.mlp_bias),
+        }
+        for name, (rows, columns, bias) in linears.items():
+            shapes[f"{layer}.{name}.weight"] = (rows, columns)
+            if bias:
+                shapes[f"{layer}.{name}.bias"] = (rows,)
+        shapes[f"{layer}.attn_norm.weight"] = (hidden,)
+        shapes[f"{layer}.mlp_norm.weight"] = (hidden,)
+        if config.qk_norm:
+            shapes[f"{layer}.q_norm.weight"] = (config.head_dim,)
+            shapes[f"{layer}.k_norm.weight"] = (config.head_dim,)
+    return shapes

@@ -1,0 +1,40 @@
+"""What a user can cause. Everything that is not a `PonderError` is a bug and should look like one."""
+
+from __future__ import annotations
+
+
+class PonderError(Exception):
+    """One clear sentence: which field, which value, what is allowed."""
+
+
+class ParameterError(PonderError):
+    """A parameter has a value outside what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{field} = {shown} is not allowed: {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class CheckpointError(PonderError):
+    """A model file is missing, damaged, or of a kind that is not supported."""
+
+
+class TemplateError(PonderError):
+    """A chat template is malformed, or did something a template may not do."""
+
+
+class CapacityError(PonderError):
+    """A request is larger than what the model or the memory can hold; says both numbers."""
+
+
+class DataError(PonderError):
+    """A data file has a line that cannot be used; says which."""
+
+
+class UnsupportedError(PonderError):
+    """A backend cannot do what was asked; says what, by name."""
