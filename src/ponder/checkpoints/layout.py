@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ponder.checkpoints.config import ModelConfig
+from ponder.checkpoints.fields import shown
+from ponder.errors import CheckpointError
 
 
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -12,7 +16,10 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """
     hidden, q_size = config.hidden_size, config.num_heads * config.head_dim
     kv_size, inner = config.num_kv_heads * config.head_dim, config.intermediate_size
-    shapes: dict[str, tuple[int, ...]] = {"embed.weight": (config.vocab_size, hidden), "norm.weight": (hidden,)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed.weight": (config.vocab_size, hidden),
+        "norm.weight": (hidden,),
+    }
     if not config.tie_embeddings:
         shapes["lm_head.weight"] = (config.vocab_size, hidden)
     for i in range(config.num_layers):
@@ -36,3 +43,40 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{layer}.q_norm.weight"] = (config.head_dim,)
             shapes[f"{layer}.k_norm.weight"] = (config.head_dim,)
     return shapes
+
+
+def check_tensors(
+    where: str,
+    config: ModelConfig,
+    found: Mapping[str, tuple[int, ...]],
+    file_name: Callable[[str], str],
+) -> None:
+    """Check that a file holds the tensors of `config`, all of them and no others.
+
+    Parameters
+    ----------
+    where
+        The file's name, for the error.
+    found
+        The file's own tensor names -> shapes, linear weights as [out, in].
+    file_name
+        Turns ponder's name of a tensor into the file's.
+
+    Raises
+    ------
+    CheckpointError
+        A tensor is missing, has another shape, or is not part of the model.
+    """
+    expected = {file_name(name): shape for name, shape in tensor_shapes(config).items()}
+    for name, shape in expected.items():
+        if name not in found:
+            raise CheckpointError(f"{where}: tensor {name} of shape {list(shape)} is missing")
+        if found[name] != shape:
+            raise CheckpointError(
+                f"{where}: tensor {name} has shape {list(found[name])}, expected {list(shape)}"
+            )
+    for name in found:
+        if name not in expected:
+            raise CheckpointError(
+                f"{where}: tensor {shown(name)} is not part of a {config.architecture} model as ponder knows it"
+            )

@@ -1,0 +1,552 @@
+"""GGUF files (versions 2 and 3) of llama-like models.
+
+The header is read by our own bounded parser: a file is untrusted input, and the `gguf` package's
+reader needs seconds for a vocabulary. Its tables and dequantisers stay the definition of the formats
+(https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gguf import quants
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+from ponder.checkpoints.checkpoint import Checkpoint, GgufVocabulary, SpecialTokens
+from ponder.checkpoints.config import (
+    DivisorScaling,
+    LinearScaling,
+    LongRopeScaling,
+    ModelConfig,
+    RopeConfig,
+    RopeScaling,
+    YarnScaling,
+)
+from ponder.checkpoints.fields import Fields, refuse, shown
+from ponder.checkpoints.layout import check_tensors
+from ponder.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "smollm3")
+TENSOR_TYPES = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+
+# The rows of q and k in these architectures hold rotary pairs as (2i, 2i + 1).
+_INTERLEAVED = ("llama", "smollm3")
+_NAMES = {
+    "embed": "token_embd",
+    "norm": "output_norm",
+    "lm_head": "output",
+    "q": "attn_q",
+    "k": "attn_k",
+    "v": "attn_v",
+    "o": "attn_output",
+    "q_norm": "attn_q_norm",
+    "k_norm": "attn_k_norm",
+    "attn_norm": "attn_norm",
+    "mlp_norm": "ffn_norm",
+    "gate": "ffn_gate",
+    "up": "ffn_up",
+    "down": "ffn_down",
+}
+_ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
+# Pre-tokenizers whose vocabulary starts a text with BOS although no metadata says so (llama.cpp).
+_BOS_BY_DEFAULT = ("llama3", "llama-v3", "llama-bpe", "tekken", "falcon3", "pixtral")
+_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>")
+_CONTROL = 3
+_SAMPLING = {
+    "temperature": ("temp", 0.0, 100.0),
+    "top_p": ("top_p", 0.0, 1.0),
+    "min_p": ("min_p", 0.0, 1.0),
+    "repetition_penalty": ("penalty_repeat", 0.01, 100.0),
+}
+# Fields that change the arithmetic in a way no supported model uses, and their neutral values.
+_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "expert_count": (0,),
+    "attention.causal": (True,),
+    "attention.clamp_kqv": (0.0,),
+    "attention.max_alibi_bias": (0.0,),
+    "attention.scale": (0.0,),
+    "attn_logit_softcapping": (0.0,),
+    "final_logit_softcapping": (0.0,),
+    "embedding_scale": (0.0, 1.0),
+    "residual_scale": (0.0, 1.0),
+    "logit_scale": (0.0, 1.0),
+    "rope.scaling.yarn_ext_factor": (-1.0, 1.0),
+    "rope.scaling.yarn_attn_factor": (-1.0, 1.0),
+}
+
+_PLAIN = {GGMLQuantizationType.F32: "<f4", GGMLQuantizationType.F16: "<f2"}
+_STRING, _ARRAY = 8, 9
+# GGUF metadata type id -> struct format of one scalar; bool is one byte.
+_SCALARS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """Where one tensor lies: `shape` as [out, in], `start` in bytes from the start of the file."""
+
+    type: GGMLQuantizationType
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFile:
+    """A mapped file and its parsed header; nothing of the tensors is read yet."""
+
+    path: Path
+    data: mmap.mmap
+    fields: Fields
+    tensors: Mapping[str, TensorInfo]
+
+
+def open_gguf(path: Path, name: str | None = None) -> Checkpoint:
+    """Open a GGUF file as a `Checkpoint`; reads the header only.
+
+    Parameters
+    ----------
+    path
+        A `.gguf` file, version 2 or 3, little-endian, in one part.
+    name
+        The checkpoint's name; the file's stem where it is None.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or of an architecture or tensor type that is not supported.
+    """
+    file = read_header(path)
+    config = model_config(file)
+    found = {n: info.shape for n, info in file.tensors.items() if n not in _ROPE_TENSORS}
+    check_tensors(path.name, config, found, file_name)
+    vocabulary = gguf_vocabulary(file.fields)
+    return Checkpoint(
+        name=name or path.stem,
+        path=path,
+        config=config,
+        vocabulary=vocabulary,
+        special=special_tokens(file.fields, vocabulary),
+        chat_template=file.fields.optional_text("tokenizer.chat_template"),
+        generation_defaults=generation_defaults(file.fields),
+        tensors=GgufTensors(file, config),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTensors:
+    """The `TensorSource` of a GGUF file; any number of threads may read at once."""
+
+    file: GgufFile
+    config: ModelConfig
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """Return a tensor, dequantised to float32; q and k rows become half-split."""
+        import torch
+
+        values = read_tensor(self.file, file_name(name))
+        kind = name.split(".")[-2]
+        if kind in ("q", "k") and self.config.architecture in _INTERLEAVED:
+            heads = self.config.num_heads if kind == "q" else self.config.num_kv_heads
+            values = values[half_split_rows(heads, self.config.head_dim, self.config.rope.rotary_dim)]
+        return torch.from_numpy(values)
+
+
+def file_name(name: str) -> str:
+    """Return the GGUF name of one of ponder's tensors: `layers.0.q.weight` -> `blk.0.attn_q.weight`."""
+    *layer, kind, suffix = name.split(".")
+    return ".".join((["blk", layer[1]] if layer else []) + [_NAMES[kind], suffix])
+
+
+def half_split_rows(heads: int, head_dim: int, rotary_dim: int) -> np.ndarray:
+    """Return the rows of an interleaved q or k in half-split order, shape [heads * head_dim].
+
+    The rotary pair (2i, 2i + 1) of a head becomes (i, i + rotary_dim/2); rows past `rotary_dim` are
+    not rotated and stay, so attention is the same whatever the part of the head that rotates.
+    """
+    head = np.arange(head_dim)
+    head[:rotary_dim] = head[:rotary_dim].reshape(-1, 2).T.reshape(-1)
+    return (np.arange(heads)[:, None] * head_dim + head).reshape(-1)
+
+
+def read_tensor(file: GgufFile, name: str) -> np.ndarray:
+    """Return a tensor by its GGUF name, dequantised, as a new float32 array of its shape."""
+    info = file.tensors[name]
+    raw = np.frombuffer(file.data, np.uint8, info.size, info.start)
+    if info.type in _PLAIN:
+        return raw.view(_PLAIN[info.type]).astype(np.float32).reshape(info.shape)
+    block, block_bytes = GGML_QUANT_SIZES[info.type]
+    blocks = raw.reshape(-1, block_bytes)
+    values = np.empty((len(blocks), block), np.float32)
+    dequantize_blocks = getattr(quants, info.type.name).dequantize_blocks
+    # gguf.quants.dequantize works on 16 rows at a time; groups of this size take half as long.
+    group = 2**18 // block
+    with np.errstate(all="ignore"):
+        for i in range(0, len(blocks), group):
+            values[i : i + group] = dequantize_blocks(blocks[i : i + group])
+    return values.reshape(info.shape)
+
+
+def read_header(path: Path) -> GgufFile:
+    """Map a GGUF file and parse its header.
+
+    Memory and time are bounded by the file's size: every count is checked against the bytes that are
+    left before anything is allocated for it.
+    """
+    where = path.name
+    try:
+        with path.open("rb") as handle:
+            data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{where}: cannot be read as a file ({error})") from None
+    cursor = _Cursor(where, data)
+    if data[:4] != b"GGUF":
+        raise refuse(where, "magic", data[:4], "a GGUF file starts with b'GGUF'")
+    cursor.position = 4
+    version = cursor.number("<I", "version")
+    if version not in (2, 3):
+        swapped = int.from_bytes(int(version).to_bytes(4, "little"), "big") in (2, 3)
+        allowed = "little-endian files; this one is big-endian" if swapped else "versions 2 and 3"
+        raise refuse(where, "version", version, allowed)
+    tensor_count = cursor.count("tensor count", smallest=8 + 4 + 8 + 4 + 8)
+    metadata_count = cursor.count("metadata count", smallest=8 + 4 + 1)
+    values: dict[str, object] = {}
+    for _ in range(metadata_count):
+        key = cursor.string("a metadata key")
+        if key in values:
+            raise CheckpointError(f"{where}: metadata key {shown(key)} occurs twice")
+        values[key] = cursor.value(key)
+    fields = Fields(where, values)
+    alignment = fields.integer("general.alignment", 1, 2**31, default=32)
+    if alignment & (alignment - 1):
+        raise refuse(where, "general.alignment", alignment, "a power of two")
+    described = [cursor.tensor() for _ in range(tensor_count)]
+    start = -(-cursor.position // alignment) * alignment
+    tensors: dict[str, TensorInfo] = {}
+    for tensor_name, info in described:
+        if tensor_name in tensors:
+            raise CheckpointError(f"{where}: tensor {shown(tensor_name)} occurs twice")
+        if info.start % alignment:
+            raise refuse(
+                where,
+                f"offset of tensor {tensor_name}",
+                info.start,
+                f"a multiple of the alignment {alignment}",
+            )
+        if start + info.start + info.size > len(data):
+            raise CheckpointError(
+                f"{where}: tensor {shown(tensor_name)} ends at byte {start + info.start + info.size}, "
+                f"the file has {len(data)}; it is truncated or damaged"
+            )
+        tensors[tensor_name] = TensorInfo(info.type, info.shape, start + info.start, info.size)
+    return GgufFile(path, data, fields, tensors)
+
+
+class _Cursor:
+    """A position in the header; every read checks that its bytes exist."""
+
+    __slots__ = ("data", "position", "where")
+
+    def __init__(self, where: str, data: mmap.mmap) -> None:
+        self.where = where
+        self.data = data
+        self.position = 0
+
+    def take(self, size: int, what: str) -> int:
+        start = self.position
+        if size > len(self.data) - start:
+            raise CheckpointError(
+                f"{self.where}: {shown(what)} needs {size} bytes at byte {start}, the file has {len(self.data)}; "
+                "it is truncated or damaged"
+            )
+        self.position = start + size
+        return start
+
+    def number(self, layout: str, what: str) -> int | float | bool:
+        start = self.take(struct.calcsize(layout), what)
+        return struct.unpack_from(layout, self.data, start)[0]  # type: ignore[no-any-return]
+
+    def count(self, what: str, smallest: int) -> int:
+        count = int(self.number("<Q", what))
+        if count * smallest > len(self.data) - self.position:
+            raise refuse(self.where, what, count, f"at most what {len(self.data)} bytes of file can hold")
+        return count
+
+    def string(self, what: str) -> str:
+        return self.strings(1, what)[0]
+
+    def strings(self, count: int, what: str) -> list[str]:
+        # The loop of a vocabulary: about 100,000 rounds, so it checks bounds inline.
+        data, position, end, length_at = self.data, self.position, len(self.data), _LENGTH.unpack_from
+        strings = []
+        try:
+            for _ in range(count):
+                (length,) = length_at(data, position)
+                position += 8 + length
+                if position > end:
+                    raise CheckpointError(
+                        f"{self.where}: {shown(what)} has a string of {length} bytes, the file has {end}; "
+                        "it is truncated or damaged"
+                    )
+                strings.append(data[position - length : position].decode())
+        except struct.error:
+            raise CheckpointError(f"{self.where}: the file ends within {shown(what)}") from None
+        except UnicodeDecodeError as error:
+            raise CheckpointError(f"{self.where}: {shown(what)} is not UTF-8 ({error.reason})") from None
+        self.position = position
+        return strings
+
+    def value(self, key: str) -> object:
+        kind = self.number("<I", f"type of {key}")
+        if kind == _STRING:
+            return self.string(key)
+        if kind in _SCALARS:
+            return self.number(_SCALARS[int(kind)], key)
+        if kind != _ARRAY:
+            raise refuse(self.where, f"type of {key}", kind, "GGUF metadata types 0 to 12")
+        kind = self.number("<I", f"element type of {key}")
+        if kind == _STRING:
+            return self.strings(self.count(f"length of {key}", smallest=8), key)
+        if kind not in _SCALARS:
+            raise refuse(
+                self.where, f"element type of {key}", kind, "strings and scalars; arrays do not nest"
+            )
+        dtype = np.dtype(_SCALARS[int(kind)])
+        count = self.count(f"length of {key}", smallest=dtype.itemsize)
+        # A view of the mapping: an array of any length costs nothing until it is asked for.
+        return np.frombuffer(self.data, dtype, count, self.take(count * dtype.itemsize, key))
+
+    def tensor(self) -> tuple[str, TensorInfo]:
+        name = self.string("a tensor name")
+        ndim = int(self.number("<I", f"dimension count of {name}"))
+        if not 1 <= ndim <= 4:
+            raise refuse(self.where, f"dimension count of {name}", ndim, "1 to 4")
+        dims = struct.unpack_from(f"<{ndim}Q", self.data, self.take(8 * ndim, f"dimensions of {name}"))
+        if not all(1 <= dim < 2**40 for dim in dims) or math.prod(dims) >= 2**48:
+            raise refuse(
+                self.where, f"dimensions of {name}", list(dims), "positive, below 2**48 elements together"
+            )
+        type_id = int(self.number("<I", f"type of {name}"))
+        kind = next((t for t in GGMLQuantizationType if t == type_id), None)
+        if kind is None or kind.name not in TENSOR_TYPES:
+            found = type_id if kind is None else kind.name
+            raise refuse(self.where, f"type of tensor {name}", found, ", ".join(TENSOR_TYPES))
+        block, block_bytes = GGML_QUANT_SIZES[kind]
+        if dims[0] % block:
+            raise refuse(
+                self.where, f"row length of {name}", dims[0], f"a multiple of {block} for {kind.name}"
+            )
+        offset = int(self.number("<Q", f"offset of {name}"))
+        return name, TensorInfo(kind, tuple(reversed(dims)), offset, math.prod(dims) // block * block_bytes)
+
+
+def model_config(file: GgufFile) -> ModelConfig:
+    """Return the configuration that a file's metadata and tensor names describe."""
+    fields, where = file.fields, file.fields.where
+    arch = fields.text("general.architecture")
+    if arch not in ARCHITECTURES:
+        raise refuse(where, "general.architecture", arch, ", ".join(ARCHITECTURES))
+    if fields.integer("split.count", 0, 2**16, default=1) > 1:
+        raise refuse(
+            where, "split.count", fields.values["split.count"], "files in one part; merge the parts first"
+        )
+    for key, neutral in _NEUTRAL.items():
+        value = fields.values.get(f"{arch}.{key}")
+        if value is not None and value not in neutral:
+            raise refuse(where, f"{arch}.{key}", value, f"absent or {neutral[0]} in a supported model")
+    layers = fields.integer(f"{arch}.block_count", 1, 1000)
+    hidden = fields.integer(f"{arch}.embedding_length", 1, 2**20)
+    heads = fields.integer(f"{arch}.attention.head_count", 1, 2**12)
+    kv_heads = fields.integer(f"{arch}.attention.head_count_kv", 1, heads, default=heads)
+    if heads % kv_heads:
+        raise refuse(where, f"{arch}.attention.head_count_kv", kv_heads, f"a divisor of the {heads} heads")
+    if f"{arch}.attention.key_length" not in fields.values and hidden % heads:
+        raise refuse(where, f"{arch}.attention.head_count", heads, f"a divisor of the hidden size {hidden}")
+    head_dim = fields.integer(f"{arch}.attention.key_length", 2, 2**12, default=hidden // heads)
+    fields.integer(f"{arch}.attention.value_length", head_dim, head_dim, default=head_dim)
+    context = fields.integer(f"{arch}.context_length", 1, 2**31)
+    window = fields.integer(f"{arch}.attention.sliding_window", 0, 2**31, default=0) or None
+    return ModelConfig(
+        architecture=arch,
+        vocab_size=len(_array(fields, "tokenizer.ggml.tokens", list)),
+        hidden_size=hidden,
+        intermediate_size=fields.integer(f"{arch}.feed_forward_length", 1, 2**24),
+        num_layers=layers,
+        num_heads=heads,
+        num_kv_heads=kv_heads,
+        head_dim=head_dim,
+        rms_norm_eps=fields.number(f"{arch}.attention.layer_norm_rms_epsilon", 0.0, 1.0),
+        context_length=context,
+        rope=_rope_config(file, arch, head_dim, context),
+        rope_layers=tuple(arch != "smollm3" or (i + 1) % 4 != 0 for i in range(layers)),
+        sliding_windows=(window,) * layers,
+        qkv_bias=arch == "qwen2" or "blk.0.attn_q.bias" in file.tensors,
+        o_bias="blk.0.attn_output.bias" in file.tensors,
+        mlp_bias="blk.0.ffn_down.bias" in file.tensors,
+        qk_norm=arch == "qwen3",
+        tie_embeddings="output.weight" not in file.tensors,
+    )
+
+
+def _rope_config(file: GgufFile, arch: str, head_dim: int, context: int) -> RopeConfig:
+    fields = file.fields
+    rotary_dim = fields.integer(f"{arch}.rope.dimension_count", 2, head_dim, default=head_dim)
+    if rotary_dim % 2:
+        raise refuse(fields.where, f"{arch}.rope.dimension_count", rotary_dim, "an even number")
+    base = fields.number(f"{arch}.rope.freq_base", 1.0, 1e15, default=10000.0)
+    return RopeConfig(base, rotary_dim, _rope_scaling(file, arch, rotary_dim, context))
+
+
+def _rope_scaling(file: GgufFile, arch: str, rotary_dim: int, context: int) -> RopeScaling | None:
+    """Return what llama.cpp would do: a factor without a type is linear, divisors come on top of it."""
+    fields, prefix = file.fields, f"{arch}.rope.scaling"
+    kind = fields.text(f"{prefix}.type", default="linear")
+    factor = fields.number(f"{prefix}.factor", 0.0, 1e6, default=0.0) or 1.0
+    original = fields.integer(f"{prefix}.original_context_length", 1, 2**31, default=context)
+    attention = fields.number(f"{prefix}.attn_factor", 0.0, 1e3, default=1.0)
+    allowed = "none, linear, yarn, longrope"
+    if kind not in allowed.split(", "):
+        raise refuse(fields.where, f"{prefix}.type", kind, allowed)
+    divisors = _divisors(file, "rope_freqs.weight", rotary_dim)
+    long = _divisors(file, "rope_factors_long.weight", rotary_dim)
+    short = _divisors(file, "rope_factors_short.weight", rotary_dim)
+    if (long is None) != (short is None) or (kind == "longrope" and long is None):
+        raise CheckpointError(f"{fields.where}: longrope needs both rope_factors_long and rope_factors_short")
+    if long is not None and short is not None:
+        if kind == "yarn" or divisors is not None:
+            raise CheckpointError(
+                f"{fields.where}: longrope factors cannot be combined with another rope scaling"
+            )
+        return LongRopeScaling(short, long, original, context / original, attention)
+    if kind == "yarn":
+        if divisors is not None:
+            raise CheckpointError(f"{fields.where}: rope_freqs.weight cannot be combined with yarn scaling")
+        multiplier = fields.number(f"{prefix}.yarn_log_multiplier", 0.0, 1e3, default=0.0)
+        log_factor = 0.1 * math.log(factor) if factor > 1 else 0.0
+        return YarnScaling(
+            factor=factor,
+            original_context=original,
+            # llama.cpp: attn_factor multiplies yarn's own factor, where transformers' replaces it.
+            attention_factor=attention * (1 + log_factor) / (1 + multiplier * log_factor),
+            beta_fast=fields.number(f"{prefix}.yarn_beta_fast", 0.0, 1e6, default=32.0),
+            beta_slow=fields.number(f"{prefix}.yarn_beta_slow", 0.0, 1e6, default=1.0),
+        )
+    factor = 1.0 if kind == "none" else factor
+    if divisors is not None:
+        return DivisorScaling(tuple(d * factor for d in divisors))
+    return LinearScaling(factor) if factor != 1.0 else None
+
+
+def _divisors(file: GgufFile, name: str, rotary_dim: int) -> tuple[float, ...] | None:
+    if name not in file.tensors:
+        return None
+    shape = file.tensors[name].shape
+    if shape != (rotary_dim // 2,):
+        raise CheckpointError(
+            f"{file.fields.where}: tensor {name} has shape {list(shape)}, expected {[rotary_dim // 2]}"
+        )
+    values = read_tensor(file, name)
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise CheckpointError(
+            f"{file.fields.where}: tensor {name} holds values that are not finite and positive"
+        )
+    return tuple(values.tolist())
+
+
+def gguf_vocabulary(fields: Fields) -> GgufVocabulary:
+    """Return the vocabulary of a file; `tokenizer.ggml.model` must be gpt2 or llama."""
+    model = fields.text("tokenizer.ggml.model")
+    if model not in ("gpt2", "llama"):
+        raise refuse(fields.where, "tokenizer.ggml.model", model, "gpt2, llama")
+    pre = fields.text("tokenizer.ggml.pre", default="default")
+    tokens = _array(fields, "tokenizer.ggml.tokens", list)
+    types, scores = (
+        _array(fields, f"tokenizer.ggml.{key}", np.ndarray, len(tokens)).tolist()
+        if f"tokenizer.ggml.{key}" in fields.values
+        else None
+        for key in ("token_type", "scores")
+    )
+    if types is not None and not set(types) <= {1, 2, 3, 4, 5, 6}:
+        odd = next(t for t in types if t not in (1, 2, 3, 4, 5, 6))
+        raise refuse(fields.where, "tokenizer.ggml.token_type", odd, "token types 1 to 6")
+    if model == "llama" and scores is None:
+        raise refuse(
+            fields.where,
+            "tokenizer.ggml.scores",
+            "(missing)",
+            "one score for each token of a llama vocabulary",
+        )
+    merges = _array(fields, "tokenizer.ggml.merges", list) if model == "gpt2" else ()
+    return GgufVocabulary(
+        model=model,
+        pre=pre,
+        tokens=tuple(tokens),
+        token_types=tuple(types or (1,) * len(tokens)),
+        merges=tuple(merges),
+        scores=tuple(scores or ()),
+        add_bos=fields.boolean("tokenizer.ggml.add_bos_token", model == "llama" or pre in _BOS_BY_DEFAULT),
+        add_space_prefix=fields.boolean("tokenizer.ggml.add_space_prefix", model == "llama"),
+        unk_id=fields.optional_integer("tokenizer.ggml.unknown_token_id", 0, len(tokens) - 1),
+    )
+
+
+def _array(fields: Fields, key: str, kind: type, length: int | None = None) -> Any:
+    value = fields.values.get(key)
+    if not isinstance(value, kind) or len(value) == 0 or (length is not None and len(value) != length):  # type: ignore[arg-type]
+        found = f"{len(value)} values" if isinstance(value, (list, np.ndarray)) else value
+        what = "strings" if kind is list else "numbers"
+        raise refuse(
+            fields.where,
+            key,
+            "(missing)" if value is None else found,
+            f"an array of {length or 'at least one'} {what}",
+        )
+    return value
+
+
+def special_tokens(fields: Fields, vocabulary: GgufVocabulary) -> SpecialTokens:
+    """Return BOS and everything that ends a turn or a text: the named ids, then well-known control tokens."""
+    last = len(vocabulary.tokens) - 1
+    named = [
+        fields.optional_integer(f"tokenizer.ggml.{key}_token_id", 0, last) for key in ("eos", "eot", "eom")
+    ]
+    known = [
+        i
+        for i, (token, kind) in enumerate(zip(vocabulary.tokens, vocabulary.token_types, strict=True))
+        if kind == _CONTROL and token in _TURN_ENDS
+    ]
+    ends = dict.fromkeys([i for i in named if i is not None] + known)
+    return SpecialTokens(fields.optional_integer("tokenizer.ggml.bos_token_id", 0, last), tuple(ends))
+
+
+def generation_defaults(fields: Fields) -> dict[str, float | int]:
+    """Return the sampling parameters that a file recommends, by ponder's names."""
+    defaults: dict[str, float | int] = {}
+    for name, (key, low, high) in _SAMPLING.items():
+        value = fields.optional_number(f"general.sampling.{key}", low, high)
+        if value is not None:
+            defaults[name] = value
+    top_k = fields.optional_integer("general.sampling.top_k", 0, 2**31)
+    return defaults if top_k is None else {**defaults, "top_k": top_k}

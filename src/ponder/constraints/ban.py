@@ -1,0 +1,150 @@
+"""Strings that may not occur in the text, however they are cut into tokens.
+
+The text is read as bytes by an Aho-Corasick automaton (CACM 18(6), 1975) over the banned strings.
+A token is masked exactly when reading its bytes from the present state would complete a banned
+string, so the ban holds on the text and there is nothing to rewind.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+
+from ponder.errors import ParameterError
+from ponder.text import Tokenizer
+
+MAX_STRINGS = 1000
+MAX_VARIANTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """No text may contain any of `strings`; with `ignore_case` in no mixture of upper and lower case."""
+
+    strings: tuple[str, ...]
+    ignore_case: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.strings or len(self.strings) > MAX_STRINGS:
+            raise ParameterError("ban", f"{len(self.strings)} strings", f"1 to {MAX_STRINGS}")
+        for string in self.strings:
+            if not isinstance(string, str) or not string:
+                raise ParameterError("ban", string, "a string that is not empty")
+            _patterns(string, self.ignore_case)
+
+    def compile(self, tokenizer: Tokenizer) -> BanState:
+        patterns = {pattern for string in self.strings for pattern in _patterns(string, self.ignore_case)}
+        return BanState(BanAutomaton(sorted(patterns), tokenizer.bytes_table, self.ignore_case))
+
+
+def _patterns(string: str, ignore_case: bool) -> list[bytes]:
+    """The byte strings that spell `string`; with `ignore_case`, ASCII in lower case, each other cased letter in all its forms."""
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        raise ParameterError("ban", string, "text without lone surrogates") from None
+    if not ignore_case:
+        return [string.encode()]
+    forms = [
+        {c.lower()} if c.isascii() else {c, c.lower(), c.upper(), c.title(), c.casefold()} for c in string
+    ]
+    variants = 1
+    for form in forms:
+        variants *= len(form)
+    if variants > MAX_VARIANTS:
+        raise ParameterError("ban", string, f"at most {MAX_VARIANTS} spellings when case is ignored, this has {variants}")
+    return [spelling.encode().lower() for spelling in map("".join, product(*forms))]
+
+
+class BanAutomaton:
+    """States are the prefixes of the patterns, 0 the empty one; masks are made when first needed."""
+
+    def __init__(self, patterns: list[bytes], vocabulary: tuple[bytes, ...], fold: bool) -> None:
+        self.vocabulary = tuple(token.lower() for token in vocabulary) if fold else vocabulary
+        self._by_bytes = sorted(range(len(vocabulary)), key=self.vocabulary.__getitem__)
+        self._sorted = [self.vocabulary[token] for token in self._by_bytes]
+        self._build(patterns)
+        self._always = torch.ones(len(vocabulary), dtype=torch.bool)
+        for token, text in enumerate(self.vocabulary):
+            if any(pattern in text for pattern in patterns):
+                self._always[token] = False
+        self._masks: dict[int, torch.Tensor] = {0: self._always}
+
+    def _build(self, patterns: list[bytes]) -> None:
+        self._next: list[dict[int, int]] = [{}]
+        self._remainders: list[list[bytes]] = [[]]  # of each state: what would complete a pattern from here
+        self._ends = [False]
+        for pattern in patterns:
+            state = 0
+            for i, byte in enumerate(pattern):
+                if byte not in self._next[state]:
+                    self._next[state][byte] = len(self._next)
+                    self._next.append({})
+                    self._remainders.append([])
+                    self._ends.append(False)
+                state = self._next[state][byte]
+                self._remainders[state].append(pattern[i + 1 :])
+            self._ends[state] = True
+        self._fail = [0] * len(self._next)
+        queue = list(self._next[0].values())
+        for state in queue:
+            for byte, child in self._next[state].items():
+                self._fail[child] = self._step(self._fail[state], byte)
+                queue.append(child)
+
+    def _step(self, state: int, byte: int) -> int:
+        while state and byte not in self._next[state]:
+            state = self._fail[state]
+        return self._next[state].get(byte, 0)
+
+    def read(self, state: int, token: int) -> int:
+        """Return the state after the bytes of a token."""
+        for byte in self.vocabulary[token]:
+            state = self._step(state, byte)
+        return state
+
+    def mask(self, state: int) -> torch.Tensor:
+        """Return [V] bool: the tokens that complete no pattern from `state`."""
+        if state not in self._masks:
+            mask = self._always.clone()
+            suffix = state
+            while suffix:
+                for remainder in self._remainders[suffix]:
+                    mask[self._starting_with(remainder)] = False
+                suffix = self._fail[suffix]
+            self._masks[state] = mask
+        return self._masks[state]
+
+    def _starting_with(self, prefix: bytes) -> list[int]:
+        first = bisect_left(self._sorted, prefix)
+        last = first
+        while last < len(self._sorted) and self._sorted[last].startswith(prefix):
+            last += 1
+        return self._by_bytes[first:last]
+
+
+class BanState:
+    """One text's place in the automaton, with the places before it for `rollback`."""
+
+    def __init__(self, automaton: BanAutomaton, path: tuple[int, ...] = (0,)) -> None:
+        self._automaton = automaton
+        self._path = list(path)
+
+    def mask(self) -> torch.Tensor:
+        return self._automaton.mask(self._path[-1])
+
+    def advance(self, token_id: int) -> None:
+        self._path.append(self._automaton.read(self._path[-1], token_id))
+
+    def rollback(self, tokens: int) -> None:
+        if tokens:
+            del self._path[-tokens:]
+
+    def fork(self) -> BanState:
+        return BanState(self._automaton, tuple(self._path))
+
+    def may_stop(self) -> bool:
+        return True

@@ -1,0 +1,152 @@
+"""The live branches of one request and what they have grown so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+
+from ponder.constraints import ConstraintState
+from ponder.sampling.params import SamplingParams
+from ponder.sampling.sampler import Row
+from ponder.sampling.trace import TokenTrace
+from ponder.text import Detokenizer, StopMatcher
+from ponder.tree import Branch
+
+FinishReason = Literal["stop", "length", "constraint", "cancelled"]
+
+
+@dataclass(slots=True)
+class Sequence:
+    """One text being grown.
+
+    `score` is what the decoder ranks it by; `logprob` the sum of the raw log-probabilities.
+    """
+
+    index: int
+    branch: Branch
+    detokenizer: Detokenizer
+    stops: StopMatcher
+    constraint: ConstraintState | None
+    output: list[int] = field(default_factory=list)
+    traces: list[TokenTrace] = field(default_factory=list)
+    text: str = ""
+    logprob: float = 0.0
+    score: float = 0.0
+    finish_reason: FinishReason | None = None
+
+    def fork(self, index: int) -> Sequence:
+        """Return an independent copy whose branch shares this one's pages."""
+        return Sequence(
+            index,
+            self.branch.fork(),
+            self.detokenizer.fork(),
+            self.stops.fork(),
+            self.constraint.fork() if self.constraint else None,
+            list(self.output),
+            list(self.traces),
+            self.text,
+            self.logprob,
+            self.score,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """`parent` grows by the traced token into sample `index`; without a trace nothing was possible."""
+
+    parent: Sequence
+    index: int
+    trace: TokenTrace | None
+    score: float = 0.0
+
+
+@dataclass(slots=True)
+class Group:
+    """All sequences of one request.
+
+    `live` have one row of logits each, in this order, when the decoder is asked to advance; at first
+    it is the prompt alone. `end_ids` end a text: end-of-text tokens unless ignored, and the caller's.
+    """
+
+    prompt: tuple[int, ...]
+    params: SamplingParams
+    end_ids: frozenset[int]
+    live: list[Sequence]
+    finished: list[Sequence] = field(default_factory=list)
+    steps: int = 0
+
+    def rows(self, parents: Seq[Sequence], indices: Seq[int]) -> list[Row]:
+        """Describe the rows of logits for the sampler."""
+        return [
+            Row(index, self.prompt, parent.output, self._forbidden(parent), self._mask(parent))
+            for parent, index in zip(parents, indices, strict=True)
+        ]
+
+    def _forbidden(self, sequence: Sequence) -> tuple[int, ...]:
+        too_short = len(sequence.output) < self.params.min_tokens
+        unfinished = sequence.constraint is not None and not sequence.constraint.may_stop()
+        return tuple(self.end_ids) if too_short or unfinished else ()
+
+    @staticmethod
+    def _mask(sequence: Sequence) -> torch.Tensor | None:
+        return sequence.constraint.mask() if sequence.constraint else None
+
+    def accept(self, sequence: Sequence, growth: Growth) -> str:
+        """Append the growth's token and return the text it adds; sets `finish_reason` where it is the last.
+
+        The text of an end token or a stop string is not part of the text; its token is part of `output`.
+        """
+        trace = growth.trace
+        if trace is None:
+            sequence.finish_reason = "constraint"
+            return self._close(sequence, "")
+        sequence.output.append(trace.token_id)
+        sequence.traces.append(trace)
+        sequence.logprob += trace.logprob
+        sequence.score = growth.score
+        if trace.token_id in self.end_ids:
+            sequence.finish_reason = "stop"
+            return self._close(sequence, "")
+        if sequence.constraint is not None:
+            sequence.constraint.advance(trace.token_id)
+        added = sequence.detokenizer.push(trace.token_id)
+        if len(sequence.output) > self.params.min_tokens:
+            added, matched = sequence.stops.push(added)
+            if matched is not None:
+                sequence.finish_reason = "stop"
+                sequence.text += added
+                return added
+        if len(sequence.output) >= self.params.max_tokens:
+            sequence.finish_reason = "length"
+            return self._close(sequence, added)
+        sequence.text += added
+        return added
+
+    @staticmethod
+    def _close(sequence: Sequence, added: str) -> str:
+        """Add what was held back: the start of a stop string that never came, the bytes of half a character."""
+        added += sequence.stops.flush() + sequence.detokenizer.flush()
+        sequence.text += added
+        return added
+
+
+class Decoder(Protocol):
+    """Decides which branches grow. Decoders are frozen values; what they remember is in the group."""
+
+    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
+        """Turn one row of logits per live sequence, [R, V] float32, into growths.
+
+        A live sequence that parents none is dropped; one that parents several is forked.
+        """
+        ...
+
+    def settle(self, group: Group) -> bool:
+        """Look at the group after its growths were applied; return whether the request is answered."""
+        ...
+
+    def answers(self, group: Group) -> list[Sequence]:
+        """Return the finished sequences the caller asked for, in order."""
+        ...

@@ -1,0 +1,64 @@
+"""Rotary positions and paged attention, one sequence after another."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from ponder.kernels.attention_plan import AttentionPlan
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Turn pair (i, i + r/2) of x [T, heads, D] by its angle; dimensions from r on stay."""
+    half = cos.shape[-1]
+    cos, sin = cos[:, None, :], sin[:, None, :]
+    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)
+
+
+def rope_and_store(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    cos_sin: tuple[torch.Tensor, torch.Tensor] | None,
+    k_pages: torch.Tensor,
+    v_pages: torch.Tensor,
+    slot_mapping: torch.Tensor,
+) -> torch.Tensor:
+    if cos_sin is not None:
+        q, k = rotate(q, *cos_sin), rotate(k, *cos_sin)
+    k_pages.flatten(0, 1).index_copy_(0, slot_mapping, k)
+    v_pages.flatten(0, 1).index_copy_(0, slot_mapping, v)
+    return q
+
+
+def attention(
+    q: torch.Tensor, k_pages: torch.Tensor, v_pages: torch.Tensor, plan: AttentionPlan, window: int | None
+) -> torch.Tensor:
+    out = torch.empty_like(q)
+    start = 0
+    for row, (new, context) in enumerate(zip(plan.query_lengths, plan.context_lengths, strict=True)):
+        pages = plan.block_tables[row]
+        keys, values = (
+            store.index_select(0, pages).flatten(0, 1)[:context].transpose(0, 1) for store in (k_pages, v_pages)
+        )
+        mask = visible(new, context, window, plan.trees.get(row), q.device)
+        heads = q[start : start + new].transpose(0, 1)
+        attended = F.scaled_dot_product_attention(heads[None], keys[None], values[None], attn_mask=mask, enable_gqa=True)
+        out[start : start + new] = attended[0].transpose(0, 1)
+        start += new
+    return out
+
+
+def visible(
+    new: int, context: int, window: int | None, tree: torch.Tensor | None, device: torch.device
+) -> torch.Tensor | None:
+    """Return [new, context] bool: which cached tokens each new token sees; None where it sees all."""
+    if tree is not None:
+        return torch.cat((torch.ones(new, context - new, dtype=torch.bool, device=device), tree), dim=1)
+    if new == 1 and (window is None or window >= context):
+        return None
+    positions = torch.arange(context, device=device)
+    distance = positions[context - new :, None] - positions[None, :]
+    mask = distance >= 0
+    return mask if window is None else mask & (distance < window)

@@ -1,0 +1,6 @@
+"""A row of logits -> a token."""
+
+from ponder.sampling.params import ResolvedParams, SamplingParams, resolve_params
+from ponder.sampling.trace import TokenTrace
+
+__all__ = ["ResolvedParams", "SamplingParams", "TokenTrace", "resolve_params"]

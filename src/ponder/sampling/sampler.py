@@ -1,0 +1,126 @@
+"""Rows of logits -> one token a row, with its trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ponder.sampling.params import SamplingParams
+from ponder.sampling.processors import add_bias, forbid, penalise_counts, penalise_repetition
+from ponder.sampling.rng import uniforms
+from ponder.sampling.trace import TokenTrace
+from ponder.sampling.truncation import truncate
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row of logits stands for.
+
+    `output` are the tokens generated so far; `forbidden` may not come next (end tokens before
+    `min_tokens`); `allowed` [V] bool is the constraint's mask, None where everything is allowed.
+    """
+
+    sample_index: int
+    prompt: Sequence[int]
+    output: Sequence[int]
+    forbidden: Sequence[int] = ()
+    allowed: torch.Tensor | None = None
+
+
+def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> torch.Tensor:
+    """Return [R, V] logits after penalties, bias and constraint; the input stays as it is."""
+    logits = logits.clone()
+    for values, row in zip(logits, rows, strict=True):
+        if params.repetition_penalty != 1:
+            penalise_repetition(values, [*row.prompt, *row.output], params.repetition_penalty)
+        if params.frequency_penalty or params.presence_penalty:
+            penalise_counts(values, row.output, params.frequency_penalty, params.presence_penalty)
+        add_bias(values, params.logit_bias)
+        forbid(values, row.forbidden)
+        if row.allowed is not None:
+            values.masked_fill_(~row.allowed, -torch.inf)
+    return logits
+
+
+def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Softmax at a temperature, [R, V] float32; 0 puts all mass on the largest logit, ties to the lowest id.
+
+    The largest logit is subtracted first, so that no temperature overflows.
+    """
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+    shifted = logits - logits.amax(-1, keepdim=True)
+    return torch.softmax(shifted / temperature, dim=-1)
+
+
+def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Invert the distribution function in token order: the first id whose cumulative mass exceeds u * total.
+
+    `probs` [R, V], `numbers` [R] in [0, 1) -> [R] int64. Sums are float64.
+    """
+    cumulative = probs.double().cumsum(-1)
+    total = cumulative[:, -1:]
+    # The largest double below `total` keeps rounding of u * total from running past the last kept token.
+    targets = torch.minimum(numbers[:, None].double() * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, targets, right=True).squeeze(-1)
+
+
+def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> list[TokenTrace | None]:
+    """Choose a token for each row of [R, V] float32 logits.
+
+    Returns None for a row whose every token is forbidden.
+    """
+    processed = process(logits, rows, params)
+    possible = processed.isneginf().logical_not().any(-1)
+    processed[~possible] = 0.0
+    tempered = temper(processed, params.temperature)
+    truncated = truncate(tempered, params.top_k, params.top_p, params.min_p)
+    if params.temperature == 0:
+        chosen = tempered.argmax(-1)
+    else:
+        numbers = uniforms(params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows])
+        chosen = draw(truncated, torch.from_numpy(numbers).to(logits.device))
+    traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
+    return [trace if ok else None for trace, ok in zip(traces, possible.tolist(), strict=True)]
+
+
+def describe(
+    logits: torch.Tensor, tempered: torch.Tensor, truncated: torch.Tensor, chosen: torch.Tensor, top: int
+) -> list[TokenTrace]:
+    """Trace the `chosen` [R] tokens of rows [R, V]."""
+    raw = torch.log_softmax(logits, dim=-1)
+    column = chosen[:, None]
+    ids = torch.arange(logits.shape[-1], device=logits.device)
+    own = logits.gather(-1, column)
+    ahead = (logits > own) | ((logits == own) & (ids < column))
+    kept = truncated > 0
+    alternatives = best(raw, top)
+    columns = (
+        chosen,
+        raw.gather(-1, column).squeeze(-1),
+        tempered.gather(-1, column).squeeze(-1).log(),
+        truncated.gather(-1, column).squeeze(-1).log(),
+        entropy(raw),
+        ahead.sum(-1) + 1,
+        kept.sum(-1),
+        torch.where(kept, tempered, 0.0).sum(-1),
+    )
+    return [
+        TokenTrace(*values, top=row_top)
+        for *values, row_top in zip(*(column.tolist() for column in columns), alternatives, strict=True)
+    ]
+
+
+def entropy(logprobs: torch.Tensor) -> torch.Tensor:
+    """Entropy in nats of [R, V] log-probabilities -> [R]."""
+    return -(logprobs.exp() * logprobs.clamp(min=torch.finfo(logprobs.dtype).min)).sum(-1)
+
+
+def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ...]]:
+    """Return the `count` likeliest (id, log-probability) of each row of [R, V], falling."""
+    if not count:
+        return [()] * logprobs.shape[0]
+    values, ids = logprobs.topk(min(count, logprobs.shape[-1]))
+    return [tuple(zip(*pair, strict=True)) for pair in zip(ids.tolist(), values.tolist(), strict=True)]

@@ -1,0 +1,33 @@
+"""What is known about one chosen token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTrace:
+    """Three log-probabilities (natural logs) and what the distribution looked like.
+
+    Attributes
+    ----------
+    token_id : the chosen token.
+    logprob : raw: under the model, before anything was changed.
+    tempered_logprob : after penalties, bias, constraint and temperature.
+    truncated_logprob : after top-k, top-p and min-p as well: what the token was drawn from.
+    entropy : of the raw distribution, in nats.
+    rank : place in the raw distribution, 1 the likeliest, ties to the lowest id.
+    kept : how many tokens survived truncation.
+    kept_mass : their share of the tempered distribution.
+    top : the likeliest tokens with their raw log-probabilities, as many as asked for.
+    """
+
+    token_id: int
+    logprob: float
+    tempered_logprob: float
+    truncated_logprob: float
+    entropy: float
+    rank: int
+    kept: int
+    kept_mass: float
+    top: tuple[tuple[int, float], ...] = ()
