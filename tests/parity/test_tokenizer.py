@@ -1,13 +1,14 @@
 """Token ids are those of transformers, tokenizers and sentencepiece."""
 
 import io
+import json
 import random
 
 import pytest
 import sentencepiece
 import tokenizers
 import transformers
-from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
@@ -33,7 +34,24 @@ WORDS = (
     "0 7 42 123 1234 3.14159 1,000,000 0xDEAD 1e-9 2024-01-31 99999999",
     "!!! ... ??? -- --- ``` $$ @user #tag \\n \\ ~ ^ ▁ ▁▁a Ġ Ċ <0x41>",
 )
-SPACES = (" ", " ", " ", " ", "", "  ", "   ", "\n", "\n\n", "\t", "\r\n", " \n ", "\u00a0", "\u3000", "\u200b", "\0")
+SPACES = (
+    " ",
+    " ",
+    " ",
+    " ",
+    "",
+    "  ",
+    "   ",
+    "\n",
+    "\n\n",
+    "\t",
+    "\r\n",
+    " \n ",
+    "\u00a0",
+    "\u3000",
+    "\u200b",
+    "\0",
+)
 
 
 def texts(count: int, seed: int) -> list[str]:
@@ -55,6 +73,9 @@ def test_default_model_as_transformers():
     theirs = transformers.AutoTokenizer.from_pretrained(
         str(checkpoint.path.parent), gguf_file=checkpoint.path.name
     )
+    # From a GGUF file transformers splits like GPT-2 whatever the file says; the published tokenizer.json (and
+    # llama.cpp) sets every digit apart first, which shows with digits that are not ASCII: " ①".
+    theirs.backend_tokenizer.pre_tokenizer = published("smollm", BPE()).pre_tokenizer
     ours = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     assert ours.vocab_size == len(theirs)
     for text in texts(2000, seed=0):
@@ -94,10 +115,10 @@ def byte_level(request):
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, special_tokens=list(CONTROL))
     trained.train_from_iterator(texts(4000, seed=1), trainer)
-    config = __import__("json").loads(trained.to_str())["model"]
+    config = json.loads(trained.to_str())["model"]
     merges = [tuple(merge) for merge in config["merges"]]
     # A token that is in the vocabulary and that no merges make, as whole words in Llama 3's may be.
-    ids = config["vocab"] | {"ĠunreachableĊ"[:-1]: len(config["vocab"])}
+    ids = config["vocab"] | {"Ġunreachable": len(config["vocab"])}
     theirs = published(pre, BPE(ids, merges, ignore_merges=pre == "llama-bpe"))
     theirs.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL])
     tokens = tuple(sorted(ids, key=ids.__getitem__))

@@ -40,6 +40,10 @@ class GgufVocabulary:
     unk_id: int | None = None
 
 
+TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>")
+"""Control tokens that end a turn or a text by their name alone, whatever a file's metadata says."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
     """`eos_ids` are all ids that end a turn or a text, the primary one first."""

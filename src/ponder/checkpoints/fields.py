@@ -7,6 +7,7 @@ Every getter either returns a value of the asked type within the asked bounds or
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from ponder.errors import CheckpointError
 
 def shown(value: object) -> str:
     """Return a value's text, cut to a length that fits in a sentence."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else reprlib.repr(value)
     text = "".join(c if c.isprintable() else "?" for c in text[:120])
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -100,3 +101,18 @@ class Fields:
     def _refuse(self, key: str, allowed: str) -> CheckpointError:
         value = self.values.get(key)
         return refuse(self.where, key, "(missing)" if value is None else value, allowed)
+
+
+def sampling_defaults(fields: Fields, keys: Mapping[str, str]) -> dict[str, float | int]:
+    """Return the sampling parameters that a checkpoint recommends; `keys` are ponder's names -> the file's."""
+    bounds = {
+        "temperature": (0.0, 100.0),
+        "top_p": (1e-6, 1.0),
+        "min_p": (0.0, 1.0),
+        "repetition_penalty": (1e-2, 100.0),
+    }
+    found = {name: fields.optional_number(keys[name], low, high) for name, (low, high) in bounds.items()}
+    defaults: dict[str, float | int] = {name: value for name, value in found.items() if value is not None}
+    top_k = fields.optional_integer(keys["top_k"], -1, 2**31)
+    # Both 0 and -1 turn top-k off.
+    return defaults if top_k is None else {**defaults, "top_k": max(top_k, 0)}

@@ -19,7 +19,7 @@ import numpy as np
 from gguf import quants
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
-from ponder.checkpoints.checkpoint import Checkpoint, GgufVocabulary, SpecialTokens
+from ponder.checkpoints.checkpoint import TURN_ENDS, Checkpoint, GgufVocabulary, SpecialTokens
 from ponder.checkpoints.config import (
     DivisorScaling,
     LinearScaling,
@@ -29,7 +29,7 @@ from ponder.checkpoints.config import (
     RopeScaling,
     YarnScaling,
 )
-from ponder.checkpoints.fields import Fields, refuse, shown
+from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
 from ponder.errors import CheckpointError
 
@@ -60,13 +60,13 @@ _NAMES = {
 _ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 # Pre-tokenizers whose vocabulary starts a text with BOS although no metadata says so (llama.cpp).
 _BOS_BY_DEFAULT = ("llama3", "llama-v3", "llama-bpe", "tekken", "falcon3", "pixtral")
-_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>")
 _CONTROL = 3
 _SAMPLING = {
-    "temperature": ("temp", 0.0, 100.0),
-    "top_p": ("top_p", 0.0, 1.0),
-    "min_p": ("min_p", 0.0, 1.0),
-    "repetition_penalty": ("penalty_repeat", 0.01, 100.0),
+    "temperature": "general.sampling.temp",
+    "top_p": "general.sampling.top_p",
+    "top_k": "general.sampling.top_k",
+    "min_p": "general.sampling.min_p",
+    "repetition_penalty": "general.sampling.penalty_repeat",
 }
 # Fields that change the arithmetic in a way no supported model uses, and their neutral values.
 _NEUTRAL: dict[str, tuple[object, ...]] = {
@@ -230,8 +230,8 @@ def read_header(path: Path) -> GgufFile:
         swapped = int.from_bytes(int(version).to_bytes(4, "little"), "big") in (2, 3)
         allowed = "little-endian files; this one is big-endian" if swapped else "versions 2 and 3"
         raise refuse(where, "version", version, allowed)
-    tensor_count = cursor.count("tensor count", smallest=8 + 4 + 8 + 4 + 8)
-    metadata_count = cursor.count("metadata count", smallest=8 + 4 + 1)
+    tensor_count = cursor.count("tensor count", smallest=8 + 4 + 8 + 4 + 8, most=2**16)
+    metadata_count = cursor.count("metadata count", smallest=8 + 4 + 1, most=2**16)
     values: dict[str, object] = {}
     for _ in range(metadata_count):
         key = cursor.string("a metadata key")
@@ -278,8 +278,8 @@ class _Cursor:
         start = self.position
         if size > len(self.data) - start:
             raise CheckpointError(
-                f"{self.where}: {shown(what)} needs {size} bytes at byte {start}, the file has {len(self.data)}; "
-                "it is truncated or damaged"
+                f"{self.where}: {shown(what)} needs {size} bytes at byte {start}, "
+                f"the file has {len(self.data)}; it is truncated or damaged"
             )
         self.position = start + size
         return start
@@ -288,10 +288,11 @@ class _Cursor:
         start = self.take(struct.calcsize(layout), what)
         return struct.unpack_from(layout, self.data, start)[0]  # type: ignore[no-any-return]
 
-    def count(self, what: str, smallest: int) -> int:
+    def count(self, what: str, smallest: int, most: int = 2**63) -> int:
         count = int(self.number("<Q", what))
-        if count * smallest > len(self.data) - self.position:
-            raise refuse(self.where, what, count, f"at most what {len(self.data)} bytes of file can hold")
+        most = min(most, (len(self.data) - self.position) // smallest)
+        if count > most:
+            raise refuse(self.where, what, count, f"at most {most} in a file of {len(self.data)} bytes")
         return count
 
     def string(self, what: str) -> str:
@@ -374,7 +375,7 @@ def model_config(file: GgufFile) -> ModelConfig:
         )
     for key, neutral in _NEUTRAL.items():
         value = fields.values.get(f"{arch}.{key}")
-        if value is not None and value not in neutral:
+        if value is not None and not (type(value) in (bool, int, float) and value in neutral):
             raise refuse(where, f"{arch}.{key}", value, f"absent or {neutral[0]} in a supported model")
     layers = fields.integer(f"{arch}.block_count", 1, 1000)
     hidden = fields.integer(f"{arch}.embedding_length", 1, 2**20)
@@ -390,7 +391,7 @@ def model_config(file: GgufFile) -> ModelConfig:
     window = fields.integer(f"{arch}.attention.sliding_window", 0, 2**31, default=0) or None
     return ModelConfig(
         architecture=arch,
-        vocab_size=len(_array(fields, "tokenizer.ggml.tokens", list)),
+        vocab_size=len(_strings(fields, "tokenizer.ggml.tokens")),
         hidden_size=hidden,
         intermediate_size=fields.integer(f"{arch}.feed_forward_length", 1, 2**24),
         num_layers=layers,
@@ -415,7 +416,7 @@ def _rope_config(file: GgufFile, arch: str, head_dim: int, context: int) -> Rope
     rotary_dim = fields.integer(f"{arch}.rope.dimension_count", 2, head_dim, default=head_dim)
     if rotary_dim % 2:
         raise refuse(fields.where, f"{arch}.rope.dimension_count", rotary_dim, "an even number")
-    base = fields.number(f"{arch}.rope.freq_base", 1.0, 1e15, default=10000.0)
+    base = fields.number(f"{arch}.rope.freq_base", 2.0, 1e15, default=10000.0)
     return RopeConfig(base, rotary_dim, _rope_scaling(file, arch, rotary_dim, context))
 
 
@@ -424,8 +425,8 @@ def _rope_scaling(file: GgufFile, arch: str, rotary_dim: int, context: int) -> R
     fields, prefix = file.fields, f"{arch}.rope.scaling"
     kind = fields.text(f"{prefix}.type", default="linear")
     factor = fields.number(f"{prefix}.factor", 0.0, 1e6, default=0.0) or 1.0
-    original = fields.integer(f"{prefix}.original_context_length", 1, 2**31, default=context)
-    attention = fields.number(f"{prefix}.attn_factor", 0.0, 1e3, default=1.0)
+    original = fields.integer(f"{prefix}.original_context_length", 2, 2**31, default=context)
+    attention = fields.number(f"{prefix}.attn_factor", 1e-3, 1e3, default=1.0)
     allowed = "none, linear, yarn, longrope"
     if kind not in allowed.split(", "):
         raise refuse(fields.where, f"{prefix}.type", kind, allowed)
@@ -450,8 +451,8 @@ def _rope_scaling(file: GgufFile, arch: str, rotary_dim: int, context: int) -> R
             original_context=original,
             # llama.cpp: attn_factor multiplies yarn's own factor, where transformers' replaces it.
             attention_factor=attention * (1 + log_factor) / (1 + multiplier * log_factor),
-            beta_fast=fields.number(f"{prefix}.yarn_beta_fast", 0.0, 1e6, default=32.0),
-            beta_slow=fields.number(f"{prefix}.yarn_beta_slow", 0.0, 1e6, default=1.0),
+            beta_fast=fields.number(f"{prefix}.yarn_beta_fast", 1e-3, 1e6, default=32.0),
+            beta_slow=fields.number(f"{prefix}.yarn_beta_slow", 1e-3, 1e6, default=1.0),
         )
     factor = 1.0 if kind == "none" else factor
     if divisors is not None:
@@ -481,49 +482,47 @@ def gguf_vocabulary(fields: Fields) -> GgufVocabulary:
     if model not in ("gpt2", "llama"):
         raise refuse(fields.where, "tokenizer.ggml.model", model, "gpt2, llama")
     pre = fields.text("tokenizer.ggml.pre", default="default")
-    tokens = _array(fields, "tokenizer.ggml.tokens", list)
-    types, scores = (
-        _array(fields, f"tokenizer.ggml.{key}", np.ndarray, len(tokens)).tolist()
-        if f"tokenizer.ggml.{key}" in fields.values
-        else None
-        for key in ("token_type", "scores")
-    )
-    if types is not None and not set(types) <= {1, 2, 3, 4, 5, 6}:
-        odd = next(t for t in types if t not in (1, 2, 3, 4, 5, 6))
-        raise refuse(fields.where, "tokenizer.ggml.token_type", odd, "token types 1 to 6")
-    if model == "llama" and scores is None:
-        raise refuse(
-            fields.where,
-            "tokenizer.ggml.scores",
-            "(missing)",
-            "one score for each token of a llama vocabulary",
-        )
-    merges = _array(fields, "tokenizer.ggml.merges", list) if model == "gpt2" else ()
+    tokens = _strings(fields, "tokenizer.ggml.tokens")
+    types = _numbers(fields, "tokenizer.ggml.token_type", len(tokens), "iu") or (1,) * len(tokens)
+    odd = set(types) - {1, 2, 3, 4, 5, 6}
+    if odd:
+        raise refuse(fields.where, "tokenizer.ggml.token_type", odd.pop(), "token types 1 to 6")
+    scores = _numbers(fields, "tokenizer.ggml.scores", len(tokens), "f")
+    if model == "llama" and not scores:
+        raise refuse(fields.where, "tokenizer.ggml.scores", "(missing)", "one score for each token")
     return GgufVocabulary(
         model=model,
         pre=pre,
-        tokens=tuple(tokens),
-        token_types=tuple(types or (1,) * len(tokens)),
-        merges=tuple(merges),
-        scores=tuple(scores or ()),
+        tokens=tokens,
+        token_types=types,
+        merges=_strings(fields, "tokenizer.ggml.merges") if model == "gpt2" else (),
+        scores=scores,
         add_bos=fields.boolean("tokenizer.ggml.add_bos_token", model == "llama" or pre in _BOS_BY_DEFAULT),
         add_space_prefix=fields.boolean("tokenizer.ggml.add_space_prefix", model == "llama"),
         unk_id=fields.optional_integer("tokenizer.ggml.unknown_token_id", 0, len(tokens) - 1),
     )
 
 
-def _array(fields: Fields, key: str, kind: type, length: int | None = None) -> Any:
+def _strings(fields: Fields, key: str) -> tuple[str, ...]:
     value = fields.values.get(key)
-    if not isinstance(value, kind) or len(value) == 0 or (length is not None and len(value) != length):  # type: ignore[arg-type]
-        found = f"{len(value)} values" if isinstance(value, (list, np.ndarray)) else value
-        what = "strings" if kind is list else "numbers"
+    # An empty array has no type that could be wrong: writers give it any.
+    if not isinstance(value, list) and not (isinstance(value, np.ndarray) and len(value) == 0):
+        raise refuse(fields.where, key, "(missing)" if value is None else value, "an array of strings")
+    return tuple(value)
+
+
+def _numbers(fields: Fields, key: str, length: int, kinds: str) -> tuple[Any, ...]:
+    """Return an array of `length` finite numbers of numpy's `kinds`, or nothing where it is absent."""
+    value = fields.values.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds or len(value) != length:
         raise refuse(
-            fields.where,
-            key,
-            "(missing)" if value is None else found,
-            f"an array of {length or 'at least one'} {what}",
+            fields.where, key, value, f"an array of {length} {'floats' if kinds == 'f' else 'integers'}"
         )
-    return value
+    if not np.isfinite(value).all():
+        raise refuse(fields.where, key, value, "finite numbers")
+    return tuple(value.tolist())
 
 
 def special_tokens(fields: Fields, vocabulary: GgufVocabulary) -> SpecialTokens:
@@ -535,7 +534,7 @@ def special_tokens(fields: Fields, vocabulary: GgufVocabulary) -> SpecialTokens:
     known = [
         i
         for i, (token, kind) in enumerate(zip(vocabulary.tokens, vocabulary.token_types, strict=True))
-        if kind == _CONTROL and token in _TURN_ENDS
+        if kind == _CONTROL and token in TURN_ENDS
     ]
     ends = dict.fromkeys([i for i in named if i is not None] + known)
     return SpecialTokens(fields.optional_integer("tokenizer.ggml.bos_token_id", 0, last), tuple(ends))
@@ -543,10 +542,4 @@ def special_tokens(fields: Fields, vocabulary: GgufVocabulary) -> SpecialTokens:
 
 def generation_defaults(fields: Fields) -> dict[str, float | int]:
     """Return the sampling parameters that a file recommends, by ponder's names."""
-    defaults: dict[str, float | int] = {}
-    for name, (key, low, high) in _SAMPLING.items():
-        value = fields.optional_number(f"general.sampling.{key}", low, high)
-        if value is not None:
-            defaults[name] = value
-    top_k = fields.optional_integer("general.sampling.top_k", 0, 2**31)
-    return defaults if top_k is None else {**defaults, "top_k": top_k}
+    return sampling_defaults(fields, _SAMPLING)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 
-from ponder.checkpoints.checkpoint import Checkpoint, SpecialTokens, TokenizerJson
+from ponder.checkpoints.checkpoint import TURN_ENDS, Checkpoint, SpecialTokens, TokenizerJson
 from ponder.checkpoints.config import (
     DynamicScaling,
     LinearScaling,
@@ -26,7 +26,7 @@ from ponder.checkpoints.config import (
     RopeScaling,
     YarnScaling,
 )
-from ponder.checkpoints.fields import Fields, refuse, shown
+from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
 from ponder.errors import CheckpointError
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DTYPES = ("F32", "F16", "BF16")
 ROPE_TYPES = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "proportional")
 
+_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 _MAX_TEXT_BYTES = 2**28
 _TOKENS = 2**31
 _NAMES = {
@@ -53,7 +54,6 @@ _NAMES = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
-_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class SafetensorsTensors:
 
 
 def file_name(name: str) -> str:
-    """Return a tensor's Hugging Face name: `layers.0.q.weight` -> `model.layers.0.self_attn.q_proj.weight`."""
+    """Return a tensor's name in the file: `layers.0.q.weight` -> `model.layers.0.self_attn.q_proj.weight`."""
     if name == "lm_head.weight":
         return name
     *layer, kind, suffix = name.split(".")
@@ -260,7 +260,7 @@ def rope_config(fields: Fields, head_dim: int, base: float) -> RopeConfig:
             fields.where, "rotary dimension", rotary_dim, f"an even number from 2 to head_dim = {head_dim}"
         )
     return RopeConfig(
-        base=parameters.number("rope_theta", 1.0, 1e15, default=base),
+        base=parameters.number("rope_theta", 2.0, 1e15, default=base),
         rotary_dim=rotary_dim,
         scaling=_rope_scaling(parameters, kind, rotary_dim, context),
     )
@@ -271,12 +271,14 @@ def _rope_scaling(rope: Fields, kind: str, rotary_dim: int, context: int) -> Rop
         return None
     if kind == "proportional":
         return ProportionalScaling(rope.number("factor", 1e-6, 1e6, default=1.0))
-    original = rope.integer("original_max_position_embeddings", 1, _TOKENS, default=context)
+    original = rope.integer("original_max_position_embeddings", 2, _TOKENS, default=context)
     stretch = context / original if kind in ("yarn", "longrope") else None
     factor = rope.number("factor", 1e-6, 1e6, default=stretch)
     if kind == "linear":
         return LinearScaling(factor)
     if kind == "dynamic":
+        if rotary_dim < 4:
+            raise refuse(rope.where, "rotary dimension", rotary_dim, "4 or more for dynamic scaling")
         # transformers takes the base's growth from the context length, whatever the original was.
         return DynamicScaling(factor, context)
     if kind == "llama3":
@@ -347,7 +349,7 @@ def special_tokens(config: Fields, generation: Fields, tokenizer: Fields, vocab_
             raise refuse(tokenizer.where, "added_tokens_decoder", key, "an object of token ids and tokens")
         if token.get("content") == eos and int(key) < vocab_size:
             ends.append(int(key))
-        elif token.get("special") is True and token.get("content") in _TURN_ENDS and int(key) < vocab_size:
+        elif token.get("special") is True and token.get("content") in TURN_ENDS and int(key) < vocab_size:
             named.append(int(key))
     bos = [*_ids(config, "bos_token_id", vocab_size), *_ids(generation, "bos_token_id", vocab_size), None]
     return SpecialTokens(bos[0], tuple(dict.fromkeys(ends + named)))
@@ -382,11 +384,7 @@ def generation_defaults(generation: Fields) -> dict[str, float | int]:
     """Return the sampling parameters that `generation_config.json` recommends, by ponder's names."""
     if not generation.boolean("do_sample", False):
         return {}
-    bounds = {"temperature": 100.0, "top_p": 1.0, "min_p": 1.0, "repetition_penalty": 100.0}
-    found = {key: generation.optional_number(key, 0.0, high) for key, high in bounds.items()}
-    defaults: dict[str, float | int] = {key: value for key, value in found.items() if value is not None}
-    top_k = generation.optional_integer("top_k", 0, 2**31)
-    return defaults if top_k is None else {**defaults, "top_k": top_k}
+    return sampling_defaults(generation, {key: key for key in _SAMPLING})
 
 
 def _read_text(path: Path, name: str) -> str:

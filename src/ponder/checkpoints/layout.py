@@ -78,5 +78,5 @@ def check_tensors(
     for name in found:
         if name not in expected:
             raise CheckpointError(
-                f"{where}: tensor {shown(name)} is not part of a {config.architecture} model as ponder knows it"
+                f"{where}: tensor {shown(name)} is not part of a supported {config.architecture} model"
             )

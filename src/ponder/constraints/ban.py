@@ -55,7 +55,9 @@ def _patterns(string: str, ignore_case: bool) -> list[bytes]:
     for form in forms:
         variants *= len(form)
     if variants > MAX_VARIANTS:
-        raise ParameterError("ban", string, f"at most {MAX_VARIANTS} spellings when case is ignored, this has {variants}")
+        raise ParameterError(
+            "ban", string, f"at most {MAX_VARIANTS} spellings when case is ignored, this has {variants}"
+        )
     return [spelling.encode().lower() for spelling in map("".join, product(*forms))]
 
 

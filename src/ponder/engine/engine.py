@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -32,11 +33,14 @@ class Job:
     pages: int
     group: Group | None = None
     generated: int = 0
-    finished: bool = field(default=False)
 
 
 class Engine:
-    """Runs requests over one model and one page pool. One thread at a time may call it."""
+    """Runs requests over one model and one page pool.
+
+    `run` and `score` may be called from any number of threads: whichever is waiting for events does the
+    next step for all of them. The other methods are for one thread.
+    """
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, num_pages: int) -> None:
         self.model = model
@@ -47,6 +51,8 @@ class Engine:
         self._running: list[Job] = []
         self._promised = 0
         self._next_id = 0
+        self._lock = threading.Lock()
+        self._inbox: dict[int, list[Event]] = {}
 
     def submit(self, request: Request) -> int:
         """Queue a request and return its id.
@@ -59,23 +65,41 @@ class Engine:
         self._check(request)
         pages = self._pages(request)
         if pages > self.pool.num_pages:
-            raise CapacityError(f"the request may need {pages} cache pages and there are {self.pool.num_pages}")
+            raise CapacityError(
+                f"the request may need {pages} cache pages and there are {self.pool.num_pages}"
+            )
         self._next_id += 1
         self._waiting.append(Job(self._next_id, request, pages))
         return self._next_id
 
     def run(self, request: Request) -> Iterator[Event]:
         """Submit a request and step until it is answered, yielding its events. Closing the iterator cancels it."""
-        request_id = self.submit(request)
+        with self._lock:
+            request_id = self.submit(request)
+            self._inbox[request_id] = []
         try:
-            while True:
-                for event in self.step():
-                    if event.request_id == request_id:
-                        yield event
-                        if isinstance(event, FinishedEvent):
-                            return
+            finished = False
+            while not finished:
+                events = self._next_events(request_id)
+                finished = isinstance(events[-1], FinishedEvent)
+                yield from events
         finally:
-            self.cancel(request_id)
+            with self._lock:
+                del self._inbox[request_id]
+                self.cancel(request_id)
+
+    def _next_events(self, request_id: int) -> list[Event]:
+        """Step until something happened to a request; what happens to others goes to their inboxes."""
+        while True:
+            with self._lock:
+                if not self._inbox[request_id]:
+                    for event in self.step():
+                        if event.request_id in self._inbox:
+                            self._inbox[event.request_id].append(event)
+                events = self._inbox[request_id]
+                self._inbox[request_id] = []
+            if events:
+                return events
 
     def step(self) -> list[Event]:
         """Admit what fits, run one forward pass, and apply what the decoders make of it."""
@@ -98,6 +122,10 @@ class Engine:
 
         The prompt is computed once and all nodes of the trie in one pass.
         """
+        with self._lock:
+            return self._score(prompt, trie)
+
+    def _score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> list[list[float]]:
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
         needed = math.ceil((len(prompt) + len(trie.token_ids)) / PAGE_SIZE)
@@ -133,7 +161,9 @@ class Engine:
             raise ParameterError("prompt", "", "at least one token")
         self._check_length(len(request.prompt) + 1, "the prompt and one token after it are")
         if isinstance(request.decoder, BeamSearch) and request.params.n > request.decoder.num_beams:
-            raise ParameterError("n", request.params.n, f"at most num_beams, which is {request.decoder.num_beams}")
+            raise ParameterError(
+                "n", request.params.n, f"at most num_beams, which is {request.decoder.num_beams}"
+            )
 
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.model.config.context_length
@@ -175,7 +205,8 @@ class Engine:
         if not batch:
             return torch.empty(0)
         rows = [
-            RunnerRow(row.sequence.branch, row.new_tokens, self._reach(row.group), row.wants_logits) for row in batch
+            RunnerRow(row.sequence.branch, row.new_tokens, self._reach(row.group), row.wants_logits)
+            for row in batch
         ]
         return self.runner.forward(rows)
 
@@ -238,7 +269,9 @@ class Engine:
         outputs = tuple(_output(i, sequence) for i, sequence in enumerate(job.request.decoder.answers(group)))
         self._retire(job)
         prompt = len(group.prompt)
-        return FinishedEvent(job.request_id, outputs, Usage(prompt, (job.request.params.n - 1) * prompt, job.generated))
+        return FinishedEvent(
+            job.request_id, outputs, Usage(prompt, (job.request.params.n - 1) * prompt, job.generated)
+        )
 
     def _retire(self, job: Job) -> None:
         assert job.group is not None

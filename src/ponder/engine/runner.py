@@ -32,7 +32,9 @@ class Runner:
 
     def forward(self, rows: Seq[RunnerRow]) -> torch.Tensor:
         """Compute all rows in one ragged batch; return [R, V] float32, one row per row that wants logits."""
-        positions = [p for row in rows for p in range(row.branch.length, row.branch.length + len(row.new_tokens))]
+        positions = [
+            p for row in rows for p in range(row.branch.length, row.branch.length + len(row.new_tokens))
+        ]
         ends = torch.tensor([len(row.new_tokens) for row in rows]).cumsum(0) - 1
         wanted = torch.tensor([row.wants_logits for row in rows])
         return self._run(rows, positions, ends[wanted])

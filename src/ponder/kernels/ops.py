@@ -48,7 +48,12 @@ class Ops(Protocol):
         ...
 
     def attention(
-        self, q: torch.Tensor, k_pages: torch.Tensor, v_pages: torch.Tensor, plan: AttentionPlan, window: int | None
+        self,
+        q: torch.Tensor,
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+        plan: AttentionPlan,
+        window: int | None,
     ) -> torch.Tensor:
         """softmax(q k^T / sqrt(D)) v over each sequence's pages -> [T, H, D].
 

@@ -14,7 +14,9 @@ from ponder.kernels.ops import select_ops
 from ponder.models.transformer import Layer, Linear, Transformer, Weights
 
 
-def load_transformer(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype = torch.float32) -> Transformer:
+def load_transformer(
+    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype = torch.float32
+) -> Transformer:
     """Read every tensor (in parallel: dequantising is most of the work) and build the model."""
     config = checkpoint.config
     names = list(tensor_shapes(config))

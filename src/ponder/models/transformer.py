@@ -69,7 +69,9 @@ class Transformer:
         x = ops.embed(self.weights.embed, batch.token_ids)
         for i, layer in enumerate(self.weights.layers):
             rotation = cos_sin if self.config.rope_layers[i] else None
-            x = x + self._attend(i, layer, ops.rms_norm(x, layer.attn_norm, eps), rotation, batch, k_pages[i], v_pages[i])
+            x = x + self._attend(
+                i, layer, ops.rms_norm(x, layer.attn_norm, eps), rotation, batch, k_pages[i], v_pages[i]
+            )
             x = x + self._feed_forward(layer, ops.rms_norm(x, layer.mlp_norm, eps))
         x = ops.rms_norm(x[batch.logit_rows], self.weights.norm, eps)
         return ops.linear(x, self.weights.lm_head, None).float()
@@ -86,7 +88,8 @@ class Transformer:
     ) -> torch.Tensor:
         ops, head_dim = self.ops, self.config.head_dim
         q, k, v = (
-            ops.linear(x, part.weight, part.bias).unflatten(-1, (-1, head_dim)) for part in (layer.q, layer.k, layer.v)
+            ops.linear(x, part.weight, part.bias).unflatten(-1, (-1, head_dim))
+            for part in (layer.q, layer.k, layer.v)
         )
         if layer.q_norm is not None and layer.k_norm is not None:
             q = ops.rms_norm(q, layer.q_norm, self.config.rms_norm_eps)

@@ -73,7 +73,9 @@ def yarn(rope: RopeConfig, scaling: YarnScaling, head_dim: int, length: int) -> 
     dim, factor = rope.rotary_dim, scaling.factor
 
     def dimension_turning(rotations: float) -> float:
-        return dim * math.log(scaling.original_context / (rotations * 2 * math.pi)) / (2 * math.log(rope.base))
+        return (
+            dim * math.log(scaling.original_context / (rotations * 2 * math.pi)) / (2 * math.log(rope.base))
+        )
 
     low, high = dimension_turning(scaling.beta_fast), dimension_turning(scaling.beta_slow)
     if scaling.truncate:

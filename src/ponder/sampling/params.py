@@ -67,7 +67,9 @@ class SamplingParams:
         _check_int("top_k", self.top_k, "a whole number, 0 (off) or more", lambda x: x >= 0)
         _check_number("top_p", self.top_p, "a number over 0 and at most 1", lambda x: 0 < x <= 1)
         _check_number("min_p", self.min_p, "a number from 0 to 1", lambda x: 0 <= x <= 1)
-        _check_number("repetition_penalty", self.repetition_penalty, "a finite number over 0", lambda x: x > 0)
+        _check_number(
+            "repetition_penalty", self.repetition_penalty, "a finite number over 0", lambda x: x > 0
+        )
         for name in ("frequency_penalty", "presence_penalty"):
             _check_number(name, getattr(self, name), "a number from -2 to 2", lambda x: -2 <= x <= 2)
         _check_int("min_tokens", self.min_tokens, "a whole number, 0 or more", lambda x: x >= 0)
@@ -81,7 +83,9 @@ class SamplingParams:
             lambda x: 0 <= x <= MAX_TOP_LOGPROBS,
         )
         if self.min_tokens > self.max_tokens:
-            raise ParameterError("min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}")
+            raise ParameterError(
+                "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"
+            )
         for token, bias in self.logit_bias.items():
             _check_int("logit_bias", token, "keys are token ids", lambda x: x >= 0)
             _check_number(f"logit_bias[{token}]", bias, "a finite number", lambda x: True)
@@ -122,10 +126,7 @@ class ResolvedParams:
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return field -> {"value", "from"}."""
         values = ((f.name, getattr(self.params, f.name)) for f in fields(self.params))
-        return {
-            name: {"value": _plain(value), "from": self.sources[name]}
-            for name, value in values
-        }
+        return {name: {"value": _plain(value), "from": self.sources[name]} for name, value in values}
 
 
 def _plain(value: Any) -> Any:
@@ -152,7 +153,8 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
     values = {**recommended, **{name: _frozen(name, value) for name, value in given.items()}}
     values.setdefault("seed", secrets.randbits(32))
     sources: dict[str, Source] = {
-        name: "caller" if name in given else "checkpoint" if name in recommended else "default" for name in known
+        name: "caller" if name in given else "checkpoint" if name in recommended else "default"
+        for name in known
     }
     return ResolvedParams(SamplingParams(**values), sources)
 
@@ -168,5 +170,7 @@ def _frozen(name: str, value: Any) -> Any:
     if name == "logit_bias":
         if not isinstance(value, Mapping):
             raise ParameterError(name, value, "a mapping from token id to bias")
-        return {int(key) if isinstance(key, str) and key.isdecimal() else key: bias for key, bias in value.items()}
+        return {
+            int(key) if isinstance(key, str) and key.isdecimal() else key: bias for key, bias in value.items()
+        }
     return value

@@ -19,7 +19,8 @@ class Row:
     """What a row of logits stands for.
 
     `output` are the tokens generated so far; `forbidden` may not come next (end tokens before
-    `min_tokens`); `allowed` [V] bool is the constraint's mask, None where everything is allowed.
+    `min_tokens`); `allowed` [V'] bool is the constraint's mask, None where everything is allowed; V' may be
+    smaller than V where a model pads its vocabulary, and the padding is then not allowed.
     """
 
     sample_index: int
@@ -40,7 +41,9 @@ def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -
         add_bias(values, params.logit_bias)
         forbid(values, row.forbidden)
         if row.allowed is not None:
-            values.masked_fill_(~row.allowed, -torch.inf)
+            known = row.allowed.shape[0]
+            values[:known].masked_fill_(~row.allowed.to(values.device), -torch.inf)
+            values[known:] = -torch.inf
     return logits
 
 
@@ -63,7 +66,9 @@ def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     cumulative = probs.double().cumsum(-1)
     total = cumulative[:, -1:]
     # The largest double below `total` keeps rounding of u * total from running past the last kept token.
-    targets = torch.minimum(numbers[:, None].double() * total, torch.nextafter(total, torch.zeros_like(total)))
+    targets = torch.minimum(
+        numbers[:, None].double() * total, torch.nextafter(total, torch.zeros_like(total))
+    )
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1)
 
 

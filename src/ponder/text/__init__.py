@@ -2,7 +2,18 @@
 
 from ponder.text.chat import ChatTemplate, Message
 from ponder.text.detokenizer import Detokenizer
+from ponder.text.prompt import EncodedPrompt, Prompt, encode_prompt
 from ponder.text.stop import StopMatcher
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
 
-__all__ = ["ChatTemplate", "Detokenizer", "Message", "StopMatcher", "Tokenizer", "build_tokenizer"]
+__all__ = [
+    "ChatTemplate",
+    "Detokenizer",
+    "EncodedPrompt",
+    "Message",
+    "Prompt",
+    "StopMatcher",
+    "Tokenizer",
+    "build_tokenizer",
+    "encode_prompt",
+]

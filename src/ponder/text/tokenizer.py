@@ -66,7 +66,7 @@ def _require_ids(ids: Iterable[int | None], count: int) -> None:
 def _from_gguf_byte_level(vocabulary: GgufVocabulary, special: SpecialTokens) -> Tokenizer:
     normalizer, pre_tokenizer = _byte_level_split(vocabulary.pre)
     ids = {token: token_id for token_id, token in enumerate(vocabulary.tokens)}
-    merges = [tuple(merge.split(" ")) for merge in vocabulary.merges]
+    merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in vocabulary.merges)]
     try:
         model = BPE(ids, merges, ignore_merges=vocabulary.pre == "llama-bpe")
     except Exception as error:
@@ -184,7 +184,7 @@ def _alphabet_of(config: Any) -> Alphabet:
     if kinds & {"Metaspace", "ByteFallback"}:
         return "sentencepiece"
     raise CheckpointError(
-        "tokenizer.json spells bytes in a way that is not supported: supported are byte-level and sentencepiece"
+        "tokenizer.json spells bytes in an unknown way: supported are byte-level and sentencepiece"
     )
 
 
@@ -334,6 +334,11 @@ class Tokenizer:
     def is_special(self, token_id: int) -> bool:
         """Tell whether a token controls the model and is no text."""
         return token_id in self._special_ids
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The control tokens as they are written."""
+        return tuple(self._tokens[token_id] for token_id in sorted(self._special_ids))
 
     @property
     def bos_token(self) -> str:

@@ -69,4 +69,6 @@ class PagePool:
         """Assert that every page is either free, once, or held."""
         assert len(set(self._free)) == len(self._free), "a page is free twice"
         assert all((self._holders[page] == 0) for page in self._free), "a free page is held"
-        assert sum(count == 0 for count in self._holders) == len(self._free), "a page is neither free nor held"
+        assert sum(count == 0 for count in self._holders) == len(self._free), (
+            "a page is neither free nor held"
+        )

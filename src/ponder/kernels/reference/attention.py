@@ -40,11 +40,14 @@ def attention(
     for row, (new, context) in enumerate(zip(plan.query_lengths, plan.context_lengths, strict=True)):
         pages = plan.block_tables[row]
         keys, values = (
-            store.index_select(0, pages).flatten(0, 1)[:context].transpose(0, 1) for store in (k_pages, v_pages)
+            store.index_select(0, pages).flatten(0, 1)[:context].transpose(0, 1)
+            for store in (k_pages, v_pages)
         )
         mask = visible(new, context, window, plan.trees.get(row), q.device)
         heads = q[start : start + new].transpose(0, 1)
-        attended = F.scaled_dot_product_attention(heads[None], keys[None], values[None], attn_mask=mask, enable_gqa=True)
+        attended = F.scaled_dot_product_attention(
+            heads[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
+        )
         out[start : start + new] = attended[0].transpose(0, 1)
         start += new
     return out

@@ -1,0 +1,39 @@
+"""ponder: everything between a language model's logits and its answer.
+
+>>> import ponder
+>>> lm = ponder.load()
+>>> lm("Why is the sky blue?", temperature=0.7, top_p=0.9).text  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ponder.errors import PonderError
+
+if TYPE_CHECKING:
+    from ponder.backends import Completion
+    from ponder.constraints import Ban
+    from ponder.decoders import BeamSearch
+    from ponder.lm import LM, load
+    from ponder.text import Message
+
+__version__ = "0.1.0"
+__all__ = ["LM", "Ban", "BeamSearch", "Completion", "Message", "PonderError", "__version__", "load"]
+
+_HOMES = {
+    "LM": "ponder.lm",
+    "load": "ponder.lm",
+    "Ban": "ponder.constraints",
+    "BeamSearch": "ponder.decoders",
+    "Completion": "ponder.backends",
+    "Message": "ponder.text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch only when it is asked for: `ponder --help` should not wait two seconds."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ponder' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

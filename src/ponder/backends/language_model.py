@@ -1,0 +1,129 @@
+"""What a strategy needs of a language model, whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from ponder.constraints import Constraint
+from ponder.decoders import BeamSearch, Sample
+from ponder.engine.events import Output, TokenEvent, Usage
+from ponder.sampling import ResolvedParams
+from ponder.text import Message, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A prompt and everything said about how to answer it.
+
+    `sampling` holds the fields of `SamplingParams` that the caller set; what is left out comes from the
+    checkpoint or the defaults.
+    """
+
+    prompt: Prompt
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    constraint: Constraint | None = None
+    decoder: Sample | BeamSearch = field(default_factory=Sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`ttft_s` seconds from asking to the first token; `decode_tok_s` tokens a second after it (None: no second token)."""
+
+    load_s: float
+    ttft_s: float
+    total_s: float
+    decode_tok_s: float | None
+
+    def as_json(self) -> dict[str, float | None]:
+        """Return the fields, rounded to a tenth of a millisecond."""
+        return {name: None if value is None else round(value, 4) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to a request: outputs in order, the parameters as they applied, what it cost.
+
+    `prompt` is the text the model saw.
+    """
+
+    model: str
+    prompt: str
+    params: ResolvedParams
+    outputs: tuple[Output, ...]
+    usage: Usage
+    timing: Timing
+
+    @property
+    def text(self) -> str:
+        """The text of the first output."""
+        return self.outputs[0].text
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of all outputs."""
+        return [output.text for output in self.outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """Log-probabilities (raw, natural) of a text's tokens after a prompt, and their sum."""
+
+    token_ids: tuple[int, ...]
+    token_logprobs: tuple[float, ...]
+
+    @property
+    def logprob(self) -> float:
+        """The log-probability of the whole text."""
+        return sum(self.token_logprobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One `TextScore` per text, and what it cost."""
+
+    texts: tuple[TextScore, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do; asking for more is refused by name."""
+
+    chat: bool
+    score: bool
+    constraints: bool
+    beam_search: bool
+    seeds: bool
+
+
+class LanguageModel(Protocol):
+    """A model that generates and scores. Strategies are written against this and nothing below it."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Say what this backend can do."""
+        ...
+
+    async def generate(self, request: GenerationRequest) -> Completion:
+        """Answer a request. Raises PonderError for what the caller can mend."""
+        ...
+
+    def stream(self, request: GenerationRequest) -> AsyncIterator[TokenEvent | Completion]:
+        """Answer a request token by token; the last item is the completion."""
+        ...
+
+    async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
+        """Score each text as what follows the prompt; with `ends`, including the end token after it."""
+        ...
+
+
+def conversation(prompt: str, system: str | None = None) -> tuple[Message, ...]:
+    """Return a user's message, after a system message if there is one."""
+    user = Message("user", prompt)
+    return (user,) if system is None else (Message("system", system), user)

@@ -1,0 +1,262 @@
+"""A model in this process, run by our engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+
+from ponder.backends.language_model import (
+    Capabilities,
+    Completion,
+    GenerationRequest,
+    Scores,
+    TextScore,
+    Timing,
+)
+from ponder.checkpoints import open_checkpoint
+from ponder.constraints import ChoiceTrie
+from ponder.decoders import BeamSearch
+from ponder.engine import Engine, FinishedEvent, Request, TokenEvent, Usage
+from ponder.errors import CapacityError, ParameterError
+from ponder.models import load_transformer
+from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
+from ponder.text import ChatTemplate, Prompt, Tokenizer, build_tokenizer, encode_prompt
+from ponder.tree.page_pool import page_bytes
+
+CACHE_SHARE = 0.25  # of the memory that is free when the model has been loaded
+MAX_CACHE_BYTES = 4 * 2**30
+UNUSED_BY_BEAMS = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """A request as the engine gets it, with the prompt's text and where each parameter came from."""
+
+    prompt: str
+    params: ResolvedParams
+    request: Request
+
+
+class LocalModel:
+    """The LanguageModel protocol over an `Engine`; safe to use from several threads and tasks.
+
+    Requests made at the same time run in the same batches.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        template: ChatTemplate | None,
+        generation_defaults: dict[str, float | int],
+        load_s: float = 0.0,
+    ) -> None:
+        self._name = name
+        self.engine = engine
+        self.template = template
+        self.generation_defaults = generation_defaults
+        self.load_s = load_s
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self.engine.tokenizer
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            chat=self.template is not None, score=True, constraints=True, beam_search=True, seeds=True
+        )
+
+    def prepare(self, request: GenerationRequest) -> PreparedRequest:
+        """Resolve a request without running it.
+
+        Raises
+        ------
+        PonderError : whatever would be refused when it runs, but for the size of the cache.
+        """
+        encoded = encode_prompt(request.prompt, self.tokenizer, self.template)
+        resolved = resolve_params(request.sampling, self.generation_defaults)
+        if isinstance(request.decoder, BeamSearch):
+            _refuse_sampling(resolved)
+        params = self._within_context(resolved, len(encoded.token_ids))
+        return PreparedRequest(
+            encoded.text,
+            replace(resolved, params=params),
+            Request(encoded.token_ids, params, request.constraint, request.decoder),
+        )
+
+    def _within_context(self, resolved: ResolvedParams, prompt_tokens: int) -> SamplingParams:
+        """Shorten a `max_tokens` that nobody asked for to what the context has room for; refuse one somebody did."""
+        params, context = resolved.params, self.engine.model.config.context_length
+        room = context - prompt_tokens
+        if params.max_tokens <= room:
+            return params
+        if room < 1:
+            raise CapacityError(
+                f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}"
+            )
+        if resolved.sources["max_tokens"] == "caller":
+            allowed = (
+                f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
+            )
+            raise ParameterError("max_tokens", params.max_tokens, allowed)
+        return replace(params, max_tokens=room, min_tokens=min(params.min_tokens, room))
+
+    def stream_sync(self, request: GenerationRequest) -> Iterator[TokenEvent | Completion]:
+        """Like `stream`, for callers without an event loop."""
+        start = time.perf_counter()
+        prepared = self.prepare(request)
+        first: float | None = None
+        for event in self.engine.run(prepared.request):
+            first = first or time.perf_counter()
+            if isinstance(event, FinishedEvent):
+                yield Completion(
+                    self.name,
+                    prepared.prompt,
+                    prepared.params,
+                    event.outputs,
+                    event.usage,
+                    self._timing(start, first, event.usage, prepared.params.params.n),
+                )
+            else:
+                yield event
+
+    def _timing(self, start: float, first: float, usage: Usage, n: int) -> Timing:
+        end = time.perf_counter()
+        later = usage.generated_tokens - n
+        return Timing(self.load_s, first - start, end - start, later / (end - first) if later > 0 else None)
+
+    def generate_sync(self, request: GenerationRequest) -> Completion:
+        """Like `generate`, for callers without an event loop."""
+        *_, last = self.stream_sync(request)
+        assert isinstance(last, Completion)
+        return last
+
+    async def generate(self, request: GenerationRequest) -> Completion:
+        return await asyncio.to_thread(self.generate_sync, request)
+
+    async def stream(self, request: GenerationRequest) -> AsyncIterator[TokenEvent | Completion]:
+        events = self.stream_sync(request)
+        try:
+            while (event := await asyncio.to_thread(next, events, None)) is not None:
+                yield event
+        finally:
+            await asyncio.to_thread(events.close)  # type: ignore[attr-defined]
+
+    def score_sync(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
+        """Like `score`, for callers without an event loop."""
+        prefix, continuations = self._split(prompt, texts)
+        if ends:
+            if not self.tokenizer.eos_ids:
+                raise ParameterError("ends", ends, "false: this model has no end token")
+            continuations = [[*tokens, self.tokenizer.eos_ids[0]] for tokens in continuations]
+        trie = ChoiceTrie.build(continuations)
+        logprobs = self.engine.score(tuple(prefix), trie)
+        scored = (
+            TextScore(tuple(tokens), tuple(values))
+            for tokens, values in zip(continuations, logprobs, strict=True)
+        )
+        computed = len(prefix) + len(trie.token_ids)
+        read = (len(texts) - 1) * len(prefix) + sum(map(len, continuations)) - len(trie.token_ids)
+        return Scores(tuple(scored), Usage(computed, read, 0))
+
+    async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
+        return await asyncio.to_thread(self.score_sync, prompt, texts, ends=ends)
+
+    def _split(self, prompt: Prompt, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Encode the prompt with each text and cut where all of them still agree with the prompt alone.
+
+        Raw text is encoded as a whole, so that a word begun by the prompt and ended by the text is one
+        word; what follows a chat template's last token is encoded by itself.
+        """
+        if not texts:
+            raise ParameterError("texts", [], "at least one text")
+        base = list(encode_prompt(prompt, self.tokenizer, self.template).token_ids)
+        if isinstance(prompt, str):
+            wholes = [
+                self.tokenizer.encode(prompt + text, parse_special=True, field="prompt") for text in texts
+            ]
+        else:
+            wholes = [base + self.tokenizer.encode(text, add_bos=False, field="text") for text in texts]
+        shared = min(_agreement(base, whole) for whole in wholes)
+        if shared == 0:
+            raise ParameterError("prompt", prompt, "text of at least one token that the texts do not change")
+        return base[:shared], [whole[shared:] for whole in wholes]
+
+
+def _agreement(base: list[int], whole: list[int]) -> int:
+    """How many leading tokens agree, leaving at least one of `whole`."""
+    length = 0
+    for a, b in zip(base, whole[:-1], strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
+
+
+def _refuse_sampling(resolved: ResolvedParams) -> None:
+    for field in fields(SamplingParams):
+        value = getattr(resolved.params, field.name)
+        neutral = field.name == "temperature" and value == 0
+        if field.name in UNUSED_BY_BEAMS and resolved.sources[field.name] == "caller" and not neutral:
+            raise ParameterError(
+                field.name, value, "left unset with beam search, which draws nothing at random"
+            )
+
+
+def load_local(model: str = "smollm2-135m", *, device: str | None = None) -> LocalModel:
+    """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
+
+    Parameters
+    ----------
+    device : a torch device; by default CUDA where there is one.
+
+    Raises
+    ------
+    CheckpointError : the model is unknown, not downloaded, damaged or not supported.
+    ParameterError : `device` is not one torch knows or has.
+    """
+    start = time.perf_counter()
+    where = _device(device)
+    checkpoint = open_checkpoint(model)
+    tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
+    template = (
+        ChatTemplate(checkpoint.chat_template, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
+        if checkpoint.chat_template
+        else None
+    )
+    transformer = load_transformer(checkpoint, where)
+    page = page_bytes(checkpoint.config, transformer.dtype)
+    engine = Engine(transformer, tokenizer, max(1, _cache_bytes(where) // page))
+    defaults = dict(checkpoint.generation_defaults)
+    return LocalModel(checkpoint.name, engine, template, defaults, time.perf_counter() - start)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ParameterError("device", name, "a device that torch has here, such as cpu or cuda") from None
+    return device
+
+
+def _cache_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * 0.7)
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        free = MAX_CACHE_BYTES
+    return min(MAX_CACHE_BYTES, int(free * CACHE_SHARE))

@@ -1,0 +1,67 @@
+"""A prompt is raw text or a conversation; either way it becomes token ids here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ponder.errors import ParameterError, TemplateError
+from ponder.text.chat import ChatTemplate, Message
+from ponder.text.tokenizer import Tokenizer
+
+Prompt = str | Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """`text` is what the model sees, with its control tokens written out."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate | None) -> EncodedPrompt:
+    """Encode raw text (control tokens written in it count) or a conversation (only the template's count).
+
+    Raises
+    ------
+    TemplateError
+        A conversation, and the model has no chat template or the template refuses it.
+    """
+    if isinstance(prompt, str):
+        return EncodedPrompt(prompt, tuple(tokenizer.encode(prompt, parse_special=True, field="prompt")))
+    if template is None:
+        raise TemplateError("this model has no chat template: send the prompt as raw text")
+    if not prompt:
+        raise ParameterError("messages", [], "at least one message")
+    return _encode_conversation(prompt, tokenizer, template)
+
+
+def _encode_conversation(
+    messages: Sequence[Message], tokenizer: Tokenizer, template: ChatTemplate
+) -> EncodedPrompt:
+    """Render and encode so that what a message says is never a control token.
+
+    Control tokens spelled in a message are hidden behind private-use marks while the template runs;
+    afterwards the text between the marks is encoded as it is and what they hide as plain text.
+    """
+    special = sorted(tokenizer.special_tokens, key=len, reverse=True)
+    spelled = re.compile("|".join(map(re.escape, special))) if special else re.compile(r"(?!)")
+    hidden: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        hidden.append(match.group())
+        return f"\ue000{len(hidden) - 1}\ue001"
+
+    safe = [Message(message.role, spelled.sub(hide, message.content)) for message in messages]
+    rendered = template.render(safe)
+    if not hidden:
+        ids = tokenizer.encode(rendered, add_bos=False, parse_special=True, field="messages")
+        return EncodedPrompt(rendered, tuple(ids))
+    ids, text = [], ""
+    for i, piece in enumerate(re.split("\ue000(\\d+)\ue001", rendered)):
+        part = hidden[int(piece)] if i % 2 and int(piece) < len(hidden) else piece
+        ids += tokenizer.encode(part, add_bos=False, parse_special=i % 2 == 0, field="messages")
+        text += part
+    return EncodedPrompt(text, tuple(ids))

@@ -1,0 +1,206 @@
+"""What holds for every tokenizer: exact bytes, no injected control tokens, errors in one sentence."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
+
+from ponder.checkpoints import GgufVocabulary, SpecialTokens, TokenizerJson
+from ponder.errors import CheckpointError, ParameterError
+from ponder.text import build_tokenizer
+
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+SPECIAL = SpecialTokens(bos_id=256, eos_ids=(257,))
+
+
+def byte_level(pre: str = "smollm", **changes: object) -> GgufVocabulary:
+    """All bytes, two control tokens (one a plain word), one user-defined token, two words."""
+    tokens = (*BYTES, "<s>", "STOP", "<tool> é", "ab", "aĠ")
+    types = (*[1] * 256, 3, 3, 4, 1, 1)
+    return replace(GgufVocabulary("gpt2", pre, tokens, types, merges=("a b", "a Ġ")), **changes)
+
+
+def sentencepiece(**changes: object) -> GgufVocabulary:
+    """Unknown, control and byte tokens, a user-defined token, and five pieces."""
+    pieces = ("▁", "a", "b", "▁a", "ab")
+    tokens = ("<unk>", "<s>", "</s>", "[I]", *(f"<0x{byte:02X}>" for byte in range(256)), *pieces)
+    types = (2, 3, 3, 4, *[6] * 256, *[1] * len(pieces))
+    scores = (*[0.0] * 260, -3.0, -4.0, -5.0, -1.0, -2.0)
+    return replace(GgufVocabulary("llama", "default", tokens, types, scores=scores, unk_id=0), **changes)
+
+
+BYTE_LEVEL = [build_tokenizer(byte_level(pre), SPECIAL) for pre in ("smollm", "llama-bpe")]
+SENTENCEPIECE = build_tokenizer(sentencepiece(), SpecialTokens(1, (2,)))
+ALL = [*BYTE_LEVEL, SENTENCEPIECE]
+TEXT = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁"))
+    | st.sampled_from(
+        ["<s>", "</s>", "STOP", " STOP\n", "<tool> é", "[I]", "ab", "a ", "<0x41>", "\0", "<unk>"]
+    )
+).map("".join)
+
+
+@pytest.mark.parametrize("tokenizer", ALL)
+@given(text=TEXT)
+def test_raw_text_round_trips_and_holds_no_control_token(tokenizer, text):
+    ids = tokenizer.encode(text, add_bos=False)
+    assert not any(tokenizer.is_special(i) for i in ids)
+    assert b"".join(tokenizer.bytes_table[i] for i in ids) == text.encode()
+    assert b"".join(tokenizer.token_bytes(i) for i in ids) == text.encode()
+    assert tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize("tokenizer", ALL)
+@given(text=TEXT)
+def test_parsed_text_round_trips_with_special_tokens_shown(tokenizer, text):
+    ids = tokenizer.encode(text, add_bos=False, parse_special=True)
+    assert tokenizer.decode(ids, skip_special=False) == text
+
+
+def test_control_and_user_defined_tokens():
+    for tokenizer in BYTE_LEVEL:
+        assert tokenizer.encode("<s>ab<tool> é", parse_special=True) == [256, 259, 258]
+        assert tokenizer.encode("ab<tool> é") == [259, 258]
+        assert tokenizer.encode("STOP") == [BYTES.index(letter) for letter in "STOP"]
+        assert tokenizer.bytes_table[256:] == (b"", b"", "<tool> é".encode(), b"ab", b"a ")
+        assert tokenizer.token_bytes(257, skip_special=False) == b"STOP"
+        assert [tokenizer.id_of(token) for token in ("STOP", "ab", "nothing")] == [257, 259, None]
+        assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.vocab_size) == ("<s>", "STOP", 261)
+
+
+def test_every_byte_has_its_token():
+    assert sorted(BYTE_LEVEL[0].bytes_table[:256]) == [bytes([byte]) for byte in range(256)]
+    assert SENTENCEPIECE.bytes_table[4:260] == tuple(bytes([byte]) for byte in range(256))
+    assert SENTENCEPIECE.bytes_table[260:] == (b" ", b"a", b"b", b" a", b"ab")
+
+
+def test_token_text_is_printable():
+    shown = [tokenizer.token_text(i) for tokenizer in ALL for i in range(tokenizer.vocab_size)]
+    assert all(text.isprintable() for text in shown)
+    assert SENTENCEPIECE.token_text(4 + 0x0A) == "\\n"
+    assert SENTENCEPIECE.token_text(4 + 0xFF) == "\\xff"
+    assert SENTENCEPIECE.token_text(1) == "<s>"
+
+
+def test_scores_rank_merges_and_bytes_stand_in():
+    ids = {token: SENTENCEPIECE.id_of(token) for token in ("a", "b", "▁a", "ab", "<0xC3>", "<0xA9>")}
+    assert SENTENCEPIECE.encode(" ab", add_bos=False) == [ids["▁a"], ids["b"]]
+    assert SENTENCEPIECE.encode("abé", add_bos=False) == [ids["ab"], ids["<0xC3>"], ids["<0xA9>"]]
+
+
+def test_space_prefix_follows_control_tokens():
+    tokenizer = build_tokenizer(sentencepiece(add_space_prefix=True), SpecialTokens(1, (2,)))
+    assert tokenizer.encode("a</s>a", parse_special=True) == [263, 2, 263]
+    assert tokenizer.encode("") == []
+
+
+def test_bos():
+    with_bos = build_tokenizer(byte_level(add_bos=True), SPECIAL)
+    assert with_bos.encode("ab") == [256, 259]
+    assert with_bos.encode("ab", add_bos=False) == [259]
+    without = build_tokenizer(byte_level(), SpecialTokens(None, (257,)))
+    assert without.encode("ab") == [259]
+    with pytest.raises(ParameterError, match="add_bos"):
+        without.encode("ab", add_bos=True)
+
+
+@pytest.mark.parametrize("tokenizer", ALL)
+@pytest.mark.parametrize("text", ["a\ud800", "\udc80b", "\ude00\ud83d"])
+def test_half_a_surrogate_pair_is_refused(tokenizer, text):
+    with pytest.raises(ParameterError, match="surrogate") as caught:
+        tokenizer.encode(text, field="prompt")
+    assert caught.value.field == "prompt"
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "words"),
+    [
+        (byte_level("mystery"), "mystery.*llama-bpe, qwen2, smollm"),
+        (byte_level(model="bert"), "bert.*gpt2, llama"),
+        (byte_level(merges=("a c", "nospace")), "merges"),
+        (byte_level(merges=("nospace",)), "merges"),
+        (byte_level(token_types=(1,)), "1 token types"),
+        (sentencepiece(scores=()), "0 scores"),
+        (sentencepiece(unk_id=10**9), "1000000000 is outside"),
+    ],
+)
+def test_faulty_vocabularies(vocabulary, words):
+    with pytest.raises(CheckpointError, match=words):
+        build_tokenizer(vocabulary, SpecialTokens(None, ()))
+
+
+def test_special_ids_must_exist():
+    with pytest.raises(CheckpointError, match="400 is outside the vocabulary of 261"):
+        build_tokenizer(byte_level(), SpecialTokens(None, (400,)))
+
+
+def tokenizer_json(**changes: object) -> dict:
+    """A byte-level tokenizer.json that begins every text with <s>."""
+    added = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    whole = {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": 256, "content": "<s>", "special": True, **added},
+            {"id": 257, "content": "<tool>", "special": False, **added},
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [
+                {"SpecialToken": {"id": "<s>", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+            ],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [256], "tokens": ["<s>"]}},
+        },
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {"type": "BPE", "vocab": {token: i for i, token in enumerate(BYTES)}, "merges": []},
+        "truncation": {"max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
+        "padding": None,
+    }
+    return whole | changes
+
+
+def test_tokenizer_json():
+    tokenizer = build_tokenizer(TokenizerJson(json.dumps(tokenizer_json())), SpecialTokens(256, ()))
+    spelled = [BYTES.index(letter) for letter in "<s>"]
+    assert tokenizer.encode("<s><tool>") == [256, *spelled, 257]
+    assert tokenizer.encode("<s><tool>", add_bos=False, parse_special=True) == [256, 257]
+    assert tokenizer.bytes_table[256:] == (b"", b"<tool>")
+    assert tokenizer.decode(tokenizer.encode("<s> é<tool>")) == "<s> é<tool>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        "[" * 100_000,
+        '{"decoder": ' * 5000,
+        json.dumps({}),
+        json.dumps(tokenizer_json(model=None)),
+        json.dumps(tokenizer_json(decoder=None, pre_tokenizer=None)),
+        json.dumps(
+            tokenizer_json(decoder={"type": "WordPiece", "prefix": "##", "cleanup": True}, pre_tokenizer=None)
+        ),
+        json.dumps(tokenizer_json(pre_tokenizer={"type": "Sequence", "pretokenizers": 3})),
+        json.dumps(tokenizer_json(model={"type": "BPE", "vocab": {"a": -1}, "merges": []})),
+        json.dumps(tokenizer_json(model={"type": "BPE", "vocab": {"a": 2**32 - 1}, "merges": []})),
+        json.dumps(tokenizer_json(model={"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]})),
+    ],
+)
+def test_faulty_tokenizer_json(text):
+    with pytest.raises(CheckpointError, match="tokenizer.json"):
+        build_tokenizer(TokenizerJson(text), SpecialTokens(None, ()))
