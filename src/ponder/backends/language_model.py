@@ -29,7 +29,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`ttft_s` seconds from asking to the first token; `decode_tok_s` tokens a second after it (None: no second token)."""
+    """Seconds to load, to the first token and in all; tokens a second after the first (None: there were none)."""
 
     load_s: float
     ttft_s: float

@@ -25,7 +25,7 @@ from ponder.engine import Engine, FinishedEvent, Request, TokenEvent, Usage
 from ponder.errors import CapacityError, ParameterError
 from ponder.models import load_transformer
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
-from ponder.text import ChatTemplate, Prompt, Tokenizer, build_tokenizer, encode_prompt
+from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer, build_tokenizer, encode_prompt
 from ponder.tree.page_pool import page_bytes
 
 CACHE_SHARE = 0.25  # of the memory that is free when the model has been loaded
@@ -76,6 +76,10 @@ class LocalModel:
             chat=self.template is not None, score=True, constraints=True, beam_search=True, seeds=True
         )
 
+    def encode(self, prompt: Prompt) -> EncodedPrompt:
+        """Return the text the model sees and its token ids."""
+        return encode_prompt(prompt, self.tokenizer, self.template)
+
     def prepare(self, request: GenerationRequest) -> PreparedRequest:
         """Resolve a request without running it.
 
@@ -83,7 +87,7 @@ class LocalModel:
         ------
         PonderError : whatever would be refused when it runs, but for the size of the cache.
         """
-        encoded = encode_prompt(request.prompt, self.tokenizer, self.template)
+        encoded = self.encode(request.prompt)
         resolved = resolve_params(request.sampling, self.generation_defaults)
         if isinstance(request.decoder, BeamSearch):
             _refuse_sampling(resolved)
@@ -95,7 +99,7 @@ class LocalModel:
         )
 
     def _within_context(self, resolved: ResolvedParams, prompt_tokens: int) -> SamplingParams:
-        """Shorten a `max_tokens` that nobody asked for to what the context has room for; refuse one somebody did."""
+        """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did."""
         params, context = resolved.params, self.engine.model.config.context_length
         room = context - prompt_tokens
         if params.max_tokens <= room:
@@ -180,7 +184,7 @@ class LocalModel:
         """
         if not texts:
             raise ParameterError("texts", [], "at least one text")
-        base = list(encode_prompt(prompt, self.tokenizer, self.template).token_ids)
+        base = list(self.encode(prompt).token_ids)
         if isinstance(prompt, str):
             wholes = [
                 self.tokenizer.encode(prompt + text, parse_special=True, field="prompt") for text in texts

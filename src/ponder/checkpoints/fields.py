@@ -104,7 +104,7 @@ class Fields:
 
 
 def sampling_defaults(fields: Fields, keys: Mapping[str, str]) -> dict[str, float | int]:
-    """Return the sampling parameters that a checkpoint recommends; `keys` are ponder's names -> the file's."""
+    """Return the sampling parameters that a file recommends; `keys` are ponder's names -> the file's."""
     bounds = {
         "temperature": (0.0, 100.0),
         "top_p": (1e-6, 1.0),

@@ -357,10 +357,11 @@ def special_tokens(config: Fields, generation: Fields, tokenizer: Fields, vocab_
 
 def _ids(fields: Fields, key: str, vocab_size: int) -> list[int]:
     value = fields.values.get(key)
-    ids = value if isinstance(value, list) else [] if value is None else [value]
-    for i in ids:
+    ids: list[int] = []
+    for i in value if isinstance(value, list) else [] if value is None else [value]:
         if type(i) is not int or not 0 <= i < vocab_size:
             raise refuse(fields.where, key, i, f"token ids from 0 to {vocab_size - 1}")
+        ids.append(i)
     return ids
 
 

@@ -41,7 +41,7 @@ class Ban:
 
 
 def _patterns(string: str, ignore_case: bool) -> list[bytes]:
-    """The byte strings that spell `string`; with `ignore_case`, ASCII in lower case, each other cased letter in all its forms."""
+    """The byte strings that spell `string`; to ignore case, ASCII in lower case and other letters in all forms."""
     try:
         string.encode()
     except UnicodeEncodeError:

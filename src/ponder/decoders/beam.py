@@ -44,7 +44,8 @@ class BeamSearch:
         scores = logprobs + torch.tensor([beam.score for beam in group.live], device=logits.device)[:, None]
         wanted = max(2, 1 + len(group.end_ids)) * self.num_beams
         top = scores.flatten().topk(min(wanted, scores.numel()))
-        live, ending = [], []
+        live: list[tuple[int, int, float]] = []
+        ending: list[tuple[int, int, float]] = []
         for place, (score, flat) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
             beam, token = divmod(flat, scores.shape[-1])
             if score == -torch.inf:
@@ -82,7 +83,7 @@ class BeamSearch:
         length = len(group.live[0].output)
         if self.early_stopping == "never" and self.length_penalty > 0:
             length = group.params.max_tokens
-        hopeful = max(beam.score for beam in group.live) / length**self.length_penalty
+        hopeful = float(max(beam.score for beam in group.live) / length**self.length_penalty)
         return hopeful <= self.final_score(group.finished[-1])
 
     def final_score(self, sequence: Sequence) -> float:

@@ -95,7 +95,7 @@ class Group:
         return sequence.constraint.mask() if sequence.constraint else None
 
     def accept(self, sequence: Sequence, growth: Growth) -> str:
-        """Append the growth's token and return the text it adds; sets `finish_reason` where it is the last.
+        """Append the growth's token and return the text it adds; sets `finish_reason` if it is the last.
 
         The text of an end token or a stop string is not part of the text; its token is part of `output`.
         """

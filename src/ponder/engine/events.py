@@ -10,7 +10,7 @@ from ponder.sampling import TokenTrace
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """Sample `index` of a request grew by a token, and its text by `text` (often nothing, at times several characters)."""
+    """Sample `index` of a request grew by a token, and its text by `text`, which may be empty."""
 
     request_id: int
     index: int

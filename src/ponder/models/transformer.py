@@ -88,7 +88,7 @@ class Transformer:
     ) -> torch.Tensor:
         ops, head_dim = self.ops, self.config.head_dim
         q, k, v = (
-            ops.linear(x, part.weight, part.bias).unflatten(-1, (-1, head_dim))
+            ops.linear(x, part.weight, part.bias).view(x.shape[0], -1, head_dim)
             for part in (layer.q, layer.k, layer.v)
         )
         if layer.q_norm is not None and layer.k_norm is not None:

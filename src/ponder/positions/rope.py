@@ -49,7 +49,7 @@ class Rope:
             return angles.cos() * factor, angles.sin() * factor
         parts = [
             self.cos_sin(part, [part.shape[0]], [reach])
-            for part, reach in zip(positions.split(list(lengths)), reaches, strict=True)
+            for part, reach in zip(torch.split(positions, list(lengths)), reaches, strict=True)
         ]
         cos, sin = zip(*parts, strict=True)
         return torch.cat(cos), torch.cat(sin)

@@ -57,7 +57,7 @@ def dynamic(rope: RopeConfig, scaling: DynamicScaling, head_dim: int, length: in
 
 
 def llama3(rope: RopeConfig, scaling: Llama3Scaling, head_dim: int, length: int) -> Frequencies:
-    """Wavelengths over L0/low divided by f, under L0/high kept, blended between (Llama 3.1 reference code)."""
+    """Wavelengths over L0/low divided by f, under L0/high kept, blended between (Llama 3.1's own code)."""
     theta = plain(rope.base, rope.rotary_dim)
     wavelength = 2 * math.pi / theta
     low, high, original = scaling.low_freq_factor, scaling.high_freq_factor, scaling.original_context
@@ -102,7 +102,7 @@ def _yarn_attention_factor(scaling: YarnScaling) -> float:
 
 
 def longrope(rope: RopeConfig, scaling: LongRopeScaling, head_dim: int, length: int) -> Frequencies:
-    """theta_i / factor_i, the long factors once `length` exceeds L0; scale sqrt(1 + ln f / ln L0) (2402.13753)."""
+    """theta_i / factor_i, the long factors for `length` over L0; scale sqrt(1 + ln f / ln L0) (2402.13753)."""
     factors = scaling.long_factor if length > scaling.original_context else scaling.short_factor
     divisors = torch.tensor(factors, dtype=torch.float32)
     attention = scaling.attention_factor

@@ -160,7 +160,7 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
 
 
 def _frozen(name: str, value: Any) -> Any:
-    """Bring the forms callers use (a lone stop string, lists, text keys) to the one a `SamplingParams` holds."""
+    """Bring the forms callers use (a lone stop string, lists, text keys) to that of `SamplingParams`."""
     if name == "stop" and isinstance(value, str):
         return (value,)
     if name in ("stop", "stop_token_ids"):

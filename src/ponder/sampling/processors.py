@@ -11,7 +11,7 @@ FORBIDDING_BIAS = -100.0
 
 
 def penalise_repetition(logits: torch.Tensor, seen: Sequence[int], penalty: float) -> None:
-    """Divide the positive and multiply the negative logits of `seen` tokens (CTRL, arXiv 1909.05858; as transformers).
+    """Divide the positive and multiply the negative logits of `seen` tokens (CTRL, arXiv 1909.05858).
 
     `logits` [V] is changed in place, like in every function here.
     """
@@ -29,7 +29,7 @@ def penalise_counts(logits: torch.Tensor, output: Sequence[int], frequency: floa
 
 
 def add_bias(logits: torch.Tensor, bias: Mapping[int, float]) -> None:
-    """Add each token's bias; at -100 or less the token is forbidden (OpenAI's documented effect, made exact)."""
+    """Add each token's bias; -100 or less forbids the token (OpenAI's documented effect, made exact)."""
     for token, value in bias.items():
         if value <= FORBIDDING_BIAS:
             logits[token] = -torch.inf

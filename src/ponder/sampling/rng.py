@@ -14,7 +14,7 @@ Words = npt.NDArray[np.uint64]
 
 
 def philox4x32(counter: Words, key: Words) -> Words:
-    """Philox-4x32-10 (Salmon et al., SC 2011): counter [..., 4] and key [..., 2] of 32-bit words -> [..., 4]."""
+    """Philox-4x32-10 (Salmon et al., SC 2011): counter [..., 4], key [..., 2] of 32-bit words -> [..., 4]."""
     c0, c1, c2, c3 = (counter[..., i] for i in range(4))
     k0, k1 = key[..., 0], key[..., 1]
     for _ in range(10):

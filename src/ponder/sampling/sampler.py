@@ -113,8 +113,8 @@ def describe(
         torch.where(kept, tempered, 0.0).sum(-1),
     )
     return [
-        TokenTrace(*values, top=row_top)
-        for *values, row_top in zip(*(column.tolist() for column in columns), alternatives, strict=True)
+        TokenTrace(*values)
+        for values in zip(*(column.tolist() for column in columns), alternatives, strict=True)
     ]
 
 
