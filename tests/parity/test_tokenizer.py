@@ -73,8 +73,8 @@ def test_default_model_as_transformers():
     theirs = transformers.AutoTokenizer.from_pretrained(
         str(checkpoint.path.parent), gguf_file=checkpoint.path.name
     )
-    # From a GGUF file transformers splits like GPT-2 whatever the file says; the published tokenizer.json (and
-    # llama.cpp) sets every digit apart first, which shows with digits that are not ASCII: " ①".
+    # From a GGUF file transformers splits like GPT-2 whatever the file says; the published tokenizer.json
+    # (and llama.cpp) sets every digit apart first, which shows with digits that are not ASCII: " ①".
     theirs.backend_tokenizer.pre_tokenizer = published("smollm", BPE()).pre_tokenizer
     ours = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     assert ours.vocab_size == len(theirs)

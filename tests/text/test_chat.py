@@ -2,18 +2,291 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 
-import psutil
 import pytest
 import tokenizers
 import transformers
 from tokenizers.models import BPE
 
+import ponder.text.chat
 from ponder.checkpoints import open_checkpoint
 from ponder.errors import CheckpointError, TemplateError
 from ponder.text import ChatTemplate, Message, build_tokenizer
+
+CONVERSATIONS = [
+    [Message("user", "Hello")],
+    [Message("system", "Be <brief> & 'kind'."), Message("user", "  2+2? \n")],
+    [Message("user", "a"), Message("assistant", "b "), Message("user", "c 😀\n\n{{ 1 }} \0 {% x %}")],
+]
+
+LLAMA3 = """{% set loop_messages = messages %}
+{%- for message in loop_messages %}
+    {%- set header = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' %}
+    {%- set content = header + message['content'] | trim + '<|eot_id|>' %}
+    {%- if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}
+    {{- content }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}
+{{- strftime_now('%Y') }}"""
+
+QWEN = """{%- if tools %}{{ tools | tojson }}{% endif %}
+{%- if messages[0]['role'] == 'system' %}
+    {{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}
+{%- else %}
+    {{- '<|im_start|>system\nYou are Qwen.<|im_end|>\n' }}
+{%- endif %}
+{%- set ns = namespace(last=messages|length - 1) %}
+{%- for message in messages[::-1] %}
+    {%- if message.role == 'user' and ns.last %}{% set ns.last = 0 %}{% continue %}{% endif %}
+    {{- message | tojson }}{{ messages | map(attribute='role') | list | tojson(indent=2) }}
+{%- endfor %}
+{%- for message in messages if message.role != 'system' %}
+    {{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}
+    {%- generation %}{% set ns.last = 1 %}{{ ns.last }}{% endgeneration %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{% endif %}"""
+
+MISTRAL = """{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+        {{- raise_exception('roles must alternate') }}
+    {%- endif %}
+    {%- if message["role"] == "user" %}
+        {%- if loop.last and system_message is defined %}
+            {{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST] " + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- else %}
+        {{- " " + message["content"] + eos_token}}
+    {%- endif %}
+{%- endfor %}
+"""
+
+
+def assert_as_transformers(source: str, bos_token: str, eos_token: str) -> None:
+    theirs = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizers.Tokenizer(BPE()),
+        bos_token=bos_token,
+        eos_token=eos_token,
+        chat_template=source,
+    )
+    ours = ChatTemplate(source, bos_token=bos_token, eos_token=eos_token)
+    for messages in CONVERSATIONS:
+        for prompt in (True, False):
+            expected = theirs.apply_chat_template(
+                [{"role": message.role, "content": message.content} for message in messages],
+                tokenize=False,
+                add_generation_prompt=prompt,
+            )
+            assert ours.render(messages, add_generation_prompt=prompt) == expected
+    ours.close()
+
+
+@pytest.mark.parametrize("source", [LLAMA3, QWEN, MISTRAL], ids=["llama3", "qwen", "mistral"])
+def test_published_styles_as_transformers(source):
+    assert_as_transformers(source, "<s>", "</s>")
+
+
+def test_default_model_as_transformers():
+    try:
+        checkpoint = open_checkpoint("smollm2-135m")
+    except CheckpointError as error:
+        pytest.skip(str(error))
+    tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
+    assert_as_transformers(checkpoint.chat_template, tokenizer.bos_token, tokenizer.eos_token)
+
+
+def render(source: str, *messages: Message) -> str:
+    template = ChatTemplate(source, bos_token="<s>", eos_token="</s>")
+    try:
+        return template.render(messages or [Message("user", "Hello")])
+    finally:
+        template.close()
+
+
+NESTED = "{% for i in range(99999) %}{% for j in range(99999) %}BODY{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ raise_exception('only one system\n\x1b[31m role') }}", r"only one system \[31m role$"),
+        ("line one\n\n{% if %}", "syntax error in line 3"),
+        ("{{ nothing.at.all }}", "'nothing' is undefined"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{% include 'a' %}", "no loader"),
+        ("{% import 'os' as os %}", "no loader"),
+        ("{{ ''.__class__.__mro__ }}", "not allowed.*__class__"),
+        ("{{ cycler.__init__.__globals__.os }}", "not allowed.*__init__"),
+        ("{% set x = messages.append(1) %}", "not allowed"),
+        ("{{ (messages | map('attr', '__class__') | first).mro() }}", "undefined|not allowed"),
+        ("{{ 'a' * 10 ** 10 }}", "memory"),
+        ("{{ [0] * 10 ** 9 }}", "memory"),
+        ("{{ '%9999999999d' % 1 }}", "memory"),
+        (
+            "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+            "memory|stopped",
+        ),
+        (NESTED.replace("BODY", ""), "stopped.*1 s"),
+        (NESTED.replace("BODY", "text"), "more than 8388608 characters"),
+        ("{{ 7 ** (9 ** 9) }}", "stopped.*1 s"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
+        pytest.param("{{" + "(" * 100_000, "recursion", id="deep"),
+        pytest.param("{{ x" + ".x" * 50_000 + "}}", "recursion|undefined|stopped", id="long chain"),
+        pytest.param("{{ 'x' " + "~ 'x'" * 200_000 + "}}", "recursion|stopped|memory", id="long sum"),
+        pytest.param("{{ raise_exception('a' * 10**8) }}", "aaa|stopped|memory", id="long message"),
+    ],
+)
+def test_hostile_templates(source, words):
+    started = time.monotonic()
+    with pytest.raises(TemplateError, match=words) as caught:
+        render(source)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+    assert time.monotonic() - started < 8
+
+
+def test_the_process_holds_no_secrets(monkeypatch):
+    monkeypatch.setenv("SECRET", "hunter2")
+    template = ChatTemplate("", bos_token="", eos_token="")
+    template.render([])
+    command = ["ps", "eww", "-o", "command=", "-p", str(template._worker._process.pid)]
+    shown = subprocess.run(command, capture_output=True, text=True).stdout
+    assert "template_worker.py" in shown
+    assert "hunter2" not in shown
+    template.close()
+
+
+@pytest.mark.parametrize("escape", ["open(__file__)", "socket.socket()", "bytearray(2**30)"])
+def test_out_of_the_sandbox_are_still_walls(escape):
+    program = f"""
+import socket
+from ponder.text import template_worker
+template_worker.confine(2**29)
+__file__ = template_worker.__file__
+{escape}
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert "Too many open files" in done.stderr or "MemoryError" in done.stderr
+
+
+def test_it_works_again_after_a_failure():
+    template = ChatTemplate(
+        "{% if messages[0].content == 'loop' %}" + NESTED.replace("BODY", "") + "{% endif %}fine",
+        bos_token="",
+        eos_token="",
+    )
+    for _ in range(2):
+        assert template.render([Message("user", "")]) == "fine"
+        with pytest.raises(TemplateError):
+            template.render([Message("user", "loop")])
+    template.close()
+    assert template.render([Message("user", "")]) == "fine"
+    template.close()
+
+
+def test_the_clock_bounds_a_render_too(monkeypatch):
+    monkeypatch.setattr(ponder.text.chat, "_RENDER_SECONDS", 0.3)
+    template = ChatTemplate("fine", bos_token="", eos_token="")
+    assert template.render([]) == "fine"
+    os.kill(template._worker._process.pid, signal.SIGSTOP)
+    with pytest.raises(TemplateError, match="stopped"):
+        template.render([])
+    assert template.render([]) == "fine"
+    template.close()
+
+
+def test_an_interrupted_render_leaves_no_answer_for_the_next(monkeypatch):
+    template = ChatTemplate("{{ messages[0].content }}", bos_token="", eos_token="")
+    assert template.render([Message("user", "first")]) == "first"
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ponder.text.chat.json, "loads", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            template.render([Message("user", "interrupted")])
+    assert template.render([Message("user", "second")]) == "second"
+    template.close()
+
+
+def test_threads_get_their_own_answers():
+    template = ChatTemplate("{{ messages[0].content }}", bos_token="", eos_token="")
+    wrong = []
+
+    def work(name: str) -> None:
+        for i in range(50):
+            text = f"{name} {i}"
+            if template.render([Message("user", text)]) != text:
+                wrong.append(text)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    template.close()
+
+
+def test_odd_characters_pass_unchanged():
+    text = "\0\r\n\u2028\ud800 \x1b 😀 é e\u0301"
+    assert render("{{ messages[0].content }}", Message("user", text)) == text
+
+
+def running(pid: int) -> bool:
+    """Whether the process exists and is no zombie that waits for whoever inherited it."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return state.strip()[:1] not in ("", "Z")
+
+
+def test_no_process_is_left():
+    closed = ChatTemplate("", bos_token="", eos_token="")
+    forgotten = ChatTemplate("", bos_token="", eos_token="")
+    failed = ChatTemplate(NESTED.replace("BODY", ""), bos_token="", eos_token="")
+    pids = [template._worker._process.pid for template in (closed, forgotten, failed)]
+    with pytest.raises(TemplateError):
+        failed.render([])
+    closed.close()
+    del forgotten
+    gc.collect()
+    for pid in pids:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+@pytest.mark.parametrize("source", ["fine", NESTED.replace("BODY", "")], ids=["idle", "busy"])
+def test_the_process_ends_with_a_killed_parent(source):
+    program = """
+import sys, threading
+from ponder.text import ChatTemplate
+template = ChatTemplate(sys.argv[1], bos_token="", eos_token="")
+print(template._worker._process.pid, flush=True)
+template.render([])
+threading.Event().wait()
+"""
+    command = [sys.executable, "-c", program, source]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
+        pid = int(parent.stdout.readline())
+        time.sleep(0.3)
+        assert running(pid)
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(pid)

@@ -179,6 +179,22 @@ def test_tokenizer_json():
     assert tokenizer.decode(tokenizer.encode("<s> é<tool>")) == "<s> é<tool>"
 
 
+def test_a_unigram_vocabulary_does_not_take_control_tokens_for_pieces():
+    pieces = [["<unk>", 0.0], ["</s>", 0.0], *[[letter, -5.0] for letter in "▁</s>ab"]]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    model = {
+        "added_tokens": [{"id": i, "content": pieces[i][0], **flags} for i in (0, 1)],
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
+        "post_processor": None,
+        "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
+        "model": {"type": "Unigram", "unk_id": 0, "vocab": pieces, "byte_fallback": False},
+    }
+    tokenizer = build_tokenizer(TokenizerJson(json.dumps(tokenizer_json(**model))), SpecialTokens(None, (1,)))
+    assert tokenizer.encode("a</s> b", parse_special=True) == [7, 1, 2, 8]
+    assert tokenizer.encode("a</s> b") == [7, 3, 4, 5, 6, 2, 8]
+    assert tokenizer.encode("a\n") == [7, 0]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -195,6 +211,7 @@ def test_tokenizer_json():
         json.dumps(
             tokenizer_json(decoder={"type": "WordPiece", "prefix": "##", "cleanup": True}, pre_tokenizer=None)
         ),
+        json.dumps(tokenizer_json()).replace('{"id": "<s>", "type_id": 0}', '{"id": "x", "type_id": 0}'),
         json.dumps(tokenizer_json(pre_tokenizer={"type": "Sequence", "pretokenizers": 3})),
         json.dumps(tokenizer_json(model={"type": "BPE", "vocab": {"a": -1}, "merges": []})),
         json.dumps(tokenizer_json(model={"type": "BPE", "vocab": {"a": 2**32 - 1}, "merges": []})),
@@ -202,5 +219,5 @@ def test_tokenizer_json():
     ],
 )
 def test_faulty_tokenizer_json(text):
-    with pytest.raises(CheckpointError, match="tokenizer.json"):
-        build_tokenizer(TokenizerJson(text), SpecialTokens(None, ()))
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        build_tokenizer(TokenizerJson(text), SpecialTokens(0, ()))

@@ -29,7 +29,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds to load, to the first token and in all; tokens a second after the first (None: there were none)."""
+    """Seconds to load, to the first token and in all; tokens a second after the first (None: none came)."""
 
     load_s: float
     ttft_s: float

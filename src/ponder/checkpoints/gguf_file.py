@@ -80,6 +80,10 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "embedding_scale": (0.0, 1.0),
     "residual_scale": (0.0, 1.0),
     "logit_scale": (0.0, 1.0),
+    "use_parallel_residual": (False,),
+    "attention.sliding_window_pattern": (0,),
+    "rope.dimension_sections": (0,),
+    "rope.scale_linear": (0.0, 1.0),
     "rope.scaling.yarn_ext_factor": (-1.0, 1.0),
     "rope.scaling.yarn_attn_factor": (-1.0, 1.0),
 }

@@ -37,7 +37,8 @@ DTYPES = ("F32", "F16", "BF16")
 ROPE_TYPES = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "proportional")
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-_MAX_TEXT_BYTES = 2**28
+_MAX_TOKENIZER_BYTES = 2**28
+_MAX_JSON_BYTES = 2**25
 _TOKENS = 2**31
 _NAMES = {
     "embed": "embed_tokens",
@@ -100,7 +101,7 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
         name=name or path.resolve().name,
         path=path,
         config=config,
-        vocabulary=TokenizerJson(_read_text(path, "tokenizer.json")),
+        vocabulary=TokenizerJson(_read_text(path, "tokenizer.json", _MAX_TOKENIZER_BYTES)),
         special=special_tokens(fields, generation, tokenizer, config.vocab_size),
         chat_template=chat_template(path, tokenizer),
         generation_defaults=generation_defaults(generation),
@@ -187,6 +188,8 @@ def tensor_files(path: Path, tie_embeddings: bool) -> dict[str, TensorFile]:
 
 
 def _open_safetensors(path: Path, framework: str) -> safe_open:
+    if not path.is_file():
+        raise CheckpointError(f"{path.name} is missing")
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError, ValueError) as error:
@@ -287,7 +290,7 @@ def _rope_scaling(rope: Fields, kind: str, rotary_dim: int, context: int) -> Rop
         if low >= high:
             raise refuse(rope.where, "high_freq_factor", high, f"more than low_freq_factor = {low:g}")
         return Llama3Scaling(factor, low, high, original)
-    attention = rope.optional_number("attention_factor", 0.0, 1e3)
+    attention = rope.optional_number("attention_factor", 1e-3, 1e3)
     if kind == "longrope":
         short = rope.numbers("short_factor", rotary_dim // 2)
         long = rope.numbers("long_factor", rotary_dim // 2)
@@ -342,7 +345,7 @@ def special_tokens(config: Fields, generation: Fields, tokenizer: Fields, vocab_
     ends = [*_ids(generation, "eos_token_id", vocab_size), *_ids(config, "eos_token_id", vocab_size)]
     added = tokenizer.values.get("added_tokens_decoder")
     eos = tokenizer.values.get("eos_token")
-    eos = eos.get("content") if isinstance(eos, dict) else eos
+    eos = eos.get("content") if isinstance(eos, dict) else eos or ""
     named: list[int] = []
     for key, token in added.items() if isinstance(added, dict) else ():
         if not (isinstance(token, dict) and key.isascii() and key.isdigit() and len(key) < 10):
@@ -372,7 +375,7 @@ def chat_template(path: Path, tokenizer: Fields) -> str | None:
     value = tokenizer.values.get("chat_template")
     if not isinstance(value, list):
         return tokenizer.optional_text("chat_template")
-    templates = {t.get("name"): t.get("template") for t in value if isinstance(t, dict)}
+    templates = {str(t.get("name")): t.get("template") for t in value if isinstance(t, dict)}
     chosen = templates.get("default") or (next(iter(templates.values())) if len(templates) == 1 else None)
     if not isinstance(chosen, str):
         raise refuse(
@@ -388,13 +391,16 @@ def generation_defaults(generation: Fields) -> dict[str, float | int]:
     return sampling_defaults(generation, {key: key for key in _SAMPLING})
 
 
-def _read_text(path: Path, name: str) -> str:
+def _read_text(path: Path, name: str, limit: int = _MAX_JSON_BYTES) -> str:
+    file = path / name
+    if not file.is_file():
+        raise CheckpointError(f"{path.name}: there is no {name}")
     try:
-        if (path / name).stat().st_size > _MAX_TEXT_BYTES:
-            raise CheckpointError(f"{path.name}: {name} is larger than {_MAX_TEXT_BYTES} bytes")
-        return (path / name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.name}: there is no {name}") from None
+        if file.stat().st_size > limit:
+            raise CheckpointError(
+                f"{path.name}: {name} has {file.stat().st_size} bytes, at most {limit} are read"
+            )
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path.name}: {name} cannot be read ({error})") from None
 
@@ -411,4 +417,4 @@ def _json_fields(path: Path, name: str) -> Fields:
 
 
 def _optional_json(path: Path, name: str) -> Fields:
-    return _json_fields(path, name) if (path / name).exists() else Fields(f"{path.name}/{name}", {})
+    return _json_fields(path, name) if (path / name).is_file() else Fields(f"{path.name}/{name}", {})

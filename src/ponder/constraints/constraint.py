@@ -13,7 +13,7 @@ class ConstraintState(Protocol):
     """Where one text stands. States are forked with the branch they belong to."""
 
     def mask(self) -> torch.Tensor | None:
-        """Return which tokens may come next, [vocabulary] bool on the CPU, not to be written to; None: all may."""
+        """Return which tokens may come next, [vocabulary] bool, on the CPU, read-only; None: all may."""
         ...
 
     def advance(self, token_id: int) -> None:

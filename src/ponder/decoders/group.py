@@ -127,7 +127,7 @@ class Group:
 
     @staticmethod
     def _close(sequence: Sequence, added: str) -> str:
-        """Add what was held back: the start of a stop string that never came, the bytes of half a character."""
+        """Add what was held back: the start of a stop string that never came, half a character."""
         added += sequence.stops.flush() + sequence.detokenizer.flush()
         sequence.text += added
         return added

@@ -73,7 +73,7 @@ class Engine:
         return self._next_id
 
     def run(self, request: Request) -> Iterator[Event]:
-        """Submit a request and step until it is answered, yielding its events; closing the iterator cancels it."""
+        """Submit a request and step until it is answered, yielding its events; closing this cancels it."""
         with self._lock:
             request_id = self.submit(request)
             self._inbox[request_id] = []

@@ -102,7 +102,7 @@ def _yarn_attention_factor(scaling: YarnScaling) -> float:
 
 
 def longrope(rope: RopeConfig, scaling: LongRopeScaling, head_dim: int, length: int) -> Frequencies:
-    """theta_i / factor_i, the long factors for `length` over L0; scale sqrt(1 + ln f / ln L0) (2402.13753)."""
+    """theta_i / factor_i, long factors for `length` over L0; scale sqrt(1 + ln f / ln L0) (2402.13753)."""
     factors = scaling.long_factor if length > scaling.original_context else scaling.short_factor
     divisors = torch.tensor(factors, dtype=torch.float32)
     attention = scaling.attention_factor

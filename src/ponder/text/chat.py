@@ -151,7 +151,7 @@ class _Worker:
             stdin.write(request)
             stdin.flush()
             answer = json.loads(stdout.readline(_ANSWER_BYTES))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         finally:
             timer.cancel()
@@ -169,5 +169,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _printable(text: object) -> str:
     """One short line: what a template says may hold control characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[:1000]).split())
     return line if len(line) <= 300 else line[:297] + "..."

@@ -13,6 +13,7 @@ import pprint  # noqa: F401, a filter of jinja2 imports it
 import signal
 import sys
 import textwrap  # noqa: F401, likewise
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -102,7 +103,7 @@ def explain(error: Exception) -> str:
 
 
 def confine(memory_bytes: int) -> None:
-    """Bound memory, and forbid to open or write files; does nothing where the system has no such limits."""
+    """Bound memory and forbid to open or write files, as far as the system has such limits."""
     try:
         import resource
     except ImportError:
@@ -111,7 +112,8 @@ def confine(memory_bytes: int) -> None:
     for kind, limit in limits.items():
         hard = resource.getrlimit(kind)[1]
         allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (allowed, allowed))
+        with suppress(OSError, ValueError):
+            resource.setrlimit(kind, (allowed, allowed))
 
 
 def bound_cpu(seconds: float) -> None:

@@ -8,7 +8,8 @@ into a control token.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,7 +23,9 @@ from ponder.errors import CheckpointError, ParameterError
 # GGUF's token types.
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 
+# Beyond these a file is damaged or hostile, and would take all memory or time.
 _MOST_TOKENS = 2**22
+_LONGEST_MERGED_PIECE = 128
 
 _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -67,10 +70,8 @@ def _from_gguf_byte_level(vocabulary: GgufVocabulary, special: SpecialTokens) ->
     normalizer, pre_tokenizer = _byte_level_split(vocabulary.pre)
     ids = {token: token_id for token_id, token in enumerate(vocabulary.tokens)}
     merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in vocabulary.merges)]
-    try:
+    with _faults_are_the_files("the merges do not fit the vocabulary"):
         model = BPE(ids, merges, ignore_merges=vocabulary.pre == "llama-bpe")
-    except Exception as error:
-        raise CheckpointError(f"the merges do not fit the vocabulary: {error}") from None
     inner = tokenizers.Tokenizer(model)
     inner.normalizer = normalizer
     inner.pre_tokenizer = pre_tokenizer
@@ -105,10 +106,8 @@ def _from_gguf_sentencepiece(vocabulary: GgufVocabulary, special: SpecialTokens)
     unknown = None if vocabulary.unk_id is None else vocabulary.tokens[vocabulary.unk_id]
     byte_fallback = _BYTE in vocabulary.token_types
     merges = _merges_from_scores(vocabulary)
-    try:
+    with _faults_are_the_files("the scores do not fit the vocabulary"):
         model = BPE(ids, merges, unk_token=unknown, fuse_unk=True, byte_fallback=byte_fallback)
-    except Exception as error:
-        raise CheckpointError(f"the scores do not fit the vocabulary: {error}") from None
     inner = tokenizers.Tokenizer(model)
     # Applied to each stretch between added tokens, so a control token is followed by the prefix too, as in
     # llama.cpp.
@@ -126,7 +125,7 @@ def _merges_from_scores(vocabulary: GgufVocabulary) -> list[tuple[str, str]]:
     score = {
         token: vocabulary.scores[token_id]
         for token_id, token in enumerate(vocabulary.tokens)
-        if vocabulary.token_types[token_id] == _NORMAL
+        if vocabulary.token_types[token_id] == _NORMAL and len(token) <= _LONGEST_MERGED_PIECE
     }
     ranked = sorted(score, key=lambda piece: -score[piece])
     return [
@@ -140,40 +139,59 @@ def _merges_from_scores(vocabulary: GgufVocabulary) -> list[tuple[str, str]]:
 def _with_gguf_added_tokens(
     inner: tokenizers.Tokenizer, vocabulary: GgufVocabulary, special: SpecialTokens, alphabet: Alphabet
 ) -> Tokenizer:
+    """Add the control and user-defined tokens, which are matched before the model sees the text."""
     added = {
         token_id: AddedToken(token, special=kind != _USER_DEFINED, normalized=False)
         for token_id, (token, kind) in enumerate(zip(vocabulary.tokens, vocabulary.token_types, strict=True))
         if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED) and token
     }
     inner.add_tokens(list(added.values()))
-    return Tokenizer(inner, vocabulary.tokens, added, special, alphabet, add_bos=vocabulary.add_bos)
+    unk_id = vocabulary.unk_id if alphabet == "sentencepiece" else None
+    return Tokenizer(
+        inner, vocabulary.tokens, added, special, alphabet, add_bos=vocabulary.add_bos, unk_id=unk_id
+    )
 
 
 def _from_json(text: str, special: SpecialTokens) -> Tokenizer:
-    try:
+    with _faults_are_the_files("tokenizer.json cannot be read"):
         config = json.loads(text)
         inner = tokenizers.Tokenizer.from_str(text)
-        alphabet = _alphabet_of(config)
+        inner.no_padding()
+        inner.no_truncation()
         ids = inner.get_vocab(with_added_tokens=True)
+        count = max(ids.values(), default=-1) + 1
+        if count > _MOST_TOKENS:
+            raise CheckpointError(
+                f"tokenizer.json has a token id {count - 1}; at most {_MOST_TOKENS} are supported"
+            )
+        _require_ids((special.bos_id, *special.eos_ids), count)
+        tokens = [""] * count
+        for token, token_id in ids.items():
+            tokens[token_id] = token
+        model = config["model"]
+        return Tokenizer(
+            inner,
+            tuple(tokens),
+            inner.get_added_tokens_decoder(),
+            special,
+            _alphabet_of(config),
+            add_bos=special.bos_id is not None and inner.encode("a").ids[:1] == [special.bos_id],
+            unk_id=ids.get(model.get("unk_token"), model.get("unk_id")),
+        )
+
+
+@contextmanager
+def _faults_are_the_files(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a file's content is used into a CheckpointError."""
+    try:
+        yield
     except CheckpointError:
         raise
-    except Exception as error:
-        raise CheckpointError(f"tokenizer.json cannot be read: {error}") from None
-    count = max(ids.values(), default=-1) + 1
-    if count > _MOST_TOKENS:
-        raise CheckpointError(
-            f"tokenizer.json has a token id {count - 1}; at most {_MOST_TOKENS} are supported"
-        )
-    _require_ids((special.bos_id, *special.eos_ids), count)
-    tokens = [""] * count
-    for token, token_id in ids.items():
-        tokens[token_id] = token
-    added = inner.get_added_tokens_decoder()
-    inner.no_padding()
-    inner.no_truncation()
-    bos_id = special.bos_id
-    add_bos = bos_id is not None and inner.encode("a").ids[:1] == [bos_id]
-    return Tokenizer(inner, tuple(tokens), added, special, alphabet, add_bos=add_bos)
+    except BaseException as error:
+        # A panic in `tokenizers` is no Exception, and its class cannot be imported.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise CheckpointError(f"{what}: {error}") from None
 
 
 def _alphabet_of(config: Any) -> Alphabet:
@@ -242,12 +260,14 @@ class Tokenizer:
         alphabet: Alphabet,
         *,
         add_bos: bool,
+        unk_id: int | None,
     ) -> None:
         self._parsing = inner
         self._raw = _blind_to_special(inner, added)
         self._tokens = tokens
         self._added = frozenset(added)
         self._special_ids = frozenset(token_id for token_id, token in added.items() if token.special)
+        self._control_ids = self._special_ids - {unk_id}
         self._alphabet = alphabet
         self._add_bos = add_bos
         self.bos_id = special.bos_id
@@ -291,12 +311,22 @@ class Tokenizer:
         return [self.bos_id, *ids]
 
     def _without_control(self, ids: list[int]) -> list[int]:
-        """Spell out control tokens that a byte-level BPE with `ignore_merges` took for whole words."""
-        if self._alphabet != "byte-level" or self._special_ids.isdisjoint(ids):
+        """Spell out control tokens: to a model that takes whole words first, their names are words."""
+        if self._control_ids.isdisjoint(ids):
             return ids
-        spelled = [self._tokens[i] if i in self._special_ids else (i,) for i in ids]
-        pieces = [self.id_of(part) if isinstance(part, str) else part for parts in spelled for part in parts]
-        return [piece for piece in pieces if piece is not None]
+        return [part for i in ids for part in (self._spelled(i) if i in self._control_ids else (i,))]
+
+    def _spelled(self, token_id: int) -> list[int]:
+        """Return a token's name by characters, and those that have no token by bytes."""
+        spelled = []
+        for character in self._tokens[token_id]:
+            if (whole := self.id_of(character)) is not None:
+                spelled.append(whole)
+            else:
+                spelled += [
+                    i for byte in character.encode() if (i := self.id_of(f"<0x{byte:02X}>")) is not None
+                ]
+        return spelled
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """Join the tokens' bytes and decode them; bytes that are not UTF-8 become U+FFFD.

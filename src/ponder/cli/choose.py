@@ -1,0 +1,55 @@
+"""`ponder choose`: how a model's probability divides over given answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ponder.cli.options import DEFAULT_MODEL, Chat, Device, Json, Model, System
+from ponder.cli.terminal import load_lm, out, printable, read_prompt
+
+
+def choose(
+    prompt: Annotated[
+        str | None, typer.Argument(help="The prompt; standard input where it is left out.")
+    ] = None,
+    choice: Annotated[
+        list[str] | None, typer.Option("--choice", "-c", help="A whole answer; repeatable.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    chat: Chat = None,
+    system: System = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="Put between prompt and choice; by default a space where neither has white space."),
+    ] = None,
+    ends: Annotated[
+        bool | None,
+        typer.Option(
+            "--ends/--no-ends", help="Count the end token after a choice; by default in a chat only."
+        ),
+    ] = None,
+    json: Json = False,
+    device: Device = None,
+) -> None:
+    """Score whole answers in one pass and print the share of probability each has.
+
+    The last line says how much probability the model gave all of them together.
+    """
+    text = read_prompt(prompt)
+    lm = load_lm(model, device)
+    result = lm.choose(text, choice or [], system=system, chat=chat, join=join, ends=ends)
+    if json:
+        from ponder.cli.report import choice_json, print_json
+
+        print_json(choice_json(lm.model, result))
+        return
+    console = out()
+    width = max(len(printable(scored.text)) for scored in result.choices)
+    for scored in sorted(result.choices, key=lambda scored: -scored.logprob):
+        bar = "█" * round(scored.probability * 40)
+        console.print(
+            f"{printable(scored.text):<{width}}  {scored.probability:7.4f}  logprob {scored.logprob:8.3f}  {bar}"
+        )
+    console.print(f"{'':<{width}}  of {result.mass:.3g}, the probability of them all", style="dim")

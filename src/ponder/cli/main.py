@@ -1,0 +1,73 @@
+"""The `ponder` command: which subcommands there are, and what happens when one fails."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+
+import typer
+
+from ponder.cli import chat, choose, doctor, models, run
+from ponder.cli.terminal import printable
+from ponder.errors import PonderError
+
+app = typer.Typer(
+    name="ponder",
+    help="Everything between a language model's logits and its answer.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run.run)
+app.command()(chat.chat)
+app.command()(choose.choose)
+app.add_typer(models.app, name="models")
+app.command()(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ponder import __version__
+
+        typer.echo(f"ponder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Everything between a language model's logits and its answer."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 ok, 1 failure, 2 for what the user can mend, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = app(standalone_mode=False)
+    except PonderError as error:
+        _fail(str(error), 2)
+    except typer.TyperException as error:
+        _fail(error.format_message() or "no command given: see ponder --help", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        with suppress(OSError):
+            sys.stdout.close()
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"ponder: {printable(' '.join(message.split()))}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The options that several commands share, each written once, and how a command takes them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from ponder.errors import ParameterError
+from ponder.sampling import resolve_params
+
+Table = Mapping[str, Any]
+
+Model = Annotated[str, typer.Option("--model", "-m", help="A name, a .gguf file, a Hugging Face directory.")]
+Device = Annotated[str | None, typer.Option(help="A torch device; by default CUDA where there is one.")]
+System = Annotated[str | None, typer.Option(help="System message.")]
+Chat = Annotated[
+    bool | None,
+    typer.Option(
+        "--chat/--raw", help="Send the prompt as a message or as raw text; by default what the model has."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+DEFAULT_MODEL = "smollm2-135m"
+
+SAMPLING: Table = {
+    "temperature": Annotated[float | None, typer.Option("--temperature", "-t", help="0 is greedy.")],
+    "top_k": Annotated[int | None, typer.Option(help="Keep the k likeliest tokens; 0 keeps all.")],
+    "top_p": Annotated[float | None, typer.Option(help="Keep a token iff the mass ahead of it is < p.")],
+    "min_p": Annotated[
+        float | None, typer.Option(help="Keep tokens with >= min_p times the largest probability.")
+    ],
+    "repetition_penalty": Annotated[
+        float | None, typer.Option(help="Divide logits of tokens seen in prompt or output.")
+    ],
+    "frequency_penalty": Annotated[
+        float | None, typer.Option(help="Subtracted per occurrence in the output.")
+    ],
+    "presence_penalty": Annotated[
+        float | None, typer.Option(help="Subtracted once for tokens in the output.")
+    ],
+    "logit_bias": Annotated[
+        list[str] | None, typer.Option(metavar="ID=BIAS", help="Added to a token's logit; repeatable.")
+    ],
+    "stop": Annotated[list[str] | None, typer.Option(help="End before this string; repeatable.")],
+    "stop_token_ids": Annotated[
+        list[int] | None, typer.Option("--stop-token-id", help="End at this token; repeatable.")
+    ],
+    "min_tokens": Annotated[int | None, typer.Option(help="Do not end before so many tokens.")],
+    "max_tokens": Annotated[int | None, typer.Option(help="The most tokens to generate.")],
+    "n": Annotated[int | None, typer.Option("--n", "-n", help="How many samples.")],
+    "seed": Annotated[int | None, typer.Option(help="Same seed, same text; drawn and reported when unset.")],
+    "ignore_eos": Annotated[
+        bool | None, typer.Option("--ignore-eos", help="Go on after an end-of-text token.")
+    ],
+    "top_logprobs": Annotated[
+        int | None, typer.Option(help="How many alternatives each token's trace names.")
+    ],
+}
+
+SEARCH: Table = {
+    "num_beams": Annotated[int | None, typer.Option(help="Beam search of this width.")],
+    "length_penalty": Annotated[
+        float | None, typer.Option(help="Beam scores are divided by length ** this; default 1.")
+    ],
+    "early_stopping": Annotated[
+        str | None, typer.Option(help="Beam search: true, false (default) or never.")
+    ],
+}
+
+CONSTRAINT: Table = {
+    "ban": Annotated[
+        list[str] | None, typer.Option(help="A string that the text may not contain; repeatable.")
+    ],
+    "ban_ignore_case": Annotated[bool | None, typer.Option("--ban-ignore-case", help="Ban it in any case.")],
+}
+
+
+def takes(**tables: Table) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command all options of some tables; it gets each table's values as one dict, by the table's name.
+
+    Options default to None: not set by the caller.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = [
+            p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in tables
+        ]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for table in tables.values()
+            for name, annotation in table.items()
+        ]
+
+        @functools.wraps(command)
+        def wrapper(**values: Any) -> Any:
+            groups = {name: {key: values.pop(key) for key in table} for name, table in tables.items()}
+            return command(**values, **groups)
+
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapper
+
+    return decorate
+
+
+def generation_options(
+    sampling: Mapping[str, Any], search: Mapping[str, Any], constraint: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Turn the tables' values into the keyword arguments of `LM`."""
+    options: dict[str, Any] = {
+        name: value for name, value in sampling.items() if value is not None and value != []
+    }
+    if "logit_bias" in options:
+        options["logit_bias"] = _biases(options["logit_bias"])
+    resolve_params(options, {})  # a bad value should not wait for the model
+    if search["num_beams"] is not None:
+        options["decoder"] = _beam_search(search)
+    else:
+        for name in ("length_penalty", "early_stopping"):
+            if search[name] is not None:
+                raise ParameterError(name, search[name], "used together with num_beams")
+    if constraint["ban"]:
+        from ponder.constraints import Ban
+
+        options["constraint"] = Ban(tuple(constraint["ban"]), ignore_case=bool(constraint["ban_ignore_case"]))
+    elif constraint["ban_ignore_case"]:
+        raise ParameterError("ban_ignore_case", True, "used together with ban")
+    return options
+
+
+def _beam_search(search: Mapping[str, Any]) -> Any:
+    from ponder.decoders import BeamSearch
+
+    named: dict[str | None, Any] = {"true": True, "false": False, "never": "never", None: False}
+    stopping = search["early_stopping"]
+    if stopping not in named:
+        raise ParameterError("early_stopping", stopping, "true, false or never")
+    penalty = search["length_penalty"]
+    return BeamSearch(search["num_beams"], 1.0 if penalty is None else penalty, named[stopping])
+
+
+def _biases(pairs: list[str]) -> dict[int, float]:
+    biases = {}
+    for pair in pairs:
+        token, _, bias = pair.partition("=")
+        try:
+            biases[int(token)] = float(bias)
+        except ValueError:
+            raise ParameterError("logit_bias", pair, "TOKEN_ID=BIAS, such as 42=-1.5") from None
+    return biases

@@ -1,0 +1,80 @@
+"""Results as the JSON that commands print."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ponder.backends import Completion, Output
+    from ponder.backends.local import LocalModel, PreparedRequest
+    from ponder.constraints.choice import Choice
+    from ponder.text import Tokenizer
+
+
+def print_json(value: Any) -> None:
+    """Print one object on one line of stdout."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def completion_json(
+    completion: Completion, prepared: PreparedRequest, tokenizer: Tokenizer
+) -> dict[str, Any]:
+    """Return what `ponder run --json` prints."""
+    return {
+        **request_json(completion.model, prepared),
+        "outputs": [_output_json(output, tokenizer) for output in completion.outputs],
+        "usage": asdict(completion.usage),
+        "timing": completion.timing.as_json(),
+    }
+
+
+def request_json(model: str, prepared: PreparedRequest) -> dict[str, Any]:
+    """Return a request as it applies: model, prompt as the model sees it, parameters and who set them."""
+    params: dict[str, Any] = prepared.params.as_json()
+    for part in (prepared.request.decoder, prepared.request.constraint):
+        if part is not None:
+            named = {"value": {type(part).__name__: asdict(part)}, "from": "caller"}  # type: ignore[call-overload]
+            params["constraint" if part is prepared.request.constraint else "decoder"] = named
+    return {"model": model, "prompt": prepared.prompt, "params": params}
+
+
+def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
+    return {
+        "text": output.text,
+        "token_ids": list(output.token_ids),
+        "finish_reason": output.finish_reason,
+        "logprob": output.logprob,
+        "tokens": [
+            {
+                "id": trace.token_id,
+                "text": token_json(trace.token_id, tokenizer),
+                "logprob": trace.logprob,
+                "entropy": trace.entropy,
+                "rank": trace.rank,
+                "kept": trace.kept,
+                "kept_mass": trace.kept_mass,
+                **({"top": [_alternative(*pair, tokenizer) for pair in trace.top]} if trace.top else {}),
+            }
+            for trace in output.traces
+        ],
+    }
+
+
+def _alternative(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[str, Any]:
+    return {"id": token_id, "text": token_json(token_id, tokenizer), "logprob": logprob}
+
+
+def token_json(token_id: int, tokenizer: Tokenizer) -> str:
+    r"""Return a token's text, control tokens by name, bytes of a part of a character as \xNN."""
+    return tokenizer.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
+
+
+def choice_json(model: LocalModel, choice: Choice) -> dict[str, Any]:
+    """Return what `ponder choose --json` prints."""
+    return {
+        "model": model.name,
+        "choices": [asdict(scored) for scored in choice.choices],
+        "mass": choice.mass,
+    }

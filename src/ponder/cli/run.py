@@ -1,0 +1,140 @@
+"""`ponder run`: one prompt, its answer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ponder.cli.options import (
+    CONSTRAINT,
+    DEFAULT_MODEL,
+    SAMPLING,
+    SEARCH,
+    Chat,
+    Device,
+    Json,
+    Model,
+    System,
+    generation_options,
+    takes,
+)
+from ponder.cli.terminal import (
+    entropy_legend,
+    entropy_style,
+    err,
+    load_lm,
+    out,
+    probability_legend,
+    probability_style,
+    read_prompt,
+    write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from ponder.backends import Completion, TokenEvent
+    from ponder.backends.local import PreparedRequest
+    from ponder.sampling import TokenTrace
+
+
+class Color(StrEnum):
+    """What a token's colour tells."""
+
+    entropy = "entropy"
+    prob = "prob"
+    none = "none"
+
+
+@takes(sampling=SAMPLING, search=SEARCH, constraint=CONSTRAINT)
+def run(
+    prompt: Annotated[
+        str | None, typer.Argument(help="The prompt; standard input where it is left out.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    chat: Chat = None,
+    system: System = None,
+    color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
+    json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
+    ] = False,
+    device: Device = None,
+    *,
+    sampling: dict[str, Any],
+    search: dict[str, Any],
+    constraint: dict[str, Any],
+) -> None:
+    """Answer a prompt, streaming the text as it comes."""
+    options = generation_options(sampling, search, constraint)
+    text = read_prompt(prompt)
+    lm = load_lm(model, device)
+    request = lm.request(text, system=system, chat=chat, **options)
+    prepared = lm.model.prepare(request)
+    if json or dry_run:
+        from ponder.cli.report import completion_json, print_json, request_json
+
+        if dry_run:
+            described = request_json(lm.name, prepared)
+            print_json({**described, "prompt_tokens": len(prepared.request.prompt)})
+        else:
+            print_json(completion_json(lm.model.generate_sync(request), prepared, lm.model.tokenizer))
+        return
+    console = out()
+    if console.is_terminal and color is not Color.none:
+        err().print(entropy_legend() if color is Color.entropy else probability_legend())
+    completion = show(console, lm.model.stream_sync(request), color, live=_streams(prepared))
+    if err().is_terminal:
+        err().print(summary(completion), style="dim")
+
+
+def _streams(prepared: PreparedRequest) -> bool:
+    """Only one text at a time can be shown while it grows."""
+    from ponder.decoders import Sample
+
+    return prepared.params.params.n == 1 and isinstance(prepared.request.decoder, Sample)
+
+
+def show(
+    console: Console, events: Iterable[TokenEvent | Completion], color: Color, *, live: bool
+) -> Completion:
+    """Print an answer's text, as it grows if `live`, and return the completion."""
+    from ponder.backends import Completion
+
+    for event in events:
+        if isinstance(event, Completion):
+            break
+        if live and event.text:
+            write(console, event.text, style_of(event.trace, color))
+    assert isinstance(event, Completion)
+    if not live:
+        for i, output in enumerate(event.outputs):
+            if len(event.outputs) > 1:
+                console.print(f"[{i}] logprob {output.logprob:.2f}, {output.finish_reason}", style="bold")
+            write(console, output.text + "\n")
+    else:
+        write(console, "\n")
+    return event
+
+
+def style_of(trace: TokenTrace, color: Color) -> str:
+    """Return the style of a token."""
+    from math import exp
+
+    if color is Color.entropy:
+        return entropy_style(trace.entropy)
+    return probability_style(exp(trace.logprob)) if color is Color.prob else ""
+
+
+def summary(completion: Completion) -> str:
+    """Return one line on what an answer took."""
+    usage, timing = completion.usage, completion.timing
+    speed = f", {timing.decode_tok_s:.0f} tokens/s" if timing.decode_tok_s else ""
+    return (
+        f"{usage.prompt_tokens} prompt and {usage.generated_tokens} generated tokens, "
+        f"first after {timing.ttft_s:.2f} s{speed}, seed {completion.params.params.seed}"
+    )

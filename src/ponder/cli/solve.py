@@ -1,0 +1,1 @@
+"""`ponder solve`: spend a budget on better answers."""

@@ -1,0 +1,107 @@
+"""What commands share of a terminal: safe text, colours, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ponder.lm import LM
+
+# Colours from certain to uncertain, readable on dark and on light grounds (256-colour palette).
+SHADES = ("color(34)", "color(106)", "color(178)", "color(172)", "color(166)", "color(160)")
+ENTROPY_STEPS = (0.25, 0.75, 1.5, 2.5, 4.0)  # nats
+PROBABILITY_STEPS = (0.9, 0.7, 0.5, 0.25, 0.1)
+
+
+def printable(text: str) -> str:
+    """Show control and direction-changing characters as escapes, so that text cannot drive the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def out() -> Console:
+    """Return a console on stdout: colours only on a terminal and without NO_COLOR, no markup, no wrapping."""
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Return the same on stderr, where progress and remarks go."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def write(console: Console, text: str, style: str = "") -> None:
+    """Write model text as it comes: escaped on a terminal, untouched into a file or pipe."""
+    if console.is_terminal:
+        console.print(Text(printable(text), style=style), end="")
+    else:
+        console.file.write(text)
+    console.file.flush()
+
+
+def entropy_style(entropy: float) -> str:
+    """Return the colour of a token drawn from a distribution of this entropy in nats."""
+    return SHADES[sum(entropy >= step for step in ENTROPY_STEPS)]
+
+
+def probability_style(probability: float) -> str:
+    """Return the colour of a token of this probability."""
+    return SHADES[sum(probability < step for step in PROBABILITY_STEPS)]
+
+
+def entropy_legend() -> Text:
+    """Return one line that explains `entropy_style`."""
+    return _legend("entropy in nats:", ENTROPY_STEPS, "<{}", "more")
+
+
+def probability_legend() -> Text:
+    """Return one line that explains `probability_style`."""
+    return _legend("probability:", PROBABILITY_STEPS, ">={}", "less")
+
+
+def _legend(title: str, steps: tuple[float, ...], form: str, last: str) -> Text:
+    text = Text(title, style="dim")
+    for shade, label in zip(SHADES, [*(form.format(step) for step in steps), last], strict=True):
+        text.append("  ■ ", style=shade).append(label)
+    return text
+
+
+@contextmanager
+def working(message: str) -> Iterator[None]:
+    """Show a spinner on stderr while something takes its time; nothing where stderr is no terminal."""
+    console = err()
+    if console.is_terminal:
+        with console.status(message):
+            yield
+    else:
+        yield
+
+
+def load_lm(model: str, device: str | None) -> LM:
+    """Load a model with a spinner."""
+    from ponder.checkpoints import registry
+
+    registry.resolve(model)  # an unknown name should not wait for torch
+    with working(f"loading {model}"):
+        from ponder.lm import load
+
+        return load(model, device=device)
+
+
+def read_prompt(argument: str | None) -> str:
+    """Return the prompt given as an argument, or standard input where there is none (or it is -)."""
+    from ponder.errors import ParameterError
+
+    if argument not in (None, "-"):
+        return str(argument)
+    if sys.stdin is None or (argument is None and sys.stdin.isatty()):
+        raise ParameterError("prompt", None, "text, as an argument or on standard input")
+    try:
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise ParameterError("prompt", f"byte {error.start} of standard input", "UTF-8 text") from None
+    return text.removesuffix("\n")

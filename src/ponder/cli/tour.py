@@ -1,0 +1,1 @@
+"""`ponder tour`: in under a minute, what decoding is."""

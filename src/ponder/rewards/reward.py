@@ -1,0 +1,122 @@
+"""What is scored, and the role of whoever scores it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ponder.backends import Output, conversation
+from ponder.errors import ParameterError
+from ponder.rewards.answer import extract_answer
+from ponder.text import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question and, where it is known, the answer.
+
+    The question is sent as a user's message, after `system` if that is given. With `raw`, the model is given
+    that text instead and no chat template is applied (few-shot examples that end in the question).
+
+    Attributes
+    ----------
+    question : what is asked.
+    reference : the right answer, by itself ("42", not the worked solution).
+    system : a system message.
+    raw : raw text to continue; cannot be combined with `system`.
+    id : what results call the problem.
+    """
+
+    question: str
+    reference: str | None = None
+    system: str | None = None
+    raw: str | None = None
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.raw is not None and self.system is not None:
+            raise ParameterError("system", self.system, "left unset with a raw prompt, which has no roles")
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the model is given."""
+        return conversation(self.question, self.system) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that may solve a problem.
+
+    Attributes
+    ----------
+    text : all of it.
+    answer : the final answer in it; None if there is none.
+    tokens : how many tokens were generated for it.
+    logprob : sum of the raw log-probabilities of those tokens under `model`, the end token or stop string
+        included; None if unknown.
+    model : the name of the model that wrote it.
+    finish_reason : why it ended; "cancelled" if the budget ended it.
+    steps : the text cut into steps, for rewards that judge them.
+    """
+
+    text: str
+    answer: str | None = None
+    tokens: int = 0
+    logprob: float | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    steps: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that a reader of results wants."""
+        return {
+            "text": self.text,
+            "answer": self.answer,
+            "tokens": self.tokens,
+            "logprob": self.logprob,
+            "finish_reason": self.finish_reason,
+        }
+
+
+def candidate_of(output: Output, model: str) -> Candidate:
+    """Return what a model wrote as a candidate."""
+    return Candidate(
+        output.text,
+        extract_answer(output.text),
+        len(output.token_ids),
+        output.logprob,
+        model,
+        output.finish_reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RewardScores:
+    """One score per candidate, higher is better, and the tokens that models computed to find them."""
+
+    scores: tuple[float, ...]
+    tokens: int = 0
+
+
+class Reward(Protocol):
+    """Says how good candidates are."""
+
+    @property
+    def name(self) -> str:
+        """What the reward is called."""
+        ...
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether scores are logarithms: differences matter and exp(score) is a weight."""
+        ...
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether a problem must come with its answer."""
+        ...
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
+        """Score candidates for one problem. Raises PonderError for what the caller can mend."""
+        ...

@@ -1,0 +1,46 @@
+"""What all tests share: the default model, loaded once, and a tiny random one."""
+
+import pytest
+import torch
+
+from ponder.backends.local import load_local
+from ponder.checkpoints import open_checkpoint, registry
+from ponder.errors import CheckpointError
+from ponder.text import build_tokenizer
+from tiny_models import tiny_local_model
+
+DEFAULT_MODEL = "smollm2-135m"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads():
+    """Two threads whatever the machine, so that a figure in a test means the same everywhere."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def checkpoint():
+    """The default model's checkpoint; downloaded into the cache if it is not there yet."""
+    try:
+        registry.resolve(DEFAULT_MODEL)
+    except CheckpointError:
+        registry.pull(DEFAULT_MODEL)
+    return open_checkpoint(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(checkpoint):
+    """The default model's tokenizer."""
+    return build_tokenizer(checkpoint.vocabulary, checkpoint.special)
+
+
+@pytest.fixture(scope="session")
+def local_model(checkpoint):
+    """The default model, ready to run."""
+    return load_local(checkpoint.name, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """A random `LocalModel` of 2 layers over 64 one-letter tokens; see `tiny_models.py` for variations."""
+    return tiny_local_model()
