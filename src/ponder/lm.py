@@ -88,6 +88,7 @@ class LM:
         chat: bool | None = None,
         join: str | None = None,
         ends: bool | None = None,
+        baseline: Prompt | None = None,
     ) -> Choice:
         """Return how the model's probability divides over whole answers.
 
@@ -100,18 +101,23 @@ class LM:
             chat template writes it) ends nor the choice begins with white space.
         ends : whether the end token after a choice is part of it; by default it is in a chat, where the
             choice is the whole reply, and not in raw text.
+        baseline : a prompt that says nothing of the case at hand; the choices' shares are then also given
+            relative to theirs after it (`calibrated`; contextual calibration, arXiv 2102.09690).
 
         Raises
         ------
         ParameterError : no choices, an empty one, or the same one twice.
         """
         _check_choices(choices)
-        asked = self._prompt(prompt, system, chat)
-        raw = isinstance(asked, str)
-        before = asked if isinstance(asked, str) else self.model.encode(asked).text
-        texts = [_joint(before, choice, join) + choice for choice in choices]
-        scores = self.model.score_sync(asked, texts, ends=not raw if ends is None else ends)
-        return normalise(choices, [score.logprob for score in scores.texts])
+
+        def logprobs(after: Prompt) -> list[float]:
+            asked = self._prompt(after, system, chat)
+            before = asked if isinstance(asked, str) else self.model.encode(asked).text
+            texts = [_joint(before, choice, join) + choice for choice in choices]
+            end = not isinstance(asked, str) if ends is None else ends
+            return [score.logprob for score in self.model.score_sync(asked, texts, ends=end).texts]
+
+        return normalise(choices, logprobs(prompt), None if baseline is None else logprobs(baseline))
 
     def _prompt(self, prompt: Prompt, system: str | None, chat: bool | None) -> Prompt:
         has_template = self.model.template is not None

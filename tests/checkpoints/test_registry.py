@@ -155,7 +155,7 @@ def test_a_python_without_pip(
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("PONDER_HOME", str(tmp_path / "file"))
-    with pytest.raises(CheckpointError, match="cannot write to the model cache"):
+    with pytest.raises(CheckpointError, match="cannot be put into the model cache"):
         registry.pull(NAME)
 
 

@@ -58,10 +58,10 @@ levels = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(rows, levels, st.integers(0, 2**32))
 def test_top_p_is_the_full_sort(shape_and_size, p, seed):
-    """Sorting only the tokens that can be kept changes nothing: 3,200 rows of 3 to 50,000 tokens."""
+    """Sorting only the tokens that can be kept changes nothing: 2,400 rows of 3 to 50,000 tokens."""
     shape, size = shape_and_size
     rng = np.random.default_rng(seed)
     probs = np.stack([make_row(shape, size, rng) for _ in range(8)])
@@ -152,7 +152,7 @@ def test_transformers_keeps_the_same_tokens(scale, size):
 
 
 def test_truncate_renormalises_between_the_rules():
-    """top-p counts shares of what top-k left: 0.4 of (0.4, 0.3) is 0.57, so p = 0.56 keeps one token, 0.5 of the whole two."""
+    """top-p counts shares of what top-k left: of (0.4, 0.3) the first holds 4/7, which is over p = 0.56."""
     probs = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
     assert truncate(probs, 2, 0.56, 0)[0].tolist() == [1, 0, 0, 0]
     assert truncate(probs, 0, 0.56, 0)[0].tolist() == pytest.approx([4 / 7, 3 / 7, 0, 0])

@@ -175,7 +175,7 @@ def pull(name: str, progress: Progress | None = None) -> Path:
                 _pull_hub(name, scratch, progress) if known is None else _pull_known(known, scratch, progress)
             )
     except OSError as error:
-        raise CheckpointError(f"cannot write to the model cache {cache_dir()}: {error}") from None
+        raise CheckpointError(f"{name} cannot be put into the model cache {cache_dir()}: {error}") from None
 
 
 def _known_path(model: KnownModel) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ponder.cli.options import DEFAULT_MODEL, Chat, Device, Json, Model, System
 from ponder.cli.terminal import load_lm, out, printable, read_prompt
+
+if TYPE_CHECKING:
+    from ponder.constraints.choice import Choice
 
 
 def choose(
@@ -30,6 +34,12 @@ def choose(
             "--ends/--no-ends", help="Count the end token after a choice; by default in a chat only."
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="A prompt that says nothing of the case: shares are also given relative to those after it."
+        ),
+    ] = None,
     json: Json = False,
     device: Device = None,
 ) -> None:
@@ -39,17 +49,26 @@ def choose(
     """
     text = read_prompt(prompt)
     lm = load_lm(model, device)
-    result = lm.choose(text, choice or [], system=system, chat=chat, join=join, ends=ends)
+    result = lm.choose(text, choice or [], system=system, chat=chat, join=join, ends=ends, baseline=baseline)
     if json:
         from ponder.cli.report import choice_json, print_json
 
         print_json(choice_json(lm.model, result))
         return
     console = out()
+    for line in choice_lines(result):
+        console.print(line)
+
+
+def choice_lines(result: Choice) -> Iterator[str]:
+    """Draw the choices' shares as bars, the largest first, and the mass they share."""
     width = max(len(printable(scored.text)) for scored in result.choices)
-    for scored in sorted(result.choices, key=lambda scored: -scored.logprob):
-        bar = "█" * round(scored.probability * 40)
-        console.print(
-            f"{printable(scored.text):<{width}}  {scored.probability:7.4f}  logprob {scored.logprob:8.3f}  {bar}"
-        )
-    console.print(f"{'':<{width}}  of {result.mass:.3g}, the probability of them all", style="dim")
+    calibrated = any(scored.calibrated is not None for scored in result.choices)
+    for scored in sorted(result.choices, key=lambda scored: -(scored.calibrated or scored.probability)):
+        share = f"{scored.probability:.4f}"
+        if scored.calibrated is not None:
+            share = f"{scored.calibrated:.4f} calibrated, {share} as it is"
+        bar = "█" * round((scored.calibrated or scored.probability) * 40)
+        yield f"{printable(scored.text):<{width}}  {share}  logprob {scored.logprob:8.3f}  {bar}"
+    what = "the probability of them all" + (" before calibration" if calibrated else "")
+    yield f"{'':<{width}}  of {result.mass:.3g}, {what}"

@@ -81,7 +81,7 @@ CONSTRAINT: Table = {
 
 
 def takes(**tables: Table) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command all options of some tables; it gets each table's values as one dict, by the table's name.
+    """Give a command all options of some tables; it gets each table's values as a dict of that name.
 
     Options default to None: not set by the caller.
     """

@@ -75,6 +75,9 @@ def choice_json(model: LocalModel, choice: Choice) -> dict[str, Any]:
     """Return what `ponder choose --json` prints."""
     return {
         "model": model.name,
-        "choices": [asdict(scored) for scored in choice.choices],
+        "choices": [
+            {name: value for name, value in asdict(scored).items() if value is not None}
+            for scored in choice.choices
+        ],
         "mass": choice.mass,
     }

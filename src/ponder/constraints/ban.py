@@ -48,9 +48,7 @@ def _patterns(string: str, ignore_case: bool) -> list[bytes]:
         raise ParameterError("ban", string, "text without lone surrogates") from None
     if not ignore_case:
         return [string.encode()]
-    forms = [
-        {c.lower()} if c.isascii() else {c, c.lower(), c.upper(), c.title(), c.casefold()} for c in string
-    ]
+    forms = [{c.lower()} if c.isascii() else _forms(c) for c in string]
     variants = 1
     for form in forms:
         variants *= len(form)
@@ -59,6 +57,11 @@ def _patterns(string: str, ignore_case: bool) -> list[bytes]:
             "ban", string, f"at most {MAX_VARIANTS} spellings when case is ignored, this has {variants}"
         )
     return [spelling.encode().lower() for spelling in map("".join, product(*forms))]
+
+
+def _forms(letter: str) -> set[str]:
+    final = {"ς"} if letter.casefold() == "σ" else set()  # the one letter with two small forms in use
+    return {letter, letter.lower(), letter.upper(), letter.title(), letter.casefold()} | final
 
 
 class BanAutomaton:

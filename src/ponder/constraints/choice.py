@@ -60,11 +60,15 @@ class ChoiceTrie:
 
 @dataclass(frozen=True, slots=True)
 class ScoredChoice:
-    """`logprob` is the sum over the choice's tokens; `probability` its share among the choices."""
+    """`logprob` is the sum over the choice's tokens; `probability` its share among the choices.
+
+    `calibrated` is the share after dividing by what the model gives the choice after a baseline prompt.
+    """
 
     text: str
     logprob: float
     probability: float
+    calibrated: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,27 @@ class Choice:
 
     @property
     def best(self) -> ScoredChoice:
-        """The likeliest choice, ties to the first."""
-        return max(self.choices, key=lambda choice: choice.logprob)
+        """The choice with the largest share, calibrated where there is a baseline; ties to the first."""
+        return max(self.choices, key=lambda c: c.probability if c.calibrated is None else c.calibrated)
 
 
-def normalise(texts: Sequence[str], logprobs: Sequence[float]) -> Choice:
-    """Softmax over whole-sequence log-probabilities; never divided by length."""
-    top = max(logprobs)
-    weights = [math.exp(logprob - top) for logprob in logprobs]
-    total = sum(weights)
-    scored = (
-        ScoredChoice(text, logprob, weight / total)
-        for text, logprob, weight in zip(texts, logprobs, weights, strict=True)
-    )
-    return Choice(tuple(scored), math.exp(top) * total)
+def normalise(
+    texts: Sequence[str], logprobs: Sequence[float], baseline: Sequence[float] | None = None
+) -> Choice:
+    """Softmax over whole-sequence log-probabilities; never divided by length.
+
+    With `baseline`, each choice's log-probability after a prompt that says nothing of the case at hand,
+    also over `logprobs - baseline` (contextual calibration, arXiv 2102.09690): it takes out how much the
+    model likes a choice anyway.
+    """
+    shares = _softmax(logprobs)
+    calibrated: Sequence[float | None] = [None] * len(texts)
+    if baseline is not None:
+        calibrated = _softmax([own - prior for own, prior in zip(logprobs, baseline, strict=True)])
+    scored = map(ScoredChoice, texts, logprobs, shares, calibrated)
+    return Choice(tuple(scored), math.fsum(map(math.exp, logprobs)))
+
+
+def _softmax(logprobs: Sequence[float]) -> list[float]:
+    weights = [math.exp(logprob - max(logprobs)) for logprob in logprobs]
+    return [weight / sum(weights) for weight in weights]

@@ -1,1 +1,27 @@
-""""""
+"""How good a text is: what is scored, who scores it, and when two answers are the same."""
+
+from ponder.rewards.answer import canonical, extract_answer
+from ponder.rewards.catalogue import REWARD_NAMES, reward_named
+from ponder.rewards.equality import AnswerEquality, group_answers
+from ponder.rewards.likelihood import Likelihood
+from ponder.rewards.reward import Candidate, Problem, Reward, RewardScores, candidate_of
+from ponder.rewards.verifier import Verifier, callable_verifier, exact_verifier, math_verifier
+
+__all__ = [
+    "REWARD_NAMES",
+    "AnswerEquality",
+    "Candidate",
+    "Likelihood",
+    "Problem",
+    "Reward",
+    "RewardScores",
+    "Verifier",
+    "callable_verifier",
+    "candidate_of",
+    "canonical",
+    "exact_verifier",
+    "extract_answer",
+    "group_answers",
+    "math_verifier",
+    "reward_named",
+]

@@ -12,11 +12,12 @@ r"""The final answer in a text, and the form in which answers are compared.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from fractions import Fraction
 
 _SHORT = 4
 _SEARCHED = 20_000  # characters from the end of a text: an answer further away from it is not a final one
+_BOXED = r"\boxed{"
+_MAX_BOXED = 1000  # characters
 _MAX_NUMBER = 100  # characters; a longer run of digits is compared as text
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
@@ -26,14 +27,15 @@ _NUMBER = rf"(?:(?<![\w)])[-−])?[$€£¥]?{_DECIMAL}(?:\s?/\s?\d+)?(?:\s?\\?%
 _FIND_NUMBER = re.compile(_NUMBER)
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
 _ANSWER_IS = re.compile(
-    r"\banswer(?:\s+is|\s*[:=])(?:\s*:)?\s*(\S(?:[^\n.]|\.(?=\S))*)",
-    re.IGNORECASE,
+    r"\banswer\b[^.\n:=]{0,60}?(?:\sis\b\s*:?|[:=])[ \t]*(\S(?:[^\n.]|\.(?=\S))*)", re.IGNORECASE
 )
 _VALUE = re.compile(
     rf"(?P<sign>[-+−]?)\s?[$€£¥]?\s?(?P<minus>-?)(?P<number>{_DECIMAL})\.?(?:[eE](?P<exponent>[-+]?\d{{1,2}}))?"
     r"(?:\s?/\s?(?P<denominator>\d+))?(?P<percent>\s?\\?%|\s[Pp]ercent)?(?P<unit>(?:\s[A-Za-z]{2,})*)"
 )
-_SCALES = frozenset("hundred thousand million billion trillion dozen half and or to".split())
+_SCALES = frozenset(
+    {"hundred", "thousand", "million", "billion", "trillion", "dozen", "half", "and", "or", "to"}
+)
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), (r"\text{", "}"))
 
 
@@ -54,23 +56,21 @@ def extract_answer(text: str) -> str | None:
 
 def _last_boxed(text: str) -> str | None:
     r"""Return what the last complete, non-empty \boxed{} holds."""
-    end = len(text)
-    while (start := text.rfind(r"\boxed{", 0, end)) >= 0:
-        depth, first = 1, start + len(r"\boxed{")
-        for i in range(first, len(text)):
-            depth += {"{": 1, "}": -1}.get(text[i], 0)
+    start = len(text)
+    while (start := text.rfind(_BOXED, 0, start)) >= 0:
+        inner = text[start + len(_BOXED) :][:_MAX_BOXED]
+        depth = 1
+        for i, character in enumerate(inner):
+            depth += (character == "{") - (character == "}")
             if depth == 0:
-                if inner := _stripped(text[first:i]):
-                    return inner
+                if answer := _stripped(inner[:i]):
+                    return answer
                 break
-        else:
-            return None if start == 0 else _last_boxed(text[:start])
-        end = start
     return None
 
 
 def _from_sentence(said: str) -> str | None:
-    said = _stripped(said)
+    said = _stripped(said.rstrip("! "))  # no factorial: prose ends in exclamation marks
     if len(said.split()) <= _SHORT:
         return _stripped(said.rsplit("=", 1)[-1]) or None
     number = _FIND_NUMBER.search(said.rsplit("=", 1)[-1]) or _FIND_NUMBER.search(said)
@@ -82,7 +82,7 @@ def _stripped(answer: str) -> str:
     before = None
     while answer != before:
         before = answer
-        answer = " ".join(answer.split()).rstrip(".,;:!").strip()
+        answer = " ".join(answer.split()).rstrip(".,;:").strip()
         for opening, closing in _WRAPPERS:
             inner = answer[len(opening) : len(answer) - len(closing)]
             if answer.startswith(opening) and answer.endswith(closing) and inner and opening not in inner:
@@ -93,7 +93,7 @@ def _stripped(answer: str) -> str:
 def value_of(answer: str) -> tuple[Fraction, bool] | None:
     """Return the number an answer states, exactly, and whether as a percentage; None if it is not a number.
 
-    Read are "1,000", "$18.00", "1/2", "-.5", "1e-3", "50%" (as 50) and a number before its unit ("18 dollars").
+    Read are "1,000", "$18.00", "1/2", "-.5", "1e-3", "50%" (as 50) and a number before a unit, "18 cm".
     Words that change the number ("5 million", "3 and a half") make it no number.
     """
     answer = _stripped(answer)
@@ -134,12 +134,16 @@ def is_words(answer: str) -> bool:
 
 
 def _written(number: Fraction) -> str:
+    """Write an exact decimal, or numerator/denominator where it would not end."""
+    twos = fives = 0
     rest = number.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
     if rest != 1:
         return str(number)
-    digits = len(str(number.denominator)) * 4  # 2^k and 5^k need k decimals, and k is below this
-    text = f"{Decimal(number.numerator * 10**digits // number.denominator).scaleb(-digits):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    places = max(twos, fives)
+    digits = str(abs(number.numerator) * 10**places // number.denominator).zfill(places + 1)
+    whole, decimals = (digits[:-places], "." + digits[-places:]) if places else (digits, "")
+    return ("-" if number < 0 else "") + whole + decimals

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -86,6 +86,8 @@ class SamplingParams:
             raise ParameterError(
                 "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"
             )
+        if not isinstance(self.ignore_eos, bool):
+            raise ParameterError("ignore_eos", self.ignore_eos, "true or false")
         for token, bias in self.logit_bias.items():
             _check_int("logit_bias", token, "keys are token ids", lambda x: x >= 0)
             _check_number(f"logit_bias[{token}]", bias, "a finite number", lambda x: True)
@@ -107,7 +109,7 @@ class SamplingParams:
 
 def _check_number(name: str, value: Any, allowed: str, test: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not test(value):
+    if not number or not abs(value) <= sys.float_info.max or not test(value):
         raise ParameterError(name, value, allowed)
 
 

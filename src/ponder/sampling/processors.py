@@ -17,6 +17,7 @@ def penalise_repetition(logits: torch.Tensor, seen: Sequence[int], penalty: floa
     """
     ids = torch.tensor(sorted(set(seen)), dtype=torch.int64, device=logits.device)
     values = logits[ids]
+    penalty = min(penalty, torch.finfo(logits.dtype).max)  # infinity times a logit of 0 would be NaN
     logits[ids] = torch.where(values > 0, values / penalty, values * penalty)
 
 

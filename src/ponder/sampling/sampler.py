@@ -44,18 +44,18 @@ def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -
             known = row.allowed.shape[0]
             values[:known].masked_fill_(~row.allowed.to(values.device), -torch.inf)
             values[known:] = -torch.inf
-    return logits
+    return logits.clamp_(max=torch.finfo(logits.dtype).max)  # an overflowing bias or penalty; inf - inf is NaN
 
 
 def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     """Softmax at a temperature, [R, V] float32; 0 puts all mass on the largest logit, ties to the lowest id.
 
-    The largest logit is subtracted first, so that no temperature overflows.
+    The largest logit is subtracted first and the temperature held within float32, so that nothing overflows.
     """
     if temperature == 0:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
     shifted = logits - logits.amax(-1, keepdim=True)
-    return torch.softmax(shifted / temperature, dim=-1)
+    return torch.softmax(shifted / min(max(temperature, 1e-30), 1e30), dim=-1)
 
 
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

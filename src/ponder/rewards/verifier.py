@@ -1,0 +1,80 @@
+"""Rewards that check a candidate: 1 for right, 0 for wrong, or what a function says."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ponder.errors import DataError, PonderError
+from ponder.rewards.answer import canonical
+from ponder.rewards.equality import AnswerEquality
+from ponder.rewards.reward import Candidate, Problem, RewardScores
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Scores candidates one by one with `check`, in a thread of its own."""
+
+    name: str
+    check: Callable[[Problem, Candidate], float]
+    needs_reference: bool = True
+
+    logarithmic: ClassVar[bool] = False
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
+        if self.needs_reference and problem.reference is None:
+            raise DataError(
+                f"the reward {self.name} compares with a reference answer, and the problem has none"
+            )
+        return await asyncio.to_thread(self._score, problem, candidates)
+
+    def _score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
+        return RewardScores(tuple(self.check(problem, candidate) for candidate in candidates))
+
+
+def math_verifier(equal: AnswerEquality | None = None) -> Verifier:
+    """Compare final answers as mathematics: numbers, fractions, LaTeX, percentages, units (`AnswerEquality`).
+
+    A candidate without a final answer is compared as a whole.
+    """
+    equal = equal or AnswerEquality()
+    return Verifier(
+        "math", lambda problem, candidate: float(equal(problem.reference or "", _final(candidate)))
+    )
+
+
+def exact_verifier() -> Verifier:
+    """Compare final answers as text, after `canonical`: case, spaces and what surrounds them do not count."""
+
+    def check(problem: Problem, candidate: Candidate) -> float:
+        expected = canonical(problem.reference or "")
+        return float(expected in (canonical(_final(candidate)), canonical(candidate.text)))
+
+    return Verifier("exact", check)
+
+
+def callable_verifier(function: Callable[[Problem, str], float | bool], name: str = "callable") -> Verifier:
+    """Score with a function of the problem and the candidate's text.
+
+    Raises
+    ------
+    PonderError : when scoring, if the function raises or returns something that is not a finite number.
+    """
+
+    def check(problem: Problem, candidate: Candidate) -> float:
+        try:
+            score = function(problem, candidate.text)
+        except Exception as error:
+            raise PonderError(f"the reward {name} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(score, int | float) or not math.isfinite(score):
+            raise PonderError(f"the reward {name} returned {score!r}: a finite number or a bool is allowed")
+        return float(score)
+
+    return Verifier(name, check, needs_reference=False)
+
+
+def _final(candidate: Candidate) -> str:
+    return candidate.text if candidate.answer is None else candidate.answer

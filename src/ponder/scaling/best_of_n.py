@@ -1,0 +1,206 @@
+"""Best-of-N: sample n texts from one prompt, keep one."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, get_args
+
+from ponder.backends import Completion, GenerationRequest, LanguageModel, TokenEvent
+from ponder.errors import ParameterError, PonderError
+from ponder.rewards import (
+    AnswerEquality,
+    Candidate,
+    Problem,
+    Reward,
+    candidate_of,
+    canonical,
+    extract_answer,
+    group_answers,
+)
+from ponder.sampling import resolve_params
+from ponder.scaling.budget import Budget, Stopped
+from ponder.scaling.ledger import Ledger, ledger_of
+from ponder.scaling.strategy import Answer, Progress, Vote
+
+Selection = Literal["plain", "weighted", "majority"]
+SELECTIONS: tuple[Selection, ...] = get_args(Selection)
+
+_TEMPERATURE = 0.8  # of several samples, as in search-and-learn (Hugging Face, 2024)
+_PROGRESS_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfN:
+    """Best-of-N as in Snell et al., arXiv 2408.03314, section 5.
+
+    All n texts are samples of one request, so the prompt is computed once.
+
+    - "plain" keeps the candidate with the highest score, ties going to the first.
+    - "weighted" adds up the scores of candidates with equal answers and keeps the heaviest answer. Scores
+      that are logarithms count as probabilities relative to the best, exp(score - best score); note that
+      sampling has already drawn texts in proportion to their probability, which then counts twice. Other
+      scores must not be negative.
+    - "majority" counts candidates with equal answers (self-consistency, Wang et al., arXiv 2203.11171).
+
+    Where answers are grouped, texts without an answer have no vote, ties go to the answer seen first, and the
+    candidate kept is the best-scored of the group. Without any answer it is the best-scored of all.
+
+    Attributes
+    ----------
+    selection : how one is kept.
+    sampling : fields of `SamplingParams`. If left out, the temperature is 0.8, or 0 for a single sample
+        (greedy), and the seed 0. `n` is the budget's.
+    equal : decides which answers are equal.
+    """
+
+    selection: Selection = "plain"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    equal: AnswerEquality = field(default_factory=AnswerEquality)
+
+    name: ClassVar[str] = "best-of-n"
+
+    def __post_init__(self) -> None:
+        if self.selection not in SELECTIONS:
+            raise ParameterError("selection", self.selection, "one of " + ", ".join(SELECTIONS))
+        if self.sampling.get("n") is not None:
+            raise ParameterError("n", self.sampling["n"], "set in the budget, not in the sampling parameters")
+        resolve_params(self.sampling, {})
+
+    async def stream(
+        self, problem: Problem, model: LanguageModel, reward: Reward | None, budget: Budget
+    ) -> AsyncGenerator[Progress | Answer]:
+        if reward is None and self.selection != "majority":
+            raise ParameterError("reward", None, f"a reward, which {self.selection} selection needs")
+        start = time.perf_counter()
+        drawn: Drawn | None = None
+        async with aclosing(draw(self._request(problem, budget), model, budget)) as items:
+            async for item in items:
+                if isinstance(item, Drawn):
+                    drawn = item
+                else:
+                    yield item
+        assert drawn is not None
+        scores, reward_tokens = await _score(reward, problem, drawn.candidates) if reward else (None, 0)
+        chosen, votes = await asyncio.to_thread(self._select, drawn.candidates, scores, reward)
+        seconds = time.perf_counter() - start
+        ledger = replace(drawn.ledger, reward_tokens=reward_tokens, seconds=seconds)
+        texts = tuple(candidate.text for candidate in drawn.candidates)
+        yield Progress(texts, drawn.candidates[chosen], ledger)
+        yield Answer(chosen, drawn.candidates, scores, votes, ledger, drawn.stopped)
+
+    def _request(self, problem: Problem, budget: Budget) -> GenerationRequest:
+        given = {name: value for name, value in self.sampling.items() if value is not None}
+        defaults = {"temperature": _TEMPERATURE if budget.n > 1 else 0.0, "seed": 0}
+        return GenerationRequest(problem.prompt, {**defaults, **given, "n": budget.n})
+
+    def _select(
+        self, candidates: Sequence[Candidate], scores: Sequence[float] | None, reward: Reward | None
+    ) -> tuple[int, tuple[Vote, ...]]:
+        ranks = scores or [0.0] * len(candidates)
+        everyone = range(len(candidates))
+        if self.selection == "plain":
+            return _best(everyone, ranks), ()
+        weights = [1.0] * len(candidates)
+        if self.selection == "weighted" and scores is not None and reward is not None:
+            weights = vote_weights(scores, logarithmic=reward.logarithmic)
+        groups = group_answers([candidate.answer for candidate in candidates], self.equal)
+        if not groups:
+            return _best(everyone, ranks), ()
+        votes = [
+            Vote(
+                canonical(candidates[group[0]].answer or ""),
+                math.fsum(weights[i] for i in group),
+                tuple(group),
+            )
+            for group in groups
+        ]
+        votes.sort(key=lambda vote: -vote.weight)  # stable: ties stay in the order seen
+        return _best(votes[0].members, ranks), tuple(votes)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The samples of one request, finished or cut off by the budget."""
+
+    candidates: tuple[Candidate, ...]
+    ledger: Ledger
+    stopped: Stopped
+
+
+async def draw(
+    request: GenerationRequest, model: LanguageModel, budget: Budget
+) -> AsyncGenerator[Progress | Drawn]:
+    """Sample until all texts are finished or the budget is; the last item is what was drawn.
+
+    What the budget cuts off ends as "cancelled", and its prompt tokens are not in the ledger: a model says
+    what it used when it has finished.
+    """
+    start = shown = time.perf_counter()
+    texts, counts, logprobs = [""] * budget.n, [0] * budget.n, [0.0] * budget.n
+    events = model.stream(request)
+    try:
+        async for event in events:
+            now = time.perf_counter()
+            if isinstance(event, Completion):
+                candidates = tuple(candidate_of(output, model.name) for output in event.outputs)
+                yield Drawn(candidates, replace(ledger_of(event.usage), seconds=now - start), "done")
+                return
+            _grow(event, texts, counts, logprobs)
+            ledger = Ledger(generated_tokens=sum(counts), requests=1, seconds=now - start)
+            stopped = budget.exceeded(ledger.generated_tokens, ledger.seconds)
+            if stopped != "done":
+                cut = tuple(
+                    Candidate(text, extract_answer(text), count, logprob, model.name, "cancelled")
+                    for text, count, logprob in zip(texts, counts, logprobs, strict=True)
+                )
+                yield Drawn(cut, ledger, stopped)
+                return
+            if now - shown >= _PROGRESS_SECONDS:
+                shown = now
+                yield Progress(tuple(texts), None, ledger)
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+def _grow(event: TokenEvent, texts: list[str], counts: list[int], logprobs: list[float]) -> None:
+    texts[event.index] += event.text
+    counts[event.index] += 1
+    logprobs[event.index] += event.trace.logprob
+
+
+async def _score(
+    reward: Reward, problem: Problem, candidates: Sequence[Candidate]
+) -> tuple[tuple[float, ...], int]:
+    scored = await reward.score(problem, candidates)
+    if len(scored.scores) != len(candidates) or not all(map(math.isfinite, scored.scores)):
+        raise PonderError(
+            f"the reward {reward.name} gave {list(scored.scores)[:8]}: one finite score for each of the"
+            f" {len(candidates)} candidates is allowed"
+        )
+    return scored.scores, scored.tokens
+
+
+def _best(indices: Sequence[int], scores: Sequence[float]) -> int:
+    return max(indices, key=lambda i: scores[i])  # max keeps the first of equals
+
+
+def vote_weights(scores: Sequence[float], *, logarithmic: bool) -> list[float]:
+    """Return the weight of each candidate's vote.
+
+    Raises
+    ------
+    ParameterError : a score that is no logarithm is negative.
+    """
+    if logarithmic:
+        best = max(scores)
+        return [math.exp(score - best) for score in scores]
+    for score in scores:
+        if score < 0:
+            raise ParameterError("score", score, "0 or more, for weighted selection")
+    return list(scores)

@@ -1,0 +1,129 @@
+"""Problems from a JSONL file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ponder.errors import DataError, ParameterError
+from ponder.rewards import Problem, extract_answer
+
+QUESTION_FIELDS = ("question", "problem", "prompt", "input")
+ANSWER_FIELDS = ("answer", "solution", "target")
+ID_FIELDS = ("id", "task_id", "unique_id")
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """A line that holds no problem, and why."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemReader:
+    """How lines become problems.
+
+    Attributes
+    ----------
+    question_field, answer_field : their names in a line; by default the first of `QUESTION_FIELDS` and
+        `ANSWER_FIELDS` that is there. Without an answer there is no reference; one named here must be there.
+    system : a system message for every problem.
+    template : raw text with "{question}" in it, given to the model in place of a conversation.
+    """
+
+    question_field: str | None = None
+    answer_field: str | None = None
+    system: str | None = None
+    template: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.template is not None and "{question}" not in self.template:
+            raise ParameterError("template", self.template, "text with {question} where the question goes")
+        if self.template is not None and self.system is not None:
+            raise ParameterError("system", self.system, "left unset with a template, which has no roles")
+
+    def read(self, path: str | Path) -> Iterator[Problem | LineError]:
+        """Read a JSONL file line by line; a bad line is an item of its own, an empty one is passed over.
+
+        Raises
+        ------
+        DataError : the file cannot be read.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield self.parse(line, number)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def parse(self, line: bytes, number: int) -> Problem | LineError:
+        """Read one line."""
+        try:
+            return self._problem(_object(line), number)
+        except DataError as error:
+            return LineError(number, f"line {number}: {error}")
+
+    def _problem(self, fields: Mapping[str, Any], number: int) -> Problem:
+        question = _text(fields, self.question_field, QUESTION_FIELDS)
+        if question is None or not question.strip():
+            raise DataError("the question is empty" if question is not None else "the question is null")
+        has_answer = self.answer_field or any(name in fields for name in ANSWER_FIELDS)
+        answer = _text(fields, self.answer_field, ANSWER_FIELDS) if has_answer else None
+        given_id = next((str(fields[name]) for name in ID_FIELDS if name in fields), f"line {number}")
+        raw = self.template.replace("{question}", question) if self.template else None
+        return Problem(question, final_answer(answer), self.system, raw, given_id)
+
+
+def final_answer(answer: str | None) -> str | None:
+    r"""Return the answer alone from a reference that may be worked out: GSM8K's #### 42, MATH's \boxed{}."""
+    if answer is None or not answer.strip():
+        return None
+    if "####" in answer or r"\boxed{" in answer:
+        return extract_answer(answer)
+    return answer.strip()
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        text = line.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON that can be read: {error}") from None
+    if not isinstance(value, dict):
+        raise DataError(f"a JSON object is needed, not {type(value).__name__}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise DataError(f"{name} is not JSON")
+
+
+def _text(fields: Mapping[str, Any], wanted: str | None, known: tuple[str, ...]) -> str | None:
+    """Return a field as text, a number written out; None if it is null."""
+    names = (wanted,) if wanted else known
+    name = next((name for name in names if name in fields), None)
+    if name is None:
+        raise DataError(
+            f"no field {' or '.join(names)}; it has {', '.join(map(repr, fields)) or 'none'}"[:300]
+        )
+    value = fields[name]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{name} is not a finite number")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"{name} is {type(value).__name__}; text or a number is allowed")
+    if value is not None and any("\ud800" <= character <= "\udfff" for character in value):
+        raise DataError(f"{name} holds half of a surrogate pair, which is no character")
+    return value

@@ -1,0 +1,166 @@
+"""A strategy over many problems."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ponder.backends import LanguageModel
+from ponder.errors import ParameterError, PonderError
+from ponder.rewards import Problem, Reward, math_verifier
+from ponder.scaling.budget import Budget
+from ponder.scaling.dataset import LineError
+from ponder.scaling.ledger import Ledger
+from ponder.scaling.statistics import wilson_interval
+from ponder.scaling.strategy import Answer, Strategy, solve
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one problem, or of a line that holds none.
+
+    Attributes
+    ----------
+    candidates_right : whether each candidate's answer is the reference; None without a reference.
+    error : why there is no answer.
+    """
+
+    problem: Problem | None
+    answer: Answer | None
+    candidates_right: tuple[bool, ...] | None
+    error: str | None
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the chosen answer is right; None if nobody knows."""
+        if self.answer is None or self.candidates_right is None:
+            return None
+        return self.candidates_right[self.answer.chosen]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        return {
+            "id": self.problem.id if self.problem else None,
+            "question": self.problem.question if self.problem else None,
+            "reference": self.problem.reference if self.problem else None,
+            "right": self.right,
+            "candidates_right": list(self.candidates_right) if self.candidates_right is not None else None,
+            "error": self.error,
+            **(self.answer.as_json() if self.answer else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of many problems.
+
+    Attributes
+    ----------
+    n : problems that were answered and have a reference.
+    correct : of those, answered rightly.
+    oracle : of those, with a right answer among the candidates: what a perfect choice would reach.
+    errors : lines and problems without an answer; not part of `n`.
+    """
+
+    n: int
+    correct: int
+    oracle: int
+    errors: int
+    ledger: Ledger
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers; None if none could be judged."""
+        return self.correct / self.n if self.n else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain data, the accuracy with its 95 % interval."""
+        return {
+            "n": self.n,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "interval": list(wilson_interval(self.correct, self.n)),
+            "oracle": self.oracle,
+            "errors": self.errors,
+            "ledger": self.ledger.as_json(),
+        }
+
+
+def summarise(results: Sequence[Result]) -> Summary:
+    """Count what came of many problems."""
+    judged = [result for result in results if result.right is not None]
+    return Summary(
+        len(judged),
+        sum(result.right is True for result in judged),
+        sum(any(result.candidates_right or ()) for result in judged),
+        sum(result.error is not None for result in results),
+        sum((result.answer.ledger for result in results if result.answer), Ledger()),
+    )
+
+
+async def solve_all(
+    problems: Iterable[Problem | LineError],
+    strategy: Strategy,
+    model: LanguageModel,
+    reward: Reward | None = None,
+    budget: Budget | None = None,
+    *,
+    judge: Reward | None = None,
+    concurrency: int = 1,
+) -> AsyncIterator[Result | Summary]:
+    """Solve problems and yield a result for each, in their order, and at last the summary.
+
+    A problem that fails with a PonderError has that as its result, and the others go on.
+
+    Parameters
+    ----------
+    problems : read as they are needed; `ProblemReader.read` gives them.
+    judge : says what is right (a score over 0.5) where there is a reference; by default `math_verifier`. Its
+        cost is in no ledger: it knows the answer, and is not part of the strategy.
+    concurrency : how many problems are worked on at a time.
+    """
+    if concurrency < 1:
+        raise ParameterError("concurrency", concurrency, "a whole number, 1 or more")
+    judge, budget = judge or math_verifier(), budget or Budget()
+    results: list[Result] = []
+    running: deque[asyncio.Task[Result]] = deque()
+    try:
+        for problem in problems:
+            running.append(asyncio.create_task(_result(problem, strategy, model, reward, budget, judge)))
+            if len(running) == concurrency:
+                results.append(await running[0])
+                running.popleft()
+                yield results[-1]
+        while running:
+            results.append(await running[0])
+            running.popleft()
+            yield results[-1]
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    yield summarise(results)
+
+
+async def _result(
+    problem: Problem | LineError,
+    strategy: Strategy,
+    model: LanguageModel,
+    reward: Reward | None,
+    budget: Budget,
+    judge: Reward,
+) -> Result:
+    if isinstance(problem, LineError):
+        return Result(None, None, None, problem.message)
+    try:
+        answer = await solve(strategy, problem, model, reward, budget)
+        right = None
+        if problem.reference is not None:
+            judged = await judge.score(problem, answer.candidates)
+            right = tuple(score > 0.5 for score in judged.scores)
+    except PonderError as error:
+        return Result(problem, None, None, str(error))
+    return Result(problem, answer, right, None)
