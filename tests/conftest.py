@@ -1,7 +1,13 @@
 """What all tests share: the default model, loaded once, and a tiny random one."""
 
+import os
+
+# Threads that spin while they wait make every test three times slower where others share the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is imported
+
 import pytest
 import torch
+from hypothesis import settings
 
 from ponder.backends.local import load_local
 from ponder.checkpoints import open_checkpoint, registry
@@ -10,6 +16,9 @@ from ponder.text import build_tokenizer
 from tiny_models import tiny_local_model
 
 DEFAULT_MODEL = "smollm2-135m"
+
+settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
+settings.load_profile("ponder")
 
 
 @pytest.fixture(scope="session", autouse=True)

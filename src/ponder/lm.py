@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
 from ponder.decoders import BeamSearch, Sample
 from ponder.errors import ParameterError, TemplateError
+from ponder.rewards import Problem, Reward, reward_named
+from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
 from ponder.text import Message, Prompt
 
 
@@ -59,9 +62,7 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
-        return GenerationRequest(
-            self._prompt(prompt, system, chat), sampling, constraint, decoder or Sample()
-        )
+        return GenerationRequest(self.prompt(prompt, system, chat), sampling, constraint, decoder or Sample())
 
     def __call__(self, prompt: Prompt, **options: Any) -> Completion:
         """Answer a prompt."""
@@ -111,7 +112,7 @@ class LM:
         _check_choices(choices)
 
         def logprobs(after: Prompt) -> list[float]:
-            asked = self._prompt(after, system, chat)
+            asked = self.prompt(after, system, chat)
             before = asked if isinstance(asked, str) else self.model.encode(asked).text
             texts = [_joint(before, choice, join) + choice for choice in choices]
             end = not isinstance(asked, str) if ends is None else ends
@@ -119,7 +120,48 @@ class LM:
 
         return normalise(choices, logprobs(prompt), None if baseline is None else logprobs(baseline))
 
-    def _prompt(self, prompt: Prompt, system: str | None, chat: bool | None) -> Prompt:
+    async def asolve(
+        self,
+        question: str,
+        *,
+        strategy: Strategy | str = "best-of-n",
+        n: int = 8,
+        reward: Reward | str | None = None,
+        select: Selection | None = None,
+        reference: str | None = None,
+        system: str | None = None,
+        chat: bool | None = None,
+        budget: Budget | None = None,
+        **sampling: Any,
+    ) -> Answer:
+        """Spend a budget on a better answer to a question.
+
+        Parameters
+        ----------
+        strategy : how the budget is spent, by name or as a value.
+        n : how many texts to sample, unless `budget` says.
+        reward : a `Reward` or the name of one ("likelihood", "mean-likelihood", "math", "exact").
+        select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
+        reference : the right answer, for rewards that compare with it.
+        """
+        if isinstance(strategy, str):
+            selection = select or ("plain" if reward else "majority")
+            strategy = strategy_named(strategy, selection=selection, sampling=sampling)
+        elif select or sampling:
+            raise ParameterError(
+                "strategy", strategy, "a name, where select or sampling parameters are given"
+            )
+        asked = self.prompt(question, system, chat)
+        problem = Problem(question, reference, system, raw=asked if isinstance(asked, str) else None)
+        judge = reward_named(reward, self.model) if isinstance(reward, str) else reward
+        return await solve(strategy, problem, self.model, judge, budget or Budget(n))
+
+    def solve(self, question: str, **options: Any) -> Answer:
+        """Like `asolve`, for callers without an event loop."""
+        return asyncio.run(self.asolve(question, **options))
+
+    def prompt(self, prompt: Prompt, system: str | None = None, chat: bool | None = None) -> Prompt:
+        """Return what the model is sent: raw text, or a conversation."""
         has_template = self.model.template is not None
         if not isinstance(prompt, str):
             if system is not None or chat is False:

@@ -68,7 +68,7 @@ def their_logits(theirs, prompts):
 
 
 def test_logits_of_one_prefill(local_model, prompts, their_logits, record_property):
-    """All 20 x 64 rows of logits from one ragged batch differ by at most 1e-3; the runner gives the last ones."""
+    """All 20 x 64 rows of one ragged batch differ by at most 1e-3, and so do the runner's last rows."""
     model = local_model.engine.model
     ours = torch.stack(all_logits(model, prompts))
     difference = (ours - their_logits).abs().max().item()

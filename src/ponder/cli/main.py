@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 import typer
 
-from ponder.cli import chat, choose, doctor, models, run
+from ponder.cli import chat, choose, doctor, models, run, solve, tour
 from ponder.cli.terminal import printable
 from ponder.errors import PonderError
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(chat.chat)
 app.command()(choose.choose)
+app.command()(solve.solve)
+app.command()(tour.tour)
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 

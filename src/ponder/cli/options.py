@@ -109,16 +109,20 @@ def takes(**tables: Table) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return decorate
 
 
+def sampling_options(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sampling parameters that were given, checked: a bad value should not wait for the model."""
+    options = {name: value for name, value in sampling.items() if value is not None and value != []}
+    if "logit_bias" in options:
+        options["logit_bias"] = _biases(options["logit_bias"])
+    resolve_params(options, {})
+    return options
+
+
 def generation_options(
     sampling: Mapping[str, Any], search: Mapping[str, Any], constraint: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Turn the tables' values into the keyword arguments of `LM`."""
-    options: dict[str, Any] = {
-        name: value for name, value in sampling.items() if value is not None and value != []
-    }
-    if "logit_bias" in options:
-        options["logit_bias"] = _biases(options["logit_bias"])
-    resolve_params(options, {})  # a bad value should not wait for the model
+    options = sampling_options(sampling)
     if search["num_beams"] is not None:
         options["decoder"] = _beam_search(search)
     else:

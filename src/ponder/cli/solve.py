@@ -1,1 +1,200 @@
 """`ponder solve`: spend a budget on better answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ponder.cli.options import (
+    DEFAULT_MODEL,
+    SAMPLING,
+    Chat,
+    Device,
+    Json,
+    Model,
+    System,
+    sampling_options,
+    takes,
+)
+from ponder.cli.terminal import err, load_lm, out, printable, read_prompt, working
+from ponder.errors import ParameterError
+
+if TYPE_CHECKING:
+    from ponder.lm import LM
+    from ponder.rewards import Problem, Reward
+    from ponder.scaling import Answer, Budget, LineError, Result, Strategy, Summary
+
+
+@takes(sampling=SAMPLING)
+def solve(
+    prompt: Annotated[
+        str | None, typer.Argument(help="One question; standard input where it is left out.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A JSONL file of problems: question, and answer where it is known.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="How the budget is spent: best-of-n.")] = "best-of-n",
+    reward: Annotated[
+        str | None, typer.Option(help="What scores candidates: likelihood, mean-likelihood, math, exact.")
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="plain (default with a reward), weighted, or majority (default without)."),
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="The right answer, for rewards that compare with it.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="With --data: the raw prompt, with {question} where the question goes.")
+    ] = None,
+    question_field: Annotated[str | None, typer.Option(help="Field of the question in --data.")] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Field of the answer in --data.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many lines of --data.", min=1)] = None,
+    max_generated_tokens: Annotated[
+        int | None, typer.Option(help="Stop after so many tokens in all.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    model: Model = DEFAULT_MODEL,
+    chat: Chat = None,
+    system: System = None,
+    json: Json = False,
+    device: Device = None,
+    *,
+    sampling: dict[str, Any],
+) -> int:
+    """Sample several answers to a question and keep one, or do so for every problem of a file.
+
+    With --data each problem gives a line and the last line is the summary; a line of the file that cannot
+    be used is named, the others go on, and the exit status is 2.
+    """
+    options = sampling_options(sampling)
+    _check_combination(
+        prompt,
+        data,
+        {"answer": answer, "chat": chat},
+        _file_only(template, question_field, answer_field, limit),
+    )
+    text = read_prompt(prompt) if data is None else ""
+    lm = load_lm(model, device)
+    from ponder.rewards import Problem, reward_named
+    from ponder.scaling import Budget, ProblemReader, strategy_named
+
+    selection: Any = select or ("plain" if reward else "majority")
+    budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
+    plan = strategy_named(strategy, selection=selection, sampling=options)
+    judge = reward_named(reward, lm.model) if reward else None
+    if data is not None:
+        problems = ProblemReader(question_field, answer_field, system, template).read(data)
+        return asyncio.run(_solve_file(lm, _first(problems, limit), plan, judge, budget, json))
+    asked = lm.prompt(text, system=system, chat=chat)
+    problem = Problem(text, answer, system, raw=asked if isinstance(asked, str) else None)
+    asyncio.run(_solve_one(lm, problem, plan, judge, budget, json))
+    return 0
+
+
+def _file_only(template: Any, question_field: Any, answer_field: Any, limit: Any) -> dict[str, Any]:
+    return {
+        "template": template,
+        "question_field": question_field,
+        "answer_field": answer_field,
+        "limit": limit,
+    }
+
+
+def _check_combination(
+    prompt: str | None, data: Path | None, prompt_only: Mapping[str, Any], file_only: Mapping[str, Any]
+) -> None:
+    if data is not None and prompt is not None:
+        raise ParameterError("data", str(data), "used without a prompt")
+    unused, when = (prompt_only, "a prompt") if data is not None else (file_only, "--data")
+    for name, value in unused.items():
+        if value is not None:
+            raise ParameterError(name, value, f"used with {when}")
+
+
+def _first(problems: Iterable[Problem | LineError], limit: int | None) -> Iterable[Problem | LineError]:
+    from itertools import islice
+
+    return islice(problems, limit)
+
+
+async def _solve_one(
+    lm: LM, problem: Problem, plan: Strategy, judge: Reward | None, budget: Budget, json: bool
+) -> None:
+    from ponder.scaling import solve
+
+    with working("solving"):
+        answer = await solve(plan, problem, lm.model, judge, budget)
+    if json:
+        from ponder.cli.report import print_json
+
+        print_json({"model": lm.name, **answer.as_json()})
+        return
+    console = out()
+    for i, candidate in enumerate(answer.candidates):
+        mark = "*" if i == answer.chosen else " "
+        score = f"  score {answer.scores[i]:.3f}" if answer.scores else ""
+        console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
+        console.print(f"      {printable(' '.join(candidate.text.split()))}")
+    console.print(printable(f"answer: {answer.text}"))
+    err().print(ledger_line(answer), style="dim")
+
+
+def ledger_line(answer: Answer | Summary) -> str:
+    """Return one line on what an answer, or all of them, cost."""
+    ledger = answer.ledger
+    return (
+        f"{ledger.prompt_tokens} prompt, {ledger.cached_tokens} cached, {ledger.generated_tokens} generated, "
+        f"{ledger.reward_tokens} reward tokens, {ledger.seconds:.1f} s"
+    )
+
+
+async def _solve_file(
+    lm: LM,
+    problems: Iterable[Problem | LineError],
+    plan: Strategy,
+    judge: Reward | None,
+    budget: Budget,
+    json: bool,
+) -> int:
+    """Solve all problems; return the exit status, 2 where a line or a problem failed."""
+    from ponder.cli.report import print_json
+    from ponder.scaling import Summary, solve_all
+
+    status = 0
+    async for item in solve_all(problems, plan, lm.model, judge, budget):
+        if json:
+            print_json({"summary": True, **item.as_json()} if isinstance(item, Summary) else item.as_json())
+        elif isinstance(item, Summary):
+            out().print(_summary_line(item))
+            err().print(ledger_line(item), style="dim")
+        else:
+            out().print(printable(_result_line(item)))
+        if not isinstance(item, Summary) and item.error is not None:
+            err().print(f"ponder: {printable(item.error)}")
+            status = 2
+    return status
+
+
+def _result_line(result: Result) -> str:
+    name = result.problem.id if result.problem else "?"
+    if result.error is not None:
+        return f"{name}  error  {result.error}"
+    verdict = {True: "right", False: "wrong", None: "-"}[result.right]
+    reference = f" (should be {result.problem.reference})" if result.problem and result.right is False else ""
+    return f"{name}  {verdict}  {result.answer.text if result.answer else None}{reference}"
+
+
+def _summary_line(summary: Summary) -> str:
+    if summary.accuracy is None:
+        return f"no reference answers; {summary.errors} errors"
+    values = summary.as_json()
+    low, high = values["interval"]
+    return (
+        f"accuracy {summary.accuracy:.3f} (95%: {low:.3f} to {high:.3f}), {summary.correct} of {summary.n}, "
+        f"a right answer among the candidates for {summary.oracle}; {summary.errors} errors"
+    )

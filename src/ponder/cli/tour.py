@@ -1,1 +1,131 @@
-"""`ponder tour`: in under a minute, what decoding is."""
+"""`ponder tour`: in under a minute, what there is between logits and an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from ponder.cli.choose import choice_lines
+from ponder.cli.options import DEFAULT_MODEL, Device, Json, Model
+from ponder.cli.run import Color, show, summary
+from ponder.cli.solve import ledger_line
+from ponder.cli.terminal import entropy_legend, load_lm, out, printable
+
+if TYPE_CHECKING:
+    from ponder.lm import LM
+
+QUESTION = "Why is the sky blue?"
+NEXT_TOKEN = "Once upon a time, there was a"
+TEMPERATURES = (0.5, 1.0, 1.5)
+NUCLEUS = 0.9
+REVIEW = "This movie is far from being great. The sentiment of the movie is"
+NO_REVIEW = "The sentiment of the movie is"
+TWEETS = "Tweet: Coffee time! #coffee\nTweet: Beach day! #beach\nTweet: New puppy!"
+SAMPLES = 8
+
+
+def tour(model: Model = DEFAULT_MODEL, json: Json = False, device: Device = None) -> None:
+    """Watch a model being sampled, constrained, searched and given a budget. Takes under a minute.
+
+    With --json the figures of each part are printed as one object.
+    """
+    start = time.perf_counter()
+    console = Console(quiet=True) if json else out()
+    lm = load_lm(model, device)
+    parts: dict[str, Any] = {}
+    for name, part in (
+        ("answer", _answer),
+        ("nucleus", _nucleus),
+        ("choice", _choice),
+        ("ban", _ban),
+        ("budget", _budget),
+    ):
+        parts[name] = part(lm, console)
+    seconds = time.perf_counter() - start
+    console.print(f"\nAll of it took {seconds:.0f} s. Next: ponder run --help, ponder solve --help", style="dim")
+    if json:
+        from ponder.cli.report import print_json
+
+        print_json({"model": lm.name, **parts, "seconds": round(seconds, 2)})
+
+
+@contextmanager
+def _part(console: Console, title: str, command: str) -> Iterator[None]:
+    console.print(f"\n{title}", style="bold")
+    console.print(f"  {command}", style="dim")
+    yield
+
+
+def _answer(lm: LM, console: Console) -> dict[str, Any]:
+    """An answer whose colours show where the model was unsure."""
+    sampling = {"temperature": 0.7, "top_p": NUCLEUS, "seed": 1, "max_tokens": 80}
+    with _part(
+        console,
+        "1. Sampling. Every token is a draw; colour shows how open the question was.",
+        f'ponder run "{QUESTION}" --temperature 0.7 --top-p 0.9 --seed 1 --color entropy',
+    ):
+        console.print(entropy_legend())
+        completion = show(console, lm.stream(QUESTION, **sampling), Color.entropy, live=True)
+        console.print(summary(completion), style="dim")
+    entropies = [trace.entropy for trace in completion.outputs[0].traces]
+    return {"text": completion.text, "mean_entropy": sum(entropies) / len(entropies)}
+
+
+def _nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
+    """What top-p keeps of one next token's distribution at several temperatures."""
+    kept = []
+    with _part(
+        console,
+        f"2. The nucleus. What top-p {NUCLEUS} keeps after “{NEXT_TOKEN} …” as temperature rises.",
+        f'ponder run --raw "{NEXT_TOKEN}" --max-tokens 1 --top-p {NUCLEUS} --top-logprobs 6 --json --temperature T',
+    ):
+        for temperature in TEMPERATURES:
+            options = {"temperature": temperature, "top_p": NUCLEUS, "top_logprobs": 6, "max_tokens": 1, "seed": 0}
+            trace = lm(NEXT_TOKEN, chat=False, **options).outputs[0].traces[0]
+            # tempered = raw / T - log Z, and the drawn token says what log Z is.
+            log_z = trace.logprob / temperature - trace.tempered_logprob
+            shares = [(token, math.exp(logprob / temperature - log_z)) for token, logprob in trace.top]
+            console.print(f"  temperature {temperature}: {trace.kept} tokens hold {trace.kept_mass:.3f} of the mass")
+            for token, share in shares:
+                text = printable(lm.model.tokenizer.token_text(token))
+                console.print(f"    {text:<12} {share:.3f} {'█' * round(share * 60)}", style="cyan")
+            kept.append({"temperature": temperature, "kept": trace.kept, "kept_mass": trace.kept_mass})
+    return kept
+
+
+def _choice(lm: LM, console: Console) -> dict[str, Any]:
+    """A choice between whole answers, as it is and relative to a prompt without the review."""
+    choices = ("positive", "negative")
+    with _part(
+        console,
+        f"3. Constrained: a choice. “{REVIEW} ___”",
+        f'ponder choose --raw -c positive -c negative "{REVIEW}" --baseline "{NO_REVIEW}"',
+    ):
+        result = lm.choose(REVIEW, choices, chat=False, baseline=NO_REVIEW)
+        for line in choice_lines(result):
+            console.print(f"  {line}")
+        console.print("  Calibrated: divided by how much the model likes each word without the review.", style="dim")
+    return {"best": result.best.text, "mass": result.mass}
+
+
+def _ban(lm: LM, console: Console) -> dict[str, list[str]]:
+    """The same prompt and seed with and without a ban."""
+    options: dict[str, Any] = {"chat": False, "temperature": 0.7, "top_p": 0.9, "seed": 0, "n": 3}
+    texts = {}
+    with _part(
+        console,
+        "4. Constrained: a ban. The same prompt and seeds, with and without “#”.",
+        "ponder run --raw --temperature 0.7 --top-p 0.9 --seed 0 -n 3 --ban '#' …",
+    ):
+        console.print(f"  {TWEETS.splitlines()[-1]} …", style="dim")
+        for name, ban in (("free", ()), ("banned", ("#",))):
+            texts[name] = lm(TWEETS, ban=ban, stop="\n", max_tokens=20, **options).texts
+            for text in texts[name]:
+                console.print(f"  {'no #' if ban else 'free'}  {printable(text.strip())}")
+    return texts

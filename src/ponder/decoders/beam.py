@@ -31,11 +31,11 @@ class BeamSearch:
     early_stopping: bool | Literal["never"] = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_beams, int) or not 1 <= self.num_beams <= MAX_BEAMS:
+        if type(self.num_beams) is not int or not 1 <= self.num_beams <= MAX_BEAMS:
             raise ParameterError("num_beams", self.num_beams, f"a whole number from 1 to {MAX_BEAMS}")
-        if not abs(self.length_penalty) <= 100:
+        if type(self.length_penalty) not in (int, float) or not abs(self.length_penalty) <= 100:
             raise ParameterError("length_penalty", self.length_penalty, "a number from -100 to 100")
-        if self.early_stopping not in (True, False, "never"):
+        if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":
             raise ParameterError("early_stopping", self.early_stopping, "true, false or never")
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:

@@ -44,7 +44,9 @@ def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -
             known = row.allowed.shape[0]
             values[:known].masked_fill_(~row.allowed.to(values.device), -torch.inf)
             values[known:] = -torch.inf
-    return logits.clamp_(max=torch.finfo(logits.dtype).max)  # an overflowing bias or penalty; inf - inf is NaN
+    return logits.clamp_(
+        max=torch.finfo(logits.dtype).max
+    )  # an overflowing bias or penalty; inf - inf is NaN
 
 
 def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
