@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 import torch
+from hf_twin import hf_beams, hf_twin
 
 from forward import all_logits
-from hf_twin import hf_beams, hf_twin
 from ponder.backends import GenerationRequest, conversation
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
@@ -22,7 +22,7 @@ EARLY = [True, False, "never"]
 
 @pytest.fixture(scope="module")
 def five_tokens():
-    """A random model over a, b, <|endoftext|>, <|im_start|>, <|im_end|>; the first and last of these end a text."""
+    """A random model over a, b, <|endoftext|>, <|im_start|>, <|im_end|>; tokens 2 and 4 end a text."""
     return tiny_local_model(tiny_tokenizer("ab"), seed=3, num_pages=1024).engine
 
 
@@ -160,7 +160,7 @@ def test_the_answers_are_those_of_transformers(twins, num_beams, length_penalty,
 
 
 def test_processors_are_those_of_transformers(twins):
-    """Repetition penalty and minimum length act on log-probabilities, as transformers applies them to beams."""
+    """Repetition penalty and minimum length act on log-probabilities, as in transformers' beam search."""
     for engine, twin in twins:
         prompt = [5, 9, 5, 33]
         expected, _ = hf_beams(
@@ -255,7 +255,7 @@ def test_more_answers_than_beams_are_refused(tiny_model):
 
 
 def test_brute_force_is_what_it_says(five_tokens):
-    """The oracle's own check: 2 + 3 * 2 + 9 * 5 texts of up to three tokens, whose probabilities sum to one."""
+    """The oracle's own check: 2 + 3 * 2 + 9 * 5 texts of up to three tokens; probabilities sum to one."""
     scores = every_text(five_tokens, [1], 3)
     assert len(scores) == 2 + 6 + 45
     assert math.fsum(map(math.exp, scores.values())) == pytest.approx(1, abs=1e-5)

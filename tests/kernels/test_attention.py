@@ -16,7 +16,7 @@ IMPLEMENTATIONS = [pytest.param(reference, id="reference")]
 
 @dataclass
 class RaggedBatch:
-    """Queries and a plan over pages, and per sequence what the pages hold: keys and values [context, G, D]."""
+    """Queries, a plan over pages, and what the pages hold for each sequence: [context, G, D]."""
 
     q: torch.Tensor
     k_pages: torch.Tensor
@@ -78,10 +78,10 @@ def dense(batch: RaggedBatch, window: int | None) -> torch.Tensor:
     for i, (new, context) in enumerate(zip(plan.query_lengths, plan.context_lengths, strict=True)):
         for j in range(new):
             position = context - new + j
+            seen = list(range(position + 1))
             if i in plan.trees:
                 seen = [*range(context - new), *(context - new + plan.trees[i][j].nonzero()[:, 0]).tolist()]
-            else:
-                seen = list(range(max(0, position + 1 - (window or context)), position + 1))
+            seen = seen[-window:] if window else seen
             for head in range(batch.q.shape[1]):
                 group = head * batch.keys[i].shape[1] // batch.q.shape[1]
                 k, v = batch.keys[i][seen, group].double(), batch.values[i][seen, group].double()
@@ -103,11 +103,14 @@ def test_attention_is_dense_attention(ops, batch, window):
 
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @settings(max_examples=60)
-@given(batch=ragged_batches(trees=True))
-def test_attention_over_a_tree(ops, batch):
-    """A new token of a tree sees what was there before and its ancestors, and no sibling."""
-    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, None)
-    torch.testing.assert_close(ours.double(), dense(batch, None), rtol=1e-4, atol=1e-5)
+@given(batch=ragged_batches(trees=True), window=st.none() | st.integers(1, 45))
+def test_attention_over_a_tree(ops, batch, window):
+    """A new token of a tree sees what was there before and its ancestors, and no sibling.
+
+    With a window, the last of them: the path from the first token to this one is its sequence.
+    """
+    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, window)
+    torch.testing.assert_close(ours.double(), dense(batch, window), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)

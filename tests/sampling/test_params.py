@@ -110,7 +110,7 @@ def test_forms_that_callers_use():
 
 
 def test_who_set_what():
-    """Caller over checkpoint over default; None is not set; what a checkpoint says of other things is left out."""
+    """Caller over checkpoint over default; None is not set; a checkpoint's other fields are left out."""
     resolved = resolve_params(
         {"temperature": 0.3, "top_k": None, "seed": 7},
         {"temperature": 0.9, "top_k": 20, "top_p": 0.8, "num_beams": 4},

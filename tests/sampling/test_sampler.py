@@ -113,7 +113,7 @@ def test_sample_itself_follows_the_exact_distribution():
 
 
 def test_draw_inverts_the_distribution_function():
-    """The first id whose cumulative mass exceeds u: by hand, with zeros at the ends and inside, unnormalised."""
+    """The first id whose cumulative mass exceeds u * total: by hand, with zeros at the ends and inside."""
     probs = torch.tensor([[0, 1, 0, 2, 1, 0]])
     numbers = [0, 0.2499, 0.25, 0.5, 0.7499, 0.75, 1 - 2.0**-53]
     drawn = draw(probs.expand(len(numbers), -1).float(), torch.tensor(numbers, dtype=torch.float64))
@@ -211,7 +211,7 @@ def test_frequency_and_presence_penalties():
 
 
 def test_bias_forbidding_and_masks():
-    """Bias adds, -100 and less forbid, and so do `forbidden` and a mask; padding beyond a mask is forbidden."""
+    """Bias adds, -100 and less forbid, and so do `forbidden`, a mask, and padding beyond the mask."""
     logits = torch.full((1, 8), 200.0)
     allowed = torch.tensor([True, True, True, True, False, True])
     row = Row(0, (), (), forbidden=(5,), allowed=allowed)

@@ -135,7 +135,7 @@ def test_a_free_page_cannot_be_held_or_released():
 
 
 def test_many_forks_of_one_prompt_share_it():
-    """A prompt of 5 pages less 3 tokens, forked 6 times, each fork extended by one: 5 pages + 5 copies."""
+    """A prompt of 5 pages less 3 tokens, forked 5 times, all six extended by one: 5 pages + 5 copies."""
     pool = small_pool()
     root = Branch(pool)
     write(pool, root.extend(5 * PAGE_SIZE - 3), list(range(5 * PAGE_SIZE - 3)))

@@ -48,7 +48,9 @@ def tour(model: Model = DEFAULT_MODEL, json: Json = False, device: Device = None
     ):
         parts[name] = part(lm, console)
     seconds = time.perf_counter() - start
-    console.print(f"\nAll of it took {seconds:.0f} s. Next: ponder run --help, ponder solve --help", style="dim")
+    console.print(
+        f"\nAll of it took {seconds:.0f} s. Next: ponder run --help, ponder solve --help", style="dim"
+    )
     if json:
         from ponder.cli.report import print_json
 
@@ -86,12 +88,20 @@ def _nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
         f'ponder run --raw "{NEXT_TOKEN}" --max-tokens 1 --top-p {NUCLEUS} --top-logprobs 6 --json --temperature T',
     ):
         for temperature in TEMPERATURES:
-            options = {"temperature": temperature, "top_p": NUCLEUS, "top_logprobs": 6, "max_tokens": 1, "seed": 0}
+            options = {
+                "temperature": temperature,
+                "top_p": NUCLEUS,
+                "top_logprobs": 6,
+                "max_tokens": 1,
+                "seed": 0,
+            }
             trace = lm(NEXT_TOKEN, chat=False, **options).outputs[0].traces[0]
             # tempered = raw / T - log Z, and the drawn token says what log Z is.
             log_z = trace.logprob / temperature - trace.tempered_logprob
             shares = [(token, math.exp(logprob / temperature - log_z)) for token, logprob in trace.top]
-            console.print(f"  temperature {temperature}: {trace.kept} tokens hold {trace.kept_mass:.3f} of the mass")
+            console.print(
+                f"  temperature {temperature}: {trace.kept} tokens hold {trace.kept_mass:.3f} of the mass"
+            )
             for token, share in shares:
                 text = printable(lm.model.tokenizer.token_text(token))
                 console.print(f"    {text:<12} {share:.3f} {'█' * round(share * 60)}", style="cyan")
@@ -110,7 +120,9 @@ def _choice(lm: LM, console: Console) -> dict[str, Any]:
         result = lm.choose(REVIEW, choices, chat=False, baseline=NO_REVIEW)
         for line in choice_lines(result):
             console.print(f"  {line}")
-        console.print("  Calibrated: divided by how much the model likes each word without the review.", style="dim")
+        console.print(
+            "  Calibrated: divided by how much the model likes each word without the review.", style="dim"
+        )
     return {"best": result.best.text, "mass": result.mass}
 
 
@@ -129,3 +141,8 @@ def _ban(lm: LM, console: Console) -> dict[str, list[str]]:
             for text in texts[name]:
                 console.print(f"  {'no #' if ban else 'free'}  {printable(text.strip())}")
     return texts
+
+
+def _budget(lm: LM, console: Console) -> dict[str, Any]:
+    """Placeholder until measured."""
+    return {}

@@ -18,7 +18,8 @@ class AttentionPlan:
     context_lengths : tokens of each sequence in the cache, the new ones included.
     block_tables : per sequence its pages in order, [ceil(context / B)] int64.
     trees : for a sequence whose new tokens form a tree instead of a chain, [new, new] bool: which of
-        the new tokens each new token sees (itself and its ancestors). Without a sliding window.
+        the new tokens each new token sees (itself and its ancestors). A token's position is that of
+        the last cached one plus how many new tokens it sees.
     """
 
     query_lengths: Sequence[int]

@@ -57,11 +57,13 @@ def visible(
     new: int, context: int, window: int | None, tree: torch.Tensor | None, device: torch.device
 ) -> torch.Tensor | None:
     """Return [new, context] bool: which cached tokens each new token sees; None where it sees all."""
-    if tree is not None:
-        return torch.cat((torch.ones(new, context - new, dtype=torch.bool, device=device), tree), dim=1)
-    if new == 1 and (window is None or window >= context):
+    if tree is None and new == 1 and (window is None or window >= context):
         return None
     positions = torch.arange(context, device=device)
-    distance = positions[context - new :, None] - positions[None, :]
-    mask = distance >= 0
-    return mask if window is None else mask & (distance < window)
+    mask = positions[context - new :, None] >= positions[None, :]
+    if tree is not None:
+        mask[:, context - new :] = tree
+        positions[context - new :] = context - new + tree.sum(1) - 1
+    if window is None:
+        return mask
+    return mask & (positions[context - new :, None] - positions[None, :] < window)

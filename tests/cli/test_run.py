@@ -1,0 +1,115 @@
+"""`ponder run`, `choose`, `chat`, `models` and `doctor` as a user meets them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+STORY = ("run", "--json", "--seed", "7", "--temperature", "0.8", "--top-p", "0.9", "--max-tokens", "32")
+
+
+def test_same_seed_same_tokens_whatever_n_is(ponder):
+    """Run twice with n = 4, and once with n = 1: output 0 is the same in all."""
+    first, second = (json.loads(ponder(*STORY, "--n", "4", "Tell me a story.").out) for _ in range(2))
+    alone = json.loads(ponder(*STORY, "--n", "1", "Tell me a story.").out)
+    ids = [[output["token_ids"] for output in run["outputs"]] for run in (first, second, alone)]
+    assert ids[0] == ids[1]
+    assert ids[0][0] == ids[2][0]
+    assert len({tuple(tokens) for tokens in ids[0]}) == 4
+
+
+def test_json_has_every_field(ponder):
+    """One object with the documented fields, and each parameter's source."""
+    result = json.loads(ponder(*STORY, "--top-logprobs", "3", "--ban", "z", "hi").out)
+    assert result["model"] == "smollm2-135m"
+    assert result["prompt"].endswith("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n")
+    assert result["params"]["temperature"] == {"value": 0.8, "from": "caller"}
+    assert result["params"]["top_k"] == {"value": 0, "from": "default"}
+    assert result["params"]["constraint"]["value"] == {"Ban": {"strings": ["z"], "ignore_case": False}}
+    (output,) = result["outputs"]
+    assert set(output) >= {"text", "token_ids", "finish_reason", "logprob", "tokens"}
+    assert [token["id"] for token in output["tokens"]] == output["token_ids"]
+    assert output["logprob"] == pytest.approx(sum(token["logprob"] for token in output["tokens"]))
+    for token in output["tokens"]:
+        assert set(token) >= {"id", "text", "logprob", "entropy", "rank", "kept"}
+        assert len(token["top"]) == 3
+    assert result["usage"]["generated_tokens"] == len(output["token_ids"])
+    assert set(result["usage"]) == {"prompt_tokens", "cached_tokens", "generated_tokens"}
+    assert set(result["timing"]) >= {"load_s", "ttft_s", "decode_tok_s"}
+
+
+def test_stdout_is_the_text_alone(ponder):
+    """Piped output has no colours and no remarks, and is the text that --json reports."""
+    options = ("--temperature", "0", "--max-tokens", "8", "--raw")
+    plain = ponder("run", *options, "--color", "entropy", stdin=b"The capital of France is\n")
+    text = json.loads(ponder("run", *options, "--json", "The capital of France is").out)["outputs"][0]["text"]
+    assert plain.status == 0
+    assert plain.out == text + "\n"
+    assert plain.err == ""
+
+
+def test_dry_run_says_what_would_run(ponder):
+    """Nothing is generated, everything is resolved."""
+    result = json.loads(ponder("run", "--dry-run", "--num-beams", "4", "--system", "Be brief.", "hi").out)
+    assert "Be brief." in result["prompt"]
+    assert result["params"]["decoder"]["value"]["BeamSearch"]["num_beams"] == 4
+    assert result["prompt_tokens"] > 10
+    assert "outputs" not in result
+
+
+def test_choose(ponder):
+    """Probabilities sum to one, logprobs explain them, and one space joins prompt and choice."""
+    prompt = "The capital of France is"
+    asked = ("choose", "--raw", "--json", "-c", "Paris", "-c", "London", prompt)
+    result = json.loads(ponder(*asked).out)
+    paris, london = result["choices"]
+    assert paris["probability"] + london["probability"] == pytest.approx(1)
+    assert paris["probability"] > 0.9
+    assert 0 < result["mass"] < 1
+    joined = json.loads(ponder("choose", "--raw", "--json", "-c", " Paris", "-c", " London", prompt).out)
+    assert [c["logprob"] for c in joined["choices"]] == pytest.approx([paris["logprob"], london["logprob"]])
+    glued = json.loads(ponder(*asked, "--join", "").out)
+    assert glued["choices"][0]["logprob"] < paris["logprob"]
+
+
+def test_chat_remembers(ponder):
+    """Each line of input is a turn; the second prompt holds the first turn."""
+    ran = ponder(
+        "chat", "--json", "--temperature", "0", "--max-tokens", "8", stdin=b"My name is Ada.\nWho am I?\n"
+    )
+    first, second = map(json.loads, ran.out.splitlines())
+    assert first["outputs"][0]["text"] in second["prompt"]
+    assert "My name is Ada." in second["prompt"]
+
+
+def test_models_and_doctor(ponder):
+    """What there is, where it is, what it is, and that all is well."""
+    entries = json.loads(ponder("models", "list", "--json").out)
+    default = next(entry for entry in entries if entry["name"] == "smollm2-135m")
+    assert default["path"] == ponder("models", "path").out.strip()
+    assert json.loads(ponder("models", "pull", "--json").out)["path"] == default["path"]
+    assert json.loads(ponder("models", "show", "--json").out)["num_layers"] == 30
+    doctor = ponder("doctor", "--json")
+    assert doctor.status == 0
+    assert all(check["ok"] is not False for check in json.loads(doctor.out))
+
+
+@pytest.mark.parametrize("args", [["--help"], ["models", "list"]])
+def test_quick_commands_do_not_import_torch(args, local_model):
+    """`ponder --help` and `ponder models list` must not wait for what they do not use."""
+    code = (
+        "import sys; from ponder.cli.main import main\n"
+        f"sys.argv = ['ponder', *{args!r}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_model_text_cannot_drive_a_terminal():
+    """Escape sequences and direction marks are shown, not sent."""
+    from ponder.cli.terminal import printable
+
+    assert printable("a\x1b[31mb\u202ec\x07\n") == "a\\x1b[31mb\\u202ec\\x07\n"

@@ -1,0 +1,122 @@
+"""A sequence's logits do not depend on how it was cut, batched, cached or forked."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forward import all_logits, poisoned_pool
+from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
+from ponder.constraints import ChoiceTrie
+from ponder.engine import FinishedEvent, Request
+from ponder.engine.engine import TOKEN_BUDGET
+from ponder.engine.runner import Runner, RunnerRow
+from ponder.sampling import SamplingParams
+from ponder.tree import Branch
+from tiny_models import tiny_config, tiny_local_model, tiny_transformer
+
+LONGROPE = LongRopeScaling((1.0, 1.2, 1.4, 2.0), (2.0, 3.0, 5.0, 9.0), original_context=32, factor=4.0)
+MODELS = {
+    "plain": tiny_transformer(),
+    "window": tiny_transformer(tiny_config(sliding_windows=(7, None))),
+    "nope": tiny_transformer(tiny_config(rope_layers=(True, False))),
+    "partial": tiny_transformer(tiny_config(rope=RopeConfig(1000.0, 4))),
+    "qk norm, biases": tiny_transformer(tiny_config(qk_norm=True, qkv_bias=True, o_bias=True, mlp_bias=True)),
+    "tied": tiny_transformer(tiny_config(tie_embeddings=True)),
+    "dynamic": tiny_transformer(tiny_config(rope=RopeConfig(1000.0, 8, DynamicScaling(2.0, 32)))),
+    "longrope": tiny_transformer(tiny_config(rope=RopeConfig(1000.0, 8, LONGROPE))),
+}
+every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+tokens = st.lists(st.integers(0, 63), min_size=1, max_size=70)
+
+
+@every_model
+@settings(max_examples=15)
+@given(
+    sequences=st.lists(st.tuples(tokens, st.integers(0, 40)), min_size=1, max_size=4),
+    chunks=st.lists(st.integers(1, 40), max_size=6),
+)
+def test_chunks_and_company_change_nothing(model, sequences, chunks):
+    """Chunked prefill in a batch of sequences of several reaches equals each alone in one pass."""
+    ids = [sequence for sequence, _ in sequences]
+    reaches = [len(sequence) + later for sequence, later in sequences]
+    together = all_logits(model, ids, reaches, chunks)
+    for sequence, reach, logits in zip(ids, reaches, together, strict=True):
+        alone = all_logits(model, [sequence], [reach])[0]
+        torch.testing.assert_close(logits, alone, rtol=0, atol=1e-5 * max(1.0, alone.abs().max().item()))
+
+
+@every_model
+@settings(max_examples=15)
+@given(
+    prompt=tokens, texts=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), min_size=1, max_size=6)
+)
+def test_a_trie_in_one_pass_is_its_paths_one_by_one(model, prompt, texts):
+    """Nodes see the prompt and their own path only, windows included."""
+    trie, reach = ChoiceTrie.build(texts), len(prompt) + max(map(len, texts))
+    pool = poisoned_pool(model, 16)
+    runner, branch = Runner(model, pool), Branch(pool)
+    runner.forward([RunnerRow(branch, prompt, reach, False)])
+    ours = runner.forward_trie(branch, trie, reach)
+    for path, text in zip(trie.paths, texts, strict=True):
+        alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
+        torch.testing.assert_close(ours[list(path)], alone, rtol=1e-5, atol=1e-4)
+
+
+@every_model
+@settings(max_examples=15)
+@given(prompt=tokens, texts=st.lists(tokens, min_size=2, max_size=4))
+def test_forks_grow_as_if_alone(model, prompt, texts):
+    """Branches forked in the middle of a page and grown in one batch equal separate sequences."""
+    pool = poisoned_pool(model, 40)
+    runner, root, reach = Runner(model, pool), Branch(pool), len(prompt) + 70
+    runner.forward([RunnerRow(root, prompt, reach, True)])
+    rows = [RunnerRow(root.fork(), text, reach, True) for text in texts]
+    root.drop()
+    for logits, text in zip(runner.forward(rows), texts, strict=True):
+        alone = all_logits(model, [prompt + text], [reach])[0][-1]
+        torch.testing.assert_close(logits, alone, rtol=1e-5, atol=1e-4)
+
+
+def test_only_wanted_rows_are_returned():
+    """Rows of logits come in the order of the rows that want them."""
+    model, ids = MODELS["plain"], [[5, 3], [8], [1, 2, 3]]
+    pool = poisoned_pool(model, 4)
+    rows = [RunnerRow(Branch(pool), s, 9, wanted) for s, wanted in zip(ids, (True, False, True), strict=True)]
+    expected = [all_logits(model, [ids[i]])[0][-1] for i in (0, 2)]
+    torch.testing.assert_close(Runner(model, pool).forward(rows), torch.stack(expected))
+
+
+def test_a_prompt_longer_than_the_token_budget():
+    """It is computed over several steps, others decoding meanwhile, and goes on like one computed at once."""
+    local = tiny_local_model(context_length=2048)
+    engine, model = local.engine, local.engine.model
+    prompt = torch.randint(
+        0, 61, (2 * TOKEN_BUDGET + 77,), generator=torch.Generator().manual_seed(0)
+    ).tolist()
+    params = SamplingParams(temperature=0, max_tokens=8, ignore_eos=True, seed=0)
+    wanted = {
+        engine.submit(Request(tuple(ids), params)): ids for ids in (prompt[:5], prompt, prompt[:TOKEN_BUDGET])
+    }
+    events = [event for _ in range(30) for event in engine.step()]
+    outputs = {e.request_id: list(e.outputs[0].token_ids) for e in events if isinstance(e, FinishedEvent)}
+    assert set(outputs) == set(wanted)
+    for request, ids in wanted.items():
+        logits = all_logits(model, [ids + outputs[request]])[0][len(ids) - 1 : -1]
+        assert logits.argmax(-1).tolist() == outputs[request]
+    assert engine.pool.num_free == engine.pool.num_pages
+    trie = ChoiceTrie.build([[1, 2], [1, 3]])
+    scored = engine.score(tuple(prompt), trie)
+    for text, logprobs in zip(([1, 2], [1, 3]), scored, strict=True):
+        expected = all_logits(model, [prompt + text])[0][len(prompt) - 1 : -1].log_softmax(-1)
+        assert logprobs == pytest.approx(expected[[0, 1], text].tolist(), abs=1e-4)
+
+
+def test_reach_decides_the_frequencies():
+    """Where frequencies depend on length, a sequence that may grow longer has other logits from the start."""
+    ids = list(range(20))
+    for name in ("dynamic", "longrope"):
+        short, long = (all_logits(MODELS[name], [ids], [reach])[0] for reach in (32, 33))
+        assert (short - long).abs().max() > 1e-3
+    short, long = (all_logits(MODELS["plain"], [ids], [reach])[0] for reach in (32, 33))
+    assert torch.equal(short, long)
