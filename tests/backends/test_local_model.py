@@ -1,4 +1,4 @@
-"""The LanguageModel protocol over our engine: one answer however it is asked for, nothing dropped silently."""
+"""The LanguageModel protocol over our engine: one answer however it is asked, nothing dropped silently."""
 
 import asyncio
 import threading

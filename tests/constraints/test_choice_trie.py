@@ -16,7 +16,7 @@ some_logprobs = st.lists(st.floats(-2000, 0), min_size=1, max_size=8)
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(sequences)
 def test_the_trie_is_the_set_of_beginnings(chosen):
-    """One node per distinct beginning; paths spell the sequences; depths, parents, ancestry agree with them."""
+    """One node per distinct beginning; paths spell the sequences; depth, parent, ancestry agree with them."""
     trie = ChoiceTrie.build(chosen)
     beginnings = {tuple(s[:length]) for s in chosen for length in range(1, len(s) + 1)}
     assert len(trie.token_ids) == len(beginnings)

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 import torch
-from hf_twin import hf_beams, hf_twin
 
+from decoders.hf_twin import hf_beams, hf_twin
 from forward import all_logits
 from ponder.backends import GenerationRequest, conversation
 from ponder.constraints import Ban
@@ -185,11 +185,11 @@ def test_the_default_model_is_transformers_too(local_model):
     twin = hf_twin(local_model.engine.model)
     for question in ("What is the capital of France?", "Name three colours.", "Say hello in Spanish."):
         request = GenerationRequest(
-            conversation(question), {"max_tokens": 14, "n": 2}, decoder=BeamSearch(num_beams=4)
+            conversation(question), {"max_tokens": 10, "n": 2}, decoder=BeamSearch(num_beams=4)
         )
         prompt = local_model.prepare(request).request.prompt
         eos = local_model.tokenizer.eos_ids
-        expected, _ = hf_beams(twin, prompt, eos, 14, num_beams=4, num_return_sequences=2)
+        expected, _ = hf_beams(twin, prompt, eos, 10, num_beams=4, num_return_sequences=2)
         outputs = local_model.generate_sync(request).outputs
         assert [output.token_ids for output in outputs] == expected
 

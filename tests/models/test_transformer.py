@@ -120,3 +120,21 @@ def test_reach_decides_the_frequencies():
         assert (short - long).abs().max() > 1e-3
     short, long = (all_logits(MODELS["plain"], [ids], [reach])[0] for reach in (32, 33))
     assert torch.equal(short, long)
+
+
+@pytest.mark.parametrize("name", ["dynamic", "longrope"])
+def test_the_engine_fixes_the_reach_at_the_start(name):
+    """Texts that cross the original context of 32 have one set of frequencies from their first token on."""
+    local = tiny_local_model(rope=MODELS[name].config.rope)
+    model, prompt = local.engine.model, list(range(25))
+    params = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, seed=0)
+    *_, last = local.engine.run(Request(tuple(prompt), params))
+    output = list(last.outputs[0].token_ids)
+    logits = all_logits(model, [prompt + output], [len(prompt) + 20])[0][len(prompt) - 1 : -1]
+    assert logits.argmax(-1).tolist() == output
+    texts = [[5] * 3, [5] * 12]
+    scored = local.engine.score(tuple(prompt), ChoiceTrie.build(texts))
+    for text, logprobs in zip(texts, scored, strict=True):
+        logits = all_logits(model, [prompt + text], [len(prompt) + 12])[0][len(prompt) - 1 : -1]
+        expected = logits.log_softmax(-1)[torch.arange(len(text)), text]
+        assert logprobs == pytest.approx(expected.tolist(), abs=1e-4)

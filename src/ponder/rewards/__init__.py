@@ -1,6 +1,7 @@
 """How good a text is: what is scored, who scores it, and when two answers are the same."""
 
 from ponder.rewards.answer import canonical, extract_answer
+from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.catalogue import REWARD_NAMES, reward_named
 from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.likelihood import Likelihood
@@ -16,6 +17,7 @@ __all__ = [
     "Reward",
     "RewardScores",
     "Verifier",
+    "arithmetic_verifier",
     "callable_verifier",
     "candidate_of",
     "canonical",

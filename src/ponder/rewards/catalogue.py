@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ponder.backends import LanguageModel
 from ponder.errors import ParameterError
+from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.likelihood import Likelihood
 from ponder.rewards.reward import Reward
 from ponder.rewards.verifier import exact_verifier, math_verifier
 
-REWARD_NAMES = ("likelihood", "mean-likelihood", "math", "exact")
+REWARD_NAMES = ("likelihood", "mean-likelihood", "math", "exact", "arithmetic")
 
 
 def reward_named(name: str, model: LanguageModel) -> Reward:
@@ -27,4 +28,6 @@ def reward_named(name: str, model: LanguageModel) -> Reward:
             return math_verifier()
         case "exact":
             return exact_verifier()
+        case "arithmetic":
+            return arithmetic_verifier()
     raise ParameterError("reward", name, "one of " + ", ".join(REWARD_NAMES))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
@@ -94,7 +94,7 @@ class AnswerEquality:
                 self._worker = None
 
 
-def group_answers(answers: Sequence[str | None], equal: AnswerEquality) -> list[list[int]]:
+def group_answers(answers: Sequence[str | None], equal: Callable[[str, str], bool]) -> list[list[int]]:
     """Return the indices of equal answers, group by group in the order of their first; None is in no group.
 
     An answer joins the first group whose first answer it equals.

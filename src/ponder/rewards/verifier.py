@@ -35,7 +35,7 @@ class Verifier:
         return RewardScores(tuple(self.check(problem, candidate) for candidate in candidates))
 
 
-def math_verifier(equal: AnswerEquality | None = None) -> Verifier:
+def math_verifier(equal: Callable[[str, str], bool] | None = None) -> Verifier:
     """Compare final answers as mathematics: numbers, fractions, LaTeX, percentages, units (`AnswerEquality`).
 
     A candidate without a final answer is compared as a whole.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
@@ -54,13 +55,13 @@ class BestOfN:
     ----------
     selection : how one is kept.
     sampling : fields of `SamplingParams`. If left out, the temperature is 0.8, or 0 for a single sample
-        (greedy), and the seed 0. `n` is the budget's.
+        (greedy), and the seed 0; `problem_seed` makes of it one per problem. `n` is the budget's.
     equal : decides which answers are equal.
     """
 
     selection: Selection = "plain"
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    equal: AnswerEquality = field(default_factory=AnswerEquality)
+    equal: Callable[[str, str], bool] = field(default_factory=AnswerEquality)
 
     name: ClassVar[str] = "best-of-n"
 
@@ -95,8 +96,9 @@ class BestOfN:
 
     def _request(self, problem: Problem, budget: Budget) -> GenerationRequest:
         given = {name: value for name, value in self.sampling.items() if value is not None}
-        defaults = {"temperature": _TEMPERATURE if budget.n > 1 else 0.0, "seed": 0}
-        return GenerationRequest(problem.prompt, {**defaults, **given, "n": budget.n})
+        defaults = {"temperature": _TEMPERATURE if budget.n > 1 else 0.0}
+        fixed = {"n": budget.n, "seed": problem_seed(given.get("seed", 0), problem)}
+        return GenerationRequest(problem.prompt, {**defaults, **given, **fixed})
 
     def _select(
         self, candidates: Sequence[Candidate], scores: Sequence[float] | None, reward: Reward | None
@@ -121,6 +123,17 @@ class BestOfN:
         ]
         votes.sort(key=lambda vote: -vote.weight)  # stable: ties stay in the order seen
         return _best(votes[0].members, ranks), tuple(votes)
+
+
+def problem_seed(seed: int, problem: Problem) -> int:
+    """Return a seed for one problem.
+
+    Random numbers depend on seed, sample and position alone. With one seed for a whole data set, sample i of
+    every problem would draw the same ones, and an interval over problems would count as independent what is
+    not.
+    """
+    digest = hashlib.blake2b(f"{seed}\n{problem.question}".encode(errors="surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,108 @@
+"""A strategy over many problems: order, judgement, errors, totals."""
+
+import asyncio
+
+import pytest
+
+from ponder.errors import CapacityError, ParameterError
+from ponder.rewards import Problem
+from ponder.scaling import BestOfN, Budget, LineError, Result, Summary, solve_all, wilson_interval
+
+
+def results(problems, model, n=2, **options):
+    async def collect():
+        stream = solve_all(problems, BestOfN("majority"), model, None, Budget(n), **options)
+        return [item async for item in stream]
+
+    return asyncio.run(collect())
+
+
+PROBLEMS = [
+    Problem("a", "1", id="a"),
+    LineError(2, "line 2: not JSON"),
+    Problem("b", "2.0", id="b"),
+    Problem("c", "3", id="c"),
+    Problem("d", id="d"),
+]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+def test_results_in_order_then_the_summary(scripted, concurrency):
+    *items, summary = results(PROBLEMS, scripted("so 1", "or 2"), concurrency=concurrency)
+    assert [item.problem and item.problem.id for item in items] == ["a", None, "b", "c", "d"]
+    assert [item.right for item in items] == [True, None, False, False, None]
+    assert items[2].candidates_right == (False, True)
+    assert items[1].error == "line 2: not JSON"
+    assert (summary.n, summary.correct, summary.oracle, summary.errors) == (3, 1, 2, 1)
+    assert summary.ledger.requests == 4
+    values = summary.as_json()
+    assert values["accuracy"] == pytest.approx(1 / 3)
+    assert values["interval"] == list(wilson_interval(1, 3))
+    assert items[2].as_json()["candidates_right"] == [False, True]
+    assert items[1].as_json()["id"] is None
+
+
+def test_a_problem_that_fails_leaves_the_others_alone(scripted):
+    model = scripted("1")
+    stream = model.stream
+
+    def failing(request):
+        if request.prompt[-1].content == "b":
+            raise CapacityError("too long")
+        return stream(request)
+
+    model.stream = failing
+    *items, summary = results(PROBLEMS[2:], model)
+    assert items[0].error == "too long"
+    assert items[0].as_json()["right"] is None
+    assert (summary.n, summary.errors) == (1, 1)
+
+
+def test_nothing_to_judge(scripted):
+    *_, summary = results([Problem("d")], scripted("1"))
+    assert isinstance(summary, Summary)
+    assert summary.accuracy is None
+
+
+def test_problems_are_read_as_they_are_needed(scripted):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(len(taken))
+            yield Problem(f"problem {len(taken)}", "1")
+
+    async def three():
+        stream = solve_all(endless(), BestOfN("majority"), scripted("1"), None, Budget(1), concurrency=2)
+        first = [await anext(stream) for _ in range(3)]
+        await stream.aclose()
+        return first
+
+    assert all(isinstance(item, Result) and item.right for item in asyncio.run(three()))
+    assert len(taken) <= 5
+
+
+def test_concurrency_must_be_positive(scripted):
+    with pytest.raises(ParameterError, match="concurrency"):
+        results([], scripted("1"), concurrency=0)
+
+
+def test_on_the_model_together_is_the_same_as_one_by_one(local_model):
+    problems = [
+        Problem(f"{a} * {b}", str(a * b), raw=f"3 * 4 = 12\n5 * 6 = 30\n{a} * {b} =")
+        for a, b in ((2, 3), (7, 5), (11, 10))
+    ]
+
+    async def solved(concurrency):
+        strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 6})
+        stream = solve_all(problems, strategy, local_model, None, Budget(4), concurrency=concurrency)
+        return [item async for item in stream]
+
+    *alone, summary = asyncio.run(solved(1))
+    *together, _ = asyncio.run(solved(3))
+    for one, other in zip(alone, together, strict=True):
+        pairs = list(zip(one.answer.candidates, other.answer.candidates, strict=True))
+        assert [a.text for a, _ in pairs] == [b.text for _, b in pairs]
+        assert [a.logprob for a, _ in pairs] == pytest.approx([b.logprob for _, b in pairs], abs=1e-3)
+    assert summary.n == 3
+    assert summary.correct <= summary.oracle
