@@ -2,8 +2,7 @@
 
 import os
 
-# Threads that spin while they wait make every test three times slower where others share the cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is imported
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line does (ponder/cli/main.py)
 
 import pytest
 import torch

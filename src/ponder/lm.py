@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
@@ -76,7 +76,7 @@ class LM:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
         return await self.model.generate(self.request(prompt, **options))
 
-    def astream(self, prompt: Prompt, **options: Any) -> AsyncIterator[TokenEvent | Completion]:
+    def astream(self, prompt: Prompt, **options: Any) -> AsyncGenerator[TokenEvent | Completion]:
         """Like `stream`, for an event loop."""
         return self.model.stream(self.request(prompt, **options))
 
@@ -140,7 +140,7 @@ class LM:
         ----------
         strategy : how the budget is spent, by name or as a value.
         n : how many texts to sample, unless `budget` says.
-        reward : a `Reward` or the name of one ("likelihood", "mean-likelihood", "math", "exact").
+        reward : a `Reward` or the name of one, of `ponder.rewards.REWARD_NAMES`.
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
         reference : the right answer, for rewards that compare with it.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -114,8 +114,8 @@ class LanguageModel(Protocol):
         """Answer a request. Raises PonderError for what the caller can mend."""
         ...
 
-    def stream(self, request: GenerationRequest) -> AsyncIterator[TokenEvent | Completion]:
-        """Answer a request token by token; the last item is the completion."""
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[TokenEvent | Completion]:
+        """Answer a request token by token; the last item is the completion. Closing it cancels."""
         ...
 
     async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:

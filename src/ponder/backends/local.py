@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -115,7 +116,7 @@ class LocalModel:
             raise ParameterError("max_tokens", params.max_tokens, allowed)
         return replace(params, max_tokens=room, min_tokens=min(params.min_tokens, room))
 
-    def stream_sync(self, request: GenerationRequest) -> Iterator[TokenEvent | Completion]:
+    def stream_sync(self, request: GenerationRequest) -> Generator[TokenEvent | Completion]:
         """Like `stream`, for callers without an event loop."""
         start = time.perf_counter()
         prepared = self.prepare(request)
@@ -146,15 +147,27 @@ class LocalModel:
         return last
 
     async def generate(self, request: GenerationRequest) -> Completion:
-        return await asyncio.to_thread(self.generate_sync, request)
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Completion):
+                    return event
+        raise AssertionError("a stream ends with its completion")
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[TokenEvent | Completion]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[TokenEvent | Completion]:
         events = self.stream_sync(request)
+        step: asyncio.Task[TokenEvent | Completion | None] | None = None
         try:
-            while (event := await asyncio.to_thread(next, events, None)) is not None:
+            while True:
+                step = asyncio.create_task(asyncio.to_thread(next, events, None))
+                event = await asyncio.shield(step)
+                if event is None:
+                    return
                 yield event
         finally:
-            await asyncio.to_thread(events.close)  # type: ignore[attr-defined]
+            # Cancelled while a thread is inside the generator: it ends its step before it can be closed.
+            if step is not None:
+                await asyncio.wait([step])
+            events.close()
 
     def score_sync(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         """Like `score`, for callers without an event loop."""

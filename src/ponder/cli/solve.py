@@ -26,7 +26,7 @@ from ponder.errors import ParameterError
 if TYPE_CHECKING:
     from ponder.lm import LM
     from ponder.rewards import Problem, Reward
-    from ponder.scaling import Answer, Budget, LineError, Result, Strategy, Summary
+    from ponder.scaling import Budget, Ledger, LineError, Result, Strategy, Summary
 
 
 @takes(sampling=SAMPLING)
@@ -39,7 +39,8 @@ def solve(
     ] = None,
     strategy: Annotated[str, typer.Option(help="How the budget is spent: best-of-n.")] = "best-of-n",
     reward: Annotated[
-        str | None, typer.Option(help="What scores candidates: likelihood, mean-likelihood, math, exact.")
+        str | None,
+        typer.Option(help="What scores candidates: likelihood, mean-likelihood, arithmetic, math, exact."),
     ] = None,
     select: Annotated[
         str | None,
@@ -141,12 +142,11 @@ async def _solve_one(
         console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
         console.print(f"      {printable(' '.join(candidate.text.split()))}")
     console.print(printable(f"answer: {answer.text}"))
-    err().print(ledger_line(answer), style="dim")
+    err().print(ledger_line(answer.ledger), style="dim")
 
 
-def ledger_line(answer: Answer | Summary) -> str:
-    """Return one line on what an answer, or all of them, cost."""
-    ledger = answer.ledger
+def ledger_line(ledger: Ledger) -> str:
+    """Return one line on what answers cost."""
     return (
         f"{ledger.prompt_tokens} prompt, {ledger.cached_tokens} cached, {ledger.generated_tokens} generated, "
         f"{ledger.reward_tokens} reward tokens, {ledger.seconds:.1f} s"
@@ -171,7 +171,7 @@ async def _solve_file(
             print_json({"summary": True, **item.as_json()} if isinstance(item, Summary) else item.as_json())
         elif isinstance(item, Summary):
             out().print(_summary_line(item))
-            err().print(ledger_line(item), style="dim")
+            err().print(ledger_line(item.ledger), style="dim")
         else:
             out().print(printable(_result_line(item)))
         if not isinstance(item, Summary) and item.error is not None:

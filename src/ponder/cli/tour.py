@@ -21,17 +21,28 @@ if TYPE_CHECKING:
     from ponder.lm import LM
 
 QUESTION = "Why is the sky blue?"
-NEXT_TOKEN = "Once upon a time, there was a"
+STORY = "Once upon a time, there was a"
 TEMPERATURES = (0.5, 1.0, 1.5)
 NUCLEUS = 0.9
 REVIEW = "This movie is far from being great. The sentiment of the movie is"
 NO_REVIEW = "The sentiment of the movie is"
 TWEETS = "Tweet: Coffee time! #coffee\nTweet: Beach day! #beach\nTweet: New puppy!"
 SAMPLES = 8
+EXAMPLES = (
+    "Q: How many apples are in 3 bags of 4 apples?\nA: 3 * 4 = 12\n"
+    "Q: How many pens are in 5 packs of 10 pens?\nA: 5 * 10 = 50\n"
+    "Q: How many seats are in 2 rows of 9 seats?\nA: 2 * 9 = 18\n"
+)
+PROBLEMS = (
+    ("How many eggs are in 7 boxes of 6 eggs?", "42"),
+    ("How many books are on 4 shelves of 8 books?", "32"),
+    ("How many legs do 9 spiders with 8 legs have?", "72"),
+    ("How many pencils are in 5 packs of 12 pencils?", "60"),
+)
 
 
 def tour(model: Model = DEFAULT_MODEL, json: Json = False, device: Device = None) -> None:
-    """Watch a model being sampled, constrained, searched and given a budget. Takes under a minute.
+    """Watch a model being sampled, constrained and given a budget. Takes under a minute.
 
     With --json the figures of each part are printed as one object.
     """
@@ -39,14 +50,8 @@ def tour(model: Model = DEFAULT_MODEL, json: Json = False, device: Device = None
     console = Console(quiet=True) if json else out()
     lm = load_lm(model, device)
     parts: dict[str, Any] = {}
-    for name, part in (
-        ("answer", _answer),
-        ("nucleus", _nucleus),
-        ("choice", _choice),
-        ("ban", _ban),
-        ("budget", _budget),
-    ):
-        parts[name] = part(lm, console)
+    for part in (answer, nucleus, choice, ban, budget):
+        parts[part.__name__] = part(lm, console)
     seconds = time.perf_counter() - start
     console.print(
         f"\nAll of it took {seconds:.0f} s. Next: ponder run --help, ponder solve --help", style="dim"
@@ -64,13 +69,13 @@ def _part(console: Console, title: str, command: str) -> Iterator[None]:
     yield
 
 
-def _answer(lm: LM, console: Console) -> dict[str, Any]:
+def answer(lm: LM, console: Console) -> dict[str, Any]:
     """An answer whose colours show where the model was unsure."""
     sampling = {"temperature": 0.7, "top_p": NUCLEUS, "seed": 1, "max_tokens": 80}
     with _part(
         console,
         "1. Sampling. Every token is a draw; colour shows how open the question was.",
-        f'ponder run "{QUESTION}" --temperature 0.7 --top-p 0.9 --seed 1 --color entropy',
+        f'ponder run "{QUESTION}" --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 80 --color entropy',
     ):
         console.print(entropy_legend())
         completion = show(console, lm.stream(QUESTION, **sampling), Color.entropy, live=True)
@@ -79,13 +84,13 @@ def _answer(lm: LM, console: Console) -> dict[str, Any]:
     return {"text": completion.text, "mean_entropy": sum(entropies) / len(entropies)}
 
 
-def _nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
+def nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
     """What top-p keeps of one next token's distribution at several temperatures."""
     kept = []
     with _part(
         console,
-        f"2. The nucleus. What top-p {NUCLEUS} keeps after “{NEXT_TOKEN} …” as temperature rises.",
-        f'ponder run --raw "{NEXT_TOKEN}" --max-tokens 1 --top-p {NUCLEUS} --top-logprobs 6 --json --temperature T',
+        f"2. The nucleus. What top-p {NUCLEUS} keeps after “{STORY} …” as temperature rises.",
+        f'ponder run --raw "{STORY}" --max-tokens 1 --top-p {NUCLEUS} --top-logprobs 6 --json -t T',
     ):
         for temperature in TEMPERATURES:
             options = {
@@ -95,7 +100,7 @@ def _nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
                 "max_tokens": 1,
                 "seed": 0,
             }
-            trace = lm(NEXT_TOKEN, chat=False, **options).outputs[0].traces[0]
+            trace = lm(STORY, chat=False, **options).outputs[0].traces[0]
             # tempered = raw / T - log Z, and the drawn token says what log Z is.
             log_z = trace.logprob / temperature - trace.tempered_logprob
             shares = [(token, math.exp(logprob / temperature - log_z)) for token, logprob in trace.top]
@@ -109,7 +114,7 @@ def _nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
     return kept
 
 
-def _choice(lm: LM, console: Console) -> dict[str, Any]:
+def choice(lm: LM, console: Console) -> dict[str, Any]:
     """A choice between whole answers, as it is and relative to a prompt without the review."""
     choices = ("positive", "negative")
     with _part(
@@ -126,7 +131,7 @@ def _choice(lm: LM, console: Console) -> dict[str, Any]:
     return {"best": result.best.text, "mass": result.mass}
 
 
-def _ban(lm: LM, console: Console) -> dict[str, list[str]]:
+def ban(lm: LM, console: Console) -> dict[str, list[str]]:
     """The same prompt and seed with and without a ban."""
     options: dict[str, Any] = {"chat": False, "temperature": 0.7, "top_p": 0.9, "seed": 0, "n": 3}
     texts = {}
@@ -136,13 +141,48 @@ def _ban(lm: LM, console: Console) -> dict[str, list[str]]:
         "ponder run --raw --temperature 0.7 --top-p 0.9 --seed 0 -n 3 --ban '#' …",
     ):
         console.print(f"  {TWEETS.splitlines()[-1]} …", style="dim")
-        for name, ban in (("free", ()), ("banned", ("#",))):
-            texts[name] = lm(TWEETS, ban=ban, stop="\n", max_tokens=20, **options).texts
+        for name, banned in (("free", ()), ("banned", ("#",))):
+            texts[name] = lm(TWEETS, ban=banned, stop="\n", max_tokens=20, **options).texts
             for text in texts[name]:
-                console.print(f"  {'no #' if ban else 'free'}  {printable(text.strip())}")
+                console.print(f"  {'no #' if banned else 'free'}  {printable(text.strip())}")
     return texts
 
 
-def _budget(lm: LM, console: Console) -> dict[str, Any]:
-    """Placeholder until measured."""
-    return {}
+def budget(lm: LM, console: Console) -> dict[str, Any]:
+    """Greedy against best-of-8 with a checker that sees the sums and not the answers."""
+    return asyncio.run(_solve_problems(lm, console))
+
+
+async def _solve_problems(lm: LM, console: Console) -> dict[str, Any]:
+    from ponder.rewards import AnswerEquality, Problem, reward_named
+    from ponder.scaling import BestOfN, Budget, Ledger, solve
+
+    equal = AnswerEquality()
+    sampling = {"stop": "\n", "max_tokens": 16, "seed": 0}
+    plans = {
+        "greedy": (BestOfN("majority", sampling), None, Budget(1)),
+        f"best of {SAMPLES}": (
+            BestOfN("weighted", sampling),
+            reward_named("arithmetic", lm.model),
+            Budget(SAMPLES),
+        ),
+    }
+    found: dict[str, Any] = {}
+    with _part(
+        console,
+        f"5. A budget to think with. Greedy against {SAMPLES} samples, weighted by whether their sums hold.",
+        f"ponder solve --raw --stop $'\\n' -n {SAMPLES} --reward arithmetic --select weighted …",
+    ):
+        for name, (plan, reward, limit) in plans.items():
+            right, ledger = 0, Ledger()
+            console.print(f"  {name}", style="bold")
+            for question, reference in PROBLEMS:
+                problem = Problem(question, raw=EXAMPLES + f"Q: {question}\nA:")
+                answer = await solve(plan, problem, lm.model, reward, limit)
+                correct = equal(reference, answer.text or "")
+                right, ledger = right + correct, ledger + answer.ledger
+                verdict = "right" if correct else f"wrong, it is {reference}"
+                console.print(f"    {question:<48} {printable(answer.candidate.text.strip()):<16} {verdict}")
+            console.print(f"    {right} of {len(PROBLEMS)} right for {ledger_line(ledger)}", style="dim")
+            found[name] = {"right": right, "of": len(PROBLEMS), "ledger": ledger.as_json()}
+    return found

@@ -255,7 +255,9 @@ class Engine:
             text = group.accept(child, growth)
             job.generated += growth.trace is not None
             if growth.trace is not None:
-                events.append(TokenEvent(job.request_id, child.index, growth.trace, text))
+                events.append(
+                    TokenEvent(job.request_id, child.index, growth.trace, text, child.finish_reason)
+                )
             if child.finish_reason:
                 child.branch.drop()
                 group.finished.append(child)

@@ -10,12 +10,16 @@ from ponder.sampling import TokenTrace
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """Sample `index` of a request grew by a token, and its text by `text`, which may be empty."""
+    """Sample `index` of a request grew by a token, and its text by `text`, which may be empty.
+
+    `finish_reason` is set with a text's last token.
+    """
 
     request_id: int
     index: int
     trace: TokenTrace
     text: str
+    finish_reason: FinishReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,37 +154,47 @@ async def draw(
     what it used when it has finished.
     """
     start = shown = time.perf_counter()
-    texts, counts, logprobs = [""] * budget.n, [0] * budget.n, [0.0] * budget.n
-    events = model.stream(request)
-    try:
+    texts = [Growing() for _ in range(budget.n)]
+    async with aclosing(model.stream(request)) as events:
         async for event in events:
             now = time.perf_counter()
             if isinstance(event, Completion):
                 candidates = tuple(candidate_of(output, model.name) for output in event.outputs)
                 yield Drawn(candidates, replace(ledger_of(event.usage), seconds=now - start), "done")
                 return
-            _grow(event, texts, counts, logprobs)
-            ledger = Ledger(generated_tokens=sum(counts), requests=1, seconds=now - start)
+            texts[event.index].take(event)
+            ledger = Ledger(
+                generated_tokens=sum(text.tokens for text in texts), requests=1, seconds=now - start
+            )
             stopped = budget.exceeded(ledger.generated_tokens, ledger.seconds)
             if stopped != "done":
-                cut = tuple(
-                    Candidate(text, extract_answer(text), count, logprob, model.name, "cancelled")
-                    for text, count, logprob in zip(texts, counts, logprobs, strict=True)
-                )
-                yield Drawn(cut, ledger, stopped)
+                yield Drawn(tuple(text.candidate(model.name) for text in texts), ledger, stopped)
                 return
             if now - shown >= _PROGRESS_SECONDS:
                 shown = now
-                yield Progress(tuple(texts), None, ledger)
-    finally:
-        if isinstance(events, AsyncGenerator):
-            await events.aclose()
+                yield Progress(tuple(text.text for text in texts), None, ledger)
 
 
-def _grow(event: TokenEvent, texts: list[str], counts: list[int], logprobs: list[float]) -> None:
-    texts[event.index] += event.text
-    counts[event.index] += 1
-    logprobs[event.index] += event.trace.logprob
+@dataclass(slots=True)
+class Growing:
+    """One sample so far."""
+
+    text: str = ""
+    tokens: int = 0
+    logprob: float = 0.0
+    finish_reason: str = "cancelled"
+
+    def take(self, event: TokenEvent) -> None:
+        """Add a token."""
+        self.text += event.text
+        self.tokens += 1
+        self.logprob += event.trace.logprob
+        self.finish_reason = event.finish_reason or self.finish_reason
+
+    def candidate(self, model: str) -> Candidate:
+        """Return what there is."""
+        answer = extract_answer(self.text)
+        return Candidate(self.text, answer, self.tokens, self.logprob, model, self.finish_reason)
 
 
 async def _score(
