@@ -246,7 +246,6 @@ def test_closing_an_async_stream_frees_its_pages(model):
     assert after == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the stream closes a generator that a thread is still running")
 def test_cancelling_a_task_inside_a_step_frees_its_pages(monkeypatch):
     """A task cancelled while its step is being computed ends as cancelled, and leaves no page held."""
     model = tiny_local_model()

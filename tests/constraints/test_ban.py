@@ -74,22 +74,34 @@ def test_long_walks_stay_free(banned, ignore_case, seed):
 @given(some_texts, walks, st.integers(0, 10))
 def test_rollback_and_fork(banned, seed, back):
     """Going back is never having gone; a fork and its origin do not see each other's tokens."""
-    rng, compiled = random.Random(seed), Ban(tuple(banned)).compile(TINY)
-    walked, tokens = compiled.fork(), []
-    for _ in range(10):
-        tokens.append(rng.choice(allowed(walked)))
-        walked.advance(tokens[-1])
-    short = compiled.fork()
-    for token in tokens[: 10 - back]:
-        short.advance(token)
-    fork = walked.fork()
-    walked.rollback(back)
-    assert allowed(walked) == allowed(short)
-    for token in tokens[10 - back :]:
-        walked.advance(token)
-    assert allowed(walked) == allowed(fork)
-    fork.rollback(10)
-    assert allowed(fork) == allowed(compiled)
+    rng, fresh = random.Random(seed), Ban(tuple(banned)).compile(TINY)
+
+    def walk(state, count):
+        tokens = []
+        for _ in range(count):
+            tokens.append(rng.choice(allowed(state)))
+            state.advance(tokens[-1])
+        return tokens
+
+    def is_at(state, tokens):
+        again = Ban(tuple(banned)).compile(TINY)
+        for token in tokens:
+            again.advance(token)
+        return allowed(state) == allowed(again)
+
+    state = fresh.fork()
+    tokens = walk(state, 10)
+    fork = state.fork()
+    state.rollback(back)
+    assert is_at(state, tokens[: 10 - back])
+    onwards = walk(state, 6)
+    assert is_at(fork, tokens)
+    elsewhere = walk(fork, 3)
+    assert is_at(state, [*tokens[: 10 - back], *onwards])
+    fork.rollback(3)
+    assert len(elsewhere) == 3
+    assert is_at(fork, tokens)
+    assert is_at(fresh, [])
 
 
 @pytest.mark.parametrize("ignore_case", [False, True])

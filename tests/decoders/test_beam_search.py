@@ -159,6 +159,39 @@ def test_the_answers_are_those_of_transformers(twins, num_beams, length_penalty,
     assert ended, "no text ended early: the comparison would not see the rules for finished beams"
 
 
+@pytest.mark.parametrize("ends", [1, 3, 8])
+def test_many_end_tokens_are_those_of_transformers(twins, ends):
+    """With the likeliest tokens ending a text, enough candidates are looked at to keep every beam alive."""
+    for engine, twin in twins:
+        prompt = [11, 22, 33]
+        (logits,) = all_logits(engine.model, [prompt])
+        stops = tuple(logits[-1].topk(ends).indices.tolist())
+        expected, _ = hf_beams(
+            twin,
+            prompt,
+            (*engine.tokenizer.eos_ids, *stops),
+            10,
+            num_beams=4,
+            num_return_sequences=4,
+            length_penalty=3.0,
+            early_stopping="never",
+        )
+        decoder = BeamSearch(4, 3.0, "never")
+        outputs = answer(engine, prompt, decoder, max_tokens=10, n=4, stop_token_ids=stops)
+        assert [output.token_ids for output in outputs] == expected
+
+
+def test_characters_cut_by_tokens_are_each_beams_own():
+    """Beams that fork inside a character spell their own bytes."""
+    engine = tiny_local_model(tiny_tokenizer(None), seed=1).engine
+    table = engine.tokenizer.bytes_table
+    bias = {table.index(bytes([byte])): 12.0 for byte in b"\xe2\x82\xac\xad\xc3\xa9"}
+    outputs = answer(engine, [5], BeamSearch(8), max_tokens=12, n=8, logit_bias=bias)
+    assert len({output.text for output in outputs}) > 1
+    for output in outputs:
+        assert output.text == engine.tokenizer.decode(output.token_ids)
+
+
 def test_processors_are_those_of_transformers(twins):
     """Repetition penalty and minimum length act on log-probabilities, as in transformers' beam search."""
     for engine, twin in twins:
