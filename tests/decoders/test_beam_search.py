@@ -49,8 +49,11 @@ def every_text(engine, prompt, max_tokens, *, bias=None, min_tokens=0, ban=None,
     bias = bias or {}
 
     def ends(ids):
-        watched = engine.tokenizer.decode(ids[min_tokens:])
-        return len(ids) == max_tokens or (stop is not None and stop in watched)
+        if stop is None or len(ids) == max_tokens:
+            return len(ids) == max_tokens
+        # A stop string counts if it ends in text that comes after the minimum.
+        early, text = len(engine.tokenizer.decode(ids[:min_tokens])), engine.tokenizer.decode(ids)
+        return stop in text[max(0, early + 1 - len(stop)) :]
 
     found, live = {}, {(): 0.0}
     while live:
@@ -284,7 +287,7 @@ def test_bad_values_are_refused(bad):
 def test_more_answers_than_beams_are_refused(tiny_model):
     """n is at most num_beams."""
     with pytest.raises(ParameterError, match="n = 5 is not allowed: at most num_beams, which is 4"):
-        answer(tiny_model.engine, [1], BeamSearch(4), n=5)
+        answer(tiny_model.engine, [1], BeamSearch(4), n=5, max_tokens=8)
 
 
 def test_brute_force_is_what_it_says(five_tokens):

@@ -94,7 +94,6 @@ def test_a_failure_while_stepping_frees_its_request(engine, monkeypatch):
     assert_balanced(engine)
 
 
-@pytest.mark.xfail(strict=True, reason="a failed step leaves branches longer than what was computed")
 def test_a_failed_step_can_be_taken_again(engine, monkeypatch):
     """After a step that raised, the requests it held up go on to their answers."""
     request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True))
@@ -232,7 +231,7 @@ def test_scoring_beside_a_run(engine):
         next(run)
     torch.testing.assert_close(engine.score((7, 8, 9), trie), expected)
     with pytest.raises(CapacityError, match=r"needs \d+ cache pages"):
-        engine.score((7,) * 250, ChoiceTrie.build([[i] * 3 + [j] * 2 for i in range(30) for j in range(9)]))
+        engine.score((7,) * 250, ChoiceTrie.build([[i] * 3 + [j] * 2 for i in range(60) for j in range(9)]))
     *_, last = run
     assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)

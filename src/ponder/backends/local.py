@@ -167,7 +167,7 @@ class LocalModel:
             # Cancelled while a thread is inside the generator: it ends its step before it can be closed.
             if step is not None:
                 await asyncio.wait([step])
-            events.close()
+            await asyncio.to_thread(events.close)  # it may wait for another request's step
 
     def score_sync(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         """Like `score`, for callers without an event loop."""

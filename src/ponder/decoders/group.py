@@ -100,9 +100,9 @@ class Group:
         The text of an end token or a stop string is not part of the text; its token is part of `output`.
         """
         trace = growth.trace
-        if trace is None:
+        if trace is None:  # nothing was generated, so what the stop matcher holds back stays unsaid
             sequence.finish_reason = "constraint"
-            return self._close(sequence, "")
+            return ""
         sequence.output.append(trace.token_id)
         sequence.traces.append(trace)
         sequence.logprob += trace.logprob
@@ -113,12 +113,12 @@ class Group:
         if sequence.constraint is not None:
             sequence.constraint.advance(trace.token_id)
         added = sequence.detokenizer.push(trace.token_id)
-        if len(sequence.output) > self.params.min_tokens:
-            added, matched = sequence.stops.push(added)
-            if matched is not None:
-                sequence.finish_reason = "stop"
-                sequence.text += added
-                return added
+        long_enough = len(sequence.output) > self.params.min_tokens
+        added, matched = sequence.stops.push(added, may_stop=long_enough)
+        if matched is not None:
+            sequence.finish_reason = "stop"
+            sequence.text += added
+            return added
         if len(sequence.output) >= self.params.max_tokens:
             sequence.finish_reason = "length"
             return self._close(sequence, added)

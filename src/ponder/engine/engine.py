@@ -6,6 +6,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -93,20 +94,25 @@ class Engine:
         while True:
             with self._lock:
                 if not self._inbox[request_id]:
-                    for event in self.step():
-                        if event.request_id in self._inbox:
-                            self._inbox[event.request_id].append(event)
+                    self._advance()
                 events = self._inbox[request_id]
                 self._inbox[request_id] = []
             if events:
                 return events
 
+    def _advance(self) -> None:
+        """Step, and put each event where the request's `run` will look."""
+        for event in self.step():
+            if event.request_id in self._inbox:
+                self._inbox[event.request_id].append(event)
+
     def step(self) -> list[Event]:
         """Admit what fits, run one forward pass, and apply what the decoders make of it."""
         self._admit()
         batch = schedule((job.group for job in self._running if job.group), TOKEN_BUDGET)
-        logits = self._forward(batch)
-        growths = self._decode(batch, logits)
+        with _undone_if_it_fails(batch):
+            logits = self._forward(batch)
+            growths = self._decode(batch, logits)
         return self._apply(growths)
 
     def cancel(self, request_id: int) -> None:
@@ -129,8 +135,10 @@ class Engine:
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
         needed = math.ceil((len(prompt) + len(trie.token_ids)) / PAGE_SIZE)
-        if needed > self.pool.num_free - self._promised_but_free():
-            raise CapacityError(f"scoring needs {needed} cache pages and {self.pool.num_free} are free")
+        if needed > self.pool.num_pages:
+            raise CapacityError(f"scoring needs {needed} cache pages and there are {self.pool.num_pages}")
+        while needed > self.pool.num_pages - self._promised:
+            self._advance()
         branch = Branch(self.pool)
         try:
             first = self._prefill(branch, prompt, longest)
@@ -159,7 +167,7 @@ class Engine:
                 raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
         if not request.prompt:
             raise ParameterError("prompt", "", "at least one token")
-        self._check_length(len(request.prompt) + 1, "the prompt and one token after it are")
+        self._check_length(len(request.prompt) + request.params.max_tokens, "the prompt and max_tokens are")
         if isinstance(request.decoder, BeamSearch) and request.params.n > request.decoder.num_beams:
             raise ParameterError(
                 "n", request.params.n, f"at most num_beams, which is {request.decoder.num_beams}"
@@ -177,9 +185,6 @@ class Engine:
         sequences = 2 * width if isinstance(request.decoder, BeamSearch) else width
         suffix = math.ceil(request.params.max_tokens / PAGE_SIZE) + 1
         return math.ceil(len(request.prompt) / PAGE_SIZE) + sequences * suffix
-
-    def _promised_but_free(self) -> int:
-        return max(0, self._promised - (self.pool.num_pages - self.pool.num_free))
 
     def _admit(self) -> None:
         """Start waiting requests, in order, as long as the worst case of all that run fits the pool."""
@@ -281,6 +286,18 @@ class Engine:
             sequence.branch.drop()
         self._promised -= job.pages
         self._running = [other for other in self._running if other is not job]
+
+
+@contextmanager
+def _undone_if_it_fails(batch: list[ScheduledRow]) -> Iterator[None]:
+    """Cut branches back to what they held before a step that raises, so that it can be taken again."""
+    lengths = [row.sequence.branch.length for row in batch]
+    try:
+        yield
+    except BaseException:
+        for row, length in zip(batch, lengths, strict=True):
+            row.sequence.branch.cut(length)
+        raise
 
 
 def _output(index: int, sequence: Sequence) -> Output:

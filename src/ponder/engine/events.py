@@ -12,7 +12,7 @@ from ponder.sampling import TokenTrace
 class TokenEvent:
     """Sample `index` of a request grew by a token, and its text by `text`, which may be empty.
 
-    `finish_reason` is set with a text's last token.
+    `finish_reason` is set with a text's last token, unless a constraint then left none possible.
     """
 
     request_id: int

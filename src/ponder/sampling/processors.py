@@ -30,12 +30,14 @@ def penalise_counts(logits: torch.Tensor, output: Sequence[int], frequency: floa
 
 
 def add_bias(logits: torch.Tensor, bias: Mapping[int, float]) -> None:
-    """Add each token's bias; -100 or less forbids the token (OpenAI's documented effect, made exact)."""
-    for token, value in bias.items():
-        if value <= FORBIDDING_BIAS:
-            logits[token] = -torch.inf
-        else:
-            logits[token] += value
+    """Add each token's bias; -100 or less forbids the token (OpenAI's documented effect, made exact).
+
+    `logits` may be rows, [R, V].
+    """
+    if bias:
+        ids = torch.tensor(list(bias), dtype=torch.int64, device=logits.device)
+        added = [-torch.inf if value <= FORBIDDING_BIAS else value for value in bias.values()]
+        logits[..., ids] += torch.tensor(added, dtype=logits.dtype, device=logits.device)
 
 
 def forbid(logits: torch.Tensor, tokens: Sequence[int]) -> None:

@@ -38,15 +38,14 @@ def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -
             penalise_repetition(values, [*row.prompt, *row.output], params.repetition_penalty)
         if params.frequency_penalty or params.presence_penalty:
             penalise_counts(values, row.output, params.frequency_penalty, params.presence_penalty)
-        add_bias(values, params.logit_bias)
         forbid(values, row.forbidden)
         if row.allowed is not None:
             known = row.allowed.shape[0]
             values[:known].masked_fill_(~row.allowed.to(values.device), -torch.inf)
             values[known:] = -torch.inf
-    return logits.clamp_(
-        max=torch.finfo(logits.dtype).max
-    )  # an overflowing bias or penalty; inf - inf is NaN
+    add_bias(logits, params.logit_bias)
+    # What a bias or penalty overflowed: inf - inf would be NaN.
+    return logits.clamp_(max=torch.finfo(logits.dtype).max)
 
 
 def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -126,8 +125,9 @@ def entropy(logprobs: torch.Tensor) -> torch.Tensor:
 
 
 def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ...]]:
-    """Return the `count` likeliest (id, log-probability) of each row of [R, V], falling."""
+    """Return the `count` likeliest (id, log-probability) of each row of [R, V], falling; ties by id."""
     if not count:
         return [()] * logprobs.shape[0]
     values, ids = logprobs.topk(min(count, logprobs.shape[-1]))
-    return [tuple(zip(*pair, strict=True)) for pair in zip(ids.tolist(), values.tolist(), strict=True)]
+    rows = (zip(*pair, strict=True) for pair in zip(ids.tolist(), values.tolist(), strict=True))
+    return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in rows]

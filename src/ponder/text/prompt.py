@@ -43,17 +43,21 @@ def _encode_conversation(
 ) -> EncodedPrompt:
     """Render and encode so that what a message says is never a control token.
 
-    Control tokens spelled in a message are hidden behind private-use marks while the template runs;
-    afterwards the text between the marks is encoded as it is and what they hide as plain text.
+    Control tokens spelled in a message are hidden behind private-use marks while the template runs (and so
+    are those marks themselves); afterwards the text between the marks is encoded as it is and what they hide
+    as plain text.
     """
     special = sorted(tokenizer.special_tokens, key=len, reverse=True)
-    spelled = re.compile("|".join(map(re.escape, special))) if special else re.compile(r"(?!)")
+    spelled = re.compile("|".join(map(re.escape, [*special, "\ue000", "\ue001"])))
     hidden: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
         hidden.append(match.group())
         return f"\ue000{len(hidden) - 1}\ue001"
 
+    for message in messages:
+        if spelled.search(message.role):
+            raise ParameterError("role", message.role, "a role without control tokens, such as user")
     safe = [Message(message.role, spelled.sub(hide, message.content)) for message in messages]
     rendered = template.render(safe)
     if not hidden:
@@ -61,7 +65,7 @@ def _encode_conversation(
         return EncodedPrompt(rendered, tuple(ids))
     ids, text = [], ""
     for i, piece in enumerate(re.split("\ue000(\\d+)\ue001", rendered)):
-        part = hidden[int(piece)] if i % 2 and int(piece) < len(hidden) else piece
+        part = hidden[int(piece)] if i % 2 else piece
         ids += tokenizer.encode(part, add_bos=False, parse_special=i % 2 == 0, field="messages")
         text += part
     return EncodedPrompt(text, tuple(ids))

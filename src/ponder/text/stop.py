@@ -35,16 +35,23 @@ class StopMatcher:
         self._pending = ""
         self._matched: str | None = None
 
-    def push(self, text: str) -> tuple[str, str | None]:
+    def push(self, text: str, *, may_stop: bool = True) -> tuple[str, str | None]:
         """Add text; return what is now safe to emit and the stop string found, if any.
 
-        After a match the text is over: what follows the stop string is dropped, and so are later pushes.
+        Without `may_stop`, stop strings that end in `text` do not count; those that only begin in it do
+        when a later push completes them. After a match the text is over: what follows the stop string is
+        dropped, and so are later pushes.
         """
         if self._matched is not None:
             return "", self._matched
+        before = len(self._pending)
         text = self._pending + text
-        found = [(start + len(stop), start, stop) for stop in self._stops if (start := text.find(stop)) >= 0]
-        if found:
+        found = [
+            (start + len(stop), start, stop)
+            for stop in self._stops
+            if (start := text.find(stop, max(0, before - len(stop) + 1))) >= 0
+        ]
+        if found and may_stop:
             end, start, self._matched = min(found)
             self._pending = ""
             return text[: end if self._include_stop else start], self._matched

@@ -24,7 +24,7 @@ class Branch:
     def extend(self, tokens: int) -> list[int]:
         """Make room for `tokens` more and return their slots (page * PAGE_SIZE + offset).
 
-        Raises CapacityError, leaving a branch that can still be dropped, when the pool is exhausted.
+        Raises CapacityError, leaving a branch that can still be cut or dropped, when the pool is exhausted.
         """
         if self.length % PAGE_SIZE and tokens:
             self.pages[-1] = self.pool.own(self.pages[-1])
@@ -36,8 +36,13 @@ class Branch:
         self.length += tokens
         return slots
 
+    def cut(self, length: int) -> None:
+        """Forget the tokens from `length` on."""
+        needed = -(-length // PAGE_SIZE)
+        for page in self.pages[needed:]:
+            self.pool.release(page)
+        self.pages, self.length = self.pages[:needed], length
+
     def drop(self) -> None:
         """Let go of every page. A dropped branch is empty and may be dropped again."""
-        for page in self.pages:
-            self.pool.release(page)
-        self.pages, self.length = [], 0
+        self.cut(0)
