@@ -198,12 +198,23 @@ def test_rope_types_under_the_new_and_the_old_key(
     assert new == old == RopeConfig(5e5, 8, expected)
 
 
-def test_part_of_the_head_rotates(tmp_path: Path) -> None:
-    assert rope_of(tmp_path, partial_rotary_factor=0.5).rotary_dim == 4
+def test_part_of_the_head_rotates_in_proportional_alone(tmp_path: Path) -> None:
+    assert rope_of(tmp_path, partial_rotary_factor=1).rotary_dim == 8
     proportional = {"rope_type": "proportional", "partial_rotary_factor": 0.6, "rope_theta": 1e4}
     assert rope_of(tmp_path, rope_parameters=proportional).rotary_dim == 4
-    with pytest.raises(CheckpointError, match="even number from 2 to head_dim = 8"):
-        rope_of(tmp_path, partial_rotary_factor=0.4)
+    with pytest.raises(CheckpointError, match=r"rotary dimension = 0 .* even number from 2 to head_dim = 8"):
+        rope_of(tmp_path, rope_parameters=proportional | {"partial_rotary_factor": 0.2})
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "smollm3"])
+@pytest.mark.parametrize("parameters", [p for p, _ in ROPES if p.get("rope_type") != "proportional"])
+def test_part_of_the_head_is_refused_elsewhere(tmp_path: Path, parameters: dict[str, Any], kind: str) -> None:
+    model = {"model_type": kind, "head_dim": 8, "num_key_value_heads": 2}
+    message = "partial_rotary_factor = 0.5 is not allowed: 1, or less where rope_type is proportional"
+    with pytest.raises(CheckpointError, match=message):
+        rope_of(tmp_path, **model, rope_scaling=parameters, partial_rotary_factor=0.5)
+    with pytest.raises(CheckpointError, match=message):
+        rope_of(tmp_path, **model, rope_parameters=parameters | {"partial_rotary_factor": 0.5})
 
 
 def test_window_defaults(tmp_path: Path) -> None:

@@ -113,12 +113,12 @@ def test_from_threads_and_an_event_loop(equal):
 def test_the_process_ends_with_close_and_with_the_object():
     equal = AnswerEquality()
     assert equal("x + 1", "1 + x")
-    pid = equal._worker._process.pid
+    pid = equal._process._process.pid
     equal.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert equal("x + 1", "1 + x")
-    pid = equal._worker._process.pid
+    pid = equal._process._process.pid
     del equal
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -128,7 +128,7 @@ def test_no_process_for_numbers_and_words():
     equal = AnswerEquality()
     assert equal("1,000", "1000")
     assert not equal("Paris", "Rome")
-    assert equal._worker is None
+    assert equal._process._process is None
 
 
 def test_a_process_that_does_not_start_is_one_clear_error(monkeypatch):

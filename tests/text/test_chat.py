@@ -1,10 +1,6 @@
 """Chat templates render as in transformers, and a hostile one gets an error and nothing else."""
 
-import gc
-import os
-import signal
-import subprocess
-import sys
+import resource
 import threading
 import time
 
@@ -13,7 +9,6 @@ import tokenizers
 import transformers
 from tokenizers.models import BPE
 
-import ponder.text.chat
 from ponder.checkpoints import open_checkpoint
 from ponder.errors import CheckpointError, TemplateError
 from ponder.text import ChatTemplate, Message, build_tokenizer
@@ -158,29 +153,15 @@ def test_hostile_templates(source, words):
     assert time.monotonic() - started < 8
 
 
-def test_the_process_holds_no_secrets(monkeypatch):
-    monkeypatch.setenv("SECRET", "hunter2")
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system does not show limits")
+def test_the_process_opens_no_file_and_has_little_memory():
     template = ChatTemplate("", bos_token="", eos_token="")
     template.render([])
-    command = ["ps", "eww", "-o", "command=", "-p", str(template._worker._process.pid)]
-    shown = subprocess.run(command, capture_output=True, text=True).stdout
-    assert "template_worker.py" in shown
-    assert "hunter2" not in shown
+    pid = template._process._process.pid
+    assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (3, 3)
+    assert resource.prlimit(pid, resource.RLIMIT_FSIZE) == (0, 0)
+    assert resource.prlimit(pid, resource.RLIMIT_AS) == (2**29, 2**29)
     template.close()
-
-
-@pytest.mark.parametrize("escape", ["open(__file__)", "socket.socket()", "bytearray(2**30)"])
-def test_out_of_the_sandbox_are_still_walls(escape):
-    program = f"""
-import socket
-from ponder.text import template_worker
-template_worker.confine(2**29)
-__file__ = template_worker.__file__
-{escape}
-"""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert "Too many open files" in done.stderr or "MemoryError" in done.stderr
 
 
 def test_it_works_again_after_a_failure():
@@ -195,32 +176,6 @@ def test_it_works_again_after_a_failure():
             template.render([Message("user", "loop")])
     template.close()
     assert template.render([Message("user", "")]) == "fine"
-    template.close()
-
-
-def test_the_clock_bounds_a_render_too(monkeypatch):
-    monkeypatch.setattr(ponder.text.chat, "_RENDER_SECONDS", 0.3)
-    template = ChatTemplate("fine", bos_token="", eos_token="")
-    assert template.render([]) == "fine"
-    os.kill(template._worker._process.pid, signal.SIGSTOP)
-    with pytest.raises(TemplateError, match="stopped"):
-        template.render([])
-    assert template.render([]) == "fine"
-    template.close()
-
-
-def test_an_interrupted_render_leaves_no_answer_for_the_next(monkeypatch):
-    template = ChatTemplate("{{ messages[0].content }}", bos_token="", eos_token="")
-    assert template.render([Message("user", "first")]) == "first"
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ponder.text.chat.json, "loads", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            template.render([Message("user", "interrupted")])
-    assert template.render([Message("user", "second")]) == "second"
     template.close()
 
 
@@ -246,47 +201,3 @@ def test_threads_get_their_own_answers():
 def test_odd_characters_pass_unchanged():
     text = "\0\r\n\u2028\ud800 \x1b 😀 é e\u0301"
     assert render("{{ messages[0].content }}", Message("user", text)) == text
-
-
-def running(pid: int) -> bool:
-    """Whether the process exists and is no zombie that waits for whoever inherited it."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
-    return state.strip()[:1] not in ("", "Z")
-
-
-def test_no_process_is_left():
-    closed = ChatTemplate("", bos_token="", eos_token="")
-    forgotten = ChatTemplate("", bos_token="", eos_token="")
-    failed = ChatTemplate(NESTED.replace("BODY", ""), bos_token="", eos_token="")
-    pids = [template._worker._process.pid for template in (closed, forgotten, failed)]
-    with pytest.raises(TemplateError):
-        failed.render([])
-    closed.close()
-    del forgotten
-    gc.collect()
-    for pid in pids:
-        with pytest.raises(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-
-
-@pytest.mark.parametrize("source", ["fine", NESTED.replace("BODY", "")], ids=["idle", "busy"])
-def test_the_process_ends_with_a_killed_parent(source):
-    program = """
-import sys, threading
-from ponder.text import ChatTemplate
-template = ChatTemplate(sys.argv[1], bos_token="", eos_token="")
-print(template._worker._process.pid, flush=True)
-template.render([])
-threading.Event().wait()
-"""
-    command = [sys.executable, "-c", program, source]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
-        pid = int(parent.stdout.readline())
-        time.sleep(0.3)
-        assert running(pid)
-        parent.kill()
-    deadline = time.monotonic() + 5
-    while running(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not running(pid)

@@ -256,8 +256,12 @@ def rope_config(fields: Fields, head_dim: int, base: float) -> RopeConfig:
     if kind not in ROPE_TYPES:
         raise refuse(parameters.where, "rope_type", kind, ", ".join(ROPE_TYPES))
     part = parameters.number("partial_rotary_factor", 0.0, 1.0, default=1.0)
-    # transformers rounds the two differently.
-    rotary_dim = 2 * int(part * head_dim // 2) if kind == "proportional" else int(head_dim * part)
+    if part != 1 and kind != "proportional":
+        # transformers 5.23 ignores it with `default` and fails with the others: there is no meaning to read.
+        raise refuse(
+            parameters.where, "partial_rotary_factor", part, "1, or less where rope_type is proportional"
+        )
+    rotary_dim = 2 * int(part * head_dim // 2) if kind == "proportional" else head_dim
     if rotary_dim < 2 or rotary_dim % 2:
         raise refuse(
             fields.where, "rotary dimension", rotary_dim, f"an even number from 2 to head_dim = {head_dim}"

@@ -8,28 +8,17 @@ child process (`math_worker.py`) whose time and memory are bounded, started when
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 
-from ponder.errors import PonderError
 from ponder.rewards.answer import canonical, is_words, value_of
+from ponder.sandbox import ConfinedProcess, Limits
 
 DECIMALS = 6  # to which numbers must agree, as in math-verify: 1/3 is 0.333333
 MAX_LENGTH = 400  # characters of an expression; longer ones are compared as text
-_START_SECONDS = 60.0
-_COMPARE_SECONDS = 4.0  # by the clock, where the system cannot bound processor time
-_LIMITS = {"cpu_seconds": 2.0, "memory_bytes": 1024 * 2**20}
+_LIMITS = Limits(cpu_seconds=2.0, clock_seconds=4.0, memory_bytes=1024 * 2**20, opens_files=True)
 _PACKAGES = ("math_verify", "latex2sympy2_extended", "sympy", "mpmath", "antlr4")
-_KEPT_ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 def same_number(a: str, b: str) -> bool | None:
@@ -57,8 +46,8 @@ class AnswerEquality:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._worker: _Worker | None = None
+        script = Path(__file__).with_name("math_worker.py")
+        self._process = ConfinedProcess(script, _PACKAGES, _LIMITS)
 
     def __call__(self, reference: str, answer: str) -> bool:
         """Return whether the answers are the same; one that cannot be decided within the limits is not.
@@ -81,17 +70,12 @@ class AnswerEquality:
             or max(len(gold), len(given)) > MAX_LENGTH
         ):
             return False
-        with self._lock:
-            if self._worker is None or not self._worker.alive:
-                self._worker = _Worker()
-            return self._worker.equal(gold, given)
+        decided = self._process.ask({"gold": gold, "answer": given})
+        return decided is not None and decided["equal"] is True
 
     def close(self) -> None:
         """End the process now; a later comparison may start another."""
-        with self._lock:
-            if self._worker is not None:
-                self._worker.stop()
-                self._worker = None
+        self._process.close()
 
 
 def group_answers(answers: Sequence[str | None], equal: Callable[[str, str], bool]) -> list[list[int]]:
@@ -110,66 +94,3 @@ def group_answers(answers: Sequence[str | None], equal: Callable[[str, str], boo
         else:
             groups.append([i])
     return groups
-
-
-class _Worker:
-    """One child process, from its start to its end."""
-
-    def __init__(self) -> None:
-        specs = [find_spec(name) for name in _PACKAGES]
-        folders = {str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin}
-        script = Path(__file__).with_name("math_worker.py")
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(script), json.dumps(_LIMITS), *folders],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
-            start_new_session=True,  # Ctrl-C is for the parent
-        )
-        self.stop = weakref.finalize(self, _stop, self._process)
-        if self._exchange(b"", _START_SECONDS) is None:
-            self.stop()
-            raise PonderError("answers cannot be compared: the process that runs math-verify did not start")
-
-    @property
-    def alive(self) -> bool:
-        return self.stop.alive and self._process.poll() is None
-
-    def equal(self, gold: str, answer: str) -> bool:
-        request = json.dumps({"gold": gold, "answer": answer}).encode() + b"\n"
-        decided = None
-        try:
-            decided = self._exchange(request, _COMPARE_SECONDS)
-        finally:
-            # Ctrl-C too: an answer that nobody waited for must not become the next one's.
-            if decided is None:
-                self.stop()
-        return decided is not None and decided.get("equal") is True
-
-    def _exchange(self, request: bytes, seconds: float) -> dict[str, bool] | None:
-        """Send a line and read a line; None if the process ended, or was ended at the time limit."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        timer = threading.Timer(seconds, self._process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            stdin.write(request)
-            stdin.flush()
-            answer = json.loads(stdout.readline())
-        except (OSError, ValueError):
-            return None
-        finally:
-            timer.cancel()
-        return answer if isinstance(answer, dict) else None
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):  # what was still to be written has no reader
-                pipe.close()

@@ -1,0 +1,143 @@
+"""The parent's side: a child process that can be asked, limited and killed.
+
+The child runs `serve.py`, which loads the worker that answers. Both speak JSON, one object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ponder.errors import PonderError
+
+_START_SECONDS = 60.0
+_ANSWER_BYTES = 2**27  # what a child can make its parent hold
+_KEPT_ENVIRONMENT = ("SYSTEMROOT", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may take; all but `clock_seconds` hold as far as the system has such limits.
+
+    The seconds, of processor time and by the clock, are for one answer.
+    """
+
+    cpu_seconds: float
+    clock_seconds: float
+    memory_bytes: int
+    opens_files: bool = False
+
+
+class ConfinedProcess:
+    """A child process in which a worker answers requests, one at a time.
+
+    It starts with `start` or the first `ask`, again when it is asked after its end, and ends with `close`,
+    with this object or with this process, however that ends. Safe to use from several threads; requests take
+    turns.
+
+    Parameters
+    ----------
+    worker
+        A Python file with a function `answer(request)` and a request `WARM_UP`, which is answered before the
+        limits hold, so that what Python loads on first use is loaded while files can still be opened.
+        Nothing of ponder and no installed package but `packages` is there for it.
+    packages
+        What the worker imports, directly and indirectly; names that are not installed are passed over.
+    limits
+        What the child may take.
+    """
+
+    def __init__(self, worker: Path, packages: Sequence[str], limits: Limits) -> None:
+        self._worker, self._packages, self._limits = worker, packages, limits
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ready = False
+        self._end = ExitStack()
+        weakref.finalize(self, self._end.close)
+
+    def start(self) -> None:
+        """Start the child in the background, if it does not run."""
+        with self._lock:
+            self._running()
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the answer, or None if the request took the child to one of its limits and ended it.
+
+        Raises
+        ------
+        PonderError : the child could not be started.
+        """
+        line = json.dumps(request).encode() + b"\n"
+        answer = None
+        with self._lock:
+            process = self._running()
+            try:
+                self._ready = self._ready or _exchange(process, b"", _START_SECONDS) is not None
+                if not self._ready:
+                    raise PonderError(f"the process that runs {self._worker.name} did not start")
+                answer = _exchange(process, line, self._limits.clock_seconds)
+            finally:
+                # Ctrl-C too: an answer that nobody waited for must not become the next one's.
+                if answer is None:
+                    self._end.close()
+        return answer
+
+    def close(self) -> None:
+        """End the child now."""
+        with self._lock:
+            self._end.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end.close()
+            specs = [find_spec(name) for name in self._packages]
+            folders = {str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin}
+            program, limits = Path(__file__).with_name("serve.py"), json.dumps(asdict(self._limits))
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(program), str(self._worker), limits, *folders],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the parent
+            )
+            self._ready = False
+            self._end.callback(_end, self._process)
+        return self._process
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes, seconds: float) -> dict[str, Any] | None:
+    """Send a line and read a line; None if the process ended, or was ended at the time limit."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        process.stdin.write(request)
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline(_ANSWER_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    finally:
+        timer.cancel()
+    return answer if isinstance(answer, dict) else None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was still to be written has no reader
+                pipe.close()

@@ -1,0 +1,65 @@
+"""The child's side, the program of every `ConfinedProcess`; imports nothing of ponder and so starts fast.
+
+Run as `python -I -S serve.py WORKER LIMITS FOLDER...` with the limits as JSON and the folders of packages
+that the worker imports. Writes `{}` when it is ready, then one answer for each request; ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from contextlib import suppress
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+
+def load(path: str) -> ModuleType:
+    """Import a file by its path."""
+    spec = spec_from_file_location("worker", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def confine(memory_bytes: int, opens_files: bool) -> None:
+    """Bound memory, and forbid to open or write files, as far as the system has such limits."""
+    try:
+        import resource
+    except ImportError:
+        return
+    limits = {resource.RLIMIT_AS: memory_bytes}
+    if not opens_files:
+        limits |= {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: 3}
+    for kind, limit in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(kind, (allowed, allowed))
+
+
+def bound_cpu(seconds: float) -> None:
+    """End this process, even inside a C function, after so much CPU time; 0 means no bound."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    worker, limits = load(sys.argv[1]), json.loads(sys.argv[2])
+    worker.answer(worker.WARM_UP)
+    confine(limits["memory_bytes"], limits["opens_files"])
+    print("{}", flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        bound_cpu(limits["cpu_seconds"])
+        answer = json.dumps(worker.answer(request))
+        bound_cpu(0)
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    sys.path += sys.argv[3:]
+    main()
