@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
 from ponder.backends.local import LocalModel, load_local
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
 from ponder.decoders import BeamSearch, Sample
@@ -144,21 +146,34 @@ class LM:
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
         reference : the right answer, for rewards that compare with it.
         """
+        scored_by = reward_named(reward, self.model) if isinstance(reward, str) else reward
         if isinstance(strategy, str):
-            selection = select or ("plain" if reward else "majority")
-            strategy = strategy_named(strategy, selection=selection, sampling=sampling)
+            strategy = strategy_named(
+                strategy, selection=select, rewarded=scored_by is not None, sampling=sampling
+            )
         elif select or sampling:
             raise ParameterError(
                 "strategy", strategy, "a name, where select or sampling parameters are given"
             )
+        problem = self.problem(question, reference=reference, system=system, chat=chat)
+        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n))
+
+    def problem(
+        self,
+        question: str,
+        *,
+        reference: str | None = None,
+        system: str | None = None,
+        chat: bool | None = None,
+    ) -> Problem:
+        """Return a question as strategies take it."""
         asked = self.prompt(question, system, chat)
-        problem = Problem(question, reference, system, raw=asked if isinstance(asked, str) else None)
-        judge = reward_named(reward, self.model) if isinstance(reward, str) else reward
-        return await solve(strategy, problem, self.model, judge, budget or Budget(n))
+        return Problem(question, reference, system, raw=asked if isinstance(asked, str) else None)
 
     def solve(self, question: str, **options: Any) -> Answer:
         """Like `asolve`, for callers without an event loop."""
-        return asyncio.run(self.asolve(question, **options))
+        with ThreadPoolExecutor(1) as pool:  # asyncio.run refuses a thread that has a loop, as notebooks do
+            return pool.submit(asyncio.run, self.asolve(question, **options)).result()
 
     def prompt(self, prompt: Prompt, system: str | None = None, chat: bool | None = None) -> Prompt:
         """Return what the model is sent: raw text, or a conversation."""
@@ -168,7 +183,7 @@ class LM:
                 raise ParameterError(
                     "system" if system is not None else "chat", system or chat, "unset for messages"
                 )
-            return [message if isinstance(message, Message) else Message(**message) for message in prompt]
+            return [_message(message) for message in prompt]
         if chat and not has_template:
             raise TemplateError(f"chat = True is not allowed: {self.name} has no chat template")
         if chat is False or not has_template:
@@ -176,6 +191,14 @@ class LM:
                 raise ParameterError("system", system, "unset for raw text, which has no system message")
             return prompt
         return conversation(prompt, system)
+
+
+def _message(value: Any) -> Message:
+    if isinstance(value, Message):
+        return value
+    if not isinstance(value, Mapping) or set(value) != {"role", "content"}:
+        raise ParameterError("message", value, "a Message, or a mapping of role and content")
+    return Message(**value)
 
 
 def _check_choices(choices: Sequence[str]) -> None:
@@ -194,7 +217,7 @@ def _joint(before: str, choice: str, join: str | None) -> str:
     return "" if before[-1:].isspace() or choice[0].isspace() or not before else " "
 
 
-def load(model: str = "smollm2-135m", *, device: str | None = None) -> LM:
+def load(model: str = DEFAULT_MODEL, *, device: str | None = None) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
     Nothing is downloaded; `ponder models pull` does that.

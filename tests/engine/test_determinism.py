@@ -105,7 +105,7 @@ def test_threads_get_their_own_answers(tiny):
         try:
             barrier.wait()
             *tokens, last = tiny.run(requests[i])
-            assert {event.request_id for event in tokens} == {last.request_id}
+            assert {event.request_id for event in tokens} <= {last.request_id}
             assert all(not isinstance(event, FinishedEvent) for event in tokens)
             answers[i] = ids(last.outputs)
         except BaseException as error:

@@ -31,7 +31,8 @@ def run(engine, prompt=PROMPT, constraint=None, **params):
     for output in last.outputs:
         mine = [event for event in tokens if isinstance(event, TokenEvent) and event.index == output.index]
         assert "".join(event.text for event in mine) == output.text
-        assert tuple(event.trace for event in mine) == output.traces
+        assert tuple(event.trace for event in mine if event.trace) == output.traces
+        assert [event.finish_reason for event in mine if event.finish_reason] == [output.finish_reason]
         assert tuple(trace.token_id for trace in output.traces) == output.token_ids
     assert engine.pool.num_free == engine.pool.num_pages
     return last.outputs[0]
@@ -168,12 +169,13 @@ def test_nothing_possible_is_its_own_ending(tiny):
 
 
 def test_a_dead_end_says_what_was_streamed(tiny):
-    """A constraint that leaves nothing possible ends the text; what a stop matcher held back stays unsaid."""
+    """The stream is the whole text also when a constraint ends it inside the beginning of a stop string."""
     no_end = dict.fromkeys(range(2, 64), -100.0)
     output = run(
         tiny, constraint=Ban(("aa", "ab", "ba", "bb")), logit_bias=no_end, stop=("a!", "b!"), max_tokens=9
     )
-    assert (output.text, output.finish_reason, len(output.token_ids)) == ("", "constraint", 1)
+    assert output.text in ("a", "b")
+    assert output.finish_reason == "constraint"
 
 
 def test_logprob_and_usage(tiny):
@@ -182,7 +184,7 @@ def test_logprob_and_usage(tiny):
     *_, last = tiny.run(request)
     for output in last.outputs:
         assert output.logprob == pytest.approx(sum(trace.logprob for trace in output.traces))
-        assert output.score == pytest.approx(sum(trace.tempered_logprob for trace in output.traces))
+        assert output.score == output.logprob
     assert last.usage.prompt_tokens == 5
     assert last.usage.cached_tokens == 10
     assert last.usage.generated_tokens == sum(len(output.token_ids) for output in last.outputs)

@@ -47,12 +47,10 @@ def finish(engine, ids):
     return answers
 
 
-@pytest.mark.parametrize("decoder", [None, BeamSearch(3)], ids=["sample", "beam"])
 @pytest.mark.parametrize("events", [0, 1, 2, 30])
-def test_closing_the_iterator_frees_everything(engine, decoder, events):
+def test_closing_the_iterator_frees_everything(engine, events):
     """A run that is closed before its first event, inside a step's events or later leaves no page held."""
-    options = {"decoder": decoder} if decoder else {}
-    run = engine.run(Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True), **options))
+    run = engine.run(Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True)))
     for _ in range(events):
         next(run)
     assert events == 0 or engine.pool.num_free < 64
@@ -60,6 +58,53 @@ def test_closing_the_iterator_frees_everything(engine, decoder, events):
     assert_balanced(engine)
     *_, last = engine.run(Request((1,), SamplingParams(max_tokens=3)))
     assert last.outputs
+
+
+def test_cancelling_beams_frees_everything(engine):
+    """Beams say nothing until they are done; cancelled before that they leave no page held."""
+    request = Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True), decoder=BeamSearch(3))
+    number = engine.submit(request)
+    for _ in range(9):
+        assert engine.step() == []
+    assert engine.pool.num_free < 64
+    engine.cancel(number)
+    assert_balanced(engine)
+
+
+class Broken:
+    """A constraint whose state fails at its third token."""
+
+    def __init__(self, tokens=0):
+        self.tokens = tokens
+
+    def compile(self, tokenizer):
+        return Broken()
+
+    def mask(self):
+        if self.tokens == 2:
+            raise ArithmeticError("broken")
+
+    def advance(self, token_id):
+        self.tokens += 1
+
+    def fork(self):
+        return Broken(self.tokens)
+
+    def may_stop(self):
+        return True
+
+
+def test_a_failing_constraint_fails_its_own_request_alone(engine):
+    """The error reaches whoever asked; another request in the same batch gets the answer it gets alone."""
+    request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, seed=1, ignore_eos=True))
+    *_, alone = engine.run(request)
+    other = engine.run(request)
+    next(other)
+    with pytest.raises(ArithmeticError, match="broken"):
+        list(engine.run(Request((1, 2), SamplingParams(max_tokens=8, n=3), Broken())))
+    *_, last = other
+    assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
+    assert_balanced(engine)
 
 
 def test_cancelling_one_leaves_the_others(engine):

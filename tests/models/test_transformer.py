@@ -10,7 +10,7 @@ from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfi
 from ponder.constraints import ChoiceTrie
 from ponder.engine import FinishedEvent, Request
 from ponder.engine.engine import TOKEN_BUDGET
-from ponder.engine.runner import Runner, RunnerRow
+from ponder.engine.runner import BatchRow, Runner
 from ponder.sampling import SamplingParams
 from ponder.tree import Branch
 from tiny_models import tiny_config, tiny_local_model, tiny_transformer
@@ -56,7 +56,7 @@ def test_a_trie_in_one_pass_is_its_paths_one_by_one(model, prompt, texts):
     trie, reach = ChoiceTrie.build(texts), len(prompt) + max(map(len, texts))
     pool = poisoned_pool(model, 16)
     runner, branch = Runner(model, pool), Branch(pool)
-    runner.forward([RunnerRow(branch, prompt, reach, False)])
+    runner.forward([BatchRow(branch, prompt, reach, False)])
     ours = runner.forward_trie(branch, trie, reach)
     for path, text in zip(trie.paths, texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
@@ -70,8 +70,8 @@ def test_forks_grow_as_if_alone(model, prompt, texts):
     """Branches forked in the middle of a page and grown in one batch equal separate sequences."""
     pool = poisoned_pool(model, 40)
     runner, root, reach = Runner(model, pool), Branch(pool), len(prompt) + 70
-    runner.forward([RunnerRow(root, prompt, reach, True)])
-    rows = [RunnerRow(root.fork(), text, reach, True) for text in texts]
+    runner.forward([BatchRow(root, prompt, reach, True)])
+    rows = [BatchRow(root.fork(), text, reach, True) for text in texts]
     root.drop()
     for logits, text in zip(runner.forward(rows), texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][-1]
@@ -82,7 +82,7 @@ def test_only_wanted_rows_are_returned():
     """Rows of logits come in the order of the rows that want them."""
     model, ids = MODELS["plain"], [[5, 3], [8], [1, 2, 3]]
     pool = poisoned_pool(model, 4)
-    rows = [RunnerRow(Branch(pool), s, 9, wanted) for s, wanted in zip(ids, (True, False, True), strict=True)]
+    rows = [BatchRow(Branch(pool), s, 9, wanted) for s, wanted in zip(ids, (True, False, True), strict=True)]
     expected = [all_logits(model, [ids[i]])[0][-1] for i in (0, 2)]
     torch.testing.assert_close(Runner(model, pool).forward(rows), torch.stack(expected))
 

@@ -9,7 +9,7 @@ import transformers
 from forward import all_logits, poisoned_pool
 from ponder.constraints.choice import normalise
 from ponder.engine import FinishedEvent, Request
-from ponder.engine.runner import Runner, RunnerRow
+from ponder.engine.runner import BatchRow, Runner
 from ponder.sampling import SamplingParams
 from ponder.text import Message
 from ponder.tree import Branch
@@ -75,7 +75,7 @@ def test_logits_of_one_prefill(local_model, prompts, their_logits, record_proper
     record_property("max_abs_logit_difference", difference)
     assert difference <= 1e-3
     pool = poisoned_pool(model, PROMPTS * POSITIONS // 16)
-    rows = [RunnerRow(Branch(pool), ids, 2 * POSITIONS, True) for ids in prompts]
+    rows = [BatchRow(Branch(pool), ids, 2 * POSITIONS, True) for ids in prompts]
     assert (Runner(model, pool).forward(rows) - their_logits[:, -1]).abs().max() <= 1e-3
 
 
@@ -87,7 +87,7 @@ def test_logits_token_by_token(local_model, prompts, their_logits, record_proper
     largest = 0.0
     for position in range(POSITIONS):
         rows = [
-            RunnerRow(branch, [ids[position]], POSITIONS, True)
+            BatchRow(branch, [ids[position]], POSITIONS, True)
             for branch, ids in zip(branches, prompts, strict=True)
         ]
         difference = (runner.forward(rows) - their_logits[:, position]).abs().max().item()

@@ -30,12 +30,15 @@ class ScriptedModel:
     async def stream(self, request):
         self.requests.append(request)
         texts = [self.texts[i % len(self.texts)] for i in range(request.sampling["n"])]
-        finished = False
+        finished, generated = False, 0
         try:
             for position in range(max(map(len, texts))):
                 for index, text in enumerate(texts):
                     if position < len(text):
-                        yield TokenEvent(0, index, trace(self.logprob), text[position])
+                        generated += 1
+                        ends = "stop" if position == len(text) - 1 else None
+                        usage = Usage(10, 10 * (len(texts) - 1), generated)
+                        yield TokenEvent(0, index, trace(self.logprob), text[position], ends, usage)
             outputs = tuple(
                 Output(i, text, (0,) * len(text), (), "stop", self.logprob * len(text), 0.0)
                 for i, text in enumerate(texts)
@@ -43,7 +46,7 @@ class ScriptedModel:
             usage = Usage(10, 10 * (len(texts) - 1), sum(map(len, texts)))
             params = resolve_params(request.sampling, {})
             finished = True
-            yield Completion(self.name, "", params, outputs, usage, Timing(0, 0, 0, None))
+            yield Completion(self.name, "", params, request, outputs, usage, Timing(0, 0, 0, None))
         finally:
             self.closed += not finished
 

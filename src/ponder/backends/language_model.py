@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from ponder.constraints import Constraint
-from ponder.decoders import BeamSearch, Sample
+from ponder.decoders import Decoder, Sample
 from ponder.engine.events import Output, TokenEvent, Usage
 from ponder.sampling import ResolvedParams
 from ponder.text import Message, Prompt
@@ -24,7 +24,7 @@ class GenerationRequest:
     prompt: Prompt
     sampling: Mapping[str, Any] = field(default_factory=dict)
     constraint: Constraint | None = None
-    decoder: Sample | BeamSearch = field(default_factory=Sample)
+    decoder: Decoder = field(default_factory=Sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ class Timing:
 class Completion:
     """The answer to a request: outputs in order, the parameters as they applied, what it cost.
 
-    `prompt` is the text the model saw.
+    `prompt` is the text the model saw; `request` what was asked.
     """
 
     model: str
     prompt: str
     params: ResolvedParams
+    request: GenerationRequest
     outputs: tuple[Output, ...]
     usage: Usage
     timing: Timing

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,8 +20,8 @@ from ponder.backends.language_model import (
     Timing,
 )
 from ponder.checkpoints import open_checkpoint
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import ChoiceTrie
-from ponder.decoders import BeamSearch
 from ponder.engine import Engine, FinishedEvent, Request, TokenEvent, Usage
 from ponder.errors import CapacityError, ParameterError
 from ponder.models import load_transformer
@@ -31,7 +31,6 @@ from ponder.tree.page_pool import page_bytes
 
 CACHE_SHARE = 0.25  # of the memory that is free when the model has been loaded
 MAX_CACHE_BYTES = 4 * 2**30
-UNUSED_BY_BEAMS = ("temperature", "top_k", "top_p", "min_p", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +85,17 @@ class LocalModel:
 
         Raises
         ------
-        PonderError : whatever would be refused when it runs, but for the size of the cache.
+        PonderError : whatever would be refused when it runs.
         """
         encoded = self.encode(request.prompt)
-        resolved = resolve_params(request.sampling, self.generation_defaults)
-        if isinstance(request.decoder, BeamSearch):
-            _refuse_sampling(resolved)
+        unused = request.decoder.unused
+        recommended = {name: value for name, value in self.generation_defaults.items() if name not in unused}
+        resolved = resolve_params(request.sampling, recommended)
+        _refuse_unused(resolved, unused)
         params = self._within_context(resolved, len(encoded.token_ids))
-        return PreparedRequest(
-            encoded.text,
-            replace(resolved, params=params),
-            Request(encoded.token_ids, params, request.constraint, request.decoder),
-        )
+        prepared = Request(encoded.token_ids, params, request.constraint, request.decoder)
+        self.engine.check(prepared)
+        return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)
 
     def _within_context(self, resolved: ResolvedParams, prompt_tokens: int) -> SamplingParams:
         """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did."""
@@ -109,12 +107,13 @@ class LocalModel:
             raise CapacityError(
                 f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}"
             )
-        if resolved.sources["max_tokens"] == "caller":
-            allowed = (
-                f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
-            )
-            raise ParameterError("max_tokens", params.max_tokens, allowed)
-        return replace(params, max_tokens=room, min_tokens=min(params.min_tokens, room))
+        for name in ("max_tokens", "min_tokens"):
+            if resolved.sources[name] == "caller" and getattr(params, name) > room:
+                allowed = (
+                    f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
+                )
+                raise ParameterError(name, getattr(params, name), allowed)
+        return replace(params, max_tokens=room)
 
     def stream_sync(self, request: GenerationRequest) -> Generator[TokenEvent | Completion]:
         """Like `stream`, for callers without an event loop."""
@@ -128,6 +127,7 @@ class LocalModel:
                     self.name,
                     prepared.prompt,
                     prepared.params,
+                    request,
                     event.outputs,
                     event.usage,
                     self._timing(start, first, event.usage, prepared.params.params.n),
@@ -171,11 +171,9 @@ class LocalModel:
 
     def score_sync(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         """Like `score`, for callers without an event loop."""
-        prefix, continuations = self._split(prompt, texts)
-        if ends:
-            if not self.tokenizer.eos_ids:
-                raise ParameterError("ends", ends, "false: this model has no end token")
-            continuations = [[*tokens, self.tokenizer.eos_ids[0]] for tokens in continuations]
+        if ends and not self.tokenizer.eos_ids:
+            raise ParameterError("ends", ends, "false: this model has no end token")
+        prefix, continuations = self._split(prompt, texts, self.tokenizer.eos_ids[:1] if ends else ())
         trie = ChoiceTrie.build(continuations)
         logprobs = self.engine.score(tuple(prefix), trie)
         scored = (
@@ -189,11 +187,14 @@ class LocalModel:
     async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         return await asyncio.to_thread(self.score_sync, prompt, texts, ends=ends)
 
-    def _split(self, prompt: Prompt, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+    def _split(
+        self, prompt: Prompt, texts: Sequence[str], end: tuple[int, ...]
+    ) -> tuple[list[int], list[list[int]]]:
         """Encode the prompt with each text and cut where all of them still agree with the prompt alone.
 
         Raw text is encoded as a whole, so that a word begun by the prompt and ended by the text is one
-        word; what follows a chat template's last token is encoded by itself.
+        word, and control tokens written in it count; what follows a chat template's last token is encoded
+        by itself, as plain text. `end` comes after every text.
         """
         if not texts:
             raise ParameterError("texts", [], "at least one text")
@@ -204,6 +205,10 @@ class LocalModel:
             ]
         else:
             wholes = [base + self.tokenizer.encode(text, add_bos=False, field="text") for text in texts]
+        for text, whole in zip(texts, wholes, strict=True):
+            whole += end
+            if len(whole) <= len(base) and base[: len(whole)] == whole:
+                raise ParameterError("texts", text, "text of at least one token")
         shared = min(_agreement(base, whole) for whole in wholes)
         if shared == 0:
             raise ParameterError("prompt", prompt, "text of at least one token that the texts do not change")
@@ -220,17 +225,15 @@ def _agreement(base: list[int], whole: list[int]) -> int:
     return length
 
 
-def _refuse_sampling(resolved: ResolvedParams) -> None:
-    for field in fields(SamplingParams):
-        value = getattr(resolved.params, field.name)
-        neutral = field.name == "temperature" and value == 0
-        if field.name in UNUSED_BY_BEAMS and resolved.sources[field.name] == "caller" and not neutral:
-            raise ParameterError(
-                field.name, value, "left unset with beam search, which draws nothing at random"
-            )
+def _refuse_unused(resolved: ResolvedParams, unused: frozenset[str]) -> None:
+    for name in sorted(unused):
+        value = getattr(resolved.params, name)
+        neutral = name == "temperature" and value == 0
+        if resolved.sources[name] == "caller" and not neutral:
+            raise ParameterError(name, value, "left unset with beam search, which draws nothing at random")
 
 
-def load_local(model: str = "smollm2-135m", *, device: str | None = None) -> LocalModel:
+def load_local(model: str = DEFAULT_MODEL, *, device: str | None = None) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
     Parameters

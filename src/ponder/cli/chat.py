@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     CONSTRAINT,
-    DEFAULT_MODEL,
     SAMPLING,
     SEARCH,
     Device,
@@ -85,7 +85,7 @@ def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color,
         from ponder.cli.report import completion_json, print_json
 
         completion = lm.model.generate_sync(request)
-        print_json(completion_json(completion, lm.model.prepare(request), lm.model.tokenizer))
+        print_json(completion_json(completion, lm.model.tokenizer))
         return completion.text
     said: list[str] = []
 
@@ -96,7 +96,7 @@ def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color,
 
     console = out()
     try:
-        completion = show(console, events(), color, live="decoder" not in options)
+        completion = show(console, events(), color, live=True)
     except KeyboardInterrupt:
         console.print()
         return "".join(said)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.cli.options import DEFAULT_MODEL, Chat, Device, Json, Model, System
+from ponder.checkpoints.registry import DEFAULT_MODEL
+from ponder.cli.options import Chat, Device, Json, Model, System
 from ponder.cli.terminal import load_lm, out, printable, read_prompt
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def choice_lines(result: Choice) -> Iterator[str]:
     """Draw the choices' shares as bars, the largest first, and the mass they share."""
     width = max(len(printable(scored.text)) for scored in result.choices)
     calibrated = any(scored.calibrated is not None for scored in result.choices)
-    for scored in sorted(result.choices, key=lambda scored: -(scored.calibrated or scored.probability)):
+    for scored in sorted(result.choices, key=lambda scored: -scored.share):
         share = f"{scored.probability:.4f}"
         if scored.calibrated is not None:
             share = f"{scored.calibrated:.4f} calibrated, {share} as it is"
-        bar = "█" * round((scored.calibrated or scored.probability) * 40)
+        bar = "█" * round(scored.share * 40)
         yield f"{printable(scored.text):<{width}}  {share}  logprob {scored.logprob:8.3f}  {bar}"
     what = "the probability of them all" + (" before calibration" if calibrated else "")
     yield f"{'':<{width}}  of {result.mass:.3g}, {what}"

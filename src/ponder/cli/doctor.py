@@ -83,10 +83,11 @@ def _cache() -> Check:
 
 def _model() -> Check:
     from ponder.checkpoints import open_checkpoint
+    from ponder.checkpoints.registry import DEFAULT_MODEL
     from ponder.errors import PonderError
 
     try:
-        checkpoint = open_checkpoint("smollm2-135m")
+        checkpoint = open_checkpoint(DEFAULT_MODEL)
     except PonderError as error:
         return Check("default model", False, str(error))
     return Check("default model", True, str(checkpoint.path))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import Json
 from ponder.cli.terminal import err, out
 
@@ -34,7 +35,7 @@ def list_models(json: Json = False) -> None:
 
 
 @app.command()
-def pull(name: Name = "smollm2-135m", json: Json = False) -> None:
+def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Fetch a model into the cache, unless it is there."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
@@ -48,7 +49,7 @@ def pull(name: Name = "smollm2-135m", json: Json = False) -> None:
 
 
 @app.command()
-def path(name: Name = "smollm2-135m", json: Json = False) -> None:
+def path(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Print where a model is."""
     from ponder.checkpoints.registry import resolve
 
@@ -65,7 +66,7 @@ def _print_path(name: str, where: str, json: bool) -> None:
 
 
 @app.command()
-def show(name: Name = "smollm2-135m", json: Json = False) -> None:
+def show(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Describe a model: its shape, its vocabulary, its recommended sampling."""
     from ponder.checkpoints import open_checkpoint
 

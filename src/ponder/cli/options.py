@@ -25,8 +25,6 @@ Chat = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-DEFAULT_MODEL = "smollm2-135m"
-
 SAMPLING: Table = {
     "temperature": Annotated[float | None, typer.Option("--temperature", "-t", help="0 is greedy.")],
     "top_k": Annotated[int | None, typer.Option(help="Keep the k likeliest tokens; 0 keeps all.")],

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ponder.backends import Completion, Output
-    from ponder.backends.local import LocalModel, PreparedRequest
+    from ponder.backends import Completion, GenerationRequest, Output
+    from ponder.backends.local import LocalModel
     from ponder.constraints.choice import Choice
+    from ponder.sampling import ResolvedParams
     from ponder.text import Tokenizer
 
 
@@ -18,26 +19,32 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-def completion_json(
-    completion: Completion, prepared: PreparedRequest, tokenizer: Tokenizer
-) -> dict[str, Any]:
+def completion_json(completion: Completion, tokenizer: Tokenizer) -> dict[str, Any]:
     """Return what `ponder run --json` prints."""
     return {
-        **request_json(completion.model, prepared),
+        **request_json(completion.model, completion.prompt, completion.params, completion.request),
         "outputs": [_output_json(output, tokenizer) for output in completion.outputs],
         "usage": asdict(completion.usage),
         "timing": completion.timing.as_json(),
     }
 
 
-def request_json(model: str, prepared: PreparedRequest) -> dict[str, Any]:
+def request_json(
+    model: str, prompt: str, resolved: ResolvedParams, request: GenerationRequest
+) -> dict[str, Any]:
     """Return a request as it applies: model, prompt as the model sees it, parameters and who set them."""
-    params: dict[str, Any] = prepared.params.as_json()
-    for part in (prepared.request.decoder, prepared.request.constraint):
-        if part is not None:
-            named = {"value": {type(part).__name__: asdict(part)}, "from": "caller"}  # type: ignore[call-overload]
-            params["constraint" if part is prepared.request.constraint else "decoder"] = named
-    return {"model": model, "prompt": prepared.prompt, "params": params}
+    from ponder.decoders import Sample
+
+    params: dict[str, Any] = resolved.as_json()
+    source = "default" if request.decoder == Sample() else "caller"
+    params["decoder"] = {"value": _named(request.decoder), "from": source}
+    if request.constraint is not None:
+        params["constraint"] = {"value": _named(request.constraint), "from": "caller"}
+    return {"model": model, "prompt": prompt, "params": params}
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return {type(value).__name__: asdict(value)}
 
 
 def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -46,11 +53,14 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
         "token_ids": list(output.token_ids),
         "finish_reason": output.finish_reason,
         "logprob": output.logprob,
+        "score": output.score,
         "tokens": [
             {
                 "id": trace.token_id,
                 "text": token_json(trace.token_id, tokenizer),
                 "logprob": trace.logprob,
+                "tempered_logprob": trace.tempered_logprob,
+                "truncated_logprob": trace.truncated_logprob,
                 "entropy": trace.entropy,
                 "rank": trace.rank,
                 "kept": trace.kept,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     CONSTRAINT,
-    DEFAULT_MODEL,
     SAMPLING,
     SEARCH,
     Chat,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ponder.backends import Completion, TokenEvent
-    from ponder.backends.local import PreparedRequest
     from ponder.sampling import TokenTrace
 
 
@@ -74,44 +73,39 @@ def run(
     text = read_prompt(prompt)
     lm = load_lm(model, device)
     request = lm.request(text, system=system, chat=chat, **options)
-    prepared = lm.model.prepare(request)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json
 
         if dry_run:
-            described = request_json(lm.name, prepared)
+            prepared = lm.model.prepare(request)
+            described = request_json(lm.name, prepared.prompt, prepared.params, request)
             print_json({**described, "prompt_tokens": len(prepared.request.prompt)})
         else:
-            print_json(completion_json(lm.model.generate_sync(request), prepared, lm.model.tokenizer))
+            print_json(completion_json(lm.model.generate_sync(request), lm.model.tokenizer))
         return
     console = out()
     if console.is_terminal and color is not Color.none:
         err().print(entropy_legend() if color is Color.entropy else probability_legend())
-    completion = show(console, lm.model.stream_sync(request), color, live=_streams(prepared))
+    completion = show(console, lm.model.stream_sync(request), color, live=options.get("n", 1) == 1)
     if err().is_terminal:
         err().print(summary(completion), style="dim")
-
-
-def _streams(prepared: PreparedRequest) -> bool:
-    """Only one text at a time can be shown while it grows."""
-    from ponder.decoders import Sample
-
-    return prepared.params.params.n == 1 and isinstance(prepared.request.decoder, Sample)
 
 
 def show(
     console: Console, events: Iterable[TokenEvent | Completion], color: Color, *, live: bool
 ) -> Completion:
-    """Print an answer's text, as it grows if `live`, and return the completion."""
+    """Print an answer's text, as it grows if `live` (one text at a time can be shown so), and return it."""
     from ponder.backends import Completion
 
+    streamed = False
     for event in events:
         if isinstance(event, Completion):
             break
         if live and event.text:
+            streamed = True
             write(console, event.text, style_of(event.trace, color))
     assert isinstance(event, Completion)
-    if not live:
+    if not streamed:
         for i, output in enumerate(event.outputs):
             if len(event.outputs) > 1:
                 console.print(f"[{i}] logprob {output.logprob:.2f}, {output.finish_reason}", style="bold")
@@ -121,10 +115,12 @@ def show(
     return event
 
 
-def style_of(trace: TokenTrace, color: Color) -> str:
+def style_of(trace: TokenTrace | None, color: Color) -> str:
     """Return the style of a token."""
     from math import exp
 
+    if trace is None:
+        return ""
     if color is Color.entropy:
         return entropy_style(trace.entropy)
     return probability_style(exp(trace.logprob)) if color is Color.prob else ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
-    DEFAULT_MODEL,
     SAMPLING,
     Chat,
     Device,
@@ -26,7 +27,7 @@ from ponder.errors import ParameterError
 if TYPE_CHECKING:
     from ponder.lm import LM
     from ponder.rewards import Problem, Reward
-    from ponder.scaling import Budget, Ledger, LineError, Result, Strategy, Summary
+    from ponder.scaling import Budget, Ledger, Result, Strategy, Summary
 
 
 @takes(sampling=SAMPLING)
@@ -55,6 +56,7 @@ def solve(
     question_field: Annotated[str | None, typer.Option(help="Field of the question in --data.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Field of the answer in --data.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many lines of --data.", min=1)] = None,
+    concurrency: Annotated[int, typer.Option(help="Problems of --data worked on at a time.", min=1)] = 1,
     max_generated_tokens: Annotated[
         int | None, typer.Option(help="Stop after so many tokens in all.")
     ] = None,
@@ -81,20 +83,20 @@ def solve(
     )
     text = read_prompt(prompt) if data is None else ""
     lm = load_lm(model, device)
-    from ponder.rewards import Problem, reward_named
-    from ponder.scaling import Budget, ProblemReader, strategy_named
+    from ponder.rewards import reward_named
+    from ponder.scaling import Budget, ProblemReader, solve_all, strategy_named
 
-    selection: Any = select or ("plain" if reward else "majority")
     budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
-    plan = strategy_named(strategy, selection=selection, sampling=options)
-    judge = reward_named(reward, lm.model) if reward else None
-    if data is not None:
-        problems = ProblemReader(question_field, answer_field, system, template).read(data)
-        return asyncio.run(_solve_file(lm, _first(problems, limit), plan, judge, budget, json))
-    asked = lm.prompt(text, system=system, chat=chat)
-    problem = Problem(text, answer, system, raw=asked if isinstance(asked, str) else None)
-    asyncio.run(_solve_one(lm, problem, plan, judge, budget, json))
-    return 0
+    scored_by = reward_named(reward, lm.model) if reward else None
+    selection: Any = select
+    plan = strategy_named(strategy, selection=selection, rewarded=scored_by is not None, sampling=options)
+    if data is None:
+        problem = lm.problem(text, reference=answer, system=system, chat=chat)
+        asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, json))
+        return 0
+    problems = islice(ProblemReader(question_field, answer_field, system, template).read(data), limit)
+    results = solve_all(problems, plan, lm.model, scored_by, budget, concurrency=concurrency)
+    return asyncio.run(_report_all(results, json))
 
 
 def _file_only(template: Any, question_field: Any, answer_field: Any, limit: Any) -> dict[str, Any]:
@@ -117,19 +119,13 @@ def _check_combination(
             raise ParameterError(name, value, f"used with {when}")
 
 
-def _first(problems: Iterable[Problem | LineError], limit: int | None) -> Iterable[Problem | LineError]:
-    from itertools import islice
-
-    return islice(problems, limit)
-
-
 async def _solve_one(
-    lm: LM, problem: Problem, plan: Strategy, judge: Reward | None, budget: Budget, json: bool
+    lm: LM, problem: Problem, plan: Strategy, scored_by: Reward | None, budget: Budget, json: bool
 ) -> None:
     from ponder.scaling import solve
 
     with working("solving"):
-        answer = await solve(plan, problem, lm.model, judge, budget)
+        answer = await solve(plan, problem, lm.model, scored_by, budget)
     if json:
         from ponder.cli.report import print_json
 
@@ -153,20 +149,13 @@ def ledger_line(ledger: Ledger) -> str:
     )
 
 
-async def _solve_file(
-    lm: LM,
-    problems: Iterable[Problem | LineError],
-    plan: Strategy,
-    judge: Reward | None,
-    budget: Budget,
-    json: bool,
-) -> int:
-    """Solve all problems; return the exit status, 2 where a line or a problem failed."""
+async def _report_all(results: AsyncIterator[Result | Summary], json: bool) -> int:
+    """Print results as they come; return the exit status, 2 where a line or a problem failed."""
     from ponder.cli.report import print_json
-    from ponder.scaling import Summary, solve_all
+    from ponder.scaling import Summary
 
     status = 0
-    async for item in solve_all(problems, plan, lm.model, judge, budget):
+    async for item in results:
         if json:
             print_json({"summary": True, **item.as_json()} if isinstance(item, Summary) else item.as_json())
         elif isinstance(item, Summary):

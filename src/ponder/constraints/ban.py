@@ -22,7 +22,11 @@ MAX_VARIANTS = 256
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """No text may contain any of `strings`; with `ignore_case` in no mixture of upper and lower case."""
+    """No text may contain any of `strings`; with `ignore_case` in no mixture of upper and lower case.
+
+    Signs that look or fold like a letter without being one (the Kelvin sign, full-width letters) are other
+    characters. U+FFFD cannot be banned: bytes that are no character are shown as it.
+    """
 
     strings: tuple[str, ...]
     ignore_case: bool = False
@@ -31,8 +35,8 @@ class Ban:
         if not self.strings or len(self.strings) > MAX_STRINGS:
             raise ParameterError("ban", f"{len(self.strings)} strings", f"1 to {MAX_STRINGS}")
         for string in self.strings:
-            if not isinstance(string, str) or not string:
-                raise ParameterError("ban", string, "a string that is not empty")
+            if not isinstance(string, str) or not string or "\ufffd" in string:
+                raise ParameterError("ban", string, "a string that is not empty, without U+FFFD")
             _patterns(string, self.ignore_case)
 
     def compile(self, tokenizer: Tokenizer) -> BanState:
@@ -72,10 +76,7 @@ class BanAutomaton:
         self._by_bytes = sorted(range(len(vocabulary)), key=self.vocabulary.__getitem__)
         self._sorted = [self.vocabulary[token] for token in self._by_bytes]
         self._build(patterns)
-        self._always = torch.ones(len(vocabulary), dtype=torch.bool)
-        for token, text in enumerate(self.vocabulary):
-            if any(pattern in text for pattern in patterns):
-                self._always[token] = False
+        self._always = torch.tensor([not self._spells_pattern(text) for text in self.vocabulary])
         self._masks: dict[int, torch.Tensor] = {0: self._always}
 
     def _build(self, patterns: list[bytes]) -> None:
@@ -98,12 +99,21 @@ class BanAutomaton:
         for state in queue:
             for byte, child in self._next[state].items():
                 self._fail[child] = self._step(self._fail[state], byte)
+                self._ends[child] = self._ends[child] or self._ends[self._fail[child]]
                 queue.append(child)
 
     def _step(self, state: int, byte: int) -> int:
         while state and byte not in self._next[state]:
             state = self._fail[state]
         return self._next[state].get(byte, 0)
+
+    def _spells_pattern(self, text: bytes) -> bool:
+        state = 0
+        for byte in text:
+            state = self._step(state, byte)
+            if self._ends[state]:
+                return True
+        return False
 
     def read(self, state: int, token: int) -> int:
         """Return the state after the bytes of a token."""

@@ -70,6 +70,11 @@ class ScoredChoice:
     probability: float
     calibrated: float | None = None
 
+    @property
+    def share(self) -> float:
+        """The calibrated share where there is a baseline, the plain one where there is none."""
+        return self.probability if self.calibrated is None else self.calibrated
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -80,8 +85,8 @@ class Choice:
 
     @property
     def best(self) -> ScoredChoice:
-        """The choice with the largest share, calibrated where there is a baseline; ties to the first."""
-        return max(self.choices, key=lambda c: c.probability if c.calibrated is None else c.calibrated)
+        """The choice with the largest share, ties to the first."""
+        return max(self.choices, key=lambda choice: choice.share)
 
 
 def normalise(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
 from ponder.decoders.group import Group, Growth, Sequence
 from ponder.errors import ParameterError
+from ponder.sampling.params import SamplingParams
 from ponder.sampling.sampler import describe, process
 
 MAX_BEAMS = 400
@@ -30,13 +31,23 @@ class BeamSearch:
     length_penalty: float = 1.0
     early_stopping: bool | Literal["never"] = False
 
+    unused: ClassVar[frozenset[str]] = frozenset({"temperature", "top_k", "top_p", "min_p", "seed"})
+    streams: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         if type(self.num_beams) is not int or not 1 <= self.num_beams <= MAX_BEAMS:
             raise ParameterError("num_beams", self.num_beams, f"a whole number from 1 to {MAX_BEAMS}")
-        if type(self.length_penalty) not in (int, float) or not abs(self.length_penalty) <= 100:
-            raise ParameterError("length_penalty", self.length_penalty, "a number from -100 to 100")
+        if type(self.length_penalty) not in (int, float) or not abs(self.length_penalty) <= 10:
+            raise ParameterError("length_penalty", self.length_penalty, "a number from -10 to 10")
         if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":
             raise ParameterError("early_stopping", self.early_stopping, "true, false or never")
+
+    def check(self, params: SamplingParams) -> None:
+        if params.n > self.num_beams:
+            raise ParameterError("n", params.n, f"at most num_beams, which is {self.num_beams}")
+
+    def width(self, params: SamplingParams) -> int:
+        return self.num_beams
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
         rows = group.rows(group.live, [0] * len(group.live))

@@ -15,14 +15,14 @@ from ponder.sampling.trace import TokenTrace
 from ponder.text import Detokenizer, StopMatcher
 from ponder.tree import Branch
 
-FinishReason = Literal["stop", "length", "constraint", "cancelled"]
+FinishReason = Literal["stop", "length", "constraint"]
 
 
 @dataclass(slots=True)
 class Sequence:
     """One text being grown.
 
-    `score` is what the decoder ranks it by; `logprob` the sum of the raw log-probabilities.
+    `score` is what a search adds up; `logprob` the sum of the raw log-probabilities.
     """
 
     index: int
@@ -37,10 +37,10 @@ class Sequence:
     score: float = 0.0
     finish_reason: FinishReason | None = None
 
-    def fork(self, index: int) -> Sequence:
+    def fork(self) -> Sequence:
         """Return an independent copy whose branch shares this one's pages."""
         return Sequence(
-            index,
+            self.index,
             self.branch.fork(),
             self.detokenizer.fork(),
             self.stops.fork(),
@@ -76,7 +76,11 @@ class Group:
     end_ids: frozenset[int]
     live: list[Sequence]
     finished: list[Sequence] = field(default_factory=list)
-    steps: int = 0
+
+    @property
+    def reach(self) -> int:
+        """The longest a sequence may become, prompt included."""
+        return len(self.prompt) + self.params.max_tokens
 
     def rows(self, parents: Seq[Sequence], indices: Seq[int]) -> list[Row]:
         """Describe the rows of logits for the sampler."""
@@ -100,9 +104,9 @@ class Group:
         The text of an end token or a stop string is not part of the text; its token is part of `output`.
         """
         trace = growth.trace
-        if trace is None:  # nothing was generated, so what the stop matcher holds back stays unsaid
+        if trace is None:
             sequence.finish_reason = "constraint"
-            return ""
+            return self._close(sequence, "")
         sequence.output.append(trace.token_id)
         sequence.traces.append(trace)
         sequence.logprob += trace.logprob
@@ -134,7 +138,25 @@ class Group:
 
 
 class Decoder(Protocol):
-    """Decides which branches grow. Decoders are frozen values; what they remember is in the group."""
+    """Decides which branches grow. Decoders are frozen values; what they remember is in the group.
+
+    `unused` are the sampling parameters that mean nothing to it; `streams` tells whether a sequence, once
+    grown by a token, keeps it, so that tokens can be shown as they come.
+    """
+
+    @property
+    def unused(self) -> frozenset[str]: ...
+
+    @property
+    def streams(self) -> bool: ...
+
+    def check(self, params: SamplingParams) -> None:
+        """Raise ParameterError for parameters that this decoder does not allow."""
+        ...
+
+    def width(self, params: SamplingParams) -> int:
+        """Return the most sequences that live at once."""
+        ...
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
         """Turn one row of logits per live sequence, [R, V] float32, into growths.
@@ -145,6 +167,10 @@ class Decoder(Protocol):
 
     def settle(self, group: Group) -> bool:
         """Look at the group after its growths were applied; return whether the request is answered."""
+        ...
+
+    def final_score(self, sequence: Sequence) -> float:
+        """Return what finished sequences are ranked by."""
         ...
 
     def answers(self, group: Group) -> list[Sequence]:

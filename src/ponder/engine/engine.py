@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from ponder.constraints import ChoiceTrie
-from ponder.decoders import BeamSearch, Group, Growth, Sequence
-from ponder.engine.events import Event, FinishedEvent, Output, TokenEvent, Usage
+from ponder.decoders import Group, Growth, Sequence
+from ponder.engine.events import Event, FailedEvent, FinishedEvent, Output, TokenEvent, Usage
 from ponder.engine.request import Request
-from ponder.engine.runner import Runner, RunnerRow
-from ponder.engine.scheduler import ScheduledRow, schedule
+from ponder.engine.runner import BatchRow, Runner
+from ponder.engine.scheduler import schedule
 from ponder.errors import CapacityError, ParameterError
 from ponder.models import Transformer
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
@@ -27,13 +27,20 @@ TOKEN_BUDGET = 512
 
 @dataclass(slots=True)
 class Job:
-    """A request on its way: its group once admitted, the pages promised to it, the tokens it grew."""
+    """A request on its way: its group, the pages promised to it, the tokens it grew."""
 
     request_id: int
     request: Request
+    group: Group
     pages: int
-    group: Group | None = None
     generated: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """What the request used so far."""
+        prompt = len(self.request.prompt)
+        shared = self.request.decoder.width(self.request.params) - 1
+        return Usage(prompt, shared * prompt if self.generated else 0, self.generated)
 
 
 class Engine:
@@ -55,39 +62,57 @@ class Engine:
         self._lock = threading.Lock()
         self._inbox: dict[int, list[Event]] = {}
 
-    def submit(self, request: Request) -> int:
-        """Queue a request and return its id.
+    def check(self, request: Request) -> None:
+        """Refuse what can never run.
 
         Raises
         ------
-        CapacityError : it can never fit the model's context or the cache; says both numbers.
-        ParameterError : token ids the model does not have, or more answers than beams.
+        CapacityError : it does not fit the model's context or the cache; says both numbers.
+        ParameterError : token ids the model does not have, or what its decoder does not allow.
         """
-        self._check(request)
-        pages = self._pages(request)
-        if pages > self.pool.num_pages:
-            raise CapacityError(
-                f"the request may need {pages} cache pages and there are {self.pool.num_pages}"
-            )
-        self._next_id += 1
-        self._waiting.append(Job(self._next_id, request, pages))
-        return self._next_id
+        vocab_size = self.model.config.vocab_size
+        request.params.check_vocabulary(vocab_size)
+        request.decoder.check(request.params)
+        for token in request.prompt:
+            if not 0 <= token < vocab_size:
+                raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
+        if not request.prompt:
+            raise ParameterError("prompt", "", "at least one token")
+        self._check_length(len(request.prompt) + request.params.max_tokens, "the prompt and max_tokens are")
+        self._check_pages(self._pages(request), "the request may need")
 
-    def run(self, request: Request) -> Iterator[Event]:
+    def submit(self, request: Request) -> int:
+        """Check and queue a request and return its id."""
+        return self._queue(self._job(request))
+
+    def run(self, request: Request) -> Iterator[TokenEvent | FinishedEvent]:
         """Submit a request and step until it is answered, yielding its events; closing this cancels it."""
+        job = self._job(request)  # compiling a constraint takes its time: not under the lock
         with self._lock:
-            request_id = self.submit(request)
+            request_id = self._queue(job)
             self._inbox[request_id] = []
         try:
             finished = False
             while not finished:
-                events = self._next_events(request_id)
-                finished = isinstance(events[-1], FinishedEvent)
-                yield from events
+                for event in self._next_events(request_id):
+                    if isinstance(event, FailedEvent):
+                        raise event.error
+                    yield event
+                    finished = isinstance(event, FinishedEvent)
         finally:
             with self._lock:
                 del self._inbox[request_id]
                 self.cancel(request_id)
+
+    def _job(self, request: Request) -> Job:
+        self.check(request)
+        return Job(0, request, self._group(request), self._pages(request))
+
+    def _queue(self, job: Job) -> int:
+        self._next_id += 1
+        job.request_id = self._next_id
+        self._waiting.append(job)
+        return job.request_id
 
     def _next_events(self, request_id: int) -> list[Event]:
         """Step until something happened to a request; what happens to others goes to their inboxes."""
@@ -109,46 +134,50 @@ class Engine:
     def step(self) -> list[Event]:
         """Admit what fits, run one forward pass, and apply what the decoders make of it."""
         self._admit()
-        batch = schedule((job.group for job in self._running if job.group), TOKEN_BUDGET)
-        with _undone_if_it_fails(batch):
-            logits = self._forward(batch)
-            growths = self._decode(batch, logits)
-        return self._apply(growths)
+        batch = schedule((job.group for job in self._running), TOKEN_BUDGET)
+        logits = self._forward(batch)
+        return self._grow_all(batch, logits)
 
     def cancel(self, request_id: int) -> None:
         """Forget a request; a finished or unknown one is left alone."""
         self._waiting = deque(job for job in self._waiting if job.request_id != request_id)
         for job in self._running:
-            if job.request_id == request_id and job.group:
+            if job.request_id == request_id:
                 self._retire(job)
                 return
 
     def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> list[list[float]]:
         """Return, per path of the trie, the raw log-probability of each of its tokens after the prompt.
 
-        The prompt is computed once and all nodes of the trie in one pass.
-        """
-        with self._lock:
-            return self._score(prompt, trie)
+        The prompt is computed once and all nodes of the trie in one pass. Waits until running requests
+        leave room.
 
-    def _score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> list[list[float]]:
+        Raises
+        ------
+        CapacityError : it does not fit the model's context or the cache; says both numbers.
+        """
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
         needed = math.ceil((len(prompt) + len(trie.token_ids)) / PAGE_SIZE)
-        if needed > self.pool.num_pages:
-            raise CapacityError(f"scoring needs {needed} cache pages and there are {self.pool.num_pages}")
-        while needed > self.pool.num_pages - self._promised:
-            self._advance()
+        self._check_pages(needed, "scoring needs")
+        while True:
+            with self._lock:
+                if self._promised + needed <= self.pool.num_pages:
+                    return self._score(prompt, trie, longest)
+                self._advance()
+
+    def _score(self, prompt: tuple[int, ...], trie: ChoiceTrie, reach: int) -> list[list[float]]:
         branch = Branch(self.pool)
         try:
-            first = self._prefill(branch, prompt, longest)
-            logits = torch.cat((first, self.runner.forward_trie(branch, trie, longest)))
+            first = self._prefill(branch, prompt, reach)
+            logits = self.runner.forward_trie(branch, trie, reach)
         finally:
             branch.drop()
-        # Row 0 is the prompt's end, row i + 1 follows node i.
-        before = torch.tensor([parent + 1 for parent in trie.parents], device=logits.device)
-        tokens = torch.tensor(trie.token_ids, device=logits.device)
-        logprobs = torch.log_softmax(logits, dim=-1)[before, tokens].tolist()
+        roots = [node for node, parent in enumerate(trie.parents) if parent < 0]
+        others = [node for node, parent in enumerate(trie.parents) if parent >= 0]
+        logprobs = dict(zip(roots, _logprobs(first, [0] * len(roots), trie, roots), strict=True))
+        parents = [trie.parents[node] for node in others]
+        logprobs |= dict(zip(others, _logprobs(logits, parents, trie, others), strict=True))
         return [[logprobs[node] for node in path] for path in trie.paths]
 
     def _prefill(self, branch: Branch, prompt: tuple[int, ...], reach: int) -> torch.Tensor:
@@ -156,45 +185,32 @@ class Engine:
         logits = torch.empty(0)
         for start in range(0, len(prompt), TOKEN_BUDGET):
             chunk = prompt[start : start + TOKEN_BUDGET]
-            logits = self.runner.forward([RunnerRow(branch, chunk, reach, start + len(chunk) == len(prompt))])
+            logits = self.runner.forward([BatchRow(branch, chunk, reach, start + len(chunk) == len(prompt))])
         return logits
-
-    def _check(self, request: Request) -> None:
-        vocab_size = self.model.config.vocab_size
-        request.params.check_vocabulary(vocab_size)
-        for token in request.prompt:
-            if not 0 <= token < vocab_size:
-                raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
-        if not request.prompt:
-            raise ParameterError("prompt", "", "at least one token")
-        self._check_length(len(request.prompt) + request.params.max_tokens, "the prompt and max_tokens are")
-        if isinstance(request.decoder, BeamSearch) and request.params.n > request.decoder.num_beams:
-            raise ParameterError(
-                "n", request.params.n, f"at most num_beams, which is {request.decoder.num_beams}"
-            )
 
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.model.config.context_length
         if tokens > limit:
             raise CapacityError(f"{what} {tokens} tokens long, and the model's context is {limit}")
 
+    def _check_pages(self, pages: int, what: str) -> None:
+        if pages > self.pool.num_pages:
+            raise CapacityError(f"{what} {pages} cache pages and there are {self.pool.num_pages}")
+
     def _pages(self, request: Request) -> int:
         """The most pages the request can hold: the shared prompt, and what each sequence may add."""
-        width = request.decoder.num_beams if isinstance(request.decoder, BeamSearch) else request.params.n
-        # Twice the beams live while one step's forks are made; a copied partial page and a started one each.
-        sequences = 2 * width if isinstance(request.decoder, BeamSearch) else width
+        # Each sequence may copy a partial page besides the pages its own tokens fill.
         suffix = math.ceil(request.params.max_tokens / PAGE_SIZE) + 1
-        return math.ceil(len(request.prompt) / PAGE_SIZE) + sequences * suffix
+        return math.ceil(len(request.prompt) / PAGE_SIZE) + request.decoder.width(request.params) * suffix
 
     def _admit(self) -> None:
         """Start waiting requests, in order, as long as the worst case of all that run fits the pool."""
         while self._waiting and self._promised + self._waiting[0].pages <= self.pool.num_pages:
             job = self._waiting.popleft()
-            job.group = self._open(job.request)
             self._promised += job.pages
             self._running.append(job)
 
-    def _open(self, request: Request) -> Group:
+    def _group(self, request: Request) -> Group:
         params = request.params
         eos = () if params.ignore_eos else self.tokenizer.eos_ids
         root = Sequence(
@@ -206,82 +222,69 @@ class Engine:
         )
         return Group(request.prompt, params, frozenset((*eos, *params.stop_token_ids)), [root])
 
-    def _forward(self, batch: list[ScheduledRow]) -> torch.Tensor:
-        if not batch:
-            return torch.empty(0)
-        rows = [
-            RunnerRow(row.sequence.branch, row.new_tokens, self._reach(row.group), row.wants_logits)
-            for row in batch
-        ]
-        return self.runner.forward(rows)
+    def _forward(self, batch: list[BatchRow]) -> torch.Tensor:
+        with _cut_back_on_failure(batch):
+            return self.runner.forward(batch)
 
-    def _reach(self, group: Group) -> int:
-        return min(len(group.prompt) + group.params.max_tokens, self.model.config.context_length)
-
-    def _decode(self, batch: list[ScheduledRow], logits: torch.Tensor) -> list[tuple[Job, list[Growth]]]:
-        """Let each decoder look at its rows, in the order of its group's live sequences."""
-        rows: dict[int, int] = {}
-        for row in batch:
-            if row.wants_logits:
-                rows[id(row.sequence)] = len(rows)
-        growths = []
-        for job in self._running:
-            group = job.group
-            if group and group.live and all(id(sequence) in rows for sequence in group.live):
-                own = logits[[rows[id(sequence)] for sequence in group.live]]
-                growths.append((job, job.request.decoder.advance(group, own)))
-        return growths
-
-    def _apply(self, growths: list[tuple[Job, list[Growth]]]) -> list[Event]:
+    def _grow_all(self, batch: list[BatchRow], logits: torch.Tensor) -> list[Event]:
+        """Let each request whose rows are all there grow. What fails in one ends that one alone."""
+        wanted = [row.branch for row in batch if row.wants_logits]
+        rows = {id(branch): i for i, branch in enumerate(wanted)}
         events: list[Event] = []
-        for job, grown in growths:
-            events += self._grow(job, grown)
-            assert job.group is not None
-            if job.request.decoder.settle(job.group):
-                events.append(self._finish(job))
+        for job in list(self._running):
+            branches = [id(sequence.branch) for sequence in job.group.live]
+            if not all(branch in rows for branch in branches):
+                continue
+            try:
+                own = logits[[rows[branch] for branch in branches]]
+                events += self._apply(job, job.request.decoder.advance(job.group, own))
+                if job.request.decoder.settle(job.group):
+                    events.append(self._finish(job))
+            except Exception as error:
+                self._retire(job)
+                events.append(FailedEvent(job.request_id, error))
         return events
 
-    def _grow(self, job: Job, growths: list[Growth]) -> list[Event]:
+    def _apply(self, job: Job, growths: list[Growth]) -> list[Event]:
         """Fork, extend and drop the group's branches as its decoder said."""
         group = job.group
-        assert group is not None
         parents = {id(growth.parent) for growth in growths}
         for sequence in group.live:
             if id(sequence) not in parents:
                 sequence.branch.drop()
         last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
         children = [
-            growth.parent if last_child[id(growth.parent)] == i else growth.parent.fork(growth.index)
+            growth.parent if last_child[id(growth.parent)] == i else growth.parent.fork()
             for i, growth in enumerate(growths)
         ]
-        group.live, group.steps, events = [], group.steps + 1, []
+        group.live = children
         for child, growth in zip(children, growths, strict=True):
             child.index = growth.index
-            text = group.accept(child, growth)
-            job.generated += growth.trace is not None
-            if growth.trace is not None:
-                events.append(
-                    TokenEvent(job.request_id, child.index, growth.trace, text, child.finish_reason)
-                )
+        texts = [group.accept(child, growth) for child, growth in zip(children, growths, strict=True)]
+        job.generated += sum(growth.trace is not None for growth in growths)
+        group.live = [child for child in children if not child.finish_reason]
+        for child in children:
             if child.finish_reason:
                 child.branch.drop()
                 group.finished.append(child)
-            else:
-                group.live.append(child)
-        return list(events)
+        if not job.request.decoder.streams:
+            return []
+        usage = job.usage
+        return [
+            TokenEvent(job.request_id, growth.index, growth.trace, text, child.finish_reason, usage)
+            for child, growth, text in zip(children, growths, texts, strict=True)
+        ]
 
     def _finish(self, job: Job) -> FinishedEvent:
-        group = job.group
-        assert group is not None
-        outputs = tuple(_output(i, sequence) for i, sequence in enumerate(job.request.decoder.answers(group)))
-        self._retire(job)
-        prompt = len(group.prompt)
-        return FinishedEvent(
-            job.request_id, outputs, Usage(prompt, (job.request.params.n - 1) * prompt, job.generated)
+        decoder, group = job.request.decoder, job.group
+        outputs = tuple(
+            _output(index, sequence, decoder.final_score(sequence))
+            for index, sequence in enumerate(decoder.answers(group))
         )
+        self._retire(job)
+        return FinishedEvent(job.request_id, outputs, job.usage)
 
     def _retire(self, job: Job) -> None:
-        assert job.group is not None
         for sequence in job.group.live:
             sequence.branch.drop()
         self._promised -= job.pages
@@ -289,18 +292,24 @@ class Engine:
 
 
 @contextmanager
-def _undone_if_it_fails(batch: list[ScheduledRow]) -> Iterator[None]:
-    """Cut branches back to what they held before a step that raises, so that it can be taken again."""
-    lengths = [row.sequence.branch.length for row in batch]
+def _cut_back_on_failure(batch: list[BatchRow]) -> Iterator[None]:
+    """Cut branches back to what they held before a forward pass that raises, so that it can be run again."""
+    lengths = [row.branch.length for row in batch]
     try:
         yield
     except BaseException:
         for row, length in zip(batch, lengths, strict=True):
-            row.sequence.branch.cut(length)
+            row.branch.cut(length)
         raise
 
 
-def _output(index: int, sequence: Sequence) -> Output:
+def _logprobs(logits: torch.Tensor, rows: list[int], trie: ChoiceTrie, nodes: list[int]) -> list[float]:
+    """The log-probability of each node's token under a row of logits, without a second [rows, V]."""
+    tokens = [trie.token_ids[node] for node in nodes]
+    return (logits[rows, tokens] - logits.logsumexp(-1)[rows]).tolist()
+
+
+def _output(index: int, sequence: Sequence, score: float) -> Output:
     assert sequence.finish_reason is not None
     return Output(
         index,
@@ -309,5 +318,5 @@ def _output(index: int, sequence: Sequence) -> Output:
         tuple(sequence.traces),
         sequence.finish_reason,
         sequence.logprob,
-        sequence.score,
+        score,
     )

@@ -14,7 +14,7 @@ from ponder.tree import Branch, PagePool
 
 
 @dataclass(frozen=True, slots=True)
-class RunnerRow:
+class BatchRow:
     """New tokens of one branch, which may reach `reach` tokens; logits of the last one if wanted."""
 
     branch: Branch
@@ -30,8 +30,10 @@ class Runner:
         self.model = model
         self.pool = pool
 
-    def forward(self, rows: Seq[RunnerRow]) -> torch.Tensor:
+    def forward(self, rows: Seq[BatchRow]) -> torch.Tensor:
         """Compute all rows in one ragged batch; return [R, V] float32, one row per row that wants logits."""
+        if not rows:
+            return torch.empty(0)
         positions = [
             p for row in rows for p in range(row.branch.length, row.branch.length + len(row.new_tokens))
         ]
@@ -42,13 +44,13 @@ class Runner:
     def forward_trie(self, branch: Branch, trie: ChoiceTrie, reach: int) -> torch.Tensor:
         """Compute all nodes of a trie after a branch in one pass; return logits [nodes, V]."""
         start = branch.length
-        row = RunnerRow(branch, trie.token_ids, reach, True)
+        row = BatchRow(branch, trie.token_ids, reach, True)
         positions = [start + depth for depth in trie.depths()]
         return self._run([row], positions, torch.arange(len(positions)), {0: trie.ancestry()})
 
     def _run(
         self,
-        rows: Seq[RunnerRow],
+        rows: Seq[BatchRow],
         positions: list[int],
         logit_rows: torch.Tensor,
         trees: dict[int, torch.Tensor] | None = None,

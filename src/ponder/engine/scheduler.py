@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ponder.decoders import Group, Sequence
+from ponder.engine.runner import BatchRow
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledRow:
-    """`new_tokens` of a sequence are computed; with the last of them its next-token logits."""
-
-    group: Group
-    sequence: Sequence
-    new_tokens: tuple[int, ...]
-    wants_logits: bool
-
-
-def schedule(groups: Iterable[Group], token_budget: int) -> list[ScheduledRow]:
+def schedule(groups: Iterable[Group], token_budget: int) -> list[BatchRow]:
     """Give every sequence its uncomputed tokens: one-token rows first, then prompts in chunks.
 
     A step computes at most `token_budget` prompt tokens; decode rows always fit.
@@ -31,7 +21,7 @@ def schedule(groups: Iterable[Group], token_budget: int) -> list[ScheduledRow]:
         if len(tokens) > 1:
             token_budget -= len(chunk)
         if chunk:
-            rows.append(ScheduledRow(group, sequence, chunk, len(chunk) == len(tokens)))
+            rows.append(BatchRow(sequence.branch, chunk, group.reach, len(chunk) == len(tokens)))
     return rows
 
 

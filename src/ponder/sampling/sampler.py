@@ -13,6 +13,8 @@ from ponder.sampling.rng import uniforms
 from ponder.sampling.trace import TokenTrace
 from ponder.sampling.truncation import truncate
 
+SLAB = 64  # rows at a time: a dozen temporaries of [rows, V] should stay small, however large n is
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -78,6 +80,9 @@ def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) ->
 
     Returns None for a row whose every token is forbidden.
     """
+    if len(rows) > SLAB:
+        slabs = (slice(start, start + SLAB) for start in range(0, len(rows), SLAB))
+        return [trace for slab in slabs for trace in sample(logits[slab], rows[slab], params)]
     processed = process(logits, rows, params)
     possible = processed.isneginf().logical_not().any(-1)
     processed[~possible] = 0.0
@@ -106,8 +111,8 @@ def describe(
     columns = (
         chosen,
         raw.gather(-1, column).squeeze(-1),
-        tempered.gather(-1, column).squeeze(-1).log(),
-        truncated.gather(-1, column).squeeze(-1).log(),
+        _log(tempered.gather(-1, column).squeeze(-1)),
+        _log(truncated.gather(-1, column).squeeze(-1)),
         entropy(raw),
         ahead.sum(-1) + 1,
         kept.sum(-1),
@@ -117,6 +122,11 @@ def describe(
         TokenTrace(*values)
         for values in zip(*(column.tolist() for column in columns), alternatives, strict=True)
     ]
+
+
+def _log(probs: torch.Tensor) -> torch.Tensor:
+    """Logarithms of probabilities of tokens that were chosen: positive, though float32 may have lost them."""
+    return probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
 
 
 def entropy(logprobs: torch.Tensor) -> torch.Tensor:

@@ -79,7 +79,8 @@ class BestOfN:
             raise ParameterError("reward", None, f"a reward, which {self.selection} selection needs")
         start = time.perf_counter()
         drawn: Drawn | None = None
-        async with aclosing(draw(self._request(problem, budget), model, budget)) as items:
+        request = self._request(problem, budget)
+        async with aclosing(draw(request, model, budget)) as items:
             async for item in items:
                 if isinstance(item, Drawn):
                     drawn = item
@@ -92,7 +93,7 @@ class BestOfN:
         ledger = replace(drawn.ledger, reward_tokens=reward_tokens, seconds=seconds)
         texts = tuple(candidate.text for candidate in drawn.candidates)
         yield Progress(texts, drawn.candidates[chosen], ledger)
-        yield Answer(chosen, drawn.candidates, scores, votes, ledger, drawn.stopped)
+        yield Answer(chosen, drawn.candidates, scores, votes, ledger, drawn.stopped, request.sampling)
 
     def _request(self, problem: Problem, budget: Budget) -> GenerationRequest:
         given = {name: value for name, value in self.sampling.items() if value is not None}
@@ -150,8 +151,7 @@ async def draw(
 ) -> AsyncGenerator[Progress | Drawn]:
     """Sample until all texts are finished or the budget is; the last item is what was drawn.
 
-    What the budget cuts off ends as "cancelled", and its prompt tokens are not in the ledger: a model says
-    what it used when it has finished.
+    What the budget cuts off ends as "cancelled".
     """
     start = shown = time.perf_counter()
     texts = [Growing() for _ in range(budget.n)]
@@ -163,9 +163,7 @@ async def draw(
                 yield Drawn(candidates, replace(ledger_of(event.usage), seconds=now - start), "done")
                 return
             texts[event.index].take(event)
-            ledger = Ledger(
-                generated_tokens=sum(text.tokens for text in texts), requests=1, seconds=now - start
-            )
+            ledger = replace(ledger_of(event.usage), seconds=now - start)
             stopped = budget.exceeded(ledger.generated_tokens, ledger.seconds)
             if stopped != "done":
                 yield Drawn(tuple(text.candidate(model.name) for text in texts), ledger, stopped)
@@ -187,8 +185,9 @@ class Growing:
     def take(self, event: TokenEvent) -> None:
         """Add a token."""
         self.text += event.text
-        self.tokens += 1
-        self.logprob += event.trace.logprob
+        if event.trace is not None:
+            self.tokens += 1
+            self.logprob += event.trace.logprob
         self.finish_reason = event.finish_reason or self.finish_reason
 
     def candidate(self, model: str) -> Candidate:

@@ -13,14 +13,20 @@ STRATEGY_NAMES = (BestOfN.name,)
 
 
 def strategy_named(
-    name: str, *, selection: Selection = "plain", sampling: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    selection: Selection | None = None,
+    rewarded: bool = True,
+    sampling: Mapping[str, Any] | None = None,
 ) -> Strategy:
     """Return a strategy by name.
+
+    A selection that is not given is plain, or majority where there is no reward.
 
     Raises
     ------
     ParameterError : there is no such strategy, or it does not allow one of the values.
     """
     if name == BestOfN.name:
-        return BestOfN(selection, sampling or {})
+        return BestOfN(selection or ("plain" if rewarded else "majority"), sampling or {})
     raise ParameterError("strategy", name, "one of " + ", ".join(STRATEGY_NAMES))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ponder.backends import LanguageModel
@@ -42,6 +42,7 @@ class Answer:
     scores : one per candidate; None if nothing was scored.
     votes : equal answers grouped, the heaviest first; empty if the selection does not group.
     stopped : "done", or the limit of the budget that ended generation.
+    sampling : the sampling parameters that were sent to the model, the seed among them.
     """
 
     chosen: int
@@ -50,6 +51,7 @@ class Answer:
     votes: tuple[Vote, ...]
     ledger: Ledger
     stopped: Stopped
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def candidate(self) -> Candidate:
@@ -77,6 +79,7 @@ class Answer:
             ],
             "ledger": self.ledger.as_json(),
             "stopped": self.stopped,
+            "sampling": dict(self.sampling),
         }
 
 

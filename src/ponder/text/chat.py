@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ponder.errors import TemplateError
+from ponder.errors import ParameterError, TemplateError
 from ponder.sandbox import ConfinedProcess, Limits
 
 _LIMITS = Limits(cpu_seconds=1.0, clock_seconds=5.0, memory_bytes=512 * 2**20)
@@ -23,6 +23,11 @@ class Message:
 
     role: str
     content: str
+
+    def __post_init__(self) -> None:
+        for name, value in (("role", self.role), ("content", self.content)):
+            if not isinstance(value, str):
+                raise ParameterError(name, value, "text")
 
 
 class ChatTemplate:
