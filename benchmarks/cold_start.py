@@ -8,13 +8,12 @@ writes medians to benchmarks/results/cold_start.json. The model must have been p
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
+
+from machine import write_result
 
 PONDER = [sys.executable, "-m", "ponder"]
 COMMANDS = {
@@ -64,27 +63,22 @@ def main(runs: int) -> None:
             [sys.executable, "-c", PHASES], check=True, capture_output=True, text=True, env=environment
         )
         phases.append(json.loads(done.stdout))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    write_result(
+        "cold_start",
+        ("ponder", "torch", "tokenizers", "gguf", "numpy"),
+        {
+            "runs": runs,
+            "seconds": {
+                name: {
+                    "median": statistics.median(values[1:]),
+                    "min": min(values[1:]),
+                    "max": max(values[1:]),
+                }
+                for name, values in took.items()
+            },
+            "phases": {name: statistics.median(lap[name] for lap in phases[1:]) for name in phases[0]},
+        },
     )
-    result = {
-        "machine": {
-            "system": platform.platform(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
-        "versions": {name: version(name) for name in ("ponder", "torch", "tokenizers", "gguf", "numpy")},
-        "commit": commit.stdout.strip(),
-        "runs": runs,
-        "seconds": {
-            name: {"median": statistics.median(values[1:]), "min": min(values[1:]), "max": max(values[1:])}
-            for name, values in took.items()
-        },
-        "phases": {name: statistics.median(lap[name] for lap in phases[1:]) for name in phases[0]},
-    }
-    path = Path(__file__).with_name("results") / "cold_start.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(path.read_text(), end="")
 
 
 if __name__ == "__main__":

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
+from ponder.backends import Completion, GenerationRequest, TextScore, TokenEvent, conversation
 from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
 from ponder.decoders import BeamSearch, Sample
 from ponder.errors import ParameterError, TemplateError
-from ponder.rewards import Problem, Reward, reward_named
+from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
 from ponder.text import Message, Prompt
+
+MAX_CHOICES = 1000
 
 
 class LM:
@@ -42,7 +45,7 @@ class LM:
         *,
         system: str | None = None,
         chat: bool | None = None,
-        ban: str | Sequence[str] = (),
+        ban: str | Sequence[str] | None = None,
         constraint: Constraint | None = None,
         decoder: Sample | BeamSearch | None = None,
         num_beams: int | None = None,
@@ -56,10 +59,12 @@ class LM:
         ban : strings that the text may not contain.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
         """
-        if ban:
+        if ban is not None and ban != ():
             if constraint is not None:
                 raise ParameterError("ban", ban, "used alone, or given as constraint=Ban(...)")
-            constraint = Ban((ban,) if isinstance(ban, str) else tuple(ban))
+            constraint = Ban(ban)
+        _check_role("constraint", constraint, "compile", "a constraint, such as ponder.Ban(['#'])")
+        _check_role("decoder", decoder, "advance", "a decoder, such as ponder.BeamSearch(4)")
         if num_beams is not None:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
@@ -113,14 +118,19 @@ class LM:
         """
         _check_choices(choices)
 
-        def logprobs(after: Prompt) -> list[float]:
+        def scores(after: Prompt) -> tuple[TextScore, ...]:
             asked = self.prompt(after, system, chat)
             before = asked if isinstance(asked, str) else self.model.encode(asked).text
             texts = [_joint(before, choice, join) + choice for choice in choices]
+            _refuse_repeated(texts)
             end = not isinstance(asked, str) if ends is None else ends
-            return [score.logprob for score in self.model.score_sync(asked, texts, ends=end).texts]
+            return self.model.score_sync(asked, texts, ends=end).texts
 
-        return normalise(choices, logprobs(prompt), None if baseline is None else logprobs(baseline))
+        found = scores(prompt)
+        prior = None if baseline is None else [score.logprob for score in scores(baseline)]
+        return normalise(
+            choices, [score.token_ids for score in found], [score.logprob for score in found], prior
+        )
 
     async def asolve(
         self,
@@ -128,7 +138,7 @@ class LM:
         *,
         strategy: Strategy | str = "best-of-n",
         n: int = 8,
-        reward: Reward | str | None = None,
+        reward: Reward | Callable[[Problem, str], float] | str | None = None,
         select: Selection | None = None,
         reference: str | None = None,
         system: str | None = None,
@@ -142,11 +152,13 @@ class LM:
         ----------
         strategy : how the budget is spent, by name or as a value.
         n : how many texts to sample, unless `budget` says.
-        reward : a `Reward` or the name of one, of `ponder.rewards.REWARD_NAMES`.
+        reward : a `Reward`, the name of one (`ponder.rewards.REWARD_NAMES`), or a function of the problem
+            and a candidate's text.
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
         reference : the right answer, for rewards that compare with it.
         """
-        scored_by = reward_named(reward, self.model) if isinstance(reward, str) else reward
+        scored_by = self._reward(reward)
+        _check_role("budget", budget, "exceeded", "a ponder.scaling.Budget")
         if isinstance(strategy, str):
             strategy = strategy_named(
                 strategy, selection=select, rewarded=scored_by is not None, sampling=sampling
@@ -157,6 +169,15 @@ class LM:
             )
         problem = self.problem(question, reference=reference, system=system, chat=chat)
         return await solve(strategy, problem, self.model, scored_by, budget or Budget(n))
+
+    def _reward(self, reward: Any) -> Reward | None:
+        if isinstance(reward, str):
+            return reward_named(reward, self.model)
+        if callable(reward) and not hasattr(reward, "score"):
+            return callable_verifier(reward)
+        _check_role("reward", reward, "score", "a Reward, the name of one, or a function")
+        named: Reward | None = reward
+        return named
 
     def problem(
         self,
@@ -178,6 +199,12 @@ class LM:
     def prompt(self, prompt: Prompt, system: str | None = None, chat: bool | None = None) -> Prompt:
         """Return what the model is sent: raw text, or a conversation."""
         has_template = self.model.template is not None
+        if not isinstance(chat, bool | None):
+            raise ParameterError("chat", chat, "true, false or unset")
+        if isinstance(prompt, str) and not prompt:
+            raise ParameterError("prompt", prompt, "text that is not empty")
+        if not isinstance(prompt, str | list | tuple):
+            raise ParameterError("prompt", prompt, "a text or a list of messages")
         if not isinstance(prompt, str):
             if system is not None or chat is False:
                 raise ParameterError(
@@ -193,6 +220,11 @@ class LM:
         return conversation(prompt, system)
 
 
+def _check_role(name: str, value: object, method: str, allowed: str) -> None:
+    if value is not None and (isinstance(value, type) or not hasattr(value, method)):
+        raise ParameterError(name, value, allowed)
+
+
 def _message(value: Any) -> Message:
     if isinstance(value, Message):
         return value
@@ -202,13 +234,20 @@ def _message(value: Any) -> Message:
 
 
 def _check_choices(choices: Sequence[str]) -> None:
-    if isinstance(choices, str) or not choices:
-        raise ParameterError("choices", choices, "at least one text")
-    for i, choice in enumerate(choices):
+    if not isinstance(choices, list | tuple) or not 1 <= len(choices) <= MAX_CHOICES:
+        raise ParameterError("choices", choices, f"a list of 1 to {MAX_CHOICES} texts")
+    for choice in choices:
         if not isinstance(choice, str) or not choice.strip():
-            raise ParameterError("choices", choice, "texts that are not empty")
-        if choice in choices[:i]:
-            raise ParameterError("choices", choice, "texts that differ: this one is given twice")
+            raise ParameterError("choices", choice, "texts that are not empty or blank")
+    _refuse_repeated(choices)
+
+
+def _refuse_repeated(texts: Sequence[str]) -> None:
+    seen = set()
+    for text in texts:
+        if text in seen:
+            raise ParameterError("choices", text, "texts that differ: this one is given twice")
+        seen.add(text)
 
 
 def _joint(before: str, choice: str, join: str | None) -> str:
@@ -217,7 +256,7 @@ def _joint(before: str, choice: str, join: str | None) -> str:
     return "" if before[-1:].isspace() or choice[0].isspace() or not before else " "
 
 
-def load(model: str = DEFAULT_MODEL, *, device: str | None = None) -> LM:
+def load(model: str | os.PathLike[str] = DEFAULT_MODEL, *, device: str | None = None) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
     Nothing is downloaded; `ponder models pull` does that.
@@ -226,4 +265,6 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None) -> LM:
     ------
     CheckpointError : the model is unknown, not downloaded, damaged or not supported.
     """
-    return LM(load_local(model, device=device))
+    if not isinstance(model, str | os.PathLike):
+        raise ParameterError("model", model, "a name or a path")
+    return LM(load_local(os.fspath(model), device=device))

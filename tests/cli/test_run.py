@@ -95,6 +95,34 @@ def test_models_and_doctor(ponder):
     assert all(check["ok"] is not False for check in json.loads(doctor.out))
 
 
+def test_no_command_is_help(ponder):
+    """The first thing a newcomer types."""
+    for args in ((), ("models",)):
+        ran = ponder(*args)
+        assert ran.out.startswith("Usage: ponder")
+        assert ran.out.count("\n") > 5
+        assert ran.err == ""
+
+
+def test_tour(ponder):
+    """Every part comes out, as one JSON object: nothing else on stdout."""
+    result = json.loads(ponder("tour", "--json").out)
+    assert result["choice"]["best"] == "negative"
+    assert result["nucleus"][0]["kept"] < result["nucleus"][1]["kept"] < result["nucleus"][2]["kept"]
+    assert any("#" in text for text in result["ban"]["free"])
+    assert not any("#" in text for text in result["ban"]["banned"])
+    assert result["budget"]["best of 8"]["right"] >= result["budget"]["greedy"]["right"]
+
+
+def test_chat_goes_on_after_a_refused_turn(ponder):
+    """A message that does not fit is named and forgotten; the next is answered."""
+    stdin = b"word " * 9000 + b"\nhi\n"
+    ran = ponder("chat", "--json", "--temperature", "0", "--max-tokens", "2", stdin=stdin)
+    assert ran.status == 2
+    assert "8192" in ran.err
+    assert len(ran.out.splitlines()) == 1
+
+
 @pytest.mark.parametrize("args", [["--help"], ["models", "list"]])
 def test_quick_commands_do_not_import_torch(args, local_model):
     """`ponder --help` and `ponder models list` must not wait for what they do not use."""

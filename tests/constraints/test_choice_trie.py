@@ -42,7 +42,7 @@ def test_by_hand():
 @given(some_logprobs)
 def test_shares(logprobs):
     """Shares sum to one and are in the ratios of the probabilities; the mass is the probabilities' sum."""
-    choice = normalise([str(i) for i in range(len(logprobs))], logprobs)
+    choice = normalise([str(i) for i in range(len(logprobs))], [[i] for i in range(len(logprobs))], logprobs)
     shares = [scored.probability for scored in choice.choices]
     assert sum(shares) == pytest.approx(1)
     assert [scored.logprob for scored in choice.choices] == logprobs
@@ -55,20 +55,30 @@ def test_shares(logprobs):
 
 def test_length_is_never_divided_by():
     """A long choice with a lower sum loses, though each of its tokens is likelier."""
-    choice = normalise(["no", "a much longer answer"], [-2.0, -5 * 0.5])
+    choice = normalise(["no", "a much longer answer"], [[1], [2, 3, 4, 5, 6]], [-2.0, -5 * 0.5])
     assert choice.best.text == "no"
     assert choice.best.probability == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
 def test_ties_go_to_the_first():
     """Equal choices: the first is the best."""
-    assert normalise(["a", "b"], [-1.0, -1.0]).best.text == "a"
+    assert normalise(["a", "b"], [[1], [2]], [-1.0, -1.0]).best.text == "a"
 
 
 def test_calibration_divides_by_the_baseline():
     """What the model likes anyway is taken out: shares of p / p0, and the best is the calibrated one."""
-    choice = normalise(["yes", "no"], [math.log(0.6), math.log(0.2)], [math.log(0.8), math.log(0.1)])
+    choice = normalise(
+        ["yes", "no"], [[1], [2]], [math.log(0.6), math.log(0.2)], [math.log(0.8), math.log(0.1)]
+    )
     assert [scored.calibrated for scored in choice.choices] == pytest.approx([0.75 / 2.75, 2 / 2.75])
     assert [scored.probability for scored in choice.choices] == pytest.approx([0.75, 0.25])
     assert choice.best.text == "no"
-    assert normalise(["yes"], [-1.0]).choices[0].calibrated is None
+    assert normalise(["yes"], [[1]], [-1.0]).choices[0].calibrated is None
+
+
+def test_a_choice_inside_another_counts_once():
+    """Whatever goes on from "8" begins with "8": the mass is that of "8" and of what begins otherwise."""
+    choice = normalise(
+        ["8", "8, 9", "7"], [[8], [8, 5, 9], [7, 7]], [math.log(0.5), math.log(0.4), math.log(0.1)]
+    )
+    assert choice.mass == pytest.approx(0.6)

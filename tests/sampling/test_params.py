@@ -63,7 +63,10 @@ def test_a_bad_bias_names_its_token(bias):
 
 def test_an_unknown_field_is_refused():
     """A misspelt parameter is an error that lists the known ones."""
-    with pytest.raises(ParameterError, match=r"'temprature' is not allowed: one of temperature, top_k"):
+    with pytest.raises(
+        ParameterError,
+        match=r"'temprature' is not allowed: did you mean temperature\? sampling parameters are temperature,",
+    ):
         resolve_params({"temprature": 1.0}, {})
 
 

@@ -116,13 +116,17 @@ class LocalModel:
         return replace(params, max_tokens=room)
 
     def stream_sync(self, request: GenerationRequest) -> Generator[TokenEvent | Completion]:
-        """Like `stream`, for callers without an event loop."""
+        """Like `stream`, for callers without an event loop; what is refused is refused here."""
         start = time.perf_counter()
-        prepared = self.prepare(request)
+        return self._events(request, self.prepare(request), start)
+
+    def _events(
+        self, request: GenerationRequest, prepared: PreparedRequest, start: float
+    ) -> Generator[TokenEvent | Completion]:
         first: float | None = None
         for event in self.engine.run(prepared.request):
-            first = first or time.perf_counter()
             if isinstance(event, FinishedEvent):
+                timing = self._timing(start, first, event.usage, prepared.params.params.n)
                 yield Completion(
                     self.name,
                     prepared.prompt,
@@ -130,13 +134,17 @@ class LocalModel:
                     request,
                     event.outputs,
                     event.usage,
-                    self._timing(start, first, event.usage, prepared.params.params.n),
+                    timing,
                 )
             else:
+                first = first or time.perf_counter()
                 yield event
 
-    def _timing(self, start: float, first: float, usage: Usage, n: int) -> Timing:
+    def _timing(self, start: float, first: float | None, usage: Usage, n: int) -> Timing:
+        """Beams show no first token: theirs are all there at the end."""
         end = time.perf_counter()
+        if first is None:
+            return Timing(self.load_s, end - start, end - start, None)
         later = usage.generated_tokens - n
         return Timing(self.load_s, first - start, end - start, later / (end - first) if later > 0 else None)
 
@@ -154,7 +162,7 @@ class LocalModel:
         raise AssertionError("a stream ends with its completion")
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[TokenEvent | Completion]:
-        events = self.stream_sync(request)
+        events = await asyncio.to_thread(self.stream_sync, request)
         step: asyncio.Task[TokenEvent | Completion | None] | None = None
         try:
             while True:

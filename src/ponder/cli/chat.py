@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +22,7 @@ from ponder.cli.options import (
     takes,
 )
 from ponder.cli.run import Color, show, summary
-from ponder.cli.terminal import err, load_lm, out
+from ponder.cli.terminal import err, load_lm, out, printable
 from ponder.errors import ParameterError, PonderError
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def chat(
     sampling: dict[str, Any],
     search: dict[str, Any],
     constraint: dict[str, Any],
-) -> None:
+) -> int:
     """Talk with a model: each line of standard input is a message, with --json each answer a line of JSON."""
     options = generation_options(sampling, search, constraint)
     if options.get("n", 1) != 1:
@@ -52,30 +54,43 @@ def chat(
     start = [Message("system", system)] if system is not None else []
     history = list(start)
     err().print(f"{lm.name}. {HELP}", style="dim")
-    while (line := _read()) is not None:
+    status = 0
+    for line in _lines():
         if line == "/exit":
-            return
+            break
         if line == "/reset":
             history = list(start)
+            err().print("forgotten", style="dim")
+        elif line.startswith("/"):
+            err().print(HELP, style="dim")
         elif line:
-            asked = [*history, Message("user", line)]
             try:
-                answer = _answer(lm, asked, options, color, json)
-            except PonderError as error:
-                if json or not sys.stdin.isatty():
-                    raise
-                err().print(f"ponder: {error}", style="red")
-                continue
-            history = [*asked, Message("assistant", answer)]
+                asked = [*history, Message("user", line)]
+                history = [*asked, Message("assistant", _answer(lm, asked, options, color, json))]
+            except PonderError as error:  # the conversation goes on without this turn
+                err().print(f"ponder: {printable(str(error))}", style="red")
+                status = 0 if sys.stdin.isatty() else 2
+    return status
 
 
-def _read() -> str | None:
-    try:
-        return input("> " if sys.stdin.isatty() else "").strip()
-    except EOFError:
-        return None
-    except UnicodeDecodeError as error:
-        raise ParameterError("message", f"byte {error.start}", "UTF-8 text") from None
+def _lines() -> Iterator[str]:
+    """The user's lines: with editing on a terminal, checked to be UTF-8 otherwise."""
+    if not sys.stdin.isatty():
+        for number, line in enumerate(sys.stdin.buffer, start=1):
+            try:
+                yield line.decode().strip()
+            except UnicodeDecodeError as error:
+                raise ParameterError(
+                    "message", f"byte {error.start} of line {number}", "UTF-8 text"
+                ) from None
+        return
+    with suppress(ImportError):  # not on every system
+        import readline  # noqa: F401
+    while True:
+        try:
+            yield input("> ").strip()
+        except EOFError:
+            return
 
 
 def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color, json: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -78,7 +79,11 @@ def _cache() -> Check:
 
     folder = cache_dir()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    return Check("cache", os.access(existing, os.W_OK), f"{folder} (PONDER_HOME sets it)")
+    try:
+        with tempfile.TemporaryDirectory(dir=existing):
+            return Check("cache", True, f"{folder} (PONDER_HOME sets it)")
+    except OSError as error:
+        return Check("cache", False, f"{folder} cannot be written: {error.strerror} (PONDER_HOME sets it)")
 
 
 def _model() -> Check:

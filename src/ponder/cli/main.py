@@ -56,17 +56,23 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name="ponder")
+        sys.stdout.flush()
     except PonderError as error:
         _fail(str(error), 2)
-    except typer.TyperException as error:
-        _fail(error.format_message() or "no command given: see ponder --help", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", 130)
     except BrokenPipeError:
         with suppress(OSError):
             sys.stdout.close()
         sys.exit(141)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'output'}", 1)
+    except typer.TyperException as error:
+        if error.format_message().startswith("Usage:"):  # a command without its subcommand: that is the help
+            print(error.format_message())
+            sys.exit(2)
+        _fail(error.format_message() or "no command given: see ponder --help", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", 130)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -126,13 +126,13 @@ def generation_options(
     else:
         for name in ("length_penalty", "early_stopping"):
             if search[name] is not None:
-                raise ParameterError(name, search[name], "used together with num_beams")
+                raise ParameterError(name, search[name], "set only together with num_beams")
     if constraint["ban"]:
         from ponder.constraints import Ban
 
         options["constraint"] = Ban(tuple(constraint["ban"]), ignore_case=bool(constraint["ban_ignore_case"]))
     elif constraint["ban_ignore_case"]:
-        raise ParameterError("ban_ignore_case", True, "used together with ban")
+        raise ParameterError("ban_ignore_case", True, "set only together with ban")
     return options
 
 
@@ -148,11 +148,14 @@ def _beam_search(search: Mapping[str, Any]) -> Any:
 
 
 def _biases(pairs: list[str]) -> dict[int, float]:
-    biases = {}
+    biases: dict[int, float] = {}
     for pair in pairs:
         token, _, bias = pair.partition("=")
         try:
-            biases[int(token)] = float(bias)
+            added = {int(token): float(bias)}
         except ValueError:
             raise ParameterError("logit_bias", pair, "TOKEN_ID=BIAS, such as 42=-1.5") from None
+        if added.keys() & biases.keys():
+            raise ParameterError("logit_bias", pair, "one bias for each token")
+        biases |= added
     return biases

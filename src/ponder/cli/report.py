@@ -35,7 +35,8 @@ def request_json(
     """Return a request as it applies: model, prompt as the model sees it, parameters and who set them."""
     from ponder.decoders import Sample
 
-    params: dict[str, Any] = resolved.as_json()
+    unused = request.decoder.unused
+    params: dict[str, Any] = {name: value for name, value in resolved.as_json().items() if name not in unused}
     source = "default" if request.decoder == Sample() else "caller"
     params["decoder"] = {"value": _named(request.decoder), "from": source}
     if request.constraint is not None:

@@ -31,6 +31,7 @@ from ponder.cli.terminal import (
     read_prompt,
     write,
 )
+from ponder.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +71,10 @@ def run(
 ) -> None:
     """Answer a prompt, streaming the text as it comes."""
     options = generation_options(sampling, search, constraint)
+    if color is not Color.none and (json or options.get("n", 1) > 1 or "decoder" in options):
+        raise ParameterError("color", color.value, "none with --json, several samples or beams")
+    if "top_logprobs" in options and not (json or dry_run):
+        raise ParameterError("top_logprobs", options["top_logprobs"], "set only together with --json")
     text = read_prompt(prompt)
     lm = load_lm(model, device)
     request = lm.request(text, system=system, chat=chat, **options)
@@ -130,7 +135,9 @@ def summary(completion: Completion) -> str:
     """Return one line on what an answer took."""
     usage, timing = completion.usage, completion.timing
     speed = f", {timing.decode_tok_s:.0f} tokens/s" if timing.decode_tok_s else ""
+    drawn = "seed" not in completion.request.decoder.unused
+    seed = f", seed {completion.params.params.seed}" if drawn else ""
     return (
         f"{usage.prompt_tokens} prompt and {usage.generated_tokens} generated tokens, "
-        f"first after {timing.ttft_s:.2f} s{speed}, seed {completion.params.params.seed}"
+        f"first after {timing.ttft_s:.2f} s{speed}{seed}"
     )

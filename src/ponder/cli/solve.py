@@ -22,7 +22,7 @@ from ponder.cli.options import (
     takes,
 )
 from ponder.cli.terminal import err, load_lm, out, printable, read_prompt, working
-from ponder.errors import ParameterError
+from ponder.errors import DataError, ParameterError, PonderError
 
 if TYPE_CHECKING:
     from ponder.lm import LM
@@ -122,22 +122,27 @@ def _check_combination(
 async def _solve_one(
     lm: LM, problem: Problem, plan: Strategy, scored_by: Reward | None, budget: Budget, json: bool
 ) -> None:
-    from ponder.scaling import solve
+    from ponder.scaling import Result, solve_all
 
     with working("solving"):
-        answer = await solve(plan, problem, lm.model, scored_by, budget)
+        results = [item async for item in solve_all([problem], plan, lm.model, scored_by, budget)]
+    result = results[0]
+    assert isinstance(result, Result)
+    if result.answer is None:
+        raise PonderError(result.error or "no answer")
     if json:
         from ponder.cli.report import print_json
 
-        print_json({"model": lm.name, **answer.as_json()})
+        print_json({"model": lm.name, **result.as_json()})
         return
-    console = out()
+    console, answer = out(), result.answer
     for i, candidate in enumerate(answer.candidates):
         mark = "*" if i == answer.chosen else " "
         score = f"  score {answer.scores[i]:.3f}" if answer.scores else ""
         console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
         console.print(f"      {printable(' '.join(candidate.text.split()))}")
-    console.print(printable(f"answer: {answer.text}"))
+    verdict = {True: " (right)", False: f" (should be {problem.reference})", None: ""}[result.right]
+    console.print(printable(f"answer: {answer.text}{verdict}"))
     err().print(ledger_line(answer.ledger), style="dim")
 
 
@@ -154,18 +159,27 @@ async def _report_all(results: AsyncIterator[Result | Summary], json: bool) -> i
     from ponder.cli.report import print_json
     from ponder.scaling import Summary
 
-    status = 0
+    status, seen = 0, 0
     async for item in results:
+        if isinstance(item, Summary):
+            if not seen:
+                raise DataError("the data holds no problem")
+            if json:
+                print_json({"summary": True, **item.as_json()})
+            else:
+                out().print(_summary_line(item))
+                err().print(ledger_line(item.ledger), style="dim")
+            continue
+        seen += 1
         if json:
-            print_json({"summary": True, **item.as_json()} if isinstance(item, Summary) else item.as_json())
-        elif isinstance(item, Summary):
-            out().print(_summary_line(item))
-            err().print(ledger_line(item.ledger), style="dim")
+            print_json(item.as_json())
         else:
             out().print(printable(_result_line(item)))
-        if not isinstance(item, Summary) and item.error is not None:
-            err().print(f"ponder: {printable(item.error)}")
+        if item.error is not None:
             status = 2
+            if json:  # without it the line above has said so
+                name = f"{item.problem.id}: " if item.problem else ""
+                err().print(f"ponder: {printable(name + item.error)}")
     return status
 
 

@@ -36,6 +36,8 @@ def err() -> Console:
 
 def write(console: Console, text: str, style: str = "") -> None:
     """Write model text as it comes: escaped on a terminal, untouched into a file or pipe."""
+    if console.quiet:
+        return
     if console.is_terminal:
         console.print(Text(printable(text), style=style), end="")
     else:
@@ -97,11 +99,19 @@ def read_prompt(argument: str | None) -> str:
     from ponder.errors import ParameterError
 
     if argument not in (None, "-"):
-        return str(argument)
+        return _not_empty(str(argument))
     if sys.stdin is None or (argument is None and sys.stdin.isatty()):
         raise ParameterError("prompt", None, "text, as an argument or on standard input")
     try:
         text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise ParameterError("prompt", f"byte {error.start} of standard input", "UTF-8 text") from None
-    return text.removesuffix("\n")
+    return _not_empty(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _not_empty(text: str) -> str:
+    from ponder.errors import ParameterError
+
+    if not text:
+        raise ParameterError("prompt", text, "text that is not empty")
+    return text

@@ -8,6 +8,7 @@ string, so the ban holds on the text and there is nothing to rewind.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,6 +18,8 @@ from ponder.errors import ParameterError
 from ponder.text import Tokenizer
 
 MAX_STRINGS = 1000
+MAX_LENGTH = 1000
+MAX_CHARACTERS = 65536
 MAX_VARIANTS = 256
 
 
@@ -28,16 +31,29 @@ class Ban:
     characters. U+FFFD cannot be banned: bytes that are no character are shown as it.
     """
 
-    strings: tuple[str, ...]
+    strings: str | Sequence[str]
     ignore_case: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.strings, str):
+            object.__setattr__(self, "strings", (self.strings,))
+        if not isinstance(self.strings, list | tuple):
+            raise ParameterError("ban", self.strings, "a string or a list of strings")
+        object.__setattr__(self, "strings", tuple(self.strings))
+        if not isinstance(self.ignore_case, bool):
+            raise ParameterError("ignore_case", self.ignore_case, "true or false")
         if not self.strings or len(self.strings) > MAX_STRINGS:
             raise ParameterError("ban", f"{len(self.strings)} strings", f"1 to {MAX_STRINGS}")
         for string in self.strings:
             if not isinstance(string, str) or not string or "\ufffd" in string:
                 raise ParameterError("ban", string, "a string that is not empty, without U+FFFD")
+            if len(string) > MAX_LENGTH:
+                raise ParameterError("ban", string, f"at most {MAX_LENGTH} characters")
             _patterns(string, self.ignore_case)
+        if sum(map(len, self.strings)) > MAX_CHARACTERS:
+            raise ParameterError(
+                "ban", f"{len(self.strings)} strings", f"at most {MAX_CHARACTERS} characters in all"
+            )
 
     def compile(self, tokenizer: Tokenizer) -> BanState:
         patterns = {pattern for string in self.strings for pattern in _patterns(string, self.ignore_case)}

@@ -78,7 +78,11 @@ class ScoredChoice:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The choices in the order given and `mass`, the probability the model gave the whole set."""
+    """The choices in the order given and `mass`, the probability that one of them is what comes.
+
+    A choice that goes on where another ends adds nothing to the mass, because the other's holds it; their
+    shares overlap all the same.
+    """
 
     choices: tuple[ScoredChoice, ...]
     mass: float
@@ -90,7 +94,10 @@ class Choice:
 
 
 def normalise(
-    texts: Sequence[str], logprobs: Sequence[float], baseline: Sequence[float] | None = None
+    texts: Sequence[str],
+    token_ids: Sequence[Sequence[int]],
+    logprobs: Sequence[float],
+    baseline: Sequence[float] | None = None,
 ) -> Choice:
     """Softmax over whole-sequence log-probabilities; never divided by length.
 
@@ -103,9 +110,17 @@ def normalise(
     if baseline is not None:
         calibrated = _softmax([own - prior for own, prior in zip(logprobs, baseline, strict=True)])
     scored = map(ScoredChoice, texts, logprobs, shares, calibrated)
-    return Choice(tuple(scored), math.fsum(map(math.exp, logprobs)))
+    whole = {tuple(tokens) for tokens in token_ids}
+    mass = math.fsum(
+        math.exp(logprob)
+        for tokens, logprob in zip(token_ids, logprobs, strict=True)
+        if not any(tuple(tokens[:length]) in whole for length in range(1, len(tokens)))
+    )
+    return Choice(tuple(scored), mass)
 
 
 def _softmax(logprobs: Sequence[float]) -> list[float]:
-    weights = [math.exp(logprob - max(logprobs)) for logprob in logprobs]
-    return [weight / sum(weights) for weight in weights]
+    top = max(logprobs)
+    weights = [math.exp(logprob - top) for logprob in logprobs]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]

@@ -76,7 +76,7 @@ class BeamSearch:
     ) -> list[Growth]:
         beams = torch.tensor([beam for beam, _, _ in picks], dtype=torch.int64, device=logits.device)
         tokens = torch.tensor([token for _, token, _ in picks], dtype=torch.int64, device=logits.device)
-        probs = logprobs[beams].exp()
+        probs = torch.softmax(logprobs[beams], dim=-1)
         traces = describe(logits[beams], probs, probs, tokens, group.params.top_logprobs)
         return [
             Growth(group.live[beam], slot, trace, score)

@@ -35,6 +35,8 @@ class Problem:
     id: str | None = None
 
     def __post_init__(self) -> None:
+        if self.reference is not None and (not isinstance(self.reference, str) or not self.reference.strip()):
+            raise ParameterError("reference", self.reference, "text that is not empty")
         if self.raw is not None and self.system is not None:
             raise ParameterError("system", self.system, "left unset with a raw prompt, which has no roles")
 

@@ -6,6 +6,8 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from ponder.errors import ParameterError
@@ -149,7 +151,9 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
     known = [f.name for f in fields(SamplingParams)]
     for name in caller:
         if name not in known:
-            raise ParameterError("parameter", name, "one of " + ", ".join(known))
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ParameterError("parameter", name, f"{hint}sampling parameters are " + ", ".join(known))
     given = {name: value for name, value in caller.items() if value is not None}
     recommended = {name: value for name, value in checkpoint.items() if name in known and name not in given}
     values = {**recommended, **{name: _frozen(name, value) for name, value in given.items()}}
@@ -173,6 +177,9 @@ def _frozen(name: str, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ParameterError(name, value, "a mapping from token id to bias")
         return {
-            int(key) if isinstance(key, str) and key.isdecimal() else key: bias for key, bias in value.items()
+            int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() else key: bias
+            for key, bias in value.items()
         }
-    return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool | int | float) else value

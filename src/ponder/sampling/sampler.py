@@ -116,7 +116,7 @@ def describe(
         entropy(raw),
         ahead.sum(-1) + 1,
         kept.sum(-1),
-        torch.where(kept, tempered, 0.0).sum(-1),
+        torch.where(kept, tempered, 0.0).sum(-1).clamp(max=1.0),
     )
     return [
         TokenTrace(*values)

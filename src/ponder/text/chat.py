@@ -28,6 +28,8 @@ class Message:
         for name, value in (("role", self.role), ("content", self.content)):
             if not isinstance(value, str):
                 raise ParameterError(name, value, "text")
+        if not self.role.strip():
+            raise ParameterError("role", self.role, "text that is not empty, such as user")
 
 
 class ChatTemplate:

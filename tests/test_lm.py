@@ -1,0 +1,91 @@
+"""The loaded model as a caller meets it: what it refuses, and in what words."""
+
+import asyncio
+
+import pytest
+
+import ponder
+from ponder.errors import ParameterError, PonderError
+from ponder.lm import LM
+
+
+@pytest.fixture(scope="module")
+def lm(tiny_model):
+    return LM(tiny_model)
+
+
+BAD = {
+    "no text": lambda lm: lm(None),
+    "number": lambda lm: lm(5),
+    "bytes": lambda lm: lm(b"hi"),
+    "empty": lambda lm: lm(""),
+    "list of text": lambda lm: lm(["hi"]),
+    "half a message": lambda lm: lm([{"role": "user"}]),
+    "message with a name": lambda lm: lm([{"role": "user", "content": "x", "name": "bob"}]),
+    "content": lambda lm: ponder.Message("user", None),
+    "role": lambda lm: ponder.Message("", "hi"),
+    "system": lambda lm: lm("hi", system=5),
+    "chat": lambda lm: lm("hi", chat="yes"),
+    "constraint": lambda lm: lm("hi", constraint=5),
+    "constraint class": lambda lm: lm("hi", constraint=ponder.Ban),
+    "decoder": lambda lm: lm("hi", decoder="beam"),
+    "ban": lambda lm: lm("hi", ban=5),
+    "empty ban": lambda lm: lm("hi", ban=""),
+    "ban of nothing": lambda lm: ponder.Ban(None),
+    "long ban": lambda lm: ponder.Ban("x" * 100_000),
+    "ignore_case": lambda lm: ponder.Ban("x", ignore_case="no"),
+    "choices": lambda lm: lm.choose("hi", 5),
+    "choice set": lambda lm: lm.choose("hi", {"a", "b"}),
+    "choice text": lambda lm: lm.choose("hi", "ab"),
+    "same text": lambda lm: lm.choose("the", ["a", " a"], chat=False),
+    "reward": lambda lm: lm.solve("hi", reward=5),
+    "budget": lambda lm: lm.solve("hi", budget=5),
+    "reference": lambda lm: lm.solve("hi", reference=5, reward="math"),
+    "misspelt": lambda lm: lm("hi", temprature=1),
+    "stream": lambda lm: lm.stream("hi", foo=1),
+    "model": lambda lm: ponder.load(5),
+}
+
+
+@pytest.mark.parametrize("call", BAD.values(), ids=BAD.keys())
+def test_misuse_is_one_sentence(lm, call):
+    """No traceback from deep inside and no silent acceptance; no page is left held."""
+    with pytest.raises(PonderError) as raised:
+        call(lm)
+    assert "\n" not in str(raised.value)
+    assert lm.model.engine.pool.num_free == lm.model.engine.pool.num_pages
+
+
+def test_a_lone_string_is_one_ban():
+    """`Ban("Alice")` bans the name, not its letters."""
+    assert ponder.Ban("Alice") == ponder.Ban(("Alice",)) == ponder.Ban(["Alice"])
+
+
+def test_numbers_of_other_libraries(lm):
+    """numpy's whole and real numbers are numbers."""
+    numpy = pytest.importorskip("numpy")
+    answer = lm("hi", max_tokens=numpy.int64(3), temperature=numpy.float32(0.5), ignore_eos=True)
+    assert len(answer.outputs[0].token_ids) == 3
+    assert answer.params.params.temperature == 0.5
+
+
+def test_solve_inside_a_running_loop(lm):
+    """As in a notebook; a function is a reward."""
+
+    async def inside():
+        return lm.solve("a", n=3, reward=lambda problem, text: len(text), max_tokens=6, seed=1)
+
+    answer = asyncio.run(inside())
+    assert len(answer.candidate.text) == max(len(c.text) for c in answer.candidates)
+    assert answer.sampling["n"] == 3
+
+
+def test_a_text_of_no_tokens_has_no_score(lm):
+    """Without an end token nothing is left to score, and neighbours are not disturbed by it."""
+    with pytest.raises(ParameterError, match="at least one token"):
+        lm.model.score_sync("ab", ["c", ""])
+    conversation = lm.prompt("ab")
+    alone = lm.model.score_sync(conversation, ["c"], ends=True).texts[0]
+    beside = lm.model.score_sync(conversation, ["c", ""], ends=True).texts[0]
+    assert alone.token_ids == beside.token_ids
+    assert alone.logprob == pytest.approx(beside.logprob, abs=1e-4)
