@@ -13,7 +13,7 @@ from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
-from ponder.decoders import BeamSearch, Sample
+from ponder.decoders import BeamSearch, Decoder, Sample
 from ponder.errors import ParameterError, TemplateError
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
@@ -27,8 +27,8 @@ class LM:
 
     A prompt is a string or a list of `Message`. A string is sent as a user's message where the model
     has a chat template and as raw text where it has none; `chat=True` or `chat=False` says which.
-    Every method takes the fields of `SamplingParams` as keyword arguments and raises `PonderError` for
-    a value that is not allowed.
+    Methods that generate take the fields of `SamplingParams` as keyword arguments; what is not allowed
+    raises a `PonderError` of one sentence.
     """
 
     def __init__(self, model: LocalModel) -> None:
@@ -47,7 +47,7 @@ class LM:
         chat: bool | None = None,
         ban: str | Sequence[str] | None = None,
         constraint: Constraint | None = None,
-        decoder: Sample | BeamSearch | None = None,
+        decoder: Decoder | None = None,
         num_beams: int | None = None,
         **sampling: Any,
     ) -> GenerationRequest:
@@ -117,6 +117,8 @@ class LM:
         ParameterError : no choices, an empty one, or the same one twice.
         """
         _check_choices(choices)
+        if not isinstance(join, str | None):
+            raise ParameterError("join", join, "text, or unset")
 
         def scores(after: Prompt) -> tuple[TextScore, ...]:
             asked = self.prompt(after, system, chat)

@@ -59,7 +59,6 @@ class Candidate:
         included; None if unknown.
     model : the name of the model that wrote it.
     finish_reason : why it ended; "cancelled" if the budget ended it.
-    steps : the text cut into steps, for rewards that judge them.
     """
 
     text: str
@@ -68,7 +67,6 @@ class Candidate:
     logprob: float | None = None
     model: str | None = None
     finish_reason: str | None = None
-    steps: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a reader of results wants."""
