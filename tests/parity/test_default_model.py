@@ -161,7 +161,7 @@ def test_choice_probabilities(local_model, theirs, their_tokenizer, prompt, text
         totals.append(each.sum().item())
         own.append(each[-len(score.token_ids) :].sum().item())
     expected = torch.tensor(totals, dtype=torch.float64).softmax(0).tolist()
-    ours = normalise(texts, [score.logprob for score in scores])
+    ours = normalise(texts, [score.token_ids for score in scores], [score.logprob for score in scores])
     assert [choice.probability for choice in ours.choices] == pytest.approx(expected, abs=1e-4)
     ours_own, theirs_own = (torch.tensor(x).exp().tolist() for x in ([s.logprob for s in scores], own))
     assert ours_own == pytest.approx(theirs_own, abs=1e-4)
