@@ -45,6 +45,7 @@ CASES = {
     "unknown reward": (["solve", "--reward", "luck", "hi"], ["reward", "luck", "likelihood"]),
     "unknown selection": (["solve", "--select", "luck", "hi"], ["selection", "luck", "majority"]),
     "verifier without reference": (["solve", "-n", "2", "--max-tokens", "2", "--reward", "math", "hi"], ["math", "reference"]),
+    "concurrency without data": (["solve", "--concurrency", "2", "hi"], ["concurrency", "2", "--data"]),
     "no data file": (["solve", "--data", "absent.jsonl"], ["absent.jsonl", "No such file"]),
     "prompt and data": (["solve", "--data", "x.jsonl", "hi"], ["data", "without a prompt"]),
     "color with json": (["run", "--json", "--color", "prob", "hi"], ["color", "prob", "none with --json"]),

@@ -56,7 +56,9 @@ def solve(
     question_field: Annotated[str | None, typer.Option(help="Field of the question in --data.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Field of the answer in --data.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many lines of --data.", min=1)] = None,
-    concurrency: Annotated[int, typer.Option(help="Problems of --data worked on at a time.", min=1)] = 1,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Problems of --data worked on at a time; 1 by default.", min=1)
+    ] = None,
     max_generated_tokens: Annotated[
         int | None, typer.Option(help="Stop after so many tokens in all.")
     ] = None,
@@ -75,12 +77,14 @@ def solve(
     be used is named, the others go on, and the exit status is 2.
     """
     options = sampling_options(sampling)
-    _check_combination(
-        prompt,
-        data,
-        {"answer": answer, "chat": chat},
-        _file_only(template, question_field, answer_field, limit),
-    )
+    file_only = {
+        "template": template,
+        "question_field": question_field,
+        "answer_field": answer_field,
+        "limit": limit,
+        "concurrency": concurrency,
+    }
+    _check_combination(prompt, data, {"answer": answer, "chat": chat}, file_only)
     text = read_prompt(prompt) if data is None else ""
     lm = load_lm(model, device)
     from ponder.rewards import reward_named
@@ -95,17 +99,8 @@ def solve(
         asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, json))
         return 0
     problems = islice(ProblemReader(question_field, answer_field, system, template).read(data), limit)
-    results = solve_all(problems, plan, lm.model, scored_by, budget, concurrency=concurrency)
+    results = solve_all(problems, plan, lm.model, scored_by, budget, concurrency=concurrency or 1)
     return asyncio.run(_report_all(results, json))
-
-
-def _file_only(template: Any, question_field: Any, answer_field: Any, limit: Any) -> dict[str, Any]:
-    return {
-        "template": template,
-        "question_field": question_field,
-        "answer_field": answer_field,
-        "limit": limit,
-    }
 
 
 def _check_combination(
