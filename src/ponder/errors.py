@@ -38,3 +38,15 @@ class DataError(PonderError):
 
 class UnsupportedError(PonderError):
     """A backend cannot do what was asked; says what, by name."""
+
+
+class QueueFullError(PonderError):
+    """As many requests are waiting as may wait; the same request can be made again later."""
+
+
+class DeadlineError(PonderError):
+    """A request's deadline passed before any of its text was there."""
+
+
+class ClosedError(PonderError):
+    """The model was closed while a request was under way, or before it was made."""

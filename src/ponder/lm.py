@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, closing
 from typing import Any
 
-from ponder.backends import Completion, GenerationRequest, TextScore, TokenEvent, conversation
+from ponder.backends import (
+    Completion,
+    GenerationEvent,
+    GenerationRequest,
+    TextScore,
+    TokenEvent,
+    conversation,
+)
 from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
@@ -76,8 +84,11 @@ class LM:
         return self.model.generate_sync(self.request(prompt, **options))
 
     def stream(self, prompt: Prompt, **options: Any) -> Iterator[TokenEvent | Completion]:
-        """Answer a prompt token by token; the last item is the `Completion`."""
-        return self.model.stream_sync(self.request(prompt, **options))
+        """Answer a prompt token by token; the last item is the `Completion`.
+
+        What else there is to see, such as a search's tree, is in `lm.model.stream_sync(lm.request(...))`.
+        """
+        return _tokens(self.model.stream_sync(self.request(prompt, **options)))
 
     async def generate(self, prompt: Prompt, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
@@ -85,7 +96,7 @@ class LM:
 
     def astream(self, prompt: Prompt, **options: Any) -> AsyncGenerator[TokenEvent | Completion]:
         """Like `stream`, for an event loop."""
-        return self.model.stream(self.request(prompt, **options))
+        return _atokens(self.model.stream(self.request(prompt, **options)))
 
     def choose(
         self,
@@ -220,6 +231,20 @@ class LM:
                 raise ParameterError("system", system, "unset for raw text, which has no system message")
             return prompt
         return conversation(prompt, system)
+
+
+def _tokens(events: Generator[GenerationEvent]) -> Generator[TokenEvent | Completion]:
+    with closing(events):
+        for event in events:
+            if isinstance(event, TokenEvent | Completion):
+                yield event
+
+
+async def _atokens(events: AsyncGenerator[GenerationEvent]) -> AsyncGenerator[TokenEvent | Completion]:
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, TokenEvent | Completion):
+                yield event
 
 
 def _check_role(name: str, value: object, method: str, allowed: str) -> None:

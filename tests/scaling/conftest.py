@@ -37,13 +37,13 @@ class ScriptedModel:
                     if position < len(text):
                         generated += 1
                         ends = "stop" if position == len(text) - 1 else None
-                        usage = Usage(10, 10 * (len(texts) - 1), generated)
+                        usage = Usage(10, 0, 10 * (len(texts) - 1), generated, generated)
                         yield TokenEvent(0, index, trace(self.logprob), text[position], ends, usage)
             outputs = tuple(
                 Output(i, text, (0,) * len(text), (), "stop", self.logprob * len(text), 0.0)
                 for i, text in enumerate(texts)
             )
-            usage = Usage(10, 10 * (len(texts) - 1), sum(map(len, texts)))
+            usage = Usage(10, 0, 10 * (len(texts) - 1), 0, sum(map(len, texts)))
             params = resolve_params(request.sampling, {})
             finished = True
             yield Completion(self.name, "", params, request, outputs, usage, Timing(0, 0, 0, None))

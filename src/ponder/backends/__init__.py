@@ -3,6 +3,7 @@
 from ponder.backends.language_model import (
     Capabilities,
     Completion,
+    GenerationEvent,
     GenerationRequest,
     LanguageModel,
     Scores,
@@ -10,18 +11,21 @@ from ponder.backends.language_model import (
     Timing,
     conversation,
 )
-from ponder.engine.events import Output, TokenEvent, Usage
+from ponder.engine.events import Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 
 __all__ = [
     "Capabilities",
     "Completion",
+    "GenerationEvent",
     "GenerationRequest",
     "LanguageModel",
     "Output",
+    "ProgressEvent",
     "Scores",
     "TextScore",
     "Timing",
     "TokenEvent",
+    "TreeEvent",
     "Usage",
     "conversation",
 ]

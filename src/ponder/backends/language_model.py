@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from ponder.constraints import Constraint
 from ponder.decoders import Decoder, Sample
-from ponder.engine.events import Output, TokenEvent, Usage
+from ponder.engine.events import Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 from ponder.sampling import ResolvedParams
+from ponder.sampling.trace import PromptTrace
 from ponder.text import Message, Prompt
 
 
@@ -19,12 +20,23 @@ class GenerationRequest:
 
     `sampling` holds the fields of `SamplingParams` that the caller set; what is left out comes from the
     checkpoint or the defaults.
+
+    Attributes
+    ----------
+    priority : lower ones first; among equals, who came first.
+    deadline_s : seconds until it ends with what there is ("deadline"); DeadlineError if that is nothing.
+    cache_salt : only requests with an equal salt share cached prompts.
+    prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
     """
 
     prompt: Prompt
     sampling: Mapping[str, Any] = field(default_factory=dict)
     constraint: Constraint | None = None
     decoder: Decoder = field(default_factory=Sample)
+    priority: int = 0
+    deadline_s: float | None = None
+    cache_salt: str | None = None
+    prompt_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,8 @@ class Timing:
 class Completion:
     """The answer to a request: outputs in order, the parameters as they applied, what it cost.
 
-    `prompt` is the text the model saw; `request` what was asked.
+    `prompt` is the text the model saw; `request` what was asked. `prompt_traces` are there if they were asked
+    for: one for each prompt token, None for the first, which follows nothing.
     """
 
     model: str
@@ -55,6 +68,7 @@ class Completion:
     outputs: tuple[Output, ...]
     usage: Usage
     timing: Timing
+    prompt_traces: tuple[PromptTrace | None, ...] = ()
 
     @property
     def text(self) -> str:
@@ -99,6 +113,9 @@ class Capabilities:
     seeds: bool
 
 
+GenerationEvent = ProgressEvent | TokenEvent | TreeEvent | Completion
+
+
 class LanguageModel(Protocol):
     """A model that generates and scores. Strategies are written against this and nothing below it."""
 
@@ -115,8 +132,11 @@ class LanguageModel(Protocol):
         """Answer a request. Raises PonderError for what the caller can mend."""
         ...
 
-    def stream(self, request: GenerationRequest) -> AsyncGenerator[TokenEvent | Completion]:
-        """Answer a request token by token; the last item is the completion. Closing it cancels."""
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent]:
+        """Answer a request token by token; the last item is the completion. Closing it cancels.
+
+        Texts that a search may yet drop come as `TreeEvent`s.
+        """
         ...
 
     async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ import torch
 from ponder.backends.language_model import (
     Capabilities,
     Completion,
+    GenerationEvent,
     GenerationRequest,
     Scores,
     TextScore,
@@ -22,10 +23,22 @@ from ponder.backends.language_model import (
 from ponder.checkpoints import open_checkpoint
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import ChoiceTrie
-from ponder.engine import Engine, FinishedEvent, Request, TokenEvent, Usage
+from ponder.engine import (
+    Engine,
+    EngineLimits,
+    EngineLoop,
+    EngineStats,
+    FinishedEvent,
+    ProgressEvent,
+    Request,
+    TokenEvent,
+    Usage,
+)
+from ponder.engine.loop import AnswerEvent
 from ponder.errors import CapacityError, ParameterError
 from ponder.models import load_transformer
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
+from ponder.sampling.trace import PromptTrace
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer, build_tokenizer, encode_prompt
 from ponder.tree.page_pool import page_bytes
 
@@ -58,6 +71,7 @@ class LocalModel:
     ) -> None:
         self._name = name
         self.engine = engine
+        self.loop = EngineLoop(engine)
         self.template = template
         self.generation_defaults = generation_defaults
         self.load_s = load_s
@@ -93,7 +107,16 @@ class LocalModel:
         resolved = resolve_params(request.sampling, recommended)
         _refuse_unused(resolved, unused)
         params = self._within_context(resolved, len(encoded.token_ids))
-        prepared = Request(encoded.token_ids, params, request.constraint, request.decoder)
+        prepared = Request(
+            encoded.token_ids,
+            params,
+            request.constraint,
+            request.decoder,
+            request.priority,
+            request.deadline_s,
+            request.cache_salt,
+            request.prompt_logprobs,
+        )
         self.engine.check(prepared)
         return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)
 
@@ -115,38 +138,15 @@ class LocalModel:
                 raise ParameterError(name, getattr(params, name), allowed)
         return replace(params, max_tokens=room)
 
-    def stream_sync(self, request: GenerationRequest) -> Generator[TokenEvent | Completion]:
+    def stream_sync(self, request: GenerationRequest) -> Generator[GenerationEvent]:
         """Like `stream`, for callers without an event loop; what is refused is refused here."""
-        start = time.perf_counter()
-        return self._events(request, self.prepare(request), start)
+        answer = _Answer(self, request, self.prepare(request))
+        return self._events(answer)
 
-    def _events(
-        self, request: GenerationRequest, prepared: PreparedRequest, start: float
-    ) -> Generator[TokenEvent | Completion]:
-        first: float | None = None
-        for event in self.engine.run(prepared.request):
-            if isinstance(event, FinishedEvent):
-                timing = self._timing(start, first, event.usage, prepared.params.params.n)
-                yield Completion(
-                    self.name,
-                    prepared.prompt,
-                    prepared.params,
-                    request,
-                    event.outputs,
-                    event.usage,
-                    timing,
-                )
-            else:
-                first = first or time.perf_counter()
-                yield event
-
-    def _timing(self, start: float, first: float | None, usage: Usage, n: int) -> Timing:
-        """Beams show no first token: theirs are all there at the end."""
-        end = time.perf_counter()
-        if first is None:
-            return Timing(self.load_s, end - start, end - start, None)
-        later = usage.generated_tokens - n
-        return Timing(self.load_s, first - start, end - start, later / (end - first) if later > 0 else None)
+    def _events(self, answer: _Answer) -> Generator[GenerationEvent]:
+        with closing(self.loop.run(answer.prepared.request)) as events:
+            for event in events:
+                yield answer.take(event)
 
     def generate_sync(self, request: GenerationRequest) -> Completion:
         """Like `generate`, for callers without an event loop."""
@@ -161,21 +161,23 @@ class LocalModel:
                     return event
         raise AssertionError("a stream ends with its completion")
 
-    async def stream(self, request: GenerationRequest) -> AsyncGenerator[TokenEvent | Completion]:
-        events = await asyncio.to_thread(self.stream_sync, request)
-        step: asyncio.Task[TokenEvent | Completion | None] | None = None
-        try:
-            while True:
-                step = asyncio.create_task(asyncio.to_thread(next, events, None))
-                event = await asyncio.shield(step)
-                if event is None:
-                    return
-                yield event
-        finally:
-            # Cancelled while a thread is inside the generator: it ends its step before it can be closed.
-            if step is not None:
-                await asyncio.wait([step])
-            await asyncio.to_thread(events.close)  # it may wait for another request's step
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent]:
+        answer = _Answer(self, request, await asyncio.to_thread(self.prepare, request))
+        async with aclosing(self.loop.stream(answer.prepared.request)) as events:
+            async for event in events:
+                yield answer.take(event)
+
+    def stats(self) -> EngineStats:
+        """Return what the engine has done and holds."""
+        return self.loop.stats()
+
+    async def probe(self, timeout_s: float) -> float:
+        """Return the seconds a round trip through the decode loop takes. Raises TimeoutError."""
+        return await self.loop.probe(timeout_s)
+
+    def close(self) -> None:
+        """End all requests with ClosedError, and the engine's thread."""
+        self.loop.close()
 
     def score_sync(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         """Like `score`, for callers without an event loop."""
@@ -183,14 +185,14 @@ class LocalModel:
             raise ParameterError("ends", ends, "false: this model has no end token")
         prefix, continuations = self._split(prompt, texts, self.tokenizer.eos_ids[:1] if ends else ())
         trie = ChoiceTrie.build(continuations)
-        logprobs = self.engine.score(tuple(prefix), trie)
+        logprobs, hits = self.loop.score(tuple(prefix), trie)
         scored = (
             TextScore(tuple(tokens), tuple(values))
             for tokens, values in zip(continuations, logprobs, strict=True)
         )
-        computed = len(prefix) + len(trie.token_ids)
-        read = (len(texts) - 1) * len(prefix) + sum(map(len, continuations)) - len(trie.token_ids)
-        return Scores(tuple(scored), Usage(computed, read, 0))
+        tokens = len(prefix) + len(trie.token_ids)
+        shared = (len(texts) - 1) * len(prefix) + sum(map(len, continuations)) - len(trie.token_ids)
+        return Scores(tuple(scored), Usage(tokens, hits, hits + shared, tokens - hits, 0))
 
     async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         return await asyncio.to_thread(self.score_sync, prompt, texts, ends=ends)
@@ -223,6 +225,47 @@ class LocalModel:
         return base[:shared], [whole[shared:] for whole in wholes]
 
 
+class _Answer:
+    """Turns the engine's events into those of a `LanguageModel`: measures, and ends with a `Completion`."""
+
+    def __init__(self, model: LocalModel, request: GenerationRequest, prepared: PreparedRequest) -> None:
+        self.prepared = prepared
+        self._model = model
+        self._request = request
+        self._start = time.perf_counter()
+        self._first: float | None = None
+        self._prompt_traces: list[PromptTrace | None] = []
+
+    def take(self, event: AnswerEvent) -> GenerationEvent:
+        """Note an event and return what the caller gets."""
+        if isinstance(event, FinishedEvent):
+            return Completion(
+                self._model.name,
+                self.prepared.prompt,
+                self.prepared.params,
+                self._request,
+                event.outputs,
+                event.usage,
+                self._timing(event.usage),
+                tuple(self._prompt_traces),
+            )
+        if isinstance(event, ProgressEvent):
+            self._prompt_traces += event.traces
+        if isinstance(event, TokenEvent) and self._first is None:
+            self._first = time.perf_counter()
+        return event
+
+    def _timing(self, usage: Usage) -> Timing:
+        """Beams show no first token: theirs are all there at the end."""
+        load_s, end = self._model.load_s, time.perf_counter()
+        total = end - self._start
+        if self._first is None:
+            return Timing(load_s, total, total, None)
+        later = usage.generated_tokens - self.prepared.params.params.n
+        rate = later / (end - self._first) if later > 0 else None
+        return Timing(load_s, self._first - self._start, total, rate)
+
+
 def _agreement(base: list[int], whole: list[int]) -> int:
     """How many leading tokens agree, leaving at least one of `whole`."""
     length = 0
@@ -241,12 +284,22 @@ def _refuse_unused(resolved: ResolvedParams, unused: frozenset[str]) -> None:
             raise ParameterError(name, value, "left unset with beam search, which draws nothing at random")
 
 
-def load_local(model: str = DEFAULT_MODEL, *, device: str | None = None) -> LocalModel:
+def load_local(
+    model: str = DEFAULT_MODEL,
+    *,
+    device: str | None = None,
+    cache_bytes: int | None = None,
+    limits: EngineLimits | None = None,
+    row_invariant: bool = False,
+) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
     Parameters
     ----------
     device : a torch device; by default CUDA where there is one.
+    cache_bytes : memory for keys and values; by default a share of what is free.
+    limits : how much at once.
+    row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
 
     Raises
     ------
@@ -262,9 +315,12 @@ def load_local(model: str = DEFAULT_MODEL, *, device: str | None = None) -> Loca
         if checkpoint.chat_template
         else None
     )
-    transformer = load_transformer(checkpoint, where)
+    transformer = load_transformer(checkpoint, where, row_invariant=row_invariant)
     page = page_bytes(checkpoint.config, transformer.dtype)
-    engine = Engine(transformer, tokenizer, max(1, _cache_bytes(where) // page))
+    room = _cache_bytes(where) if cache_bytes is None else cache_bytes
+    if room < page:
+        raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")
+    engine = Engine(transformer, tokenizer, room // page, limits)
     defaults = dict(checkpoint.generation_defaults)
     return LocalModel(checkpoint.name, engine, template, defaults, time.perf_counter() - start)
 

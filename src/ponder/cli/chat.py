@@ -102,11 +102,14 @@ def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color,
         completion = lm.model.generate_sync(request)
         print_json(completion_json(completion, lm.model.tokenizer))
         return completion.text
+    from ponder.backends import TokenEvent
+
     said: list[str] = []
 
     def events() -> Any:
         for event in lm.model.stream_sync(request):
-            said.append(getattr(event, "text", "") if not hasattr(event, "outputs") else "")
+            if isinstance(event, TokenEvent):
+                said.append(event.text)
             yield event
 
     console = out()

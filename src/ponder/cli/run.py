@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ponder.backends import Completion, TokenEvent
+    from ponder.backends import Completion, GenerationEvent
     from ponder.sampling import TokenTrace
 
 
@@ -97,16 +97,16 @@ def run(
 
 
 def show(
-    console: Console, events: Iterable[TokenEvent | Completion], color: Color, *, live: bool
+    console: Console, events: Iterable[GenerationEvent], color: Color, *, live: bool
 ) -> Completion:
     """Print an answer's text, as it grows if `live` (one text at a time can be shown so), and return it."""
-    from ponder.backends import Completion
+    from ponder.backends import Completion, TokenEvent
 
     streamed = False
     for event in events:
         if isinstance(event, Completion):
             break
-        if live and event.text:
+        if live and isinstance(event, TokenEvent) and event.text:
             streamed = True
             write(console, event.text, style_of(event.trace, color))
     assert isinstance(event, Completion)

@@ -15,14 +15,15 @@ from ponder.sampling.trace import TokenTrace
 from ponder.text import Detokenizer, StopMatcher
 from ponder.tree import Branch
 
-FinishReason = Literal["stop", "length", "constraint"]
+FinishReason = Literal["stop", "length", "constraint", "deadline"]
 
 
 @dataclass(slots=True)
 class Sequence:
     """One text being grown.
 
-    `score` is what a search adds up; `logprob` the sum of the raw log-probabilities.
+    `score` is what a search adds up; `logprob` the sum of the raw log-probabilities; `stopped_by` the stop
+    string or end token that ended it. `node` is its last token's place in the request's tree, -1 at first.
     """
 
     index: int
@@ -35,10 +36,12 @@ class Sequence:
     text: str = ""
     logprob: float = 0.0
     score: float = 0.0
+    node: int = -1
     finish_reason: FinishReason | None = None
+    stopped_by: str | int | None = None
 
     def fork(self) -> Sequence:
-        """Return an independent copy whose branch shares this one's pages."""
+        """Return an independent copy, still growing, whose branch shares this one's pages."""
         return Sequence(
             self.index,
             self.branch.fork(),
@@ -50,7 +53,15 @@ class Sequence:
             self.text,
             self.logprob,
             self.score,
+            self.node,
         )
+
+    def close(self, reason: FinishReason, added: str = "") -> str:
+        """End the text with `added` and what was held back (half a character, the start of a stop string)."""
+        added += self.stops.flush() + self.detokenizer.flush()
+        self.text += added
+        self.finish_reason = reason
+        return added
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,11 @@ class Group:
         """The longest a sequence may become, prompt included."""
         return len(self.prompt) + self.params.max_tokens
 
+    def pending(self, sequence: Sequence) -> tuple[int, ...]:
+        """Return the tokens of a sequence that are not in its cache yet."""
+        computed = sequence.branch.length
+        return self.prompt[computed:] + tuple(sequence.output[max(0, computed - len(self.prompt)) :])
+
     def rows(self, parents: Seq[Sequence], indices: Seq[int]) -> list[Row]:
         """Describe the rows of logits for the sampler."""
         return [
@@ -105,34 +121,23 @@ class Group:
         """
         trace = growth.trace
         if trace is None:
-            sequence.finish_reason = "constraint"
-            return self._close(sequence, "")
+            return sequence.close("constraint")
         sequence.output.append(trace.token_id)
         sequence.traces.append(trace)
         sequence.logprob += trace.logprob
         sequence.score = growth.score
         if trace.token_id in self.end_ids:
-            sequence.finish_reason = "stop"
-            return self._close(sequence, "")
+            sequence.stopped_by = trace.token_id
+            return sequence.close("stop")
         if sequence.constraint is not None:
             sequence.constraint.advance(trace.token_id)
         added = sequence.detokenizer.push(trace.token_id)
         long_enough = len(sequence.output) > self.params.min_tokens
-        added, matched = sequence.stops.push(added, may_stop=long_enough)
-        if matched is not None:
+        added, sequence.stopped_by = sequence.stops.push(added, may_stop=long_enough)
+        if sequence.stopped_by is None and len(sequence.output) >= self.params.max_tokens:
+            return sequence.close("length", added)
+        if sequence.stopped_by is not None:
             sequence.finish_reason = "stop"
-            sequence.text += added
-            return added
-        if len(sequence.output) >= self.params.max_tokens:
-            sequence.finish_reason = "length"
-            return self._close(sequence, added)
-        sequence.text += added
-        return added
-
-    @staticmethod
-    def _close(sequence: Sequence, added: str) -> str:
-        """Add what was held back: the start of a stop string that never came, half a character."""
-        added += sequence.stops.flush() + sequence.detokenizer.flush()
         sequence.text += added
         return added
 

@@ -1,7 +1,34 @@
 """Many requests at once."""
 
 from ponder.engine.engine import Engine
-from ponder.engine.events import Event, FinishedEvent, Output, TokenEvent, Usage
-from ponder.engine.request import Request
+from ponder.engine.events import (
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Output,
+    ProgressEvent,
+    TokenEvent,
+    TreeEvent,
+    TreeNode,
+    Usage,
+)
+from ponder.engine.loop import EngineLoop
+from ponder.engine.request import EngineLimits, Request
+from ponder.engine.stats import EngineStats
 
-__all__ = ["Engine", "Event", "FinishedEvent", "Output", "Request", "TokenEvent", "Usage"]
+__all__ = [
+    "Engine",
+    "EngineLimits",
+    "EngineLoop",
+    "EngineStats",
+    "Event",
+    "FailedEvent",
+    "FinishedEvent",
+    "Output",
+    "ProgressEvent",
+    "Request",
+    "TokenEvent",
+    "TreeEvent",
+    "TreeNode",
+    "Usage",
+]

@@ -1,66 +1,70 @@
-"""Many requests at once: what is waiting, what is running, and the step that moves them on."""
+"""Many requests at once: the step that moves them on, and what it makes happen."""
 
 from __future__ import annotations
 
-import math
-import threading
-from collections import deque
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 
 from ponder.constraints import ChoiceTrie
 from ponder.decoders import Group, Growth, Sequence
-from ponder.engine.events import Event, FailedEvent, FinishedEvent, Output, TokenEvent, Usage
-from ponder.engine.request import Request
+from ponder.engine.events import (
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Output,
+    ProgressEvent,
+    TokenEvent,
+    TreeEvent,
+    TreeNode,
+)
+from ponder.engine.job import Job
+from ponder.engine.request import EngineLimits, Request
 from ponder.engine.runner import BatchRow, Runner
-from ponder.engine.scheduler import schedule
-from ponder.errors import CapacityError, ParameterError
+from ponder.engine.scheduler import Scheduled, Scheduler
+from ponder.engine.stats import EngineStats, Totals
+from ponder.errors import CapacityError, DeadlineError, ParameterError, PonderError, QueueFullError
 from ponder.models import Transformer
+from ponder.positions.rope_scaling import regime
+from ponder.sampling.sampler import trace_prompt
+from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
-from ponder.tree import PAGE_SIZE, Branch, PagePool
-
-TOKEN_BUDGET = 512
-
-
-@dataclass(slots=True)
-class Job:
-    """A request on its way: its group, the pages promised to it, the tokens it grew."""
-
-    request_id: int
-    request: Request
-    group: Group
-    pages: int
-    generated: int = 0
-
-    @property
-    def usage(self) -> Usage:
-        """What the request used so far."""
-        prompt = len(self.request.prompt)
-        shared = self.request.decoder.width(self.request.params) - 1
-        return Usage(prompt, shared * prompt if self.generated else 0, self.generated)
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
 
 
 class Engine:
-    """Runs requests over one model and one page pool.
+    """Runs requests over one model and one token tree.
 
-    `run` and `score` may be called from any number of threads: whichever is waiting for events does the
-    next step for all of them. The other methods are for one thread.
+    `check`, `prepare` and `stats` may be called from any thread; everything else by one at a time
+    (`EngineLoop` sees to that).
+
+    Parameters
+    ----------
+    num_pages : pages of the cache.
+    clock : seconds, for deadlines.
     """
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, num_pages: int) -> None:
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        num_pages: int,
+        limits: EngineLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
+        self.limits = limits or EngineLimits()
         self.pool = PagePool(model.config, num_pages, model.device, model.dtype)
+        self.tree = RadixTree(self.pool)
+        self.scheduler = Scheduler(self.tree, self.limits)
         self.runner = Runner(model, self.pool)
-        self._waiting: deque[Job] = deque()
-        self._running: list[Job] = []
-        self._promised = 0
+        self._clock = clock
+        self._totals = Totals()
+        self._happened: list[Event] = []
         self._next_id = 0
-        self._lock = threading.Lock()
-        self._inbox: dict[int, list[Event]] = {}
 
     def check(self, request: Request) -> None:
         """Refuse what can never run.
@@ -79,78 +83,102 @@ class Engine:
         if not request.prompt:
             raise ParameterError("prompt", "", "at least one token")
         self._check_length(len(request.prompt) + request.params.max_tokens, "the prompt and max_tokens are")
-        self._check_pages(self._pages(request), "the request may need")
+        self._check_pages(_most_pages(request), "the request may need")
 
-    def submit(self, request: Request) -> int:
-        """Check and queue a request and return its id."""
-        return self._queue(self._job(request))
-
-    def run(self, request: Request) -> Iterator[TokenEvent | FinishedEvent]:
-        """Submit a request and step until it is answered, yielding its events; closing this cancels it."""
-        job = self._job(request)  # compiling a constraint takes its time: not under the lock
-        with self._lock:
-            request_id = self._queue(job)
-            self._inbox[request_id] = []
-        try:
-            finished = False
-            while not finished:
-                for event in self._next_events(request_id):
-                    if isinstance(event, FailedEvent):
-                        raise event.error
-                    yield event
-                    finished = isinstance(event, FinishedEvent)
-        finally:
-            with self._lock:
-                del self._inbox[request_id]
-                self.cancel(request_id)
-
-    def _job(self, request: Request) -> Job:
+    def prepare(self, request: Request) -> Job:
+        """Check a request and do the work that needs no model: compile its constraint."""
         self.check(request)
-        return Job(0, request, self._group(request), self._pages(request))
+        params = request.params
+        eos = () if params.ignore_eos else self.tokenizer.eos_ids
+        root = Sequence(
+            index=0,
+            branch=Branch(self.tree, self._key(len(request.prompt) + params.max_tokens, request.cache_salt)),
+            detokenizer=Detokenizer(self.tokenizer.bytes_table),
+            stops=StopMatcher(params.stop, include_stop=params.include_stop_str_in_output),
+            constraint=request.constraint.compile(self.tokenizer) if request.constraint else None,
+        )
+        group = Group(request.prompt, params, frozenset((*eos, *params.stop_token_ids)), [root])
+        return Job(request, group)
 
-    def _queue(self, job: Job) -> int:
+    def submit(self, job: Job | Request) -> int:
+        """Queue a request and return its id. Raises QueueFullError, and what `check` does."""
+        if isinstance(job, Request):
+            job = self.prepare(job)
+        self.refuse_if_full()
         self._next_id += 1
-        job.request_id = self._next_id
-        self._waiting.append(job)
+        job.request_id = job.arrival = self._next_id
+        if job.request.deadline_s is not None:
+            job.ends_at = self._clock() + job.request.deadline_s
+        self.scheduler.add(job)
         return job.request_id
 
-    def _next_events(self, request_id: int) -> list[Event]:
-        """Step until something happened to a request; what happens to others goes to their inboxes."""
-        while True:
-            with self._lock:
-                if not self._inbox[request_id]:
-                    self._advance()
-                events = self._inbox[request_id]
-                self._inbox[request_id] = []
-            if events:
-                return events
+    def refuse_if_full(self, coming: int = 0) -> None:
+        """Raise QueueFullError if the requests that wait, and those coming, are as many as may."""
+        try:
+            self.scheduler.check_room(coming)
+        except QueueFullError:
+            self._totals.refused += 1
+            raise
 
-    def _advance(self) -> None:
-        """Step, and put each event where the request's `run` will look."""
-        for event in self.step():
-            if event.request_id in self._inbox:
-                self._inbox[event.request_id].append(event)
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self.scheduler.waiting or self.scheduler.running)
 
     def step(self) -> list[Event]:
-        """Admit what fits, run one forward pass, and apply what the decoders make of it."""
-        self._admit()
-        batch = schedule((job.group for job in self._running), TOKEN_BUDGET)
+        """Run one forward pass over what is due, and let every request grow that has its logits."""
+        self._expire()
+        batch = self.scheduler.schedule()
         logits = self._forward(batch)
-        return self._grow_all(batch, logits)
+        growths = self._decode(batch, logits)
+        return self._apply(batch, growths)
 
-    def cancel(self, request_id: int) -> None:
-        """Forget a request; a finished or unknown one is left alone."""
-        self._waiting = deque(job for job in self._waiting if job.request_id != request_id)
-        for job in self._running:
+    def cancel(self, request_id: int) -> bool:
+        """Forget a request and let its pages go; False for one that has ended, or never was."""
+        for job in (*self.scheduler.running, *self.scheduler.waiting):
             if job.request_id == request_id:
-                self._retire(job)
-                return
+                self._leave(job.group.live)
+                self.scheduler.remove(job)
+                self._totals.cancelled += 1
+                return True
+        return False
 
-    def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> list[list[float]]:
+    def fail_all(self, error: Exception) -> list[Event]:
+        """End every request with an error."""
+        for job in (*self.scheduler.running, *self.scheduler.waiting):
+            self._fail(job, error)
+        happened, self._happened = self._happened, []
+        return happened
+
+    def stats(self) -> EngineStats:
+        """Return what the engine has done and holds."""
+        running, waiting = list(self.scheduler.running), list(self.scheduler.waiting)
+        return self._totals.snapshot(
+            running=len(running),
+            waiting=len(waiting),
+            rows=sum(len(job.group.live) for job in running),
+            pages=self.pool.num_pages,
+            busy_pages=self.pool.num_busy,
+            idle_pages=self.pool.num_idle,
+            preemptions=self.scheduler.preemptions,
+            evictions=self.tree.evictions,
+        )
+
+    def check_integrity(self) -> None:
+        """Assert that tree and pool are sound and that running requests hold exactly the busy pages."""
+        self.tree.check_integrity()
+        branches = [sequence.branch for job in self.scheduler.running for sequence in job.group.live]
+        held = [page for branch in branches for page in branch.pages]
+        counts = {page: held.count(page) for page in set(held)}
+        assert self.pool.num_busy == len(counts), "a page is busy and no request holds it"
+        for page, count in counts.items():
+            assert self.pool._holders[page] == count, f"page {page} is held {count} times"
+
+    def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
         """Return, per path of the trie, the raw log-probability of each of its tokens after the prompt.
 
-        The prompt is computed once and all nodes of the trie in one pass. Waits until running requests
-        leave room.
+        Also how many tokens of the prompt were in the cache. The rest is computed once and all nodes of the trie in one pass. Running requests give way where
+        memory is short.
 
         Raises
         ------
@@ -158,35 +186,47 @@ class Engine:
         """
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
-        needed = math.ceil((len(prompt) + len(trie.token_ids)) / PAGE_SIZE)
-        self._check_pages(needed, "scoring needs")
+        self._check_pages(-(-(len(prompt) + len(trie.token_ids)) // PAGE_SIZE), "scoring needs")
         while True:
-            with self._lock:
-                if self._promised + needed <= self.pool.num_pages:
-                    return self._score(prompt, trie, longest)
-                self._advance()
+            branch = Branch(self.tree, self._key(longest))
+            try:
+                return self._score(branch, prompt, trie, longest)
+            except CapacityError:
+                branch.drop()
+                self.scheduler.preempt(self.scheduler.running[-1])
+            finally:
+                branch.drop()
 
-    def _score(self, prompt: tuple[int, ...], trie: ChoiceTrie, reach: int) -> list[list[float]]:
-        branch = Branch(self.pool)
-        try:
-            first = self._prefill(branch, prompt, reach)
-            logits = self.runner.forward_trie(branch, trie, reach)
-        finally:
-            branch.drop()
+    def _score(
+        self, branch: Branch, prompt: tuple[int, ...], trie: ChoiceTrie, reach: int
+    ) -> tuple[list[list[float]], int]:
+        hits = branch.follow(prompt[:-1])
+        first = self._prefill(branch, prompt, reach)
+        self._totals.prompt_tokens += len(prompt)
+        self._totals.hit_tokens += hits
+        self._totals.cached_tokens += hits
+        self._totals.computed_tokens += len(prompt) - hits + len(trie.token_ids)
+        logits = self.runner.forward_trie(branch, trie, reach)
         roots = [node for node, parent in enumerate(trie.parents) if parent < 0]
         others = [node for node, parent in enumerate(trie.parents) if parent >= 0]
         logprobs = dict(zip(roots, _logprobs(first, [0] * len(roots), trie, roots), strict=True))
         parents = [trie.parents[node] for node in others]
         logprobs |= dict(zip(others, _logprobs(logits, parents, trie, others), strict=True))
-        return [[logprobs[node] for node in path] for path in trie.paths]
+        return [[logprobs[node] for node in path] for path in trie.paths], hits
 
     def _prefill(self, branch: Branch, prompt: tuple[int, ...], reach: int) -> torch.Tensor:
-        """Compute a prompt in chunks and return the logits after it, [1, V]."""
+        """Compute what the branch does not have of a prompt, in chunks; return the logits after it, [1, V]."""
         logits = torch.empty(0)
-        for start in range(0, len(prompt), TOKEN_BUDGET):
-            chunk = prompt[start : start + TOKEN_BUDGET]
-            logits = self.runner.forward([BatchRow(branch, chunk, reach, start + len(chunk) == len(prompt))])
+        while branch.length < len(prompt):
+            chunk = prompt[branch.length : branch.length + self.limits.token_budget]
+            slots = branch.extend(chunk)
+            (logits,) = self.runner.forward([BatchRow(branch, chunk, slots, reach, 1)])
+            branch.publish()
         return logits
+
+    def _key(self, reach: int, salt: str | None = None) -> Hashable:
+        """What sequences that share pages agree on: the salt, and the frequencies of their positions."""
+        return salt, regime(self.model.config.rope, reach)
 
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.model.config.context_length
@@ -197,61 +237,127 @@ class Engine:
         if pages > self.pool.num_pages:
             raise CapacityError(f"{what} {pages} cache pages and there are {self.pool.num_pages}")
 
-    def _pages(self, request: Request) -> int:
-        """The most pages the request can hold: the shared prompt, and what each sequence may add."""
-        # Each sequence may copy a partial page besides the pages its own tokens fill.
-        suffix = math.ceil(request.params.max_tokens / PAGE_SIZE) + 1
-        return math.ceil(len(request.prompt) / PAGE_SIZE) + request.decoder.width(request.params) * suffix
+    def _expire(self) -> None:
+        """End the requests whose deadline has passed, with what there is."""
+        queues = (self.scheduler.running, self.scheduler.waiting)
+        ending = [job for queue in queues for job in queue if job.ends_at is not None]
+        for job in ending:
+            assert job.ends_at is not None
+            if job.ends_at <= self._clock():
+                self._stop(job)
 
-    def _admit(self) -> None:
-        """Start waiting requests, in order, as long as the worst case of all that run fits the pool."""
-        while self._waiting and self._promised + self._waiting[0].pages <= self.pool.num_pages:
-            job = self._waiting.popleft()
-            self._promised += job.pages
-            self._running.append(job)
-
-    def _group(self, request: Request) -> Group:
-        params = request.params
-        eos = () if params.ignore_eos else self.tokenizer.eos_ids
-        root = Sequence(
-            index=0,
-            branch=Branch(self.pool),
-            detokenizer=Detokenizer(self.tokenizer.bytes_table),
-            stops=StopMatcher(params.stop),
-            constraint=request.constraint.compile(self.tokenizer) if request.constraint else None,
-        )
-        return Group(request.prompt, params, frozenset((*eos, *params.stop_token_ids)), [root])
-
-    def _forward(self, batch: list[BatchRow]) -> torch.Tensor:
-        with _cut_back_on_failure(batch):
-            return self.runner.forward(batch)
-
-    def _grow_all(self, batch: list[BatchRow], logits: torch.Tensor) -> list[Event]:
-        """Let each request whose rows are all there grow. What fails in one ends that one alone."""
-        wanted = [row.branch for row in batch if row.wants_logits]
-        rows = {id(branch): i for i, branch in enumerate(wanted)}
-        events: list[Event] = []
-        for job in list(self._running):
-            branches = [id(sequence.branch) for sequence in job.group.live]
-            if not all(branch in rows for branch in branches):
-                continue
-            try:
-                own = logits[[rows[branch] for branch in branches]]
-                events += self._apply(job, job.request.decoder.advance(job.group, own))
-                if job.request.decoder.settle(job.group):
-                    events.append(self._finish(job))
-            except Exception as error:
-                self._retire(job)
-                events.append(FailedEvent(job.request_id, error))
-        return events
-
-    def _apply(self, job: Job, growths: list[Growth]) -> list[Event]:
-        """Fork, extend and drop the group's branches as its decoder said."""
+    def _stop(self, job: Job) -> None:
         group = job.group
+        if not job.generated:
+            error = f"the deadline of {job.request.deadline_s:g} s passed before the first token"
+            self._fail(job, DeadlineError(error))
+            return
+        for sequence in group.live:
+            text = sequence.close("deadline")
+            if job.request.decoder.streams:
+                self._happened.append(
+                    TokenEvent(job.request_id, sequence.index, None, text, "deadline", job.usage)
+                )
+        self._leave(group.live)
+        group.finished += group.live
+        group.live = []
+        self._finish(job)
+
+    def _forward(self, batch: list[Scheduled]) -> dict[int, torch.Tensor]:
+        """Compute a batch; return each row's logits by `id(branch)`.
+
+        Where it fails as a whole, each request is tried by itself: only those that fail alone end.
+        """
+        with _cut_back_when_interrupted(batch):
+            try:
+                return self._compute(batch)
+            except Exception:
+                logits: dict[int, torch.Tensor] = {}
+                for job in dict.fromkeys(entry.job for entry in batch):
+                    try:
+                        logits |= self._compute([entry for entry in batch if entry.job is job])
+                    except Exception as error:
+                        self._fail(job, error)
+                batch[:] = [entry for entry in batch if entry.job.running]
+                return logits
+
+    def _compute(self, batch: list[Scheduled]) -> dict[int, torch.Tensor]:
+        logits = self.runner.forward([entry.row for entry in batch])
+        self._totals.steps += bool(batch)
+        for entry in batch:
+            entry.row.branch.publish()
+            entry.job.computed += len(entry.row.tokens)
+            self._totals.computed_tokens += len(entry.row.tokens)
+        return {id(entry.row.branch): rows for entry, rows in zip(batch, logits, strict=True)}
+
+    def _decode(
+        self, batch: list[Scheduled], logits: dict[int, torch.Tensor]
+    ) -> list[tuple[Job, list[Growth]]]:
+        """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
+        growths = []
+        for job in dict.fromkeys(entry.job for entry in batch):
+            try:
+                if not job.prefilled:
+                    self._note_prefill(job, logits)
+                if all(_is_complete(job, sequence, logits) for sequence in job.group.live):
+                    rows = torch.cat([logits[id(sequence.branch)][-1:] for sequence in job.group.live])
+                    if rows.isnan().any():
+                        raise PonderError("the model's logits are not numbers: its weights may be damaged")
+                    growths.append((job, job.request.decoder.advance(job.group, rows)))
+            except Exception as error:
+                self._fail(job, error)
+        return growths
+
+    def _note_prefill(self, job: Job, logits: dict[int, torch.Tensor]) -> None:
+        """Say how far a prompt is, and trace its tokens if that was asked for."""
+        prompt, branch = job.request.prompt, job.group.live[0].branch
+        traces: tuple[PromptTrace | None, ...] = ()
+        if not job.reads_cache:
+            rows = logits[id(branch)]  # those after a token trace the next one
+            start = branch.length - len(rows)
+            first, last = job.reached + 1, min(branch.length, len(prompt) - 1)
+            followed = rows[first - 1 - start : last - start]
+            known = trace_prompt(followed, prompt[first : last + 1], job.request.prompt_logprobs or 0)
+            traces = (*known,) if job.reached else (None, *known)
+        job.reached = max(job.reached, branch.length)
+        if job.prefilled:
+            self._totals.prompt_tokens += len(prompt)
+            self._totals.hit_tokens += job.hits
+            self._totals.cached_tokens += job.hits + (job.width - 1) * len(prompt)
+        self._happened.append(ProgressEvent(job.request_id, "prefill", branch.length, job.usage, traces))
+
+    def _apply(self, batch: list[Scheduled], growths: list[tuple[Job, list[Growth]]]) -> list[Event]:
+        """Let the requests grow and say all that happened in this step."""
+        for job, grown in growths:
+            try:
+                self._grow(job, grown)
+                if job.request.decoder.settle(job.group):
+                    self._finish(job)
+            except Exception as error:
+                self._fail(job, error)
+        self._tell_waiting()
+        happened, self._happened = self._happened, []
+        return happened
+
+    def _tell_waiting(self) -> None:
+        """Say once of each job that it waits, and each time that it was preempted."""
+        preempted, self.scheduler.preempted = self.scheduler.preempted, []
+        for job in preempted:
+            job.announced = True
+            self._happened.append(ProgressEvent(job.request_id, "preempted", 0, job.usage))
+        for job in self.scheduler.waiting:
+            if not job.announced:
+                job.announced = True
+                self._happened.append(ProgressEvent(job.request_id, "waiting", 0, job.usage))
+
+    def _grow(self, job: Job, growths: list[Growth]) -> None:
+        """Fork, extend and drop the group's branches as its decoder said."""
+        group, usage_before = job.group, job.generated
         parents = {id(growth.parent) for growth in growths}
         for sequence in group.live:
             if id(sequence) not in parents:
                 sequence.branch.drop()
+        above = [growth.parent.node for growth in growths]
         last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
         children = [
             growth.parent if last_child[id(growth.parent)] == i else growth.parent.fork()
@@ -259,47 +365,75 @@ class Engine:
         ]
         group.live = children
         for child, growth in zip(children, growths, strict=True):
-            child.index = growth.index
+            child.index, child.node, job.nodes = growth.index, job.nodes, job.nodes + 1
         texts = [group.accept(child, growth) for child, growth in zip(children, growths, strict=True)]
         job.generated += sum(growth.trace is not None for growth in growths)
+        self._totals.generated_tokens += job.generated - usage_before
         group.live = [child for child in children if not child.finish_reason]
-        for child in children:
-            if child.finish_reason:
-                child.branch.drop()
-                group.finished.append(child)
-        if not job.request.decoder.streams:
-            return []
+        ended = [child for child in children if child.finish_reason]
+        self._leave(ended)
+        group.finished += ended
         usage = job.usage
-        return [
-            TokenEvent(job.request_id, growth.index, growth.trace, text, child.finish_reason, usage)
-            for child, growth, text in zip(children, growths, texts, strict=True)
-        ]
+        if job.request.decoder.streams:
+            self._happened += [
+                TokenEvent(job.request_id, growth.index, growth.trace, text, child.finish_reason, usage)
+                for child, growth, text in zip(children, growths, texts, strict=True)
+            ]
+            return
+        nodes = tuple(
+            TreeNode(child.node, parent, growth.trace, text, growth.score, child.finish_reason)
+            for child, parent, growth, text in zip(children, above, growths, texts, strict=True)
+        )
+        self._happened.append(TreeEvent(job.request_id, nodes, usage))
 
-    def _finish(self, job: Job) -> FinishedEvent:
+    @staticmethod
+    def _leave(sequences: list[Sequence]) -> None:
+        """Let the pages of texts that grow no more go; the tree keeps them while there is room."""
+        for sequence in sequences:
+            sequence.branch.publish(partial=True)
+            sequence.branch.drop()
+
+    def _finish(self, job: Job) -> None:
         decoder, group = job.request.decoder, job.group
         outputs = tuple(
             _output(index, sequence, decoder.final_score(sequence))
             for index, sequence in enumerate(decoder.answers(group))
         )
-        self._retire(job)
-        return FinishedEvent(job.request_id, outputs, job.usage)
+        self._leave(group.live)
+        self.scheduler.remove(job)
+        self._totals.finished += 1
+        self._happened.append(FinishedEvent(job.request_id, outputs, job.usage))
 
-    def _retire(self, job: Job) -> None:
-        for sequence in job.group.live:
-            sequence.branch.drop()
-        self._promised -= job.pages
-        self._running = [other for other in self._running if other is not job]
+    def _fail(self, job: Job, error: Exception) -> None:
+        self.scheduler.remove(job)
+        self._totals.failed += 1
+        self._happened.append(FailedEvent(job.request_id, error))
+
+
+def _is_complete(job: Job, sequence: Sequence, logits: dict[int, torch.Tensor]) -> bool:
+    """Whether a sequence has the logits after its last token."""
+    rows = logits.get(id(sequence.branch))
+    return rows is not None and len(rows) > 0 and not job.group.pending(sequence)
+
+
+def _most_pages(request: Request) -> int:
+    """The most pages a request can need alone: the prompt's whole ones, and what each sequence may add.
+
+    The last token a sequence grows is never computed.
+    """
+    whole, rest = divmod(len(request.prompt), PAGE_SIZE)
+    suffix = -(-(rest + request.params.max_tokens - 1) // PAGE_SIZE)
+    return whole + request.decoder.width(request.params) * suffix
 
 
 @contextmanager
-def _cut_back_on_failure(batch: list[BatchRow]) -> Iterator[None]:
-    """Cut branches back to what they held before a forward pass that raises, so that it can be run again."""
-    lengths = [row.branch.length for row in batch]
+def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
+    """Take uncomputed tokens back when a forward pass is interrupted, so that the step can be taken again."""
     try:
         yield
     except BaseException:
-        for row, length in zip(batch, lengths, strict=True):
-            row.branch.cut(length)
+        for entry in batch:
+            entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
         raise
 
 
@@ -317,6 +451,7 @@ def _output(index: int, sequence: Sequence, score: float) -> Output:
         tuple(sequence.output),
         tuple(sequence.traces),
         sequence.finish_reason,
+        sequence.stopped_by,
         sequence.logprob,
         score,
     )

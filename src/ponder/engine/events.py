@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ponder.decoders import FinishReason
 from ponder.sampling import TokenTrace
+from ponder.sampling.trace import PromptTrace
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of a request.
 
-    `prompt_tokens` are counted once; `cached_tokens` is how often one of them was read from the cache
-    where it would have been computed again (w samples or beams share one prompt: w - 1 times its length);
-    `generated_tokens` are those of all texts grown, beams that lost included.
+    Attributes
+    ----------
+    prompt_tokens : length of the prompt, counted once.
+    hit_tokens : of those, how many an earlier request had left in the cache.
+    cached_tokens : how often a prompt token was read from the cache where it would have been computed
+        again: the hits, and the whole prompt for each sample or beam but the first.
+    computed_tokens : tokens run through the model, those computed again after a preemption included.
+    generated_tokens : tokens of all texts grown, beams that lost included.
     """
 
     prompt_tokens: int
+    hit_tokens: int
     cached_tokens: int
+    computed_tokens: int
     generated_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """A request that shows no text yet moved on.
+
+    Attributes
+    ----------
+    state : "waiting" for its turn, "prefill": its prompt is being computed, "preempted": it gave its
+        memory to others and will go on, nothing lost, when there is room.
+    done : prompt tokens in the cache, of `usage.prompt_tokens`.
+    traces : for a request with `prompt_logprobs`, one entry for each prompt token computed just now; None
+        for the very first token, which follows nothing.
+    """
+
+    request_id: int
+    state: Literal["waiting", "prefill", "preempted"]
+    done: int
+    usage: Usage
+    traces: tuple[PromptTrace | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
     """Sample `index` of a request grew by a token, and its text by `text`, which may be empty.
 
-    `finish_reason` is set in a text's last event. Where a constraint left no token possible that event has
-    no trace, and whatever text had been held back. `usage` is the request's so far.
+    `finish_reason` is set in a text's last event. Where a constraint left no token possible, or the deadline
+    passed, that event has no trace, and whatever text had been held back. `usage` is the request's so far.
     """
 
     request_id: int
@@ -39,12 +68,40 @@ class TokenEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeNode:
+    """One token of a search's tree.
+
+    `node` numbers the request's tokens from 0; `parent` is the node it follows, -1 for the prompt. `score` is
+    the sum the search ranks by, before any length normalisation.
+    """
+
+    node: int
+    parent: int
+    trace: TokenTrace | None
+    text: str
+    score: float
+    finish_reason: FinishReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEvent:
+    """A search took a step: these nodes were added; leaves that got no child are dropped.
+
+    Which texts stay is known only when the request is answered.
+    """
+
+    request_id: int
+    nodes: tuple[TreeNode, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One finished text.
 
-    `text` is without the end token or stop string that ended it; `token_ids` and `traces` are all that
-    was generated. `logprob` is the sum of raw log-probabilities; `score` what outputs are ranked by: the
-    length-normalised score of beams, and for samples, which are not ranked, `logprob`.
+    `text` is without the end token or stop string that ended it, which `stopped_by` names; `token_ids` and
+    `traces` are all that was generated. `logprob` is the sum of raw log-probabilities; `score` what outputs
+    are ranked by: the length-normalised score of beams, and for samples, which are not ranked, `logprob`.
     """
 
     index: int
@@ -52,6 +109,7 @@ class Output:
     token_ids: tuple[int, ...]
     traces: tuple[TokenTrace, ...]
     finish_reason: FinishReason
+    stopped_by: str | int | None
     logprob: float
     score: float
 
@@ -73,4 +131,4 @@ class FailedEvent:
     error: Exception
 
 
-Event = TokenEvent | FinishedEvent | FailedEvent
+Event = ProgressEvent | TokenEvent | TreeEvent | FinishedEvent | FailedEvent

@@ -1,4 +1,4 @@
-"""What the engine is asked."""
+"""What the engine is asked, and how much of it at once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,63 @@ from dataclasses import dataclass, field
 
 from ponder.constraints import Constraint
 from ponder.decoders import Decoder, Sample
+from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
+
+MAX_PRIORITY = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A prompt as token ids and how to go on from it."""
+    """A prompt as token ids and how to go on from it.
+
+    Attributes
+    ----------
+    priority : lower ones first; among equals, who came first.
+    deadline_s : seconds from submission until it ends with what there is.
+    cache_salt : only requests with an equal salt share cached pages.
+    prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
+    """
 
     prompt: tuple[int, ...]
     params: SamplingParams
     constraint: Constraint | None = None
     decoder: Decoder = field(default_factory=Sample)
+    priority: int = 0
+    deadline_s: float | None = None
+    cache_salt: str | None = None
+    prompt_logprobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.priority) is not int or abs(self.priority) > MAX_PRIORITY:
+            raise ParameterError("priority", self.priority, "a whole number from -2^31 to 2^31")
+        deadline = self.deadline_s
+        if deadline is not None and (type(deadline) not in (int, float) or not 0 < deadline < 1e9):
+            raise ParameterError("deadline_s", deadline, "a number of seconds over 0, or unset")
+        if not isinstance(self.cache_salt, str | None):
+            raise ParameterError("cache_salt", self.cache_salt, "text, or unset")
+        alternatives = self.prompt_logprobs
+        if alternatives is not None and (type(alternatives) is not int or not 0 <= alternatives <= 1000):
+            raise ParameterError("prompt_logprobs", alternatives, "a whole number from 0 to 1000, or unset")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """How much at once.
+
+    Attributes
+    ----------
+    max_waiting : requests that may wait for their turn; more are refused.
+    max_rows : texts that may grow at once, unless one request alone has more.
+    token_budget : tokens a step may compute; texts that grow come first, prompts get the rest.
+    """
+
+    max_waiting: int = 1024
+    max_rows: int = 256
+    token_budget: int = 512
+
+    def __post_init__(self) -> None:
+        for name in ("max_waiting", "max_rows", "token_budget"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ParameterError(name, value, "a whole number, 1 or more")

@@ -15,60 +15,63 @@ from ponder.tree import Branch, PagePool
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """New tokens of one branch, which may reach `reach` tokens; logits of the last one if wanted."""
+    """The last tokens of a branch, which are to be computed into their slots.
+
+    The branch may reach `reach` tokens; logits are wanted after the last `logits` of the tokens.
+    """
 
     branch: Branch
-    new_tokens: Seq[int]
+    tokens: Seq[int]
+    slots: Seq[int]
     reach: int
-    wants_logits: bool
+    logits: int
 
 
 class Runner:
-    """Extends branches by tokens and runs the model on them."""
+    """Runs the model on rows."""
 
     def __init__(self, model: Transformer, pool: PagePool) -> None:
         self.model = model
         self.pool = pool
 
-    def forward(self, rows: Seq[BatchRow]) -> torch.Tensor:
-        """Compute all rows in one ragged batch; return [R, V] float32, one row per row that wants logits."""
+    def forward(self, rows: Seq[BatchRow]) -> list[torch.Tensor]:
+        """Compute all rows in one ragged batch; return [row.logits, V] float32 for each."""
         if not rows:
-            return torch.empty(0)
-        positions = [
-            p for row in rows for p in range(row.branch.length, row.branch.length + len(row.new_tokens))
-        ]
-        ends = torch.tensor([len(row.new_tokens) for row in rows]).cumsum(0) - 1
-        wanted = torch.tensor([row.wants_logits for row in rows])
-        return self._run(rows, positions, ends[wanted])
+            return []
+        positions = [p for row in rows for p in range(row.branch.length - len(row.tokens), row.branch.length)]
+        ends = torch.tensor([len(row.tokens) for row in rows]).cumsum(0).tolist()
+        wanted = [i for row, end in zip(rows, ends, strict=True) for i in range(end - row.logits, end)]
+        logits = self._run(rows, positions, wanted)
+        return list(logits.split([row.logits for row in rows]))
 
     def forward_trie(self, branch: Branch, trie: ChoiceTrie, reach: int) -> torch.Tensor:
-        """Compute all nodes of a trie after a branch in one pass; return logits [nodes, V]."""
+        """Extend a branch by all nodes of a trie, in one pass; return their logits, [nodes, V]."""
         start = branch.length
-        row = BatchRow(branch, trie.token_ids, reach, True)
+        slots = branch.extend(trie.token_ids)
+        row = BatchRow(branch, trie.token_ids, slots, reach, len(slots))
         positions = [start + depth for depth in trie.depths()]
-        return self._run([row], positions, torch.arange(len(positions)), {0: trie.ancestry()})
+        return self._run([row], positions, list(range(len(positions))), {0: trie.ancestry()})
 
     def _run(
         self,
         rows: Seq[BatchRow],
         positions: list[int],
-        logit_rows: torch.Tensor,
+        logit_rows: list[int],
         trees: dict[int, torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        slots = [slot for row in rows for slot in row.branch.extend(len(row.new_tokens))]
         plan = AttentionPlan(
-            query_lengths=[len(row.new_tokens) for row in rows],
+            query_lengths=[len(row.tokens) for row in rows],
             context_lengths=[row.branch.length for row in rows],
             block_tables=[self._tensor(row.branch.pages) for row in rows],
             trees={row: tree.to(self.model.device) for row, tree in (trees or {}).items()},
         )
         batch = ForwardBatch(
-            token_ids=self._tensor([token for row in rows for token in row.new_tokens]),
+            token_ids=self._tensor([token for row in rows for token in row.tokens]),
             positions=self._tensor(positions),
-            slot_mapping=self._tensor(slots),
+            slot_mapping=self._tensor([slot for row in rows for slot in row.slots]),
             plan=plan,
             reaches=[row.reach for row in rows],
-            logit_rows=logit_rows.to(self.model.device),
+            logit_rows=self._tensor(logit_rows),
         )
         return self.model.forward(batch, self.pool.k_pages, self.pool.v_pages)
 

@@ -1,31 +1,184 @@
-"""Which tokens of which sequences go into this step."""
+"""Whose turn it is: which tokens go into the next step, and where their pages come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import insort
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 
-from ponder.decoders import Group, Sequence
+from ponder.decoders import Sequence
+from ponder.engine.job import Job
+from ponder.engine.request import EngineLimits
 from ponder.engine.runner import BatchRow
+from ponder.errors import CapacityError, QueueFullError
+from ponder.tree import PAGE_SIZE, RadixTree
+
+TRACED_CHUNK = 128  # prompt tokens a step whose logits, [tokens, V], are all wanted
 
 
-def schedule(groups: Iterable[Group], token_budget: int) -> list[BatchRow]:
-    """Give every sequence its uncomputed tokens: one-token rows first, then prompts in chunks.
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A row of the next step and whose it is."""
 
-    A step computes at most `token_budget` prompt tokens; decode rows always fit.
+    job: Job
+    sequence: Sequence
+    row: BatchRow
+
+
+class Scheduler:
+    """Waiting and running jobs, each in order of rank.
+
+    A job runs as soon as its present tokens fit the cache. When memory runs short, the running job of the
+    last rank gives its pages away and waits; what it has grown is kept and computed again later.
     """
-    waiting = [(group, sequence, _uncomputed(group, sequence)) for group in groups for sequence in group.live]
-    waiting.sort(key=lambda entry: len(entry[2]) > 1)
-    rows = []
-    for group, sequence, tokens in waiting:
-        chunk = tokens if len(tokens) == 1 else tokens[:token_budget]
-        if len(tokens) > 1:
-            token_budget -= len(chunk)
-        if chunk:
-            rows.append(BatchRow(sequence.branch, chunk, group.reach, len(chunk) == len(tokens)))
-    return rows
+
+    def __init__(self, tree: RadixTree, limits: EngineLimits) -> None:
+        self.tree = tree
+        self.limits = limits
+        self.waiting: list[Job] = []
+        self.running: list[Job] = []
+        self.preempted: list[Job] = []  # since they were last told
+        self.preemptions = 0
+
+    def check_room(self, coming: int) -> None:
+        """Raise QueueFullError if the jobs that wait and those coming are as many as may."""
+        waiting = len(self.waiting) + coming
+        if waiting >= self.limits.max_waiting:
+            raise QueueFullError(f"{waiting} requests are waiting, and at most {self.limits.max_waiting} may")
+
+    def add(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        insort(self.waiting, job, key=_rank)
+
+    def remove(self, job: Job) -> None:
+        """Forget a job and let its pages go."""
+        for queue in (self.waiting, self.running):
+            if job in queue:
+                queue.remove(job)
+        job.running = False
+        for sequence in job.group.live:
+            sequence.branch.drop()
+
+    def schedule(self) -> list[Scheduled]:
+        """Choose the next step's rows and make room for them in the cache.
+
+        Sequences that grow by a token come first, then prompts in chunks, all within the token budget.
+        """
+        self._admit()
+        batch: list[Scheduled] = []
+        for job, sequence, tokens in self._wanted():
+            slots = self._place(job, sequence, tokens, batch)
+            if slots is not None:
+                batch.append(Scheduled(job, sequence, _row(job, sequence, tokens, slots)))
+        return batch
+
+    def _admit(self) -> None:
+        while self.waiting and self._make_way(self.waiting[0]):
+            job = self.waiting.pop(0)
+            job.running = True
+            insort(self.running, job, key=_rank)
+
+    def _make_way(self, job: Job) -> bool:
+        """Return whether a waiting job can run now; jobs of lower priority give way to it."""
+        while self.running and not self._fits(job):
+            if self.running[-1].request.priority <= job.request.priority:
+                return False
+            self.preempt(self.running[-1])
+        return True
+
+    def _fits(self, job: Job) -> bool:
+        """Whether a job's tokens fit beside what runs, with a page for every sequence to grow into."""
+        rows = sum(other.width for other in self.running) + job.width
+        if rows > self.limits.max_rows:
+            return False
+        first, *others = job.group.live
+        if job.reads_cache:
+            first.branch.follow(
+                job.group.pending(first)[:-1]
+            )  # pins what is there, so that it still is later
+        prompt = len(job.request.prompt)
+        pages = -(-(prompt + len(first.output)) // PAGE_SIZE) - len(first.branch.pages)
+        pages += sum(-(-(prompt % PAGE_SIZE + len(other.output)) // PAGE_SIZE) for other in others)
+        fits = pages + rows <= self.tree.num_available
+        first.branch.drop()
+        return fits
+
+    def _wanted(self) -> Iterator[tuple[Job, Sequence, tuple[int, ...]]]:
+        """Yield the tokens to compute next, for as many sequences as the budget allows."""
+        grows = {job: all(pending == 1 for pending in _pendings(job)) for job in self.running}
+        sequences = [(job, sequence) for job in grows for sequence in job.group.live]
+        growing = [(job, sequence) for job, sequence in sequences if grows[job]]
+        for job, sequence in growing:
+            if job.running:  # not preempted for a row before this one
+                yield job, sequence, job.group.pending(sequence)
+        # Prompts move on, however much grows.
+        budget = max(self.limits.token_budget - len(growing), PAGE_SIZE)
+        claimed: set[Hashable] = set()
+        for job, sequence in sequences:
+            if grows[job] or not job.running:
+                continue
+            tokens = self._prefill(job, sequence)[:budget]
+            page = sequence.branch.next_page(tokens)
+            if not tokens or page in claimed:  # who computes the same page in this step shares it in the next
+                continue
+            if page is not None:
+                claimed.add(page)
+            budget -= len(tokens)
+            yield job, sequence, tokens
+
+    def _prefill(self, job: Job, sequence: Sequence) -> tuple[int, ...]:
+        """Follow the tree as far as it goes and return what is left to compute.
+
+        The last tokens of several sequences, as there are after a preemption, are left for a step that has
+        them all: a decoder sees all of its rows at once.
+        """
+        tokens = job.group.pending(sequence)
+        if job.reads_cache:
+            tokens = tokens[sequence.branch.follow(tokens[:-1]) :]
+            found = min(sequence.branch.length, len(job.request.prompt))
+            job.hits += max(0, found - job.reached)
+            job.reached = max(found, job.reached)
+        if len(job.group.live) > 1:
+            return tokens[:-1]
+        return tokens if job.reads_cache else tokens[:TRACED_CHUNK]
+
+    def _place(
+        self, job: Job, sequence: Sequence, tokens: tuple[int, ...], batch: list[Scheduled]
+    ) -> list[int] | None:
+        """Make room for tokens, at the cost of the running jobs of the last rank; None: at its own cost."""
+        while True:
+            try:
+                return sequence.branch.extend(tokens)
+            except CapacityError:
+                victim = self.running[-1]
+                self.preempt(victim)
+                batch[:] = [entry for entry in batch if entry.job is not victim]
+                if victim is job:
+                    return None
+
+    def preempt(self, job: Job) -> None:
+        """Let a running job wait again, without its pages."""
+        for sequence in job.group.live:
+            sequence.branch.drop()
+        self.running.remove(job)
+        job.running = False
+        insort(self.waiting, job, key=_rank)
+        self.preempted.append(job)
+        self.preemptions += 1
 
 
-def _uncomputed(group: Group, sequence: Sequence) -> tuple[int, ...]:
-    computed = sequence.branch.length
-    prompt = group.prompt[computed:]
-    return prompt + tuple(sequence.output[max(0, computed - len(group.prompt)) :])
+def _rank(job: Job) -> tuple[int, int]:
+    return job.rank
+
+
+def _pendings(job: Job) -> Iterator[int]:
+    total = len(job.request.prompt)
+    return (total + len(sequence.output) - sequence.branch.length for sequence in job.group.live)
+
+
+def _row(job: Job, sequence: Sequence, tokens: tuple[int, ...], slots: list[int]) -> BatchRow:
+    """A row whose logits are those its decoder needs, and those of every prompt token to be traced."""
+    traced = not job.reads_cache
+    complete = sequence.branch.length == len(job.request.prompt) + len(sequence.output)
+    logits = len(tokens) if traced else int(complete)
+    return BatchRow(sequence.branch, tokens, slots, job.group.reach, logits)

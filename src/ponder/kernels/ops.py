@@ -11,6 +11,7 @@ from typing import Protocol
 
 import torch
 
+from ponder.errors import UnsupportedError
 from ponder.kernels.attention_plan import AttentionPlan
 
 
@@ -67,11 +68,24 @@ class Ops(Protocol):
         ...
 
 
-def select_ops(device: torch.device) -> Ops:
-    """Return the implementation for a device. Today the torch reference serves all of them."""
-    from ponder.kernels import reference
+def select_ops(device: torch.device, *, row_invariant: bool = False) -> Ops:
+    """Return the implementation for a device. Today the torch reference serves all of them.
 
-    return reference
+    With `row_invariant`, the one where a row's bits do not depend on the rows beside it.
+
+    Raises
+    ------
+    UnsupportedError : `row_invariant` on a device other than the CPU.
+    """
+    from ponder.kernels import reference, row_invariant as invariant
+
+    if not row_invariant:
+        return reference
+    if device.type != "cpu":
+        raise UnsupportedError(
+            f"row_invariant = True is not supported on device {str(device)!r}: only on 'cpu'"
+        )
+    return invariant
 
 
 __all__: Sequence[str] = ["Ops", "select_ops"]

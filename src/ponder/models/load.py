@@ -15,10 +15,22 @@ from ponder.models.transformer import Layer, Linear, Transformer, Weights
 
 
 def load_transformer(
-    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype = torch.float32
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    *,
+    row_invariant: bool = False,
 ) -> Transformer:
-    """Read every tensor (in parallel: dequantising is most of the work) and build the model."""
+    """Read every tensor (in parallel: dequantising is most of the work) and build the model.
+
+    With `row_invariant`, a sequence's logits are bitwise the same in any batch, however it was cut.
+
+    Raises
+    ------
+    UnsupportedError : `row_invariant` on a device other than the CPU.
+    """
     config = checkpoint.config
+    ops = select_ops(device, row_invariant=row_invariant)
     names = list(tensor_shapes(config))
 
     def read(name: str) -> torch.Tensor:
@@ -33,7 +45,7 @@ def load_transformer(
         norm=tensors["norm.weight"],
         lm_head=tensors.get("lm_head.weight", embed),
     )
-    return Transformer(config, weights, select_ops(device))
+    return Transformer(config, weights, ops)
 
 
 def _layer(index: int, tensor: Callable[[str], torch.Tensor | None]) -> Layer:

@@ -45,6 +45,7 @@ class SamplingParams:
     seed : same seed, same text, whatever n is or else is running.
     ignore_eos : an end-of-text token does not end the text.
     top_logprobs : how many of the likeliest alternatives each token's trace names.
+    include_stop_str_in_output : the text keeps the stop string that ended it (vLLM's name).
     """
 
     temperature: float = 1.0
@@ -63,6 +64,7 @@ class SamplingParams:
     seed: int = 0
     ignore_eos: bool = False
     top_logprobs: int = 0
+    include_stop_str_in_output: bool = False
 
     def __post_init__(self) -> None:
         _check_number("temperature", self.temperature, "a finite number, 0 or more", lambda x: x >= 0)
@@ -88,8 +90,9 @@ class SamplingParams:
             raise ParameterError(
                 "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"
             )
-        if not isinstance(self.ignore_eos, bool):
-            raise ParameterError("ignore_eos", self.ignore_eos, "true or false")
+        for name in ("ignore_eos", "include_stop_str_in_output"):
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(name, getattr(self, name), "true or false")
         for token, bias in self.logit_bias.items():
             _check_int("logit_bias", token, "keys are token ids", lambda x: x >= 0)
             _check_number(f"logit_bias[{token}]", bias, "a finite number", lambda x: True)

@@ -10,7 +10,7 @@ import torch
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.processors import add_bias, forbid, penalise_counts, penalise_repetition
 from ponder.sampling.rng import uniforms
-from ponder.sampling.trace import TokenTrace
+from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.truncation import truncate
 
 SLAB = 64  # rows at a time: a dozen temporaries of [rows, V] should stay small, however large n is
@@ -103,9 +103,6 @@ def describe(
     """Trace the `chosen` [R] tokens of rows [R, V]."""
     raw = torch.log_softmax(logits, dim=-1)
     column = chosen[:, None]
-    ids = torch.arange(logits.shape[-1], device=logits.device)
-    own = logits.gather(-1, column)
-    ahead = (logits > own) | ((logits == own) & (ids < column))
     kept = truncated > 0
     alternatives = best(raw, top)
     columns = (
@@ -114,7 +111,7 @@ def describe(
         _log(tempered.gather(-1, column).squeeze(-1)),
         _log(truncated.gather(-1, column).squeeze(-1)),
         entropy(raw),
-        ahead.sum(-1) + 1,
+        ranks(logits, column),
         kept.sum(-1),
         torch.where(kept, tempered, 0.0).sum(-1).clamp(max=1.0),
     )
@@ -122,6 +119,22 @@ def describe(
         TokenTrace(*values)
         for values in zip(*(column.tolist() for column in columns), alternatives, strict=True)
     ]
+
+
+def ranks(logits: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
+    """Place of the tokens `column` [R, 1] in rows [R, V] -> [R]; 1 the likeliest, ties to the lowest id."""
+    ids = torch.arange(logits.shape[-1], device=logits.device)
+    own = logits.gather(-1, column)
+    ahead = (logits > own) | ((logits == own) & (ids < column))
+    return ahead.sum(-1) + 1
+
+
+def trace_prompt(logits: torch.Tensor, tokens: Sequence[int], top: int) -> list[PromptTrace]:
+    """Trace the tokens that a prompt has after rows of [R, V] logits, with so many alternatives."""
+    raw = torch.log_softmax(logits, dim=-1)
+    column = torch.tensor(tokens, dtype=torch.int64, device=logits.device)[:, None]
+    columns = (list(tokens), raw.gather(-1, column).squeeze(-1).tolist(), ranks(logits, column).tolist())
+    return [PromptTrace(*values) for values in zip(*columns, best(raw, top), strict=True)]
 
 
 def _log(probs: torch.Tensor) -> torch.Tensor:

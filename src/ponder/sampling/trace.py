@@ -31,3 +31,13 @@ class TokenTrace:
     kept: int
     kept_mass: float
     top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTrace:
+    """What the model thought of a token that the prompt gave: raw log-probability, rank, alternatives."""
+
+    token_id: int
+    logprob: float
+    rank: int
+    top: tuple[tuple[int, float], ...] = ()

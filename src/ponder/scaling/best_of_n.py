@@ -162,6 +162,8 @@ async def draw(
                 candidates = tuple(candidate_of(output, model.name) for output in event.outputs)
                 yield Drawn(candidates, replace(ledger_of(event.usage), seconds=now - start), "done")
                 return
+            if not isinstance(event, TokenEvent):
+                continue
             texts[event.index].take(event)
             ledger = replace(ledger_of(event.usage), seconds=now - start)
             stopped = budget.exceeded(ledger.generated_tokens, ledger.seconds)

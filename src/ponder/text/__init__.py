@@ -2,7 +2,7 @@
 
 from ponder.text.chat import ChatTemplate, Message
 from ponder.text.detokenizer import Detokenizer
-from ponder.text.prompt import EncodedPrompt, Prompt, encode_prompt
+from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, encode_prompt
 from ponder.text.stop import StopMatcher
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
 
@@ -13,6 +13,7 @@ __all__ = [
     "Message",
     "Prompt",
     "StopMatcher",
+    "TokenIds",
     "Tokenizer",
     "build_tokenizer",
     "encode_prompt",

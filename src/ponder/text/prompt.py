@@ -10,7 +10,15 @@ from ponder.errors import ParameterError, TemplateError
 from ponder.text.chat import ChatTemplate, Message
 from ponder.text.tokenizer import Tokenizer
 
-Prompt = str | Sequence[Message]
+
+@dataclass(frozen=True, slots=True)
+class TokenIds:
+    """A prompt that is token ids already."""
+
+    ids: tuple[int, ...]
+
+
+Prompt = str | Sequence[Message] | TokenIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +32,15 @@ class EncodedPrompt:
 def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate | None) -> EncodedPrompt:
     """Encode raw text (control tokens written in it count) or a conversation (only the template's count).
 
+    Token ids stay as they are.
+
     Raises
     ------
     TemplateError
         A conversation, and the model has no chat template or the template refuses it.
     """
+    if isinstance(prompt, TokenIds):
+        return EncodedPrompt(_spelled(prompt, tokenizer), prompt.ids)
     if isinstance(prompt, str):
         return EncodedPrompt(prompt, tuple(tokenizer.encode(prompt, parse_special=True, field="prompt")))
     if template is None:
@@ -36,6 +48,13 @@ def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate |
     if not prompt:
         raise ParameterError("messages", [], "at least one message")
     return _encode_conversation(prompt, tokenizer, template)
+
+
+def _spelled(prompt: TokenIds, tokenizer: Tokenizer) -> str:
+    for token in prompt.ids:
+        if type(token) is not int or not 0 <= token < tokenizer.vocab_size:
+            raise ParameterError("prompt", token, f"token ids from 0 to {tokenizer.vocab_size - 1}")
+    return tokenizer.decode(prompt.ids, skip_special=False)
 
 
 def _encode_conversation(

@@ -1,6 +1,7 @@
-"""The token tree: pages of cached keys and values, and the branches that share them."""
+"""The token tree: pages of keys and values, the tree that keeps them, the branches that grow."""
 
 from ponder.tree.branch import Branch
 from ponder.tree.page_pool import PAGE_SIZE, PagePool
+from ponder.tree.radix import RadixTree
 
-__all__ = ["PAGE_SIZE", "Branch", "PagePool"]
+__all__ = ["PAGE_SIZE", "Branch", "PagePool", "RadixTree"]

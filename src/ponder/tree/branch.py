@@ -1,48 +1,140 @@
-"""A path through the tree: the pages that hold one sequence's keys and values."""
+"""A path through the tree that somebody is growing."""
 
 from __future__ import annotations
 
-from ponder.tree.page_pool import PAGE_SIZE, PagePool
+from collections.abc import Hashable, Sequence
+
+from ponder.errors import CapacityError
+from ponder.tree.page_pool import PAGE_SIZE
+from ponder.tree.radix import Node, RadixTree
 
 
 class Branch:
-    """`length` tokens in `pages`; forking shares every page, writing copies only the last partial one."""
+    """Tokens and the pages that hold their keys and values.
 
-    def __init__(self, pool: PagePool) -> None:
-        self.pool = pool
+    Its whole pages are found by others once they are published. Forking and following copy nothing; writing
+    copies at most the last, partial page.
+
+    Attributes
+    ----------
+    tokens, pages : the path.
+    key : the branch shares pages only with branches of an equal key.
+    """
+
+    def __init__(self, tree: RadixTree, key: Hashable = None) -> None:
+        self.tree = tree
+        self.key = key
+        self.tokens: list[int] = []
         self.pages: list[int] = []
-        self.length = 0
+        self._node: Node | None = None  # where the published pages end; None: at the root
+        self._published = 0  # pages
+
+    @property
+    def length(self) -> int:
+        """How many tokens the branch holds."""
+        return len(self.tokens)
 
     def fork(self) -> Branch:
         """Return a second branch over the same tokens; nothing is copied."""
-        twin = Branch(self.pool)
-        twin.pages, twin.length = list(self.pages), self.length
+        twin = Branch(self.tree, self.key)
+        twin.tokens, twin.pages = list(self.tokens), list(self.pages)
+        twin._node, twin._published = self._node, self._published
         for page in self.pages:
-            self.pool.hold(page)
+            self.tree.pool.hold(page)
         return twin
 
-    def extend(self, tokens: int) -> list[int]:
-        """Make room for `tokens` more and return their slots (page * PAGE_SIZE + offset).
+    def follow(self, tokens: Sequence[int]) -> int:
+        """Go on along `tokens` as far as the tree has them; return how many were found.
 
-        Raises CapacityError, leaving a branch that can still be cut or dropped, when the pool is exhausted.
+        Pages are shared, the last one perhaps in part. A branch that does not end with a published page
+        stays where it is.
         """
-        if self.length % PAGE_SIZE and tokens:
-            self.pages[-1] = self.pool.own(self.pages[-1])
-        slots = []
-        for position in range(self.length, self.length + tokens):
-            if position % PAGE_SIZE == 0:
-                self.pages.append(self.pool.allocate())
-            slots.append(self.pages[-1] * PAGE_SIZE + position % PAGE_SIZE)
-        self.length += tokens
-        return slots
+        found = 0
+        while self.length == self._published * PAGE_SIZE:
+            nearest = self.tree.nearest(self._end(), tokens[found : found + PAGE_SIZE])
+            if nearest is None:
+                break
+            node, shared = nearest
+            self.tree.pool.hold(node.page)
+            self.pages.append(node.page)
+            self.tokens += node.tokens[:shared]
+            found += shared
+            if shared == PAGE_SIZE:
+                self._node, self._published = node, self._published + 1
+        return found
+
+    def next_page(self, tokens: Sequence[int]) -> Hashable:
+        """Name the page that computing `tokens` next would fill; None where it could not be shared.
+
+        Two branches with the same name would compute the same page.
+        """
+        if self.length != self._published * PAGE_SIZE or len(tokens) < PAGE_SIZE:
+            return None
+        return id(self._end()), tuple(tokens[:PAGE_SIZE])
+
+    def _end(self) -> Node:
+        if self._node is None:
+            self._node = self.tree.root(self.key)
+        return self._node
+
+    def extend(self, tokens: Sequence[int]) -> list[int]:
+        """Make room for tokens and return their slots (page * PAGE_SIZE + offset), for the caller to fill.
+
+        Raises CapacityError, changing nothing, where the pages are not to be had.
+        """
+        pool, start = self.tree.pool, self.length
+        copies = int(start % PAGE_SIZE > 0 and len(tokens) > 0 and not pool.is_exclusive(self.pages[-1]))
+        wanted = -(-(start + len(tokens)) // PAGE_SIZE) - len(self.pages) + copies
+        if wanted > self.tree.num_available:
+            raise CapacityError(f"{wanted} cache pages are needed, {self.tree.num_available} are not in use")
+        new = self.tree.allocate(wanted)
+        if copies:
+            pool.copy(self.pages[-1], new[0])
+            pool.release(self.pages[-1])
+            self.pages[-1:] = new
+        else:
+            self.pages += new
+        self.tokens += tokens
+        return [
+            self.pages[position // PAGE_SIZE] * PAGE_SIZE + position % PAGE_SIZE
+            for position in range(start, self.length)
+        ]
+
+    def publish(self, *, partial: bool = False) -> None:
+        """Let others find the pages, all of whose tokens must have been computed.
+
+        A page whose tokens are in the tree already is exchanged for the one that is there. With `partial`,
+        also the last page, if it is not full.
+        """
+        pool = self.tree.pool
+        while (self._published + 1) * PAGE_SIZE <= self.length:
+            place = self._published
+            tokens = tuple(self.tokens[place * PAGE_SIZE : (place + 1) * PAGE_SIZE])
+            self._node = self.tree.insert(self._end(), tokens, self.pages[place])
+            self._published += 1
+            if self._node.page != self.pages[place]:
+                pool.hold(self._node.page)
+                pool.release(self.pages[place])
+                self.pages[place] = self._node.page
+        tail = tuple(self.tokens[self._published * PAGE_SIZE :])
+        if partial and tail and pool.is_exclusive(self.pages[-1]):
+            nearest = self.tree.nearest(self._end(), tail)
+            if nearest is None or nearest[1] < len(tail):
+                self.tree.insert(self._end(), tail, self.pages[-1])
 
     def cut(self, length: int) -> None:
         """Forget the tokens from `length` on."""
+        while self._published * PAGE_SIZE > length:
+            assert self._node is not None
+            self._node, self._published = self._node.parent, self._published - 1
         needed = -(-length // PAGE_SIZE)
         for page in self.pages[needed:]:
-            self.pool.release(page)
-        self.pages, self.length = self.pages[:needed], length
+            self.tree.pool.release(page)
+        del self.pages[needed:], self.tokens[length:]
 
     def drop(self) -> None:
         """Let go of every page. A dropped branch is empty and may be dropped again."""
+        if self._node is not None:
+            self.tree.touch_path(self._node)
         self.cut(0)
+        self._node = None

@@ -1,4 +1,4 @@
-"""Pages of keys and values, counted by who holds them."""
+"""Pages of keys and values, and who needs them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import CapacityError
 
-PAGE_SIZE = 16
+PAGE_SIZE = 16  # tokens; docs/log.md says how it was chosen
 
 
 def page_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
@@ -16,10 +16,10 @@ def page_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
 
 
 class PagePool:
-    """A fixed number of pages, each held by any number of branches.
+    """A fixed number of pages. A page is busy while branches hold it, idle while only the tree keeps it.
 
-    `k_pages` and `v_pages` are [layers, pages, PAGE_SIZE, kv_heads, head_dim]. The memory is reserved
-    here and touched only as pages come into use.
+    The others are free. `k_pages` and `v_pages` are [layers, pages, PAGE_SIZE, kv_heads, head_dim]; the
+    memory is reserved here and touched only as pages come into use.
     """
 
     def __init__(self, config: ModelConfig, num_pages: int, device: torch.device, dtype: torch.dtype) -> None:
@@ -27,13 +27,20 @@ class PagePool:
         self.k_pages = torch.empty(shape, dtype=dtype, device=device)
         self.v_pages = torch.empty(shape, dtype=dtype, device=device)
         self.num_pages = num_pages
+        self.num_idle = 0
         self._holders = [0] * num_pages
+        self._kept = bytearray(num_pages)
         self._free = list(range(num_pages - 1, -1, -1))
 
     @property
     def num_free(self) -> int:
-        """Pages nobody holds."""
+        """Pages that hold nothing."""
         return len(self._free)
+
+    @property
+    def num_busy(self) -> int:
+        """Pages that branches hold."""
+        return self.num_pages - self.num_free - self.num_idle
 
     def allocate(self) -> int:
         """Take a free page, held once. Raises CapacityError when there is none."""
@@ -44,31 +51,57 @@ class PagePool:
         return page
 
     def hold(self, page: int) -> None:
-        """Hold a page once more."""
-        assert self._holders[page] > 0, f"page {page} is free"
+        """Hold a page that is busy or idle once more."""
+        assert self._holders[page] or self._kept[page], f"page {page} is free"
+        if not self._holders[page]:
+            self.num_idle -= 1
         self._holders[page] += 1
 
     def release(self, page: int) -> None:
-        """Let go of a page; it is free when nobody holds it."""
-        assert self._holders[page] > 0, f"page {page} is free"
+        """Let go of a page; without holders it is idle if it is kept, and free if not."""
+        assert self._holders[page], f"nobody holds page {page}"
         self._holders[page] -= 1
-        if self._holders[page] == 0:
+        if not self._holders[page]:
+            self._settle(page)
+
+    def keep(self, page: int) -> None:
+        """Keep a busy page for later, also when nobody holds it any more."""
+        assert self._holders[page], f"page {page} is not busy"
+        assert not self._kept[page], f"page {page} is kept already"
+        self._kept[page] = True
+
+    def forget(self, page: int) -> None:
+        """Stop keeping an idle page: it is free."""
+        assert self.is_idle(page), f"page {page} is not idle"
+        self.num_idle -= 1
+        self._kept[page] = False
+        self._settle(page)
+
+    def _settle(self, page: int) -> None:
+        if self._kept[page]:
+            self.num_idle += 1
+        else:
             self._free.append(page)
 
-    def own(self, page: int) -> int:
-        """Return a page with the same contents that only the caller holds, copying if it is shared."""
-        if self._holders[page] == 1:
-            return page
-        copy = self.allocate()
-        self.k_pages[:, copy] = self.k_pages[:, page]
-        self.v_pages[:, copy] = self.v_pages[:, page]
-        self.release(page)
-        return copy
+    def is_idle(self, page: int) -> bool:
+        """Return whether a page is kept and nobody holds it."""
+        return bool(self._kept[page]) and not self._holders[page]
+
+    def is_exclusive(self, page: int) -> bool:
+        """Return whether nobody but one branch reads the page, so that it may be written."""
+        return self._holders[page] == 1 and not self._kept[page]
+
+    def copy(self, source: int, target: int) -> None:
+        """Copy a page's keys and values of all layers."""
+        self.k_pages[:, target] = self.k_pages[:, source]
+        self.v_pages[:, target] = self.v_pages[:, source]
 
     def check_integrity(self) -> None:
-        """Assert that every page is either free, once, or held."""
+        """Assert that every page is either free, once, or held, or kept."""
         assert len(set(self._free)) == len(self._free), "a page is free twice"
-        assert all((self._holders[page] == 0) for page in self._free), "a free page is held"
-        assert sum(count == 0 for count in self._holders) == len(self._free), (
-            "a page is neither free nor held"
-        )
+        for page in self._free:
+            assert not self._holders[page], f"page {page} is free and held"
+            assert not self._kept[page], f"page {page} is free and kept"
+        unused = [page for page in range(self.num_pages) if not self._holders[page] and not self._kept[page]]
+        assert len(unused) == len(self._free), "a page is neither free nor held nor kept"
+        assert self.num_idle == sum(map(self.is_idle, range(self.num_pages))), "idle pages are miscounted"

@@ -1,0 +1,65 @@
+"""A request on its way through the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ponder.decoders import Group
+from ponder.engine.events import Usage
+from ponder.engine.request import Request
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request, its group, and what it has cost so far.
+
+    Attributes
+    ----------
+    request_id, arrival : given at submission; `arrival` orders jobs of equal priority.
+    ends_at : the deadline on the engine's clock, in seconds.
+    hits, computed, generated : tokens, as in `Usage`.
+    running : whether it has its turn; a waiting job holds no pages.
+    reached : how much of the prompt has been in the cache already; a preemption does not take it back.
+    nodes : how many tokens its tree has.
+    announced : whether it has been said to wait.
+    """
+
+    request: Request
+    group: Group
+    request_id: int = 0
+    arrival: int = 0
+    ends_at: float | None = None
+    hits: int = 0
+    computed: int = 0
+    generated: int = 0
+    running: bool = False
+    reached: int = 0
+    nodes: int = 0
+    announced: bool = False
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Whose turn it is: the smallest first. The largest gives way when memory runs short."""
+        return self.request.priority, self.arrival
+
+    @property
+    def width(self) -> int:
+        """The most sequences that live at once."""
+        return self.request.decoder.width(self.request.params)
+
+    @property
+    def prefilled(self) -> bool:
+        """Whether the whole prompt has been in the cache once."""
+        return self.reached == len(self.request.prompt)
+
+    @property
+    def reads_cache(self) -> bool:
+        """Whether it may take prompt tokens from the cache; not while each is to be traced."""
+        return self.prefilled or self.request.prompt_logprobs is None
+
+    @property
+    def usage(self) -> Usage:
+        """What the request used so far."""
+        prompt = len(self.request.prompt)
+        shared = (self.width - 1) * prompt if self.generated else 0
+        return Usage(prompt, self.hits, self.hits + shared, self.computed, self.generated)

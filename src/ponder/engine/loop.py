@@ -1,0 +1,226 @@
+"""One thread that steps an engine for everyone, with a synchronous and an asyncio front."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import queue
+import threading
+import time
+import weakref
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ponder.constraints import ChoiceTrie
+from ponder.engine.engine import Engine
+from ponder.engine.events import Event, FailedEvent, FinishedEvent, ProgressEvent, TokenEvent, TreeEvent
+from ponder.engine.job import Job
+from ponder.engine.request import Request
+from ponder.engine.stats import EngineStats
+from ponder.errors import ClosedError
+
+T = TypeVar("T")
+Sink = Callable[[list[Event]], None]
+AnswerEvent = ProgressEvent | TokenEvent | TreeEvent | FinishedEvent
+
+LINGER_S = 10.0  # how long the thread waits for more to do before it ends; the next request starts another
+
+
+class EngineLoop:
+    """Steps an engine while there is something to do. All methods may be called from any thread.
+
+    What others ask is done between two steps, so that a cancelled request's pages are free one step later.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._wake = threading.Condition()
+        self._commands: list[Callable[[], None]] = []
+        self._submitted = 0  # requests among the commands
+        self._sinks: dict[int, Sink] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        atexit.register(_close_if_alive, weakref.ref(self))  # a thread inside torch must not outlive Python
+
+    def run(self, request: Request) -> Generator[AnswerEvent]:
+        """Submit a request and yield its events, the `FinishedEvent` last. Closing the generator cancels.
+
+        Raises
+        ------
+        QueueFullError : as many requests wait as may.
+        ClosedError : the loop was closed.
+        PonderError : what `Engine.check` raises, and what ends the request.
+        """
+        arrived: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+        ticket = self._submit(self.engine.prepare(request), arrived.put)
+        try:
+            while True:
+                for event in arrived.get():
+                    yield _raise_failure(event)
+                    if isinstance(event, FinishedEvent):
+                        return
+        finally:
+            self._cancel(ticket)
+
+    async def stream(self, request: Request) -> AsyncGenerator[AnswerEvent]:
+        """Like `run`, for an event loop."""
+        arrived: asyncio.Queue[list[Event]] = asyncio.Queue()
+        here = asyncio.get_running_loop()
+
+        def sink(events: list[Event]) -> None:
+            here.call_soon_threadsafe(arrived.put_nowait, events)
+
+        ticket = self._submit(await asyncio.to_thread(self.engine.prepare, request), sink)
+        try:
+            while True:
+                for event in await arrived.get():
+                    yield _raise_failure(event)
+                    if isinstance(event, FinishedEvent):
+                        return
+        finally:
+            self._cancel(ticket)
+
+    def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
+        """Do `Engine.score` between two steps."""
+        return self.call(lambda: self.engine.score(prompt, trie)).result()
+
+    async def probe(self, timeout_s: float) -> float:
+        """Return the seconds until the thread, between two steps, answers. Raises TimeoutError."""
+        start = time.perf_counter()
+        await asyncio.wait_for(asyncio.wrap_future(self.call(lambda: None)), timeout_s)
+        return time.perf_counter() - start
+
+    def stats(self) -> EngineStats:
+        """Return what the engine has done and holds."""
+        return self.engine.stats()
+
+    def close(self) -> None:
+        """End all requests with ClosedError and the thread with them. Nothing can be asked afterwards."""
+        with self._wake:
+            self._closed = True
+            thread = self._thread
+            self._wake.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def call(self, function: Callable[[], T]) -> Future[T]:
+        """Run a function on the engine's thread, between two steps."""
+        future: Future[T] = Future()
+
+        def command() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(function())
+            except Exception as error:
+                future.set_exception(error)
+
+        with self._wake:
+            self._post(command)
+        return future
+
+    def _submit(self, job: Job, sink: Sink) -> Future[int]:
+        """Queue a job; the future is its id. What happens to it goes to the sink, a list for each step."""
+        ticket: Future[int] = Future()
+
+        def command() -> None:
+            self._submitted -= 1
+            if not ticket.set_running_or_notify_cancel():
+                return
+            try:
+                request_id = self.engine.submit(job)
+            except Exception as error:
+                ticket.set_exception(error)
+                _give(sink, [FailedEvent(0, error)])
+                return
+            self._sinks[request_id] = sink
+            ticket.set_result(request_id)
+
+        with self._wake:
+            self.engine.refuse_if_full(self._submitted)
+            self._post(command)
+            self._submitted += 1
+        return ticket
+
+    def _cancel(self, ticket: Future[int]) -> None:
+        """Cancel a request, unless it has ended."""
+
+        def command() -> None:
+            if not ticket.cancelled() and ticket.exception() is None:
+                self._sinks.pop(ticket.result(), None)
+                self.engine.cancel(ticket.result())
+
+        with self._wake:
+            if not self._closed and not ticket.cancel():
+                self._post(command)
+
+    def _post(self, command: Callable[[], None]) -> None:
+        """Add a command and see that a thread will do it. The caller holds `_wake`."""
+        if self._closed:
+            raise ClosedError("the model is closed")
+        self._commands.append(command)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="ponder-engine", daemon=True)
+            self._thread.start()
+        self._wake.notify()
+
+    def _work(self) -> None:
+        while self._do_commands():
+            if not self.engine.busy:
+                continue
+            try:
+                events = self.engine.step()
+            except Exception as error:  # a bug: whoever waits must learn of it, and the loop go on
+                events = self.engine.fail_all(error)
+            self._deliver(events)
+
+    def _do_commands(self) -> bool:
+        """Do what was asked, waiting for it if there is nothing else to do; return whether to go on."""
+        with self._wake:
+            if not self._commands and not self.engine.busy and not self._closed:
+                self._wake.wait(LINGER_S)
+            commands, self._commands = self._commands, []
+            idle = not (commands or self.engine.busy or self._closed)
+            if idle or self._closed:
+                self._thread = None
+        if idle:
+            return False
+        for command in commands:
+            command()
+        if self._closed:
+            self._deliver(self.engine.fail_all(ClosedError("the model was closed while the request ran")))
+        return not self._closed
+
+    def _deliver(self, events: list[Event]) -> None:
+        """Hand each request its events; one whose reader is gone is cancelled."""
+        by_request: dict[int, list[Event]] = {}
+        for event in events:
+            by_request.setdefault(event.request_id, []).append(event)
+        for request_id, own in by_request.items():
+            ended = isinstance(own[-1], FinishedEvent | FailedEvent)
+            sink = self._sinks.pop(request_id) if ended else self._sinks[request_id]
+            if not _give(sink, own):
+                self._sinks.pop(request_id, None)
+                self.engine.cancel(request_id)
+
+
+def _give(sink: Sink, events: list[Event]) -> bool:
+    """Return whether there was somebody to take the events: a reader's event loop may be closed."""
+    try:
+        sink(events)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _raise_failure(event: Event) -> AnswerEvent:
+    if isinstance(event, FailedEvent):
+        raise event.error
+    return event
+
+
+def _close_if_alive(reference: weakref.ref[EngineLoop]) -> None:
+    loop = reference()
+    if loop is not None:
+        loop.close()

@@ -1,0 +1,136 @@
+"""Requests as they arrive: which fields there are and of which type.
+
+What the values may be is checked where they are used. Types are strict: "1" is no number and 1 is not true.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Int = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Ints = Annotated[list[Int], Field(fail_fast=True)]
+Texts = Annotated[list[str], Field(fail_fast=True)]
+
+
+class Body(BaseModel):
+    """A JSON object; unknown members are kept for `refused.check_members`."""
+
+    model_config = ConfigDict(
+        strict=True, extra="allow", allow_inf_nan=False, frozen=True, protected_namespaces=()
+    )
+
+
+class StreamOptions(Body):
+    """How a stream is written. `include_tree` is ours: the tree of a beam search as it grows."""
+
+    include_usage: bool | None = None
+    include_tree: bool | None = None
+
+
+class TextPart(Body):
+    """A part of a message's content."""
+
+    type: str
+    text: str | None = None
+
+
+class ChatMessage(Body):
+    """One turn of a conversation."""
+
+    role: str
+    content: str | Annotated[list[TextPart], Field(fail_fast=True)] | None = None
+
+
+class GenerationBody(Body):
+    """What completions and chat completions share. None: not set."""
+
+    model: str | None = None
+    # OpenAI
+    best_of: Int | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    max_tokens: Int | None = None
+    n: Int | None = None
+    presence_penalty: float | None = None
+    seed: Int | None = None
+    stop: str | Texts | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    # vLLM
+    bad_words: Texts | None = None
+    cache_salt: Annotated[str, Field(min_length=1)] | None = None
+    early_stopping: bool | Literal["never"] | None = None
+    ignore_eos: bool | None = None
+    include_stop_str_in_output: bool | None = None
+    length_penalty: float | None = None
+    min_p: float | None = None
+    min_tokens: Int | None = None
+    priority: Int | None = None
+    prompt_logprobs: Int | None = None
+    repetition_penalty: float | None = None
+    return_token_ids: bool | None = None
+    stop_token_ids: Ints | None = None
+    top_k: Int | None = None
+    truncate_prompt_tokens: Int | None = None
+    use_beam_search: bool | None = None
+    # ours
+    beam_width: Int | None = None
+    deadline_s: float | None = None
+    # labels, which change nothing
+    metadata: dict[str, Any] | None = None
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    store: Literal[False] | None = None
+    user: str | None = None
+
+
+class CompletionBody(GenerationBody):
+    """POST /v1/completions."""
+
+    prompt: Any = None  # of four types, and possibly very many: see translate.read_prompts
+    add_special_tokens: bool | None = None
+    echo: bool | None = None
+    logprobs: Int | None = None
+
+
+class ChatBody(GenerationBody):
+    """POST /v1/chat/completions."""
+
+    messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
+    logprobs: bool | None = None
+    max_completion_tokens: Int | None = None
+    top_logprobs: Int | None = None
+
+
+class TokenizeBody(Body):
+    """POST /tokenize: a prompt, or messages."""
+
+    model: str | None = None
+    prompt: str | None = None
+    messages: Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
+    add_special_tokens: bool | None = None
+    return_token_strs: bool | None = None
+
+
+class DetokenizeBody(Body):
+    """POST /detokenize."""
+
+    model: str | None = None
+    tokens: Ints
+
+
+TYPE_NAMES: dict[str, str] = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "an object",
+    "string_type": "text",
+}
