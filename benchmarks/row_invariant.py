@@ -93,9 +93,7 @@ def main(repeats: int) -> None:
     def random_tokens(count: int, length: int) -> torch.Tensor:
         return torch.randint(checkpoint.config.vocab_size, (count, length), generator=generator)
 
-    cases = [
-        (f"decode, {n} rows", decode_rate, random_tokens(n, CACHED_TOKENS + NEW_TOKENS)) for n in ROWS
-    ]
+    cases = [(f"decode, {n} rows", decode_rate, random_tokens(n, CACHED_TOKENS + NEW_TOKENS)) for n in ROWS]
     cases.append((f"prefill, {PROMPT_TOKENS} tokens", prefill_rate, random_tokens(1, PROMPT_TOKENS)))
     rates: dict[str, dict[str, list[float]]] = {case: {name: [] for name in models} for case, _, _ in cases}
     for _ in range(repeats + 1):  # the first is a warm-up

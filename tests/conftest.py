@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from ponder.backends.local import load_local
 from ponder.checkpoints import open_checkpoint, registry
+from ponder.engine import Engine
 from ponder.errors import CheckpointError
 from ponder.text import build_tokenizer
 from tiny_models import tiny_local_model
@@ -45,10 +46,20 @@ def tokenizer(checkpoint):
 @pytest.fixture(scope="session")
 def local_model(checkpoint):
     """The default model, ready to run."""
-    return load_local(checkpoint.name, device="cpu")
+    model = load_local(checkpoint.name, device="cpu")
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def default_engine(local_model):
+    """An engine over the default model to be stepped by hand; `local_model`'s own has a thread that does."""
+    return Engine(local_model.engine.model, local_model.tokenizer, 1024)
 
 
 @pytest.fixture(scope="session")
 def tiny_model():
     """A random `LocalModel` of 2 layers over 64 one-letter tokens; see `tiny_models.py` for variations."""
-    return tiny_local_model()
+    model = tiny_local_model()
+    yield model
+    model.close()

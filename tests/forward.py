@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ponder.engine.runner import BatchRow
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer
-from ponder.tree import PAGE_SIZE, Branch, PagePool
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
 
 
 def poisoned_pool(model: Transformer, num_pages: int) -> PagePool:
@@ -17,6 +18,11 @@ def poisoned_pool(model: Transformer, num_pages: int) -> PagePool:
     pool.k_pages.fill_(torch.nan)
     pool.v_pages.fill_(torch.nan)
     return pool
+
+
+def grow(branch: Branch, tokens: Sequence[int], reach: int, logits: int) -> BatchRow:
+    """Extend a branch; the row that computes what was added."""
+    return BatchRow(branch, tokens, branch.extend(tokens), reach, logits)
 
 
 def all_logits(
@@ -32,7 +38,8 @@ def all_logits(
     """
     reaches = reaches or [len(sequence) for sequence in sequences]
     pool = poisoned_pool(model, sum(-(-len(sequence) // PAGE_SIZE) for sequence in sequences))
-    branches = [Branch(pool) for _ in sequences]
+    tree = RadixTree(pool)
+    branches = [Branch(tree) for _ in sequences]
     parts: list[list[torch.Tensor]] = [[] for _ in sequences]
     for size in (*chunks, max(map(len, sequences))):
         done = [branch.length for branch in branches]
@@ -41,7 +48,7 @@ def all_logits(
         if not rows:
             break
         positions = [done[i] + offset for i in rows for offset in range(len(pieces[i]))]
-        slots = [slot for i in rows for slot in branches[i].extend(len(pieces[i]))]
+        slots = [slot for i in rows for slot in branches[i].extend(pieces[i])]
         lengths = [len(pieces[i]) for i in rows]
         plan = AttentionPlan(
             query_lengths=lengths,

@@ -18,7 +18,7 @@ from ponder.checkpoints import (
     SpecialTokens,
     tensor_shapes,
 )
-from ponder.engine import Engine
+from ponder.engine import Engine, EngineLimits
 from ponder.models import Transformer, load_transformer
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
 
@@ -97,11 +97,22 @@ def tiny_transformer(config: ModelConfig | None = None, seed: int = 0) -> Transf
     return load_transformer(checkpoint, torch.device("cpu"))
 
 
-def tiny_local_model(
-    tokenizer: Tokenizer | None = None, seed: int = 0, num_pages: int = 512, **changes: Any
-) -> LocalModel:
-    """A `LocalModel` over a random transformer with the tokenizer's vocabulary and a chat template."""
+def tiny_engine(
+    tokenizer: Tokenizer | None = None,
+    seed: int = 0,
+    num_pages: int = 512,
+    limits: EngineLimits | None = None,
+    **changes: Any,
+) -> Engine:
+    """An `Engine` over a random transformer with the tokenizer's vocabulary."""
     tokenizer = tokenizer or tiny_tokenizer()
     transformer = tiny_transformer(tiny_config(vocab_size=tokenizer.vocab_size, **changes), seed)
+    return Engine(transformer, tokenizer, num_pages, limits)
+
+
+def tiny_local_model(tokenizer: Tokenizer | None = None, **options: Any) -> LocalModel:
+    """A `LocalModel` over a `tiny_engine` of these options, with a chat template."""
+    engine = tiny_engine(tokenizer, **options)
+    tokenizer = engine.tokenizer
     template = ChatTemplate(TEMPLATE, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
-    return LocalModel("tiny", Engine(transformer, tokenizer, num_pages), template, {})
+    return LocalModel("tiny", engine, template, {})

@@ -22,10 +22,11 @@ from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
 from ponder.decoders import BeamSearch, Decoder, Sample
+from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
-from ponder.text import Message, Prompt
+from ponder.text import Message, Prompt, TokenIds
 
 MAX_CHOICES = 1000
 
@@ -47,6 +48,10 @@ class LM:
         """What the model is called."""
         return self.model.name
 
+    def close(self) -> None:
+        """End all requests; nothing can be asked afterwards."""
+        self.model.close()
+
     def request(
         self,
         prompt: Prompt,
@@ -57,6 +62,10 @@ class LM:
         constraint: Constraint | None = None,
         decoder: Decoder | None = None,
         num_beams: int | None = None,
+        priority: int = 0,
+        deadline_s: float | None = None,
+        cache_salt: str | None = None,
+        prompt_logprobs: int | None = None,
         **sampling: Any,
     ) -> GenerationRequest:
         """Gather what was asked for; the other methods take the same arguments.
@@ -66,6 +75,7 @@ class LM:
         system : a system message, for a prompt that is sent as a message.
         ban : strings that the text may not contain.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
+        priority, deadline_s, cache_salt, prompt_logprobs : as in `GenerationRequest`.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -77,7 +87,16 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
-        return GenerationRequest(self.prompt(prompt, system, chat), sampling, constraint, decoder or Sample())
+        return GenerationRequest(
+            self.prompt(prompt, system, chat),
+            sampling,
+            constraint,
+            decoder or Sample(),
+            priority,
+            deadline_s,
+            cache_salt,
+            prompt_logprobs,
+        )
 
     def __call__(self, prompt: Prompt, **options: Any) -> Completion:
         """Answer a prompt."""
@@ -136,7 +155,7 @@ class LM:
             before = asked if isinstance(asked, str) else self.model.encode(asked).text
             texts = [_joint(before, choice, join) + choice for choice in choices]
             _refuse_repeated(texts)
-            end = not isinstance(asked, str) if ends is None else ends
+            end = not isinstance(asked, str | TokenIds) if ends is None else ends
             return self.model.score_sync(asked, texts, ends=end).texts
 
         found = scores(prompt)
@@ -216,13 +235,17 @@ class LM:
             raise ParameterError("chat", chat, "true, false or unset")
         if isinstance(prompt, str) and not prompt:
             raise ParameterError("prompt", prompt, "text that is not empty")
-        if not isinstance(prompt, str | list | tuple):
-            raise ParameterError("prompt", prompt, "a text or a list of messages")
+        if not isinstance(prompt, str | list | tuple | TokenIds):
+            raise ParameterError("prompt", prompt, "a text, a list of messages or TokenIds")
         if not isinstance(prompt, str):
             if system is not None or chat is False:
                 raise ParameterError(
-                    "system" if system is not None else "chat", system or chat, "unset for messages"
+                    "system" if system is not None else "chat",
+                    system or chat,
+                    "unset for messages and token ids",
                 )
+            if isinstance(prompt, TokenIds):
+                return prompt
             return [_message(message) for message in prompt]
         if chat and not has_template:
             raise TemplateError(f"chat = True is not allowed: {self.name} has no chat template")
@@ -283,10 +306,24 @@ def _joint(before: str, choice: str, join: str | None) -> str:
     return "" if before[-1:].isspace() or choice[0].isspace() or not before else " "
 
 
-def load(model: str | os.PathLike[str] = DEFAULT_MODEL, *, device: str | None = None) -> LM:
+def load(
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    device: str | None = None,
+    cache_bytes: int | None = None,
+    limits: EngineLimits | None = None,
+    row_invariant: bool = False,
+) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
     Nothing is downloaded; `ponder models pull` does that.
+
+    Parameters
+    ----------
+    device : a torch device; by default CUDA where there is one.
+    cache_bytes : memory for keys and values; by default a share of what is free.
+    limits : how many requests, texts and tokens at once.
+    row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
 
     Raises
     ------
@@ -294,4 +331,12 @@ def load(model: str | os.PathLike[str] = DEFAULT_MODEL, *, device: str | None = 
     """
     if not isinstance(model, str | os.PathLike):
         raise ParameterError("model", model, "a name or a path")
-    return LM(load_local(os.fspath(model), device=device))
+    return LM(
+        load_local(
+            os.fspath(model),
+            device=device,
+            cache_bytes=cache_bytes,
+            limits=limits,
+            row_invariant=row_invariant,
+        )
+    )

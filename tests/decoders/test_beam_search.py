@@ -12,10 +12,11 @@ from forward import all_logits
 from ponder.backends import GenerationRequest, conversation
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import FinishedEvent, Request, TokenEvent
+from ponder.engine import FinishedEvent, Request, TreeEvent
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
-from tiny_models import tiny_local_model, tiny_tokenizer
+from stepping import assert_at_rest, forget, run
+from tiny_models import tiny_engine, tiny_tokenizer
 
 EARLY = [True, False, "never"]
 
@@ -23,24 +24,54 @@ EARLY = [True, False, "never"]
 @pytest.fixture(scope="module")
 def five_tokens():
     """A random model over a, b, <|endoftext|>, <|im_start|>, <|im_end|>; tokens 2 and 4 end a text."""
-    return tiny_local_model(tiny_tokenizer("ab"), seed=3, num_pages=1024).engine
+    return tiny_engine(tiny_tokenizer("ab"), seed=3, num_pages=1024)
 
 
 @pytest.fixture(scope="module")
 def twins():
     """Three random models, each with its twin in transformers."""
-    models = [tiny_local_model(seed=seed).engine for seed in range(3)]
+    models = [tiny_engine(seed=seed) for seed in range(3)]
     return [(engine, hf_twin(engine.model)) for engine in models]
 
 
 def answer(engine, prompt, decoder, constraint=None, **params):
-    """Run one request; its outputs, after checking that every page came back."""
+    """Run one request; its outputs, after checking that each is a path of the tree and all pages are idle."""
     request = Request(tuple(prompt), SamplingParams(**params), constraint, decoder)
-    *_, last = engine.run(request)
+    *steps, last = run(engine, request)
     assert isinstance(last, FinishedEvent)
-    assert engine.pool.num_free == engine.pool.num_pages
-    engine.pool.check_integrity()
+    assert_at_rest(engine)
+    assert_paths(steps, last)
     return last.outputs
+
+
+def assert_paths(steps, last):
+    """The events make up a tree whose finished leaves spell the outputs, token by token, text included."""
+    nodes = {}
+    for step in steps:
+        assert isinstance(step, TreeEvent)
+        for node in step.nodes:
+            assert node.node == len(nodes), "nodes are numbered as they come"
+            assert node.parent < node.node
+            assert node.parent < 0 or nodes[node.parent].finish_reason is None
+            nodes[node.node] = node
+
+    def spelled(node):
+        above = spelled(nodes[node.parent]) if node.parent >= 0 else ((), (), "")
+        own = (node.trace.token_id,) if node.trace else ()
+        traces = (node.trace,) if node.trace else ()
+        return above[0] + own, above[1] + traces, above[2] + node.text
+
+    leaves = [
+        (*spelled(node), node.finish_reason, node.score) for node in nodes.values() if node.finish_reason
+    ]
+    for output in last.outputs:
+        ended = [
+            leaf
+            for leaf in leaves
+            if leaf[:4] == (output.token_ids, output.traces, output.text, output.finish_reason)
+        ]
+        assert len(ended) == 1
+    assert last.usage.generated_tokens == sum(node.trace is not None for node in nodes.values())
 
 
 def every_text(engine, prompt, max_tokens, *, bias=None, min_tokens=0, ban=None, stop=None):
@@ -187,7 +218,7 @@ def test_many_end_tokens_are_those_of_transformers(twins, ends):
 
 def test_characters_cut_by_tokens_are_each_beams_own():
     """Beams that fork inside a character spell their own bytes."""
-    engine = tiny_local_model(tiny_tokenizer(None), seed=1).engine
+    engine = tiny_engine(tiny_tokenizer(None), seed=1)
     table = engine.tokenizer.bytes_table
     bias = {table.index(bytes([byte])): 12.0 for byte in b"\xe2\x82\xac\xad\xc3\xa9"}
     outputs = answer(engine, [5], BeamSearch(8), max_tokens=12, n=8, logit_bias=bias)
@@ -231,12 +262,12 @@ def test_the_default_model_is_transformers_too(local_model):
         assert [output.token_ids for output in outputs] == expected
 
 
-def test_one_beam_is_greedy(tiny_model):
+def test_one_beam_is_greedy():
     """A single beam takes the likeliest token, as temperature 0 does."""
     prompt = (4, 8, 15, 16, 23, 42)
-    engine = tiny_model.engine
+    engine = tiny_engine()
     (beam,) = answer(engine, prompt, BeamSearch(1), max_tokens=30)
-    *_, last = engine.run(Request(prompt, SamplingParams(temperature=0, max_tokens=30)))
+    *_, last = run(engine, Request(prompt, SamplingParams(temperature=0, max_tokens=30)))
     assert beam.token_ids == last.outputs[0].token_ids
 
 
@@ -258,12 +289,13 @@ def test_beams_share_steps_with_other_requests(twins):
     engine, _ = twins[1]
     beams = Request((9, 2), SamplingParams(max_tokens=10, n=3), None, BeamSearch(3))
     samples = Request((30,) * 20, SamplingParams(max_tokens=12, n=4, seed=1))
-    alone = [list(engine.run(request))[-1].outputs for request in (beams, samples)]
+    alone = [list(run(engine, request))[-1].outputs for request in (beams, samples)]
+    forget(engine)
     ids = {engine.submit(request): i for i, request in enumerate((beams, samples))}
     together = {}
     while len(together) < 2:
         for event in engine.step():
-            if not isinstance(event, TokenEvent):
+            if isinstance(event, FinishedEvent):
                 together[ids[event.request_id]] = event.outputs
     for i in range(2):
         assert [o.token_ids for o in together[i]] == [o.token_ids for o in alone[i]]
@@ -285,10 +317,10 @@ def test_bad_values_are_refused(bad):
     assert caught.value.field == list(bad)[-1]
 
 
-def test_more_answers_than_beams_are_refused(tiny_model):
+def test_more_answers_than_beams_are_refused():
     """n is at most num_beams."""
     with pytest.raises(ParameterError, match="n = 5 is not allowed: at most num_beams, which is 4"):
-        answer(tiny_model.engine, [1], BeamSearch(4), n=5, max_tokens=8)
+        answer(tiny_engine(), [1], BeamSearch(4), n=5, max_tokens=8)
 
 
 def test_brute_force_is_what_it_says(five_tokens):

@@ -7,15 +7,15 @@ import pytest
 
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import FinishedEvent, Request
-from ponder.engine import engine as engine_module
+from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent, Request
 from ponder.sampling import SamplingParams
-from tiny_models import tiny_local_model
+from stepping import assert_at_rest, forget, run
+from tiny_models import tiny_engine
 
 
 @pytest.fixture(scope="module")
 def tiny():
-    return tiny_local_model(seed=1).engine
+    return tiny_engine(seed=1)
 
 
 def ids(outputs):
@@ -23,7 +23,11 @@ def ids(outputs):
 
 
 def alone(engine, request):
-    *_, last = engine.run(request)
+    """A request's answer when nothing else runs and nothing is cached."""
+    forget(engine)
+    *_, last = run(engine, request)
+    assert last.usage.hit_tokens == 0
+    assert_at_rest(engine)
     return ids(last.outputs)
 
 
@@ -37,8 +41,8 @@ def together(engine, requests):
         for event in engine.step():
             if isinstance(event, FinishedEvent):
                 answers[numbers[event.request_id]] = ids(event.outputs)
-    assert engine.pool.num_free == engine.pool.num_pages
-    engine.pool.check_integrity()
+        engine.check_integrity()
+    assert_at_rest(engine)
     return answers
 
 
@@ -77,35 +81,72 @@ def test_another_seed_is_another_text(tiny):
 
 @pytest.mark.parametrize("order", range(4))
 def test_company_does_not_change_an_answer(tiny, order):
-    """Sixteen requests of many kinds, submitted in random order over several steps, answer as alone."""
+    """Sixteen requests of many kinds, submitted in random order over several steps, answer as alone.
+
+    Also when they come again and find their prompts, and each other's, in the cache.
+    """
     requests = mixed_requests(random.Random(7), 16)
     expected = [alone(tiny, request) for request in requests]
     shuffled = random.Random(order).sample(range(16), 16)
-    answers = together(tiny, [requests[i] for i in shuffled])
-    assert {shuffled[i]: answer for i, answer in answers.items()} == dict(enumerate(expected))
+    forget(tiny)
+    for known in (False, True):
+        hits = tiny.stats().hit_tokens
+        answers = together(tiny, [requests[i] for i in shuffled])
+        assert {shuffled[i]: answer for i, answer in answers.items()} == dict(enumerate(expected))
+        if known:
+            wanted = sum(len(request.prompt) - 1 for request in requests)
+            assert tiny.stats().hit_tokens - hits == wanted
 
 
-@pytest.mark.parametrize("budget", [1, 7, 16, 50])
-def test_chunks_do_not_change_an_answer(tiny, monkeypatch, budget):
+def test_a_cached_beginning_does_not_change_an_answer(tiny):
+    """Prompts that leave a cached one after any number of tokens answer as from an empty cache."""
+    rng = random.Random(3)
+    base = tuple(rng.randrange(30) for _ in range(70))
+    params = SamplingParams(n=3, seed=5, max_tokens=20)
+    for shared in (0, 1, 15, 16, 17, 31, 33, 48, 69, 70):
+        prompt = base[:shared] + tuple(rng.randrange(30, 61) for _ in range(1 + shared % 20))
+        expected = alone(tiny, Request(prompt, params))
+        alone(tiny, Request(base, params))
+        *_, last = run(tiny, Request(prompt, params))
+        assert ids(last.outputs) == expected
+        assert last.usage.hit_tokens >= shared
+        assert last.usage.cached_tokens == last.usage.hit_tokens + 2 * len(prompt)
+
+
+# `EngineLimits` counts what a step computes; prompts get a page's worth whatever it says.
+@pytest.mark.parametrize("budget", [1, 7, 16, 17, 23, 50])
+def test_chunks_do_not_change_an_answer(tiny, budget):
     """Prompts computed a few tokens a step, alone and in company, answer as in one piece."""
     requests = mixed_requests(random.Random(11), 8)
     expected = [alone(tiny, request) for request in requests]
-    monkeypatch.setattr(engine_module, "TOKEN_BUDGET", budget)
-    assert [alone(tiny, request) for request in requests] == expected
-    assert together(tiny, requests) == dict(enumerate(expected))
+    chunked = Engine(tiny.model, tiny.tokenizer, 512, EngineLimits(token_budget=budget))
+    assert [alone(chunked, request) for request in requests] == expected
+    forget(chunked)
+    assert together(chunked, requests) == dict(enumerate(expected))
+
+
+@pytest.mark.parametrize("pages", [30, 45, 60])
+def test_giving_way_does_not_change_an_answer(tiny, pages):
+    """In a cache too small for all at once, requests that gave their memory away go on as if they had not."""
+    requests = mixed_requests(random.Random(13), 16)
+    expected = [alone(tiny, request) for request in requests]
+    tight = Engine(tiny.model, tiny.tokenizer, pages)
+    assert together(tight, requests) == dict(enumerate(expected))
+    assert tight.stats().preemptions > 0
 
 
 def test_threads_get_their_own_answers(tiny):
     """Eight threads call `run` at once; each gets its answer and only its events."""
     requests = mixed_requests(random.Random(5), 8)
     expected = [alone(tiny, request) for request in requests]
-    barrier, answers, failures = threading.Barrier(8), {}, []
+    forget(tiny)
+    loop, barrier, answers, failures = EngineLoop(tiny), threading.Barrier(8), {}, []
 
     def call(i):
         try:
             barrier.wait()
-            *tokens, last = tiny.run(requests[i])
-            assert {event.request_id for event in tokens} <= {last.request_id}
+            *tokens, last = loop.run(requests[i])
+            assert {event.request_id for event in tokens} == {last.request_id}
             assert all(not isinstance(event, FinishedEvent) for event in tokens)
             answers[i] = ids(last.outputs)
         except BaseException as error:
@@ -120,13 +161,15 @@ def test_threads_get_their_own_answers(tiny):
         assert not any(thread.is_alive() for thread in threads)
         assert not failures
         assert answers == dict(enumerate(expected))
-        assert tiny.pool.num_free == tiny.pool.num_pages
+        loop.call(lambda: assert_at_rest(tiny)).result(60)
         answers.clear()
+    loop.close()
+    assert_at_rest(tiny)
 
 
-def test_the_default_model(local_model, monkeypatch):
-    """On the real model: n, company, order and chunks change no token."""
-    engine, encode = local_model.engine, local_model.tokenizer.encode
+def test_the_default_model(default_engine):
+    """On the real model: n, company, order, chunks and what is cached change no token."""
+    engine, encode = default_engine, default_engine.tokenizer.encode
     prompts = ["The capital of France is", "def add(a, b):\n    return", "Once upon a time " * 9, "1, 2, 3,"]
     requests = [
         Request(tuple(encode(prompt)), SamplingParams(n=1 + i % 2, seed=i, max_tokens=8, top_p=0.95))
@@ -135,8 +178,9 @@ def test_the_default_model(local_model, monkeypatch):
     expected = [alone(engine, request) for request in requests]
     single = Request(requests[1].prompt, SamplingParams(n=1, seed=1, max_tokens=8, top_p=0.95))
     assert alone(engine, single) == expected[1][:1]
+    forget(engine)
     for order in ((3, 2, 1, 0), (1, 3, 0, 2)):
         answers = together(engine, [requests[i] for i in order])
         assert {order[i]: answer for i, answer in answers.items()} == dict(enumerate(expected))
-    monkeypatch.setattr(engine_module, "TOKEN_BUDGET", 13)
-    assert together(engine, requests) == dict(enumerate(expected))
+    chunked = Engine(engine.model, engine.tokenizer, 64, EngineLimits(token_budget=17))
+    assert together(chunked, requests) == dict(enumerate(expected))

@@ -7,7 +7,9 @@ import pytest
 from ponder.constraints import Ban
 from ponder.engine import FinishedEvent, Request, TokenEvent
 from ponder.sampling import SamplingParams
-from tiny_models import tiny_local_model, tiny_tokenizer
+from stepping import assert_at_rest, forget
+from stepping import run as events_of
+from tiny_models import tiny_engine, tiny_tokenizer
 
 PROMPT = (3, 1, 4, 1, 5)
 A, B = 0, 1
@@ -15,27 +17,50 @@ A, B = 0, 1
 
 @pytest.fixture(scope="module")
 def tiny():
-    return tiny_local_model(seed=2).engine
+    return tiny_engine(seed=2)
 
 
 @pytest.fixture(scope="module")
 def bytewise():
     """Tokens are single bytes: characters beyond ASCII take several."""
-    return tiny_local_model(tiny_tokenizer(None), seed=2).engine
+    return tiny_engine(tiny_tokenizer(None), seed=2)
 
 
 def run(engine, prompt=PROMPT, constraint=None, **params):
     """The first output, after checking that the streamed pieces are its text and the pool balances."""
-    *tokens, last = engine.run(Request(prompt, SamplingParams(**{"max_tokens": 200} | params), constraint))
+    params = SamplingParams(**{"max_tokens": 200} | params)
+    *tokens, last = events_of(engine, Request(prompt, params, constraint))
     assert isinstance(last, FinishedEvent)
+    assert all(isinstance(event, TokenEvent) for event in tokens)
+    assert [event.usage.generated_tokens for event in tokens] == sorted(
+        e.usage.generated_tokens for e in tokens
+    )
     for output in last.outputs:
-        mine = [event for event in tokens if isinstance(event, TokenEvent) and event.index == output.index]
+        mine = [event for event in tokens if event.index == output.index]
         assert "".join(event.text for event in mine) == output.text
         assert tuple(event.trace for event in mine if event.trace) == output.traces
         assert [event.finish_reason for event in mine if event.finish_reason] == [output.finish_reason]
         assert tuple(trace.token_id for trace in output.traces) == output.token_ids
-    assert engine.pool.num_free == engine.pool.num_pages
+        assert_stopped_by(engine, params, output)
+    assert_at_rest(engine)
     return last.outputs[0]
+
+
+def assert_stopped_by(engine, params, output):
+    """What ended a text that stopped is named: its last token, or a stop string at the end of its tokens."""
+    ends = (*params.stop_token_ids, *(() if params.ignore_eos else engine.tokenizer.eos_ids))
+    if output.finish_reason != "stop":
+        assert output.stopped_by is None
+    elif isinstance(output.stopped_by, int):
+        assert output.stopped_by == output.token_ids[-1]
+        assert output.stopped_by in ends
+    else:
+        assert output.stopped_by in params.stop
+        written = engine.tokenizer.decode(output.token_ids)
+        kept = output.stopped_by if params.include_stop_str_in_output else ""
+        before = output.text.removesuffix(kept)
+        assert written.startswith(before + output.stopped_by)
+        assert output.text == before + kept
 
 
 def cut(text, stops):
@@ -58,14 +83,19 @@ def test_stop_strings_cut_the_text_that_would_have_been(tiny, seed):
         assert stopped.text == cut(whole.text, stops)
         assert stopped.finish_reason == "stop"
         assert stopped.token_ids == whole.token_ids[: len(stopped.token_ids)]
+        kept = run(
+            tiny, seed=seed, max_tokens=60, ignore_eos=True, stop=stops, include_stop_str_in_output=True
+        )
+        assert kept.text == stopped.text + stopped.stopped_by
+        assert (kept.token_ids, kept.stopped_by) == (stopped.token_ids, stopped.stopped_by)
 
 
-def test_stop_strings_inside_and_across_the_default_models_tokens(local_model):
+def test_stop_strings_inside_and_across_the_default_models_tokens(default_engine):
     """On the real model a stop string may begin and end inside tokens."""
-    engine = local_model.engine
-    prompt = tuple(local_model.tokenizer.encode("The three primary colours are"))
+    engine = default_engine
+    prompt = tuple(engine.tokenizer.encode("The three primary colours are"))
     whole = run(engine, prompt, temperature=0, max_tokens=16)
-    pieces = [local_model.tokenizer.decode([token]) for token in whole.token_ids]
+    pieces = [engine.tokenizer.decode([token]) for token in whole.token_ids]
     middle = len("".join(pieces[:5]))
     for start, width in ((middle - 2, 4), (middle - 1, 2), (middle + 1, 2)):
         stop = whole.text[start : start + width]
@@ -179,12 +209,24 @@ def test_a_dead_end_says_what_was_streamed(tiny):
 
 
 def test_logprob_and_usage(tiny):
-    """`logprob` is the sum of raw log-probabilities; usage counts the prompt once and every token."""
+    """`logprob` is the sum of raw log-probabilities; usage counts the prompt once and every token.
+
+    Asked again, the prompt but for its last token is a hit and is not computed.
+    """
     request = Request(PROMPT, SamplingParams(n=3, max_tokens=10, seed=6, temperature=0.5))
-    *_, last = tiny.run(request)
+    forget(tiny)
+    *_, last = events_of(tiny, request)
     for output in last.outputs:
         assert output.logprob == pytest.approx(sum(trace.logprob for trace in output.traces))
         assert output.score == output.logprob
     assert last.usage.prompt_tokens == 5
     assert last.usage.cached_tokens == 10
     assert last.usage.generated_tokens == sum(len(output.token_ids) for output in last.outputs)
+    assert last.usage.hit_tokens == 0
+    # The last token of a text is never computed.
+    assert last.usage.computed_tokens == 5 + last.usage.generated_tokens - 3
+    *_, again = events_of(tiny, request)
+    assert [output.token_ids for output in again.outputs] == [output.token_ids for output in last.outputs]
+    usage = again.usage
+    assert (usage.prompt_tokens, usage.hit_tokens, usage.cached_tokens) == (5, 4, 14)
+    assert usage.computed_tokens == 1 + usage.generated_tokens - 3

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponder.kernels import reference
+from ponder.kernels import reference, row_invariant
 from ponder.kernels.attention_plan import AttentionPlan
 
-IMPLEMENTATIONS = [pytest.param(reference, id="reference")]
+IMPLEMENTATIONS = [pytest.param(ops, id=ops.__name__.split(".")[-1]) for ops in (reference, row_invariant)]
 
 
 @dataclass

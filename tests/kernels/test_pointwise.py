@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponder.kernels import reference
+from ponder.kernels import reference, row_invariant
 
-IMPLEMENTATIONS = [pytest.param(reference, id="reference")]
+IMPLEMENTATIONS = [pytest.param(ops, id=ops.__name__.split(".")[-1]) for ops in (reference, row_invariant)]
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 40))
 
 

@@ -5,15 +5,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forward import all_logits, poisoned_pool
+from forward import all_logits, grow, poisoned_pool
 from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
 from ponder.constraints import ChoiceTrie
-from ponder.engine import FinishedEvent, Request
-from ponder.engine.engine import TOKEN_BUDGET
-from ponder.engine.runner import BatchRow, Runner
+from ponder.engine import EngineLimits, FinishedEvent, ProgressEvent, Request
+from ponder.engine.runner import Runner
 from ponder.sampling import SamplingParams
-from ponder.tree import Branch
-from tiny_models import tiny_config, tiny_local_model, tiny_transformer
+from ponder.tree import Branch, RadixTree
+from stepping import assert_at_rest, forget, run
+from tiny_models import tiny_config, tiny_engine, tiny_transformer
+
+TOKEN_BUDGET = EngineLimits().token_budget
 
 LONGROPE = LongRopeScaling((1.0, 1.2, 1.4, 2.0), (2.0, 3.0, 5.0, 9.0), original_context=32, factor=4.0)
 MODELS = {
@@ -55,8 +57,8 @@ def test_a_trie_in_one_pass_is_its_paths_one_by_one(model, prompt, texts):
     """Nodes see the prompt and their own path only, windows included."""
     trie, reach = ChoiceTrie.build(texts), len(prompt) + max(map(len, texts))
     pool = poisoned_pool(model, 16)
-    runner, branch = Runner(model, pool), Branch(pool)
-    runner.forward([BatchRow(branch, prompt, reach, False)])
+    runner, branch = Runner(model, pool), Branch(RadixTree(pool))
+    runner.forward([grow(branch, prompt, reach, 0)])
     ours = runner.forward_trie(branch, trie, reach)
     for path, text in zip(trie.paths, texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
@@ -69,28 +71,29 @@ def test_a_trie_in_one_pass_is_its_paths_one_by_one(model, prompt, texts):
 def test_forks_grow_as_if_alone(model, prompt, texts):
     """Branches forked in the middle of a page and grown in one batch equal separate sequences."""
     pool = poisoned_pool(model, 40)
-    runner, root, reach = Runner(model, pool), Branch(pool), len(prompt) + 70
-    runner.forward([BatchRow(root, prompt, reach, True)])
-    rows = [BatchRow(root.fork(), text, reach, True) for text in texts]
+    runner, root, reach = Runner(model, pool), Branch(RadixTree(pool)), len(prompt) + 70
+    runner.forward([grow(root, prompt, reach, 1)])
+    rows = [grow(root.fork(), text, reach, len(text)) for text in texts]
     root.drop()
     for logits, text in zip(runner.forward(rows), texts, strict=True):
-        alone = all_logits(model, [prompt + text], [reach])[0][-1]
+        alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
         torch.testing.assert_close(logits, alone, rtol=1e-5, atol=1e-4)
 
 
 def test_only_wanted_rows_are_returned():
-    """Rows of logits come in the order of the rows that want them."""
-    model, ids = MODELS["plain"], [[5, 3], [8], [1, 2, 3]]
+    """Each row gets the logits after as many of its last tokens as it wants, which may be none."""
+    model, ids, wanted = MODELS["plain"], [[5, 3], [8], [1, 2, 3]], (1, 0, 2)
     pool = poisoned_pool(model, 4)
-    rows = [BatchRow(Branch(pool), s, 9, wanted) for s, wanted in zip(ids, (True, False, True), strict=True)]
-    expected = [all_logits(model, [ids[i]])[0][-1] for i in (0, 2)]
-    torch.testing.assert_close(Runner(model, pool).forward(rows), torch.stack(expected))
+    tree = RadixTree(pool)
+    rows = [grow(Branch(tree), s, 9, count) for s, count in zip(ids, wanted, strict=True)]
+    for logits, s, count in zip(Runner(model, pool).forward(rows), ids, wanted, strict=True):
+        torch.testing.assert_close(logits, all_logits(model, [s])[0][len(s) - count :])
 
 
 def test_a_prompt_longer_than_the_token_budget():
     """It is computed over several steps, others decoding meanwhile, and goes on like one computed at once."""
-    local = tiny_local_model(context_length=2048)
-    engine, model = local.engine, local.engine.model
+    engine = tiny_engine(context_length=2048)
+    model = engine.model
     prompt = torch.randint(
         0, 61, (2 * TOKEN_BUDGET + 77,), generator=torch.Generator().manual_seed(0)
     ).tolist()
@@ -104,12 +107,20 @@ def test_a_prompt_longer_than_the_token_budget():
     for request, ids in wanted.items():
         logits = all_logits(model, [ids + outputs[request]])[0][len(ids) - 1 : -1]
         assert logits.argmax(-1).tolist() == outputs[request]
-    assert engine.pool.num_free == engine.pool.num_pages
+    steps = [(e.request_id, e.done) for e in events if isinstance(e, ProgressEvent) and e.state == "prefill"]
+    assert sum(request == 2 for request, _ in steps) == 3, "the long prompt was to take three steps"
+    assert_at_rest(engine)
     trie = ChoiceTrie.build([[1, 2], [1, 3]])
-    scored = engine.score(tuple(prompt), trie)
-    for text, logprobs in zip(([1, 2], [1, 3]), scored, strict=True):
-        expected = all_logits(model, [prompt + text])[0][len(prompt) - 1 : -1].log_softmax(-1)
-        assert logprobs == pytest.approx(expected[[0, 1], text].tolist(), abs=1e-4)
+    expected = [
+        all_logits(model, [prompt + text])[0][len(prompt) - 1 : -1].log_softmax(-1)[[0, 1], text].tolist()
+        for text in ([1, 2], [1, 3])
+    ]
+    for known in (len(prompt) - 1, 0):
+        scored, hits = engine.score(tuple(prompt), trie)
+        assert hits == known
+        assert scored == [pytest.approx(logprobs, abs=1e-4) for logprobs in expected]
+        assert_at_rest(engine)
+        forget(engine)
 
 
 def test_reach_decides_the_frequencies():
@@ -125,15 +136,18 @@ def test_reach_decides_the_frequencies():
 @pytest.mark.parametrize("name", ["dynamic", "longrope"])
 def test_the_engine_fixes_the_reach_at_the_start(name):
     """Texts that cross the original context of 32 have one set of frequencies from their first token on."""
-    local = tiny_local_model(rope=MODELS[name].config.rope)
-    model, prompt = local.engine.model, list(range(25))
+    engine = tiny_engine(rope=MODELS[name].config.rope)
+    model, prompt = engine.model, list(range(25))
+    # What a request of another reach leaves in the cache has other frequencies and must not be found.
+    list(run(engine, Request(tuple(prompt), SamplingParams(temperature=0, max_tokens=2, ignore_eos=True))))
     params = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, seed=0)
-    *_, last = local.engine.run(Request(tuple(prompt), params))
+    *_, last = run(engine, Request(tuple(prompt), params))
+    assert last.usage.hit_tokens == 0
     output = list(last.outputs[0].token_ids)
     logits = all_logits(model, [prompt + output], [len(prompt) + 20])[0][len(prompt) - 1 : -1]
     assert logits.argmax(-1).tolist() == output
     texts = [[5] * 3, [5] * 12]
-    scored = local.engine.score(tuple(prompt), ChoiceTrie.build(texts))
+    scored, _ = engine.score(tuple(prompt), ChoiceTrie.build(texts))
     for text, logprobs in zip(texts, scored, strict=True):
         logits = all_logits(model, [prompt + text], [len(prompt) + 12])[0][len(prompt) - 1 : -1]
         expected = logits.log_softmax(-1)[torch.arange(len(text)), text]

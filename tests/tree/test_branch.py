@@ -1,4 +1,7 @@
-"""Branches of a page pool behave like lists of tokens, and every page goes back."""
+"""Branches of a token tree behave like lists of tokens, and every page goes back."""
+
+import hashlib
+from itertools import takewhile
 
 import pytest
 import torch
@@ -7,78 +10,158 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ponder.errors import CapacityError
-from ponder.tree import PAGE_SIZE, Branch, PagePool
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
 from tiny_models import tiny_config
 
 PAGES = 12
 
 
-def small_pool(pages: int = PAGES) -> PagePool:
+def small_tree(pages: int = PAGES) -> RadixTree:
     config = tiny_config(num_layers=2, num_kv_heads=1, head_dim=2)
-    return PagePool(config, pages, torch.device("cpu"), torch.float32)
+    return RadixTree(PagePool(config, pages, torch.device("cpu"), torch.float32))
 
 
-def write(pool: PagePool, slots: list[int], values: list[int]) -> None:
-    """Write a value to every layer's key, and its negative to the value."""
-    for slot, value in zip(slots, values, strict=True):
-        pool.k_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = value
-        pool.v_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = -value
+def stream(which: int, start: int, count: int) -> list[int]:
+    """One of a few token sequences, so that branches often, but not always, hold the same."""
+    return [which if position % 7 == which else 9 for position in range(start, start + count)]
+
+
+def value(key: str, tokens: list[int]) -> int:
+    """What the model would compute for the last of the tokens: it depends on all of them and on the key."""
+    return int.from_bytes(hashlib.sha256(repr((key, tokens)).encode()).digest()[:3], "big")
+
+
+def values(branch: Branch) -> list[int]:
+    return [value(branch.key, branch.tokens[: end + 1]) for end in range(branch.length)]
+
+
+def write(branch: Branch, slots: list[int]) -> None:
+    """Write a token's value to every layer's key, and its negative to the value."""
+    pool = branch.tree.pool
+    for slot, number in zip(slots, values(branch)[branch.length - len(slots) :], strict=True):
+        pool.k_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = number
+        pool.v_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = -number
 
 
 def read(branch: Branch) -> list[int]:
     """The values a branch's pages hold, the same in every layer, key and value."""
-    stores = torch.stack((branch.pool.k_pages[:, branch.pages], -branch.pool.v_pages[:, branch.pages]))
+    pool = branch.tree.pool
+    stores = torch.stack((pool.k_pages[:, branch.pages], -pool.v_pages[:, branch.pages]))
     rows = stores.flatten(2, 3)[:, :, : branch.length].flatten(3).permute(2, 0, 1, 3).flatten(1)
     assert (rows == rows[:, :1]).all()
     return rows[:, 0].int().tolist()
 
 
+def agreement(a, b) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
+def path(node) -> list[int]:
+    """All tokens from the root to the end of a node."""
+    tokens: list[int] = []
+    while node is not None:
+        tokens, node = [*node.tokens, *tokens], node.parent
+    return tokens
+
+
+def state(tree: RadixTree, branch: Branch):
+    """Everything that a call which fails must leave as it was."""
+    pool = tree.pool
+    nodes = [(id(node), node.page) for node in tree.nodes()]
+    return list(branch.tokens), list(branch.pages), pool.num_free, pool.num_idle, list(pool._holders), nodes
+
+
 class BranchesAreLists(RuleBasedStateMachine):
-    """Any sequence of opening, forking, extending and dropping, with a pool that runs out now and then."""
+    """Any sequence of what branches can do, with a pool that runs out now and then."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool = small_pool()
+        self.tree = small_tree()
+        self.pool = self.tree.pool
         self.branches: list[tuple[Branch, list[int]]] = []
-        self.written = 0
 
-    @rule()
-    def open(self):
-        self.branches.append((Branch(self.pool), []))
+    def pick(self, which):
+        return self.branches[which % len(self.branches)]
+
+    @rule(key=st.sampled_from("AB"))
+    def open(self, key):
+        self.branches.append((Branch(self.tree, key), []))
 
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99))
     def fork(self, which):
         """A fork costs no page."""
-        branch, tokens = self.branches[which % len(self.branches)]
-        free = self.pool.num_free
+        branch, tokens = self.pick(which)
+        free, idle = self.pool.num_free, self.pool.num_idle
         self.branches.append((branch.fork(), list(tokens)))
+        assert (self.pool.num_free, self.pool.num_idle) == (free, idle)
+
+    @precondition(lambda self: self.branches)
+    @rule(which=st.integers(0, 99), of=st.integers(0, 2), count=st.integers(0, 40))
+    def extend(self, which, of, count):
+        """Growth takes the pages it needs, and one more where others read the last page, which is partial.
+
+        Idle pages make room, no more of them than must. Where there is none, nothing has changed.
+        """
+        branch, expected = self.pick(which)
+        tokens = stream(of, branch.length, count)
+        free, busy, evictions = self.pool.num_free, self.pool.num_busy, self.tree.evictions
+        held = [page for other, _ in self.branches if other is not branch for page in other.pages]
+        kept = [node.page for node in self.tree.nodes()]
+        copied = count > 0 and branch.length % PAGE_SIZE > 0 and branch.pages[-1] in (*held, *kept)
+        left = copied and branch.pages[-1] not in held  # the page that is copied is idle afterwards
+        needed = -(-(branch.length + count) // PAGE_SIZE) - len(branch.pages) + copied
+        if needed > free + self.pool.num_idle:
+            before = state(self.tree, branch)
+            with pytest.raises(CapacityError, match=f"^{needed} cache pages are needed, "):
+                branch.extend(tokens)
+            assert state(self.tree, branch) == before
+            return
+        slots = branch.extend(tokens)
+        assert len(set(slots)) == len(slots) == count
+        write(branch, slots)
+        expected += tokens
+        assert self.pool.num_busy == busy + needed - left
+        assert self.tree.evictions == evictions + max(0, needed - free)
+
+    @precondition(lambda self: self.branches)
+    @rule(which=st.integers(0, 99), of=st.integers(0, 2), count=st.integers(0, 50))
+    def follow(self, which, of, count):
+        """A branch takes over the longest beginning that is in the tree, as it is, for nothing."""
+        branch, expected = self.pick(which)
+        tokens = stream(of, branch.length, count)
+        free = self.pool.num_free
+        whole = branch.length == branch._published * PAGE_SIZE
+        root = self.tree.root(branch.key)
+        known = [path(node) for node in self.tree.nodes() if _root(node) is root]
+        longest = max((agreement(p, expected + tokens) for p in known), default=0) - len(expected)
+        found = branch.follow(tokens)
+        assert found == (max(0, longest) if whole else 0)
+        expected += tokens[:found]
         assert self.pool.num_free == free
 
     @precondition(lambda self: self.branches)
-    @rule(which=st.integers(0, 99), tokens=st.integers(0, 40))
-    def extend(self, which, tokens):
-        """Growth takes the pages it needs, and one more where the last page is shared and partial.
+    @rule(which=st.integers(0, 99), partial=st.booleans())
+    def publish(self, which, partial):
+        """Afterwards another branch finds the whole pages; published twice, a page is there once."""
+        branch, expected = self.pick(which)
+        busy_or_free = self.pool.num_free
+        branch.publish(partial=partial)
+        assert self.pool.num_free >= busy_or_free
+        reader = Branch(self.tree, branch.key)
+        whole = branch.length // PAGE_SIZE
+        found = reader.follow(expected)
+        assert found >= whole * PAGE_SIZE
+        assert reader.pages[:whole] == branch.pages[:whole]
+        reader.drop()
 
-        Where they are not to be had, the branch can be dropped and nobody else has noticed.
-        """
-        branch, expected = self.branches[which % len(self.branches)]
-        free = self.pool.num_free
-        others = [page for other, _ in self.branches if other is not branch for page in other.pages]
-        copied = tokens > 0 and branch.length % PAGE_SIZE > 0 and branch.pages[-1] in others
-        needed = -(-(branch.length + tokens) // PAGE_SIZE) - len(branch.pages) + copied
-        if needed > free:
-            with pytest.raises(CapacityError, match=f"all {PAGES}"):
-                branch.extend(tokens)
-            self.branches.pop(which % len(self.branches))
-            branch.drop()
-            return
-        slots = branch.extend(tokens)
-        values = list(range(self.written + 1, self.written + 1 + tokens))
-        self.written += tokens
-        write(self.pool, slots, values)
-        expected += values
-        assert self.pool.num_free == free - needed
+    @precondition(lambda self: self.branches)
+    @rule(which=st.integers(0, 99), tokens=st.integers(0, 40))
+    def cut(self, which, tokens):
+        branch, expected = self.pick(which)
+        length = max(0, branch.length - tokens)
+        branch.cut(length)
+        del expected[length:]
 
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99))
@@ -88,59 +171,126 @@ class BranchesAreLists(RuleBasedStateMachine):
         assert (branch.length, branch.pages) == (0, [])
         branch.drop()
 
+    @rule(pages=st.integers(0, 4))
+    def evict(self, pages):
+        """As many idle pages as asked for, or all there are, are free afterwards."""
+        free, idle = self.pool.num_free, self.pool.num_idle
+        self.tree.evict(pages)
+        assert self.pool.num_free == free + min(pages, idle)
+
     @invariant()
     def branches_hold_their_tokens(self):
         for branch, expected in self.branches:
+            assert branch.tokens == expected
             assert branch.length == len(expected)
-            assert read(branch) == expected
+            assert read(branch) == values(branch)
 
     @invariant()
     def pages_balance(self):
-        self.pool.check_integrity()
+        self.tree.check_integrity()
         held = {page for branch, _ in self.branches for page in branch.pages}
-        assert self.pool.num_free == PAGES - len(held)
+        assert self.pool.num_busy == len(held)
+        for page in held:
+            holders = sum(branch.pages.count(page) for branch, _ in self.branches)
+            assert self.pool._holders[page] == holders
 
     def teardown(self):
         for branch, _ in self.branches:
             branch.drop()
-        self.pool.check_integrity()
+        self.tree.check_integrity()
+        assert self.pool.num_busy == 0
+        self.tree.evict(PAGES)
+        self.tree.check_integrity()
         assert self.pool.num_free == PAGES
 
 
+def _root(node):
+    return node if node.parent is None else _root(node.parent)
+
+
 TestBranchesAreLists = BranchesAreLists.TestCase
-TestBranchesAreLists.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBranchesAreLists.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
-@pytest.mark.parametrize("damage", ["free twice", "free and held", "lost"])
+@pytest.mark.parametrize(
+    "damage", ["free twice", "free and held", "free and kept", "lost", "idle miscounted"]
+)
 def test_integrity_check_sees_damage(damage):
-    pool = small_pool()
+    pool = small_tree().pool
     page = pool.allocate()
     if damage == "free twice":
         pool._free.append(pool._free[0])
     elif damage == "free and held":
         pool._free.append(page)
-    else:
+    elif damage == "free and kept":
+        pool._kept[pool._free[0]] = True
+    elif damage == "lost":
         pool._holders[page] = 0
-    with pytest.raises(AssertionError, match="free"):
+    else:
+        pool.num_idle += 1
+    with pytest.raises(AssertionError, match="free|idle"):
         pool.check_integrity()
 
 
-def test_a_free_page_cannot_be_held_or_released():
-    pool = small_pool()
+@pytest.mark.parametrize("damage", ["lost child", "page twice", "kept by nobody", "held without its path"])
+def test_the_trees_integrity_check_sees_damage(damage):
+    tree = small_tree()
+    branch = Branch(tree)
+    write(branch, branch.extend(stream(0, 0, 2 * PAGE_SIZE)))
+    branch.publish()
+    lower = branch._node
+    if damage == "lost child":
+        lower.parent.children.clear()
+    elif damage == "page twice":
+        lower.page = lower.parent.page
+    elif damage == "kept by nobody":
+        tree.pool.keep(tree.pool.allocate())
+    else:
+        tree.pool.release(lower.parent.page)
+    with pytest.raises(AssertionError):
+        tree.check_integrity()
+
+
+def test_a_free_page_cannot_be_held_released_kept_or_forgotten():
+    pool = small_tree().pool
     page = pool.allocate()
     pool.release(page)
-    for misuse in (pool.hold, pool.release):
-        with pytest.raises(AssertionError, match="is free"):
+    misuses = {pool.hold: "is free", pool.release: "nobody holds", pool.keep: "is not busy"}
+    for misuse, words in (misuses | {pool.forget: "is not idle"}).items():
+        with pytest.raises(AssertionError, match=words):
             misuse(page)
 
 
 def test_many_forks_of_one_prompt_share_it():
     """A prompt of 5 pages less 3 tokens, forked 5 times, all six extended by one: 5 pages + 5 copies."""
-    pool = small_pool()
-    root = Branch(pool)
-    write(pool, root.extend(5 * PAGE_SIZE - 3), list(range(5 * PAGE_SIZE - 3)))
+    tree = small_tree()
+    root = Branch(tree)
+    write(root, root.extend(stream(0, 0, 5 * PAGE_SIZE - 3)))
     forks = [root.fork() for _ in range(5)]
     for fork in (*forks, root):
-        fork.extend(1)
-    assert PAGES - pool.num_free == 5 + 5
+        fork.extend([1])
+    assert tree.pool.num_busy == PAGES - tree.pool.num_free == 5 + 5
     assert len({fork.pages[-1] for fork in (*forks, root)}) == 6
+
+
+def test_what_was_used_longest_ago_goes_first():
+    """Three texts of two pages under one first page: read again, the oldest outlives the others."""
+    tree = small_tree()
+    texts = [[9] * PAGE_SIZE + [text] * 2 * PAGE_SIZE for text in range(3)]
+    for tokens in texts:
+        branch = Branch(tree)
+        branch.follow(tokens)
+        write(branch, branch.extend(tokens[branch.length :]))
+        branch.publish()
+        branch.drop()
+
+    def found(tokens):
+        known = [path(node) for node in tree.nodes()]
+        return max(agreement(p, tokens) for p in known) // PAGE_SIZE
+
+    reader = Branch(tree)
+    assert reader.follow(texts[0]) == 3 * PAGE_SIZE
+    reader.drop()
+    for pages, left in ((1, [3, 2, 3]), (2, [3, 1, 2]), (1, [3, 1, 1]), (1, [2, 1, 1])):
+        tree.evict(pages)
+        assert [found(tokens) for tokens in texts] == left

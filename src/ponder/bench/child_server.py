@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -21,6 +20,7 @@ Say = Callable[[str], None]
 
 _POLL_S = 0.2
 _DRAIN_S = 10.0
+_LINE = 1000  # characters
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,17 +53,25 @@ async def child_server(
         start_new_session=True,  # Ctrl-C is for the client, which still has something to print
         preexec_fn=_death_with_parent(),
     )
-    lines: deque[str] = deque(maxlen=1)
-    reading = asyncio.create_task(_read_lines(process, lines, say))
+    last, ready = "", False
+
+    def take(line: str) -> None:
+        nonlocal last
+        last = line
+        if not ready:
+            say(line)
+
+    reading = asyncio.create_task(_read_lines(process, take))
     try:
         try:
             async with asyncio.timeout(timeout_s):
                 await _until_healthy(process, url)
         except TimeoutError:
-            raise PonderError(f"the server was not ready within {timeout_s:g} s{_last(lines)}") from None
+            raise PonderError(f"the server was not ready within {timeout_s:g} s{_said(last)}") from None
         if process.returncode is not None:
-            await reading
-            raise PonderError(f"the server ended with status {process.returncode}{_last(lines)}")
+            await asyncio.wait({reading}, timeout=1.0)  # its own children may hold the pipe open
+            raise PonderError(f"the server ended with status {process.returncode}{_said(last)}")
+        ready = True
         yield
     finally:
         try:
@@ -87,21 +95,21 @@ async def _until_healthy(process: asyncio.subprocess.Process, url: str) -> None:
             await asyncio.sleep(_POLL_S)
 
 
-async def _read_lines(process: asyncio.subprocess.Process, lines: deque[str], say: Say) -> None:
+async def _read_lines(process: asyncio.subprocess.Process, take: Say) -> None:
     """Read all that the child prints, so that it never waits for a reader."""
     assert process.stdout is not None
     rest = ""
     while received := await process.stdout.read(2**16):
-        *whole, rest = re.split(r"[\r\n]+", rest + received.decode("utf-8", "replace"))
-        rest = rest[-1000:]
-        for line in filter(None, map(str.strip, whole)):
-            lines.append(line)
-            say(line)
-    lines.extend([rest.strip()] if rest.strip() else [])
+        *lines, rest = re.split(r"[\r\n]+", rest[-_LINE:] + received.decode("utf-8", "replace"))
+        for line in lines:
+            if line.strip():
+                take(line.strip())
+    if rest.strip():
+        take(rest.strip())
 
 
-def _last(lines: Sequence[str]) -> str:
-    return f": {lines[-1]}" if lines else ""
+def _said(last: str) -> str:
+    return f": {last[:_LINE]}" if last else ""
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -57,18 +57,22 @@ def serve(
         str | None, typer.Option(envvar="PONDER_API_KEY", show_envvar=True, help="Sent as a bearer token.")
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", "-c", help="So many clients that wait for their answers.")
+        int | None,
+        typer.Option("--concurrency", "-c", help="Closed loop: so many clients that wait for their answers."),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", "-r", help="Requests a second that wait for nothing (Poisson).")
+        float | None,
+        typer.Option("--rate", "-r", help="Open loop: requests a second, at the times of a Poisson process."),
     ] = None,
     max_concurrency: Annotated[
         int | None, typer.Option(help="With --rate: at most so many requests under way.")
     ] = None,
-    requests: Annotated[int, typer.Option(help="How many are measured.")] = 100,
-    warmup: Annotated[int, typer.Option(help="How many are sent before that.")] = 4,
-    prompt_tokens: Annotated[int, typer.Option(help="Of each prompt.")] = 128,
-    shared_prefix_tokens: Annotated[int, typer.Option(help="So many of them are the same in all.")] = 0,
+    requests: Annotated[int, typer.Option(help="How many requests are measured.")] = 100,
+    warmup: Annotated[int, typer.Option(help="How many are sent before those.")] = 4,
+    prompt_tokens: Annotated[int, typer.Option(help="Length of each made-up prompt.")] = 128,
+    shared_prefix_tokens: Annotated[
+        int, typer.Option(help="So many of these are the same in all prompts.")
+    ] = 0,
     dataset: Annotated[
         Path | None, typer.Option(help="A JSONL file of prompts to send in place of made-up ones.")
     ] = None,
@@ -183,7 +187,8 @@ def _serve_command(model: str | None, device: str | None, port: int) -> list[str
 
     model = model or DEFAULT_MODEL
     resolve(model)  # an unknown name should not wait for a server
-    command = [sys.executable, "-m", "ponder", "serve", "--model", model, "--port", str(port)]
+    command = [sys.executable, "-m", "ponder", "serve", "--model", model]
+    command += ["--host", "127.0.0.1", "--port", str(port)]  # whatever the environment says
     return command + (["--device", device] if device else [])
 
 
@@ -261,9 +266,9 @@ def latency_table(summary: Summary, *, open_loop: bool) -> Table:
     }
     columns = ("mean", "p50", "p90", "p95", "p99", "max")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("milliseconds")
+    table.add_column("milliseconds", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", min_width=8)
+        table.add_column(column, justify="right", min_width=7, no_wrap=True)
     for name, values in rows.items():
         table.add_row(name, *(_milliseconds(values, column) for column in columns))
     return table
@@ -292,6 +297,10 @@ def summary_lines(result: Result) -> list[str]:
         )
     if summary.retry_after is not None:
         lines.append(f"           told to retry after {summary.retry_after.mean:.1f} s on average")
+    first_token = summary.time_to_first_token
+    silent = summary.answered - (first_token.count if first_token else 0)
+    if silent:
+        lines.append(f"note       {silent} answers had no text: when their first token came is not known")
     if summary.without_usage:
         lines.append(
             f"note       {summary.without_usage} answers told no usage: their tokens are their chunks"

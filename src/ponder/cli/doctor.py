@@ -33,6 +33,8 @@ def doctor(json: Json = False) -> int:
             _cache(),
             _model(),
             _optional("huggingface_hub", "hub"),
+            _optional("fastapi", "server"),
+            _optional("matplotlib", "bench"),
         ]
     if json:
         from ponder.cli.report import print_json

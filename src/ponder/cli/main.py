@@ -9,7 +9,7 @@ from io import TextIOWrapper
 
 import typer
 
-from ponder.cli import chat, choose, doctor, models, run, solve, tour
+from ponder.cli import bench, chat, choose, doctor, models, run, serve, solve, tour
 from ponder.cli.terminal import printable
 from ponder.errors import PonderError
 
@@ -26,6 +26,8 @@ app.command()(chat.chat)
 app.command()(choose.choose)
 app.command()(solve.solve)
 app.command()(tour.tour)
+app.command()(serve.serve)
+app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 

@@ -177,8 +177,8 @@ class Engine:
     def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
         """Return, per path of the trie, the raw log-probability of each of its tokens after the prompt.
 
-        Also how many tokens of the prompt were in the cache. The rest is computed once and all nodes of the trie in one pass. Running requests give way where
-        memory is short.
+        Also how many tokens of the prompt were in the cache; the rest is computed once, and all nodes of the
+        trie in one pass. Running requests give way where memory is short.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Engine:
         return [[logprobs[node] for node in path] for path in trie.paths], hits
 
     def _prefill(self, branch: Branch, prompt: tuple[int, ...], reach: int) -> torch.Tensor:
-        """Compute what the branch does not have of a prompt, in chunks; return the logits after it, [1, V]."""
+        """Compute in chunks what the branch does not have of a prompt; return the logits after it, [1, V]."""
         logits = torch.empty(0)
         while branch.length < len(prompt):
             chunk = prompt[branch.length : branch.length + self.limits.token_budget]

@@ -199,8 +199,8 @@ class EngineLoop:
             by_request.setdefault(event.request_id, []).append(event)
         for request_id, own in by_request.items():
             ended = isinstance(own[-1], FinishedEvent | FailedEvent)
-            sink = self._sinks.pop(request_id) if ended else self._sinks[request_id]
-            if not _give(sink, own):
+            sink = self._sinks.pop(request_id, None) if ended else self._sinks.get(request_id)
+            if sink is not None and not _give(sink, own):
                 self._sinks.pop(request_id, None)
                 self.engine.cancel(request_id)
 

@@ -42,7 +42,7 @@ class Runner:
         ends = torch.tensor([len(row.tokens) for row in rows]).cumsum(0).tolist()
         wanted = [i for row, end in zip(rows, ends, strict=True) for i in range(end - row.logits, end)]
         logits = self._run(rows, positions, wanted)
-        return list(logits.split([row.logits for row in rows]))
+        return list(torch.split(logits, [row.logits for row in rows]))
 
     def forward_trie(self, branch: Branch, trie: ChoiceTrie, reach: int) -> torch.Tensor:
         """Extend a branch by all nodes of a trie, in one pass; return their logits, [nodes, V]."""

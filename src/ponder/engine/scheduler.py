@@ -93,9 +93,7 @@ class Scheduler:
             return False
         first, *others = job.group.live
         if job.reads_cache:
-            first.branch.follow(
-                job.group.pending(first)[:-1]
-            )  # pins what is there, so that it still is later
+            first.branch.follow(job.group.pending(first)[:-1])
         prompt = len(job.request.prompt)
         pages = -(-(prompt + len(first.output)) // PAGE_SIZE) - len(first.branch.pages)
         pages += sum(-(-(prompt % PAGE_SIZE + len(other.output)) // PAGE_SIZE) for other in others)

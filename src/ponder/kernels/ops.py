@@ -77,7 +77,8 @@ def select_ops(device: torch.device, *, row_invariant: bool = False) -> Ops:
     ------
     UnsupportedError : `row_invariant` on a device other than the CPU.
     """
-    from ponder.kernels import reference, row_invariant as invariant
+    from ponder.kernels import reference
+    from ponder.kernels import row_invariant as invariant
 
     if not row_invariant:
         return reference

@@ -112,7 +112,7 @@ def describe(
         _log(truncated.gather(-1, column).squeeze(-1)),
         entropy(raw),
         ranks(logits, column),
-        kept.sum(-1),
+        kept.count_nonzero(-1),
         torch.where(kept, tempered, 0.0).sum(-1).clamp(max=1.0),
     )
     return [
@@ -126,7 +126,7 @@ def ranks(logits: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
     ids = torch.arange(logits.shape[-1], device=logits.device)
     own = logits.gather(-1, column)
     ahead = (logits > own) | ((logits == own) & (ids < column))
-    return ahead.sum(-1) + 1
+    return ahead.count_nonzero(-1) + 1
 
 
 def trace_prompt(logits: torch.Tensor, tokens: Sequence[int], top: int) -> list[PromptTrace]:

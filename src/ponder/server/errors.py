@@ -21,7 +21,7 @@ from ponder.server.settings import RETRY_SECONDS
 RETRY = {"Retry-After": str(RETRY_SECONDS)}
 
 
-class ClientGone(Exception):  # noqa: N818 - nobody is told of it
+class ClientGone(Exception):
     """The client went away, or reads nothing any more: there is nobody to answer."""
 
 
@@ -48,9 +48,7 @@ class ApiError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """Return the body."""
-        return {
-            "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
         """Return the error as a response."""

@@ -43,10 +43,15 @@ class ChatMessage(Body):
     content: str | Annotated[list[TextPart], Field(fail_fast=True)] | None = None
 
 
-class GenerationBody(Body):
-    """What completions and chat completions share. None: not set."""
+class NamingBody(Body):
+    """A request that may name the model it is for."""
 
     model: str | None = None
+
+
+class GenerationBody(NamingBody):
+    """What completions and chat completions share. None: not set."""
+
     # OpenAI
     best_of: Int | None = None
     frequency_penalty: float | None = None
@@ -107,23 +112,22 @@ class ChatBody(GenerationBody):
     top_logprobs: Int | None = None
 
 
-class TokenizeBody(Body):
+class TokenizeBody(NamingBody):
     """POST /tokenize: a prompt, or messages."""
 
-    model: str | None = None
     prompt: str | None = None
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
     add_special_tokens: bool | None = None
     return_token_strs: bool | None = None
 
 
-class DetokenizeBody(Body):
+class DetokenizeBody(NamingBody):
     """POST /detokenize."""
 
-    model: str | None = None
     tokens: Ints
 
 
+# What an error calls the type that was expected: by pydantic's error type, or for a union by its field.
 TYPE_NAMES: dict[str, str] = {
     "bool_type": "true or false",
     "dict_type": "an object",
@@ -133,4 +137,9 @@ TYPE_NAMES: dict[str, str] = {
     "list_type": "a list",
     "model_type": "an object",
     "string_type": "text",
+}
+UNION_NAMES: dict[str, str] = {
+    "content": "text, or a list of text parts",
+    "early_stopping": "true, false or never",
+    "stop": "a text or a list of texts",
 }

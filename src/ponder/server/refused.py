@@ -1,7 +1,7 @@
 """Parameters that are known and not implemented: accepted at the value that means nothing, else refused.
 
-Each maps to its neutral values; null is neutral for all. Source: OpenAI's API reference and the protocol of
-vLLM 0.11 (vllm/entrypoints/openai/protocol.py).
+Each maps to its neutral values; null is neutral for all. Source: the API reference of OpenAI and the
+protocol of vLLM (vllm/entrypoints/openai).
 """
 
 from __future__ import annotations
@@ -85,8 +85,6 @@ MESSAGE: Neutral = {
     "tool_calls": ([],),
 }
 
-PART: Neutral = {}
-
 
 def check_members(extra: Mapping[str, Any], known: Iterable[str], neutral: Neutral, where: str = "") -> None:
     """Refuse what is not implemented, and what is not known, by name.
@@ -106,5 +104,3 @@ def check_members(extra: Mapping[str, Any], known: Iterable[str], neutral: Neutr
             allowed = " or ".join(["left out", *map(json.dumps, neutral[name])])
             message = f"{shown} is not supported here; it may be {allowed}"
             raise ApiError(400, message, param=shown, code="unsupported_parameter")
-
-

@@ -3,7 +3,7 @@
 A matrix library chooses kernels by the shape of the product, and another kernel may add in another order.
 So rows are padded to blocks of the sizes below, of which only those are used that a trial shows to give
 equal bits in every place of every block. The kernels' order does not depend on the numbers, so one row
-in all places is enough of a trial. Where not even the smallest block passes, each row is a product of its own.
+in all places is enough of a trial. Where not even the smallest block passes, each row is multiplied alone.
 """
 
 from __future__ import annotations
@@ -14,22 +14,34 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-BLOCKS = (8, 16, 32, 64, 128)  # 4 rows take as long as 8; over 128 little is gained (benchmarks/row_invariant.py)
+BLOCKS = (
+    8,
+    16,
+    32,
+    64,
+    128,
+)  # 4 rows take as long as 8; over 128 little is gained (benchmarks/row_invariant.py)
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     rows = x.shape[0]
+    if rows == 0:
+        return x.new_empty(0, weight.shape[0])
     blocks = cover(rows, proven_blocks(*weight.shape, weight.dtype, torch.get_num_threads()))
-    out = multiply(F.pad(x, (0, 0, 0, sum(blocks) - rows)), weight, blocks)[:rows]
+    out = multiply(x, weight, blocks)[:rows]
     return out if bias is None else out + bias
 
 
 def multiply(x: torch.Tensor, weight: torch.Tensor, blocks: Sequence[int]) -> torch.Tensor:
-    """X [sum of blocks, in] @ weight [out, in] transposed, one block of rows after another."""
-    out = x.new_empty(x.shape[0], weight.shape[0])
-    for rows, result in zip(x.split(blocks), out.split(blocks), strict=True):
-        torch.mm(rows, weight.t(), out=result)
-    return out
+    """X [rows, in] @ weight [out, in] transposed, the rows padded to `blocks` -> [sum of blocks, out]."""
+    products, start = [], 0
+    for size in blocks:
+        block = x[start : start + size]
+        # Always a copy: the order may depend on the alignment of memory, and fresh memory is aligned alike.
+        block = F.pad(block, (0, 0, 0, size - block.shape[0]))
+        products.append(torch.mm(block, weight.t()))
+        start += size
+    return torch.cat(products)
 
 
 def cover(rows: int, sizes: Sequence[int]) -> list[int]:

@@ -1,0 +1,149 @@
+"""`ponder serve`: a model behind OpenAI's HTTP interface."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ponder.checkpoints.registry import DEFAULT_MODEL
+from ponder.cli.options import takes
+from ponder.errors import ParameterError, UnsupportedError
+
+if TYPE_CHECKING:
+    from ponder.backends.local import LocalModel
+
+_PACKAGES = ("fastapi", "prometheus_client", "pydantic", "uvicorn")
+_KINDS: Mapping[Any, str] = {
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    list[str]: "a list of texts",
+    str: "text",
+}
+
+# Flag -> type and help. Each is a name in the configuration file and an environment variable too.
+_SERVER: Mapping[str, tuple[Any, str]] = {
+    "host": (str, "Address to listen on; default 127.0.0.1, this machine only."),
+    "port": (int, "Port to listen on; default 8000, 0 takes a free one."),
+    "api_key": (list[str], "Key that requests must have; repeatable. Better in PONDER_API_KEY or a file."),
+    "allowed_host": (list[str], "Name this server is called by, besides localhost; repeatable."),
+    "max_n": (int, "The most n, best_of and beam_width may be; default 128."),
+    "max_prompts": (int, "The most prompts in one request; default 256."),
+    "max_texts": (int, "The most texts that grow for one request, n times prompts; default 512."),
+    "max_tokens": (int, "The most tokens of one text; default what the model's context holds."),
+    "max_logprobs": (int, "The most alternatives to a token; default 20."),
+    "max_body_bytes": (int, "The largest request; default 4 MiB."),
+    "max_connections": (int, "The most connections at once; default no limit."),
+    "health_timeout_s": (float, "Seconds the decode loop may take to answer /health; default 20."),
+    "quiet": (bool, "Log errors only."),
+}
+_ENGINE: Mapping[str, tuple[Any, str]] = {
+    "max_waiting": (int, "The most requests that wait for their turn; default 1024."),
+    "max_rows": (int, "The most texts that grow at once; default 256."),
+    "token_budget": (int, "The most tokens computed in one step; default 512."),
+}
+_MODEL: Mapping[str, tuple[Any, str]] = {
+    "model": (str, f"A name, a .gguf file, a Hugging Face directory; default {DEFAULT_MODEL}."),
+    "device": (str, "A torch device; by default CUDA where there is one."),
+    "cache_bytes": (int, "Memory for keys and values; by default a share of what is free."),
+    "row_invariant": (bool, "Compute each text bit for bit as if it were alone."),
+}
+_FLAGS = {**_MODEL, **_SERVER, **_ENGINE}
+
+
+def _options(flags: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+    return {name: Annotated[kind | None, _option(name, about)] for name, (kind, about) in flags.items()}
+
+
+def _option(name: str, about: str) -> Any:
+    env = "PONDER_API_KEY" if name == "api_key" else f"PONDER_SERVE_{name.upper()}"
+    spelled = ("--model", "-m") if name == "model" else ()
+    return typer.Option(*spelled, help=about, envvar=env, show_envvar=False)
+
+
+def _read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Make a file's values the defaults: flags and environment variables come before them."""
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParameterError("config", str(path), f"a TOML file: {error}") from None
+    defaults: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in _FLAGS or name in defaults:
+            known = ", ".join(flag.replace("_", "-") for flag in _FLAGS)
+            raise ParameterError("config", key, f"once each of {known}")
+        kind = _FLAGS[name][0]
+        if not _is(kind, value):
+            raise ParameterError(key, value, f"{_KINDS[kind]} ({path})")
+        defaults[name] = value
+    context.default_map = defaults
+    return path
+
+
+def _is(kind: Any, value: Any) -> bool:
+    if kind == list[str]:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind is float:
+        return type(value) in (int, float)
+    return type(value) is kind
+
+
+@takes(model=_options(_MODEL), server=_options(_SERVER), engine=_options(_ENGINE))
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file with the other flags' names and values.",
+            envvar="PONDER_SERVE_CONFIG",
+            show_envvar=False,
+            is_eager=True,
+            callback=_read_config,
+        ),
+    ] = None,
+    *,
+    model: dict[str, Any],
+    server: dict[str, Any],
+    engine: dict[str, Any],
+) -> int:
+    """Serve a model over HTTP as OpenAI does: /v1/chat/completions, /v1/completions and more.
+
+    Each flag can also be set by an environment variable, PONDER_SERVE_PORT for --port, and in a file
+    (--config): flags come before the environment, that before the file. An interrupt lets running requests
+    finish, a second one stops them.
+    """
+    if not all(find_spec(package) for package in _PACKAGES):
+        raise UnsupportedError("ponder serve needs more packages: pip install 'ponder[server]'")
+    from ponder.checkpoints import registry
+    from ponder.server.run import Server
+    from ponder.server.settings import ServerSettings
+
+    given: dict[str, Any] = {name: value for name, value in server.items() if value not in (None, [])}
+    for repeatable in ("api_key", "allowed_host"):
+        if repeatable in given:
+            given[repeatable] = tuple(given[repeatable])
+    settings = ServerSettings(**given)
+    name = model["model"] or DEFAULT_MODEL
+    registry.resolve(name)  # an unknown name should not wait for torch
+
+    def load() -> LocalModel:
+        from ponder.backends.local import load_local
+        from ponder.engine import EngineLimits
+
+        limits = EngineLimits(**{name: value for name, value in engine.items() if value is not None})
+        return load_local(
+            name,
+            device=model["device"],
+            cache_bytes=model["cache_bytes"],
+            limits=limits,
+            row_invariant=bool(model["row_invariant"]),
+        )
+
+    return Server(settings, load).run()

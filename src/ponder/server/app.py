@@ -1,0 +1,158 @@
+"""The endpoints of a model that is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ponder import __version__
+from ponder.backends.local import LocalModel
+from ponder.errors import PonderError
+from ponder.server.body import read_body
+from ponder.server.chat import ChatFace
+from ponder.server.completions import CompletionFace
+from ponder.server.errors import ApiError, as_api_error, renaming, unavailable
+from ponder.server.metrics import Metrics
+from ponder.server.plan import Plan
+from ponder.server.protocol import (
+    ChatBody,
+    CompletionBody,
+    DetokenizeBody,
+    GenerationBody,
+    NamingBody,
+    TokenizeBody,
+)
+from ponder.server.respond import Run
+from ponder.server.settings import ServerSettings
+from ponder.server.tokens import detokenize, tokenize, tokenizer_info
+from ponder.server.translate import chat_plan, completion_plan, names_of
+from ponder.server.writer import Face
+from ponder.text import Tokenizer
+
+N = TypeVar("N", bound=NamingBody)
+G = TypeVar("G", bound=GenerationBody)
+
+
+def create_app(model: LocalModel, settings: ServerSettings, metrics: Metrics) -> FastAPI:
+    """Return the application that serves `model`; `guard.Guard` stands before it."""
+    app = FastAPI(
+        title="ponder",
+        version=__version__,
+        openapi_url=None,  # its pages would fetch scripts from elsewhere
+        redirect_slashes=False,
+        exception_handlers=dict.fromkeys((ApiError, HTTPException, PonderError, Exception), _answer_error),
+    )
+    endpoints = _Endpoints(model, settings, metrics)
+    for method, path, endpoint in (
+        ("GET", "/health", endpoints.health),
+        ("GET", "/version", endpoints.version),
+        ("GET", "/metrics", endpoints.metrics),
+        ("GET", "/v1/models", endpoints.models),
+        ("GET", "/v1/models/{name:path}", endpoints.model),
+        ("POST", "/v1/completions", endpoints.completions),
+        ("POST", "/v1/chat/completions", endpoints.chat),
+        ("POST", "/tokenize", endpoints.tokenize),
+        ("POST", "/detokenize", endpoints.detokenize),
+        ("GET", "/tokenizer_info", endpoints.tokenizer_info),
+    ):
+        app.add_api_route(path, endpoint, methods=[method], response_model=None)
+    metrics.watch(model.name, model.stats)
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    return as_api_error(error).response()
+
+
+class _Endpoints:
+    def __init__(self, model: LocalModel, settings: ServerSettings, metrics: Metrics) -> None:
+        self._model = model
+        self._settings = settings
+        self._metrics = metrics
+        self._created = int(time.time())
+
+    async def health(self) -> Response:
+        """Say whether the decode loop answers: a server whose loop is stuck still answers HTTP."""
+        try:
+            seconds = await self._model.probe(self._settings.health_timeout_s)
+        except TimeoutError:
+            raise unavailable("stuck", "the decode loop does not answer") from None
+        return JSONResponse(
+            {"status": "ok", "model": self._model.name, "decode_loop_ms": round(seconds * 1000, 3)}
+        )
+
+    async def version(self) -> Response:
+        return JSONResponse({"version": __version__})
+
+    async def metrics(self) -> Response:
+        return Response(self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def models(self) -> Response:
+        return JSONResponse({"object": "list", "data": [self._card()]})
+
+    async def model(self, name: str) -> Response:
+        self._check_model(name)
+        return JSONResponse(self._card())
+
+    def _card(self) -> dict[str, Any]:
+        return {
+            "id": self._model.name,
+            "object": "model",
+            "created": self._created,
+            "owned_by": "ponder",
+            "root": self._model.name,
+            "parent": None,
+            "max_model_len": self._model.engine.model.config.context_length,
+        }
+
+    async def completions(self, request: Request) -> Response:
+        return await self._generate(request, CompletionBody, completion_plan, CompletionFace)
+
+    async def chat(self, request: Request) -> Response:
+        return await self._generate(request, ChatBody, chat_plan, ChatFace)
+
+    async def _generate(
+        self,
+        request: Request,
+        kind: type[G],
+        translate: Callable[[G, LocalModel, ServerSettings], Plan],
+        face: Callable[[Plan, Tokenizer], Face],
+    ) -> Response:
+        body = await self._read(request, kind)
+        names = names_of(body)
+        with renaming(names):
+            plan = await asyncio.to_thread(translate, body, self._model, self._settings)
+        record = request.scope["ponder.record"]
+        run = Run(plan, face(plan, self._model.tokenizer), names, self._model, self._metrics, record)
+        return await run.respond(request)
+
+    async def tokenize(self, request: Request) -> Response:
+        body = await self._read(request, TokenizeBody)
+        return JSONResponse(await asyncio.to_thread(tokenize, body, self._model))
+
+    async def detokenize(self, request: Request) -> Response:
+        body = await self._read(request, DetokenizeBody)
+        return JSONResponse(detokenize(body, self._model.tokenizer))
+
+    async def tokenizer_info(self) -> Response:
+        return JSONResponse(tokenizer_info(self._model.tokenizer))
+
+    async def _read(self, request: Request, kind: type[N]) -> N:
+        body = await read_body(request, kind, self._settings.max_body_bytes)
+        if body.model is not None:
+            self._check_model(body.model)
+        return body
+
+    def _check_model(self, name: str) -> None:
+        if name != self._model.name:
+            shown = repr(name if len(name) <= 80 else name[:77] + "...")
+            message = f"there is no model {shown} here: it is {self._model.name}"
+            raise ApiError(404, message, param="model", code="model_not_found")

@@ -1,0 +1,118 @@
+"""What an HTTP request comes to: requests for the model, and how their answers are to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ponder.backends import Completion, GenerationRequest, Output
+from ponder.decoders import FinishReason
+from ponder.sampling import TokenTrace
+from ponder.sampling.trace import PromptTrace
+from ponder.text import EncodedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One `GenerationRequest` for each prompt, and the shape of the answer.
+
+    Attributes
+    ----------
+    n : texts answered for each prompt, of the possibly more that grow.
+    beams : whether a beam search finds them.
+    echo : whether a text begins with its prompt.
+    discard : whether what is generated is left out (max_tokens 0: one token is generated for its prompt).
+    logprobs : alternatives told with each token; None: no log-probabilities at all.
+    prompt_logprobs : the same for the prompt's tokens, outside `echo`.
+    token_ids : whether the ids of prompt and text are told.
+    stream, include_usage, include_tree : whether and how the answer is streamed.
+    """
+
+    prompts: tuple[EncodedPrompt, ...]
+    requests: tuple[GenerationRequest, ...]
+    n: int
+    beams: bool
+    echo: bool
+    discard: bool
+    logprobs: int | None
+    prompt_logprobs: int | None
+    token_ids: bool
+    stream: bool
+    include_usage: bool
+    include_tree: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A token as log-probabilities tell it: None where nothing came before; natural logs, raw."""
+
+    token_id: int
+    logprob: float | None
+    rank: int
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text, or all of it: what choice `index`, of prompt number `prompt`, grew by.
+
+    Attributes
+    ----------
+    text, token_ids : what was generated.
+    told : its tokens, if log-probabilities are wanted.
+    prompt_text, prompt_told : the same of an echoed prompt, which comes before it.
+    finish_reason, stop_reason : OpenAI's, and vLLM's: what exactly ended the text.
+    """
+
+    prompt: int
+    index: int
+    text: str = ""
+    told: tuple[Told, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    prompt_text: str = ""
+    prompt_told: tuple[Told, ...] = ()
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+    def ended(self, reason: FinishReason, by: str | int | None = None) -> Piece:
+        """Return it as the end of its text; `by` is the stop string or token."""
+        finish_reason, stop_reason = ENDINGS[reason]
+        return replace(self, finish_reason=finish_reason, stop_reason=stop_reason or by)
+
+    def after(self, echo: Piece) -> Piece:
+        """Return both as one."""
+        return replace(self, prompt_text=echo.prompt_text, prompt_told=echo.prompt_told)
+
+
+ENDINGS: dict[FinishReason, tuple[str, str | None]] = {
+    "stop": ("stop", None),
+    "length": ("length", None),
+    "constraint": ("content_filter", "constraint"),
+    "deadline": ("length", "deadline"),
+}
+
+
+def told(traces: Sequence[TokenTrace], alternatives: int) -> tuple[Told, ...]:
+    """Return generated tokens as they are told."""
+    return tuple(Told(t.token_id, t.logprob, t.rank, t.top[:alternatives]) for t in traces)
+
+
+def told_prompt(
+    token_ids: Sequence[int], traces: Sequence[PromptTrace | None], alternatives: int
+) -> tuple[Told, ...]:
+    """Return a prompt's tokens as they are told; a trace is None where nothing came before."""
+    return tuple(
+        Told(token_id, None, 0, ())
+        if trace is None
+        else Told(token_id, trace.logprob, trace.rank, trace.top[:alternatives])
+        for token_id, trace in zip(token_ids, traces, strict=True)
+    )
+
+
+def chosen(completion: Completion, plan: Plan) -> Sequence[Output]:
+    """Return the texts to answer with: of more samples than were asked for, those of the largest mean
+    log-probability per token, the best first."""
+    outputs = completion.outputs
+    if len(outputs) == plan.n:
+        return outputs
+    return sorted(outputs, key=lambda output: -output.logprob / max(len(output.token_ids), 1))[: plan.n]

@@ -1,0 +1,197 @@
+"""A server's life: listen, load, serve, drain, end. torch is imported only in the thread that loads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ponder.server.errors import ApiError
+from ponder.server.guard import Guard, log
+from ponder.server.metrics import Metrics
+from ponder.server.settings import HEADER_SECONDS, MAX_HEADER_BYTES, ServerSettings
+
+if TYPE_CHECKING:
+    from ponder.backends.local import LocalModel
+
+KEEP_ALIVE_SECONDS = 30
+SHUTDOWN_SECONDS = 5  # for connections to close once everything is answered
+INTERRUPTED = 130
+
+
+class Server:
+    """Listens from the start, loads a model, serves it until it is told to stop.
+
+    Parameters
+    ----------
+    load : loads the model, in a thread, while requests are answered with 503.
+
+    Raises
+    ------
+    OSError : the address cannot be listened on.
+    """
+
+    def __init__(self, settings: ServerSettings, load: Callable[[], LocalModel]) -> None:
+        self._settings = settings
+        self._load = load
+        self._metrics = Metrics()
+        self._guard = Guard(settings, self._metrics)
+        self._listener = _listen(settings.host, settings.port)
+        self._http = _HttpServer(self._guard)
+        self._model: LocalModel | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self) -> int:
+        """Serve; return 0 once everything was answered after `stop`, 130 when it was stopped before.
+
+        In the main thread SIGINT and SIGTERM do what `stop` does. Raises what `load` raises.
+        """
+        self._say(f"listening on {self.url}")
+        # A daemon: a signal while a model loads should not wait for it.
+        threading.Thread(target=self._prepare, name="ponder-load", daemon=True).start()
+        self._http.run([self._listener])
+        if self._model is not None:
+            self._model.close()
+        if self._failure is not None:
+            raise self._failure
+        return INTERRUPTED if self._http.force_exit else 0
+
+    def stop(self) -> None:
+        """Take no new requests and end when those that run are answered; called again, end at once."""
+        self._http.stop()
+
+    def _prepare(self) -> None:
+        try:
+            from ponder.server.app import create_app
+
+            model = self._load()
+            self._guard.inner = create_app(model, self._settings, self._metrics)
+            self._model = model
+            self._say(f"{model.name} is ready after {model.load_s:.1f} s")
+        except BaseException as error:
+            self._failure = error
+            self._http.should_exit = True
+
+    def _say(self, what: str) -> None:
+        if not self._settings.quiet:
+            log(f"ponder: {what}")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=kind, backlog=2048)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
+    listener.setblocking(False)
+    return listener
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn's server, which ends when what stands behind the guard has nothing left to do."""
+
+    def __init__(self, guard: Guard) -> None:
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # the guard says what there is to say
+        config = uvicorn.Config(
+            guard,
+            loop="asyncio",
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        )
+        super().__init__(config)
+        guard.connections = lambda: len(self.server_state.connections)
+        self._guard = guard
+
+    def stop(self) -> None:
+        if self._guard.draining:
+            self.should_exit = self.force_exit = True
+        self._guard.draining = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.stop()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._guard.draining and not self._guard.active:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.force_exit:
+            for task in self.server_state.tasks:
+                task.cancel()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP protocol, with a bound on the time headers take and errors in this server's shape."""
+
+    _header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._time_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._time_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _time_headers(self) -> None:
+        """Keep one timer running for as long as a request's headers are incomplete."""
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_timer()
+        elif self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _give_up(self) -> None:
+        if self.conn.their_state is h11.IDLE:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has too long headers, and close."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        message = f"no valid HTTP request, or headers of more than {MAX_HEADER_BYTES} bytes"
+        response = ApiError(400, message, code="invalid_http").response()
+        headers = [*response.raw_headers, (b"connection", b"close")]
+        events: list[Any] = [
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(response.body)),
+            h11.EndOfMessage(),
+        ]
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()

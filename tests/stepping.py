@@ -1,0 +1,47 @@
+"""An engine stepped by hand, in one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ponder.backends.local import LocalModel
+from ponder.engine import Engine, Event, FailedEvent, FinishedEvent, ProgressEvent, Request
+
+
+def run(engine: Engine, request: Request) -> Iterator[Event]:
+    """Submit a request and step until it is answered; its events but progress. Closing this cancels it.
+
+    Raises what ends the request.
+    """
+    number = engine.submit(request)
+    try:
+        while True:
+            for event in engine.step():
+                if event.request_id != number or isinstance(event, ProgressEvent):
+                    continue
+                if isinstance(event, FailedEvent):
+                    raise event.error
+                yield event
+                if isinstance(event, FinishedEvent):
+                    return
+    finally:
+        engine.cancel(number)
+
+
+def forget(engine: Engine) -> None:
+    """Empty the prefix cache, so that what comes next is computed anew. Nothing may be running."""
+    engine.tree.evict(engine.pool.num_pages)
+    assert engine.pool.num_free == engine.pool.num_pages
+
+
+def assert_at_rest(engine: Engine) -> None:
+    """Nothing runs or waits, nobody holds a page, and every page that is kept is in the tree, once."""
+    assert not engine.busy
+    assert engine.pool.num_busy == 0
+    assert engine.pool.num_free + engine.pool.num_idle == engine.pool.num_pages
+    engine.check_integrity()
+
+
+def assert_model_at_rest(model: LocalModel) -> None:
+    """The same of a model's engine, on its thread, after all that was asked before."""
+    model.loop.call(lambda: assert_at_rest(model.engine)).result(60)
