@@ -59,6 +59,7 @@ def run(
     chat: Chat = None,
     system: System = None,
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
+    tree: Annotated[bool, typer.Option("--tree", help="Draw a beam search's tree as it grows.")] = False,
     json: Json = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
@@ -75,6 +76,8 @@ def run(
         raise ParameterError("color", color.value, "none with --json, several samples or beams")
     if "top_logprobs" in options and not (json or dry_run):
         raise ParameterError("top_logprobs", options["top_logprobs"], "set only together with --json")
+    if tree and (json or dry_run or "decoder" not in options):
+        raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     text = read_prompt(prompt)
     lm = load_lm(model, device)
     request = lm.request(text, system=system, chat=chat, **options)
@@ -91,6 +94,11 @@ def run(
     console = out()
     if console.is_terminal and color is not Color.none:
         err().print(entropy_legend() if color is Color.entropy else probability_legend())
+    if tree:
+        from ponder.cli.tree import show_tree
+
+        show_tree(console, lm.model.stream_sync(request))
+        return
     completion = show(console, lm.model.stream_sync(request), color, live=options.get("n", 1) == 1)
     if err().is_terminal:
         err().print(summary(completion), style="dim")

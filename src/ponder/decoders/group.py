@@ -42,12 +42,13 @@ class Sequence:
 
     def fork(self) -> Sequence:
         """Return an independent copy, still growing, whose branch shares this one's pages."""
+        constraint = self.constraint.fork() if self.constraint else None  # may fail: before pages are held
         return Sequence(
             self.index,
             self.branch.fork(),
             self.detokenizer.fork(),
             self.stops.fork(),
-            self.constraint.fork() if self.constraint else None,
+            constraint,
             list(self.output),
             list(self.traces),
             self.text,

@@ -359,10 +359,13 @@ class Engine:
                 sequence.branch.drop()
         above = [growth.parent.node for growth in growths]
         last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
-        children = [
-            growth.parent if last_child[id(growth.parent)] == i else growth.parent.fork()
-            for i, growth in enumerate(growths)
-        ]
+        children = []
+        for i, growth in enumerate(growths):
+            child = growth.parent
+            if last_child[id(child)] != i:
+                child = child.fork()
+                group.live.append(child)  # whose pages go back if a later one cannot be forked
+            children.append(child)
         group.live = children
         for child, growth in zip(children, growths, strict=True):
             child.index, child.node, job.nodes = growth.index, job.nodes, job.nodes + 1
