@@ -45,3 +45,8 @@ def assert_at_rest(engine: Engine) -> None:
 def assert_model_at_rest(model: LocalModel) -> None:
     """The same of a model's engine, on its thread, after all that was asked before."""
     model.loop.call(lambda: assert_at_rest(model.engine)).result(60)
+
+
+def forget_model(model: LocalModel) -> None:
+    """Empty a model's prefix cache, on its thread."""
+    model.loop.call(lambda: forget(model.engine)).result(60)

@@ -7,6 +7,7 @@ import pytest
 import ponder
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
+from stepping import assert_model_at_rest
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_misuse_is_one_sentence(lm, call):
     with pytest.raises(PonderError) as raised:
         call(lm)
     assert "\n" not in str(raised.value)
-    assert lm.model.engine.pool.num_free == lm.model.engine.pool.num_pages
+    assert_model_at_rest(lm.model)
 
 
 def test_a_lone_string_is_one_ban():

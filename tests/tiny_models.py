@@ -81,7 +81,9 @@ class RandomTensors:
         return self._tensors[name]
 
 
-def tiny_transformer(config: ModelConfig | None = None, seed: int = 0) -> Transformer:
+def tiny_transformer(
+    config: ModelConfig | None = None, seed: int = 0, *, row_invariant: bool = False
+) -> Transformer:
     """A random transformer on the CPU."""
     config = config or tiny_config()
     checkpoint = Checkpoint(
@@ -94,7 +96,7 @@ def tiny_transformer(config: ModelConfig | None = None, seed: int = 0) -> Transf
         generation_defaults={},
         tensors=RandomTensors(config, seed),
     )
-    return load_transformer(checkpoint, torch.device("cpu"))
+    return load_transformer(checkpoint, torch.device("cpu"), row_invariant=row_invariant)
 
 
 def tiny_engine(
@@ -102,11 +104,14 @@ def tiny_engine(
     seed: int = 0,
     num_pages: int = 512,
     limits: EngineLimits | None = None,
+    *,
+    row_invariant: bool = False,
     **changes: Any,
 ) -> Engine:
     """An `Engine` over a random transformer with the tokenizer's vocabulary."""
     tokenizer = tokenizer or tiny_tokenizer()
-    transformer = tiny_transformer(tiny_config(vocab_size=tokenizer.vocab_size, **changes), seed)
+    config = tiny_config(vocab_size=tokenizer.vocab_size, **changes)
+    transformer = tiny_transformer(config, seed, row_invariant=row_invariant)
     return Engine(transformer, tokenizer, num_pages, limits)
 
 

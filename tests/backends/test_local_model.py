@@ -10,8 +10,10 @@ from ponder.backends import Completion, GenerationRequest, TokenEvent, conversat
 from ponder.backends.local import load_local
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.errors import CapacityError, ParameterError, TemplateError
+from ponder.engine import ProgressEvent, TreeEvent
+from ponder.errors import CapacityError, ClosedError, ParameterError, TemplateError
 from ponder.text import Message
+from stepping import assert_model_at_rest, forget_model
 from tiny_models import tiny_local_model
 
 HELLO = conversation("hello", system="be brief")
@@ -22,14 +24,16 @@ def model():
     """A tiny model whose checkpoint recommends a temperature and a top_p."""
     tiny = tiny_local_model(seed=6)
     tiny.generation_defaults = {"temperature": 0.7, "top_p": 0.9}
-    return tiny
+    yield tiny
+    tiny.close()
 
 
 @pytest.fixture(autouse=True)
 def _pool_balances(model):
+    """Each test starts from an empty cache and leaves no page held."""
+    forget_model(model)
     yield
-    assert model.engine.pool.num_free == model.engine.pool.num_pages
-    model.engine.pool.check_integrity()
+    assert_model_at_rest(model)
 
 
 def ask(prompt="abc", constraint=None, decoder=None, **sampling):
@@ -58,40 +62,66 @@ REQUESTS = [
 @pytest.mark.parametrize("request_", REQUESTS, ids=range(5))
 def test_four_ways_to_ask(model, request_):
     """Generated and streamed, with and without an event loop: the same completion; the stream is its text."""
-    expected = model.generate_sync(request_)
-    *tokens, last = model.stream_sync(request_)
-    assert all(isinstance(event, TokenEvent) for event in tokens)
-    streamed = asyncio.run(collect(model, request_))
-    generated = asyncio.run(model.generate(request_))
+
+    def anew(ask_):
+        forget_model(model)
+        return ask_()
+
+    expected = anew(lambda: model.generate_sync(request_))
+    progress, *tokens, last = anew(lambda: list(model.stream_sync(request_)))
+    assert isinstance(progress, ProgressEvent)
+    assert (progress.state, progress.done) == ("prefill", last.usage.prompt_tokens)
+    kind = TreeEvent if isinstance(request_.decoder, BeamSearch) else TokenEvent
+    assert all(isinstance(event, kind) for event in tokens)
+    first, *streamed = anew(lambda: asyncio.run(collect(model, request_)))
+    assert isinstance(first, ProgressEvent)
+    generated = anew(lambda: asyncio.run(model.generate(request_)))
     if "seed" in request_.sampling and request_.sampling["seed"] is not None:
         assert said(last) == said(expected) == said(generated) == said(streamed[-1])
     else:
         assert last.outputs == expected.outputs == generated.outputs == streamed[-1].outputs
-    assert [event.trace for event in streamed[:-1]] == [event.trace for event in tokens]
     if isinstance(request_.decoder, BeamSearch):
+        assert [event.nodes for event in streamed[:-1]] == [event.nodes for event in tokens]
         return
+    assert [event.trace for event in streamed[:-1]] == [event.trace for event in tokens]
     for output in expected.outputs:
         assert "".join(event.text for event in tokens if event.index == output.index) == output.text
 
 
 def test_gathered_is_one_by_one(model):
-    """Many generates and a score at once give what each gives alone."""
+    """Many generates and a score at once give what each gives alone, from an empty cache and a full one."""
     requests = [ask("ab" * i, n=1 + i % 3, seed=i, max_tokens=5 + i) for i in range(1, 12)] + REQUESTS[1:3]
 
     def words(completion):
-        return completion.params, completion.usage, [(o.text, o.token_ids) for o in completion.outputs]
+        usage = completion.usage
+        assert usage.cached_tokens - usage.hit_tokens == (len(completion.outputs) - 1) * usage.prompt_tokens
+        # Each output's last token is not computed.
+        assert usage.computed_tokens + usage.hit_tokens == (
+            usage.prompt_tokens + usage.generated_tokens - len(completion.outputs)
+        )
+        counts = usage.prompt_tokens, usage.generated_tokens
+        return completion.params, counts, [(o.text, o.token_ids) for o in completion.outputs]
 
-    expected = [words(model.generate_sync(request)) for request in requests]
+    expected = []
+    for request in requests:
+        forget_model(model)
+        expected.append(words(model.generate_sync(request)))
+    forget_model(model)
     scored = model.score_sync("abc", ["d", "e f"])
+    forget_model(model)
 
     async def gather():
         return await asyncio.gather(*map(model.generate, requests), model.score("abc", ["d", "e f"]))
 
-    *completions, scores = asyncio.run(gather())
-    assert [words(completion) for completion in completions] == expected
-    assert [s.token_logprobs for s in scores.texts] == [
-        pytest.approx(s.token_logprobs, abs=1e-4) for s in scored.texts
-    ]
+    for known in (False, True):
+        *completions, scores = asyncio.run(gather())
+        assert [words(completion) for completion in completions] == expected
+        assert [s.token_logprobs for s in scores.texts] == [
+            pytest.approx(s.token_logprobs, abs=1e-4) for s in scored.texts
+        ]
+        if known:
+            usages = [completion.usage for completion in completions]
+            assert all(usage.hit_tokens == usage.prompt_tokens - 1 for usage in usages)
 
 
 def test_the_default_model_gathered(local_model):
@@ -105,7 +135,7 @@ def test_the_default_model_gathered(local_model):
     generated, streamed = asyncio.run(gather())
     for outputs, wanted in ((generated.outputs, expected[0]), (streamed[-1].outputs, expected[1])):
         assert [output.token_ids for output in outputs] == [output.token_ids for output in wanted]
-    assert local_model.engine.pool.num_free == local_model.engine.pool.num_pages
+    assert_model_at_rest(local_model)
 
 
 def test_every_parameter_says_where_it_came_from(model):
@@ -116,6 +146,7 @@ def test_every_parameter_says_where_it_came_from(model):
     assert (params.top_p, sources["top_p"]) == (0.9, "checkpoint")
     assert (params.top_k, sources["top_k"]) == (0, "default")
     assert sources["seed"] == "default"
+    forget_model(model)
     again = model.generate_sync(ask(temperature=1.2, seed=params.seed))
     assert again.outputs == completion.outputs
 
@@ -156,7 +187,9 @@ def test_beam_search_refuses_what_it_would_ignore(model, sampling, field):
     assert caught.value.field == field
     plain = GenerationRequest("ab", {"max_tokens": 8}, decoder=BeamSearch(2))
     greedy = GenerationRequest("ab", {"max_tokens": 8, "temperature": 0}, decoder=BeamSearch(2))
-    assert model.generate_sync(plain).outputs == model.generate_sync(greedy).outputs
+    expected = model.generate_sync(plain).outputs
+    forget_model(model)
+    assert model.generate_sync(greedy).outputs == expected
 
 
 @pytest.mark.parametrize(
@@ -230,19 +263,19 @@ def test_without_a_template_conversations_are_refused():
 
 
 def test_closing_an_async_stream_frees_its_pages(model):
-    """A stream left after three tokens holds nothing afterwards."""
+    """A stream left after three events holds nothing afterwards."""
 
     async def leave():
         stream = model.stream(ask(HELLO, max_tokens=100, n=3, ignore_eos=True))
         for _ in range(3):
             await anext(stream)
-        held = model.engine.pool.num_pages - model.engine.pool.num_free
+        held = model.engine.pool.num_busy
         await stream.aclose()
-        return held, model.engine.pool.num_pages - model.engine.pool.num_free
+        assert_model_at_rest(model)
+        return held
 
-    held, after = asyncio.run(leave())
-    assert held > 0
-    assert after == 0
+    assert asyncio.run(leave()) > 0
+    assert model.stats().cancelled >= 1
 
 
 def test_cancelling_a_task_inside_a_step_frees_its_pages(monkeypatch):
@@ -264,14 +297,41 @@ def test_cancelling_a_task_inside_a_step_frees_its_pages(monkeypatch):
 
     monkeypatch.setattr(model.engine.model, "forward", slowly)
     asyncio.run(cancel())
-    assert model.engine.pool.num_free == model.engine.pool.num_pages
+    assert_model_at_rest(model)
+    assert model.stats().cancelled == 1
+    assert model.stats().steps <= 2, "a cancelled request was computed on"
+    model.close()
+
+
+def test_closing_the_model_ends_what_runs():
+    """Whoever waits is told, and so is who asks later; the thread ends."""
+    model = tiny_local_model()
+    stream = model.stream_sync(ask(max_tokens=200, n=2, ignore_eos=True))
+    next(stream)
+    thread = model.loop._thread
+    assert thread.is_alive()
+    model.close()
+    assert not thread.is_alive()
+    with pytest.raises(ClosedError):
+        list(stream)
+    with pytest.raises(ClosedError):
+        model.generate_sync(ask())
+    model.close()
+    assert model.engine.pool.num_busy == 0
+    model.engine.check_integrity()
 
 
 def test_scores(model):
     """A text's token log-probabilities do not depend on its company; `ends` adds the end token."""
     texts = ["a", "ab", "abc", "{x}", "ab"]
     together = model.score_sync(HELLO, texts)
+    forget_model(model)
     assert asyncio.run(model.score(HELLO, texts)) == together
+    again = model.score_sync(HELLO, texts)
+    prefix = len(model.encode(HELLO).token_ids)
+    assert again.usage.hit_tokens == min(prefix // 16 * 16, prefix - 1)
+    for known, anew in zip(again.texts, together.texts, strict=True):
+        assert known.token_logprobs == pytest.approx(anew.token_logprobs, abs=1e-4)
     for text, scored in zip(texts, together.texts, strict=True):
         (alone,) = model.score_sync(HELLO, [text]).texts
         assert alone.token_ids == scored.token_ids == tuple(model.tokenizer.encode(text))

@@ -3,8 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
+
+from ponder.cli.options import SAMPLING
+from ponder.sampling import SamplingParams
 
 STORY = ("run", "--json", "--seed", "7", "--temperature", "0.8", "--top-p", "0.9", "--max-tokens", "32")
 
@@ -35,7 +39,8 @@ def test_json_has_every_field(ponder):
         assert set(token) >= {"id", "text", "logprob", "entropy", "rank", "kept"}
         assert len(token["top"]) == 3
     assert result["usage"]["generated_tokens"] == len(output["token_ids"])
-    assert set(result["usage"]) == {"prompt_tokens", "cached_tokens", "generated_tokens"}
+    usage = ("prompt_tokens", "hit_tokens", "cached_tokens", "computed_tokens", "generated_tokens")
+    assert set(result["usage"]) == set(usage)
     assert set(result["timing"]) >= {"load_s", "ttft_s", "decode_tok_s"}
 
 
@@ -56,6 +61,14 @@ def test_dry_run_says_what_would_run(ponder):
     assert result["params"]["decoder"]["value"]["BeamSearch"]["num_beams"] == 4
     assert result["prompt_tokens"] > 10
     assert "outputs" not in result
+
+
+def test_every_sampling_parameter_is_an_option(ponder):
+    """What the library takes the command line takes; flags that are not given are not set."""
+    assert set(SAMPLING) == {field.name for field in fields(SamplingParams)}
+    given = json.loads(ponder("run", "--dry-run", "--stop", "x", "--include-stop-str-in-output", "hi").out)
+    assert given["params"]["include_stop_str_in_output"] == {"value": True, "from": "caller"}
+    assert given["params"]["ignore_eos"] == {"value": False, "from": "default"}
 
 
 def test_choose(ponder):

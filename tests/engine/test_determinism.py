@@ -125,10 +125,15 @@ def test_chunks_do_not_change_an_answer(tiny, budget):
     assert together(chunked, requests) == dict(enumerate(expected))
 
 
-@pytest.mark.parametrize("pages", [30, 45, 60])
+@pytest.mark.parametrize("pages", [20, 40])
 def test_giving_way_does_not_change_an_answer(tiny, pages):
     """In a cache too small for all at once, requests that gave their memory away go on as if they had not."""
-    requests = mixed_requests(random.Random(13), 16)
+    rng, requests = random.Random(13), []
+    for i in range(12):
+        prompt = tuple(rng.randrange(61) for _ in range(rng.choice((1, 15, 16, 17, 33, 60))))
+        params = SamplingParams(max_tokens=rng.randrange(40, 80), n=1 + i % 3, seed=i, ignore_eos=i % 4 > 0)
+        decoder = {"decoder": BeamSearch(3)} if i % 3 == 2 else {}
+        requests.append(Request(prompt, params, priority=rng.randrange(3), **decoder))
     expected = [alone(tiny, request) for request in requests]
     tight = Engine(tiny.model, tiny.tokenizer, pages)
     assert together(tight, requests) == dict(enumerate(expected))

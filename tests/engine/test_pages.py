@@ -8,9 +8,11 @@ import torch
 from forward import all_logits
 from ponder.constraints import Ban, ChoiceTrie
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, FinishedEvent, Request
+from ponder.engine import Engine, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
+from ponder.engine.engine import _most_pages
 from ponder.errors import CapacityError, ParameterError
 from ponder.sampling import SamplingParams
+from stepping import assert_at_rest, forget, run
 from tiny_models import tiny_tokenizer, tiny_transformer
 
 
@@ -30,12 +32,13 @@ def engine(model, vocabulary):
 
 
 def assert_balanced(engine):
-    assert engine.pool.num_free == engine.pool.num_pages
-    engine.pool.check_integrity()
+    """Nothing is held; and what the cache keeps can all be had."""
+    assert_at_rest(engine)
+    forget(engine)
 
 
 def finish(engine, ids):
-    """Step until these requests are answered, the pool consistent after every step."""
+    """Step until these requests are answered, tree and pool consistent after every step."""
     answers, steps = {}, 0
     while len(answers) < len(ids):
         steps += 1
@@ -43,32 +46,37 @@ def finish(engine, ids):
         for event in engine.step():
             if isinstance(event, FinishedEvent):
                 answers[event.request_id] = event.outputs
-        engine.pool.check_integrity()
+            assert not isinstance(event, FailedEvent)
+        engine.check_integrity()
     return answers
 
 
 @pytest.mark.parametrize("events", [0, 1, 2, 30])
 def test_closing_the_iterator_frees_everything(engine, events):
     """A run that is closed before its first event, inside a step's events or later leaves no page held."""
-    run = engine.run(Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True)))
+    running = run(engine, Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True)))
     for _ in range(events):
-        next(run)
-    assert events == 0 or engine.pool.num_free < 64
-    run.close()
+        next(running)
+    assert events == 0 or engine.pool.num_busy > 0
+    running.close()
     assert_balanced(engine)
-    *_, last = engine.run(Request((1,), SamplingParams(max_tokens=3)))
+    *_, last = run(engine, Request((1,), SamplingParams(max_tokens=3)))
     assert last.outputs
 
 
 def test_cancelling_beams_frees_everything(engine):
-    """Beams say nothing until they are done; cancelled before that they leave no page held."""
+    """Beams say how their tree grows until they are done; cancelled before that they leave no page held."""
     request = Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True), decoder=BeamSearch(3))
     number = engine.submit(request)
-    for _ in range(9):
-        assert engine.step() == []
-    assert engine.pool.num_free < 64
-    engine.cancel(number)
+    progress, *trees = [event for _ in range(9) for event in engine.step()]
+    assert isinstance(progress, ProgressEvent)
+    assert len(trees) == 9
+    assert all(isinstance(event, TreeEvent) for event in trees)
+    assert engine.pool.num_busy > 0
+    assert engine.cancel(number)
     assert_balanced(engine)
+    assert not engine.cancel(number)
+    assert engine.step() == []
 
 
 class Broken:
@@ -97,11 +105,12 @@ class Broken:
 def test_a_failing_constraint_fails_its_own_request_alone(engine):
     """The error reaches whoever asked; another request in the same batch gets the answer it gets alone."""
     request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, seed=1, ignore_eos=True))
-    *_, alone = engine.run(request)
-    other = engine.run(request)
+    *_, alone = run(engine, request)
+    forget(engine)
+    other = run(engine, request)
     next(other)
     with pytest.raises(ArithmeticError, match="broken"):
-        list(engine.run(Request((1, 2), SamplingParams(max_tokens=8, n=3), Broken())))
+        list(run(engine, Request((1, 2), SamplingParams(max_tokens=8, n=3), Broken())))
     *_, last = other
     assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)
@@ -110,49 +119,136 @@ def test_a_failing_constraint_fails_its_own_request_alone(engine):
 def test_cancelling_one_leaves_the_others(engine):
     """Cancelled while it runs, while it waits, or never known: the others' answers are as alone."""
     kept = Request((9, 8, 7), SamplingParams(max_tokens=20, seed=5, n=2))
-    *_, alone = engine.run(kept)
+    *_, alone = run(engine, kept)
+    forget(engine)
     long = Request((2,) * 100, SamplingParams(max_tokens=150, n=4, ignore_eos=True))
     running, staying, waiting = engine.submit(long), engine.submit(kept), engine.submit(long)
     for _ in range(3):
         engine.step()
-    engine.cancel(waiting)
-    engine.cancel(running)
-    engine.cancel(running)
-    engine.cancel(12345)
+    assert [engine.cancel(number) for number in (waiting, running, running, 12345)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    engine.check_integrity()
     answers = finish(engine, [staying])
     assert [o.token_ids for o in answers[staying]] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)
 
 
-def test_a_failure_while_stepping_frees_its_request(engine, monkeypatch):
-    """Whatever a step raises, the run that it surfaces in gives its pages back."""
+def test_a_failure_while_stepping_ends_its_request(engine, monkeypatch):
+    """What a forward pass raises reaches whoever asked, the pages are given back, and the next is served."""
 
     def fail(*arguments):
         raise RuntimeError("the device is gone")
 
-    run = engine.run(Request((1, 2, 3), SamplingParams(max_tokens=30, n=2, ignore_eos=True)))
-    next(run)
+    running = run(engine, Request((1, 2, 3), SamplingParams(max_tokens=30, n=2, ignore_eos=True)))
+    next(running)
     with monkeypatch.context() as patch:
         patch.setattr(engine.model, "forward", fail)
         with pytest.raises(RuntimeError, match="gone"):
-            list(run)
+            list(running)
+    assert engine.stats().failed == 1
+    assert_balanced(engine)
+    *_, last = run(engine, Request((1,), SamplingParams(max_tokens=3)))
+    assert last.outputs
+
+
+POISON = 60
+
+
+def fails_on(forward, error):
+    """A forward pass that raises where the poisoned token is in the batch."""
+
+    def failing(batch, *arguments):
+        if POISON in batch.token_ids:
+            raise error
+        return forward(batch, *arguments)
+
+    return failing
+
+
+def test_a_request_that_cannot_be_computed_fails_alone(engine, monkeypatch):
+    """Of three in a batch the one that fails alone ends, with its own error; the others answer as alone."""
+    never = {POISON: -100.0}
+    requests = [
+        Request((i, 2, 3), SamplingParams(max_tokens=8, n=2, seed=i, ignore_eos=True, logit_bias=never))
+        for i in range(2)
+    ]
+    expected = []
+    for request in requests:
+        *_, last = run(engine, request)
+        expected.append([output.token_ids for output in last.outputs])
+    forget(engine)
+    monkeypatch.setattr(engine.model, "forward", fails_on(engine.model.forward, MemoryError("too large")))
+    first = engine.submit(requests[0])
+    bad = engine.submit(Request((5, POISON), SamplingParams(max_tokens=8, n=3)))
+    second = engine.submit(requests[1])
+    events = engine.step()
+    (failed,) = [event for event in events if isinstance(event, FailedEvent)]
+    assert failed.request_id == bad
+    assert isinstance(failed.error, MemoryError)
+    engine.check_integrity()
+    answers = finish(engine, [first, second])
+    assert [[o.token_ids for o in answers[number]] for number in (first, second)] == expected
     assert_balanced(engine)
 
 
-def test_a_failed_step_can_be_taken_again(engine, monkeypatch):
-    """After a step that raised, the requests it held up go on to their answers."""
+def test_an_interrupted_step_can_be_taken_again(engine, monkeypatch):
+    """After an interrupt, in a prompt or later, the requests it held up go on to their answers."""
     request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True))
-    *_, alone = engine.run(request)
+    long = Request((7,) * 40, SamplingParams(max_tokens=20, n=3, seed=2, ignore_eos=True))
+    expected = []
+    for one in (request, long):
+        *_, last = run(engine, one)
+        expected.append([output.token_ids for output in last.outputs])
+    forget(engine)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    numbers = [engine.submit(request)]
+    answers = {}
+    for step in range(60):
+        if step == 3:
+            numbers.append(engine.submit(long))
+        if step in (0, 3, 6, 7):
+            with monkeypatch.context() as patch:
+                patch.setattr(engine.model, "forward", interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    engine.step()
+            engine.check_integrity()
+        for event in engine.step():
+            if isinstance(event, FinishedEvent):
+                answers[event.request_id] = [output.token_ids for output in event.outputs]
+    assert [answers[number] for number in numbers] == expected
+    assert_balanced(engine)
+
+
+def test_an_interrupt_while_a_failure_is_isolated(engine, monkeypatch):
+    """Of two in a batch, one fails alone and the other is interrupted: the interrupt comes through."""
+    request = Request((1, 2, 3), SamplingParams(max_tokens=8, ignore_eos=True, logit_bias={POISON: -100.0}))
+    *_, alone = run(engine, request)
+    forget(engine)
+    bad = engine.submit(Request((5, POISON), SamplingParams(max_tokens=8)))
     number = engine.submit(request)
-    for _ in range(3):
-        engine.step()
+
+    def failing(batch, *arguments):
+        if POISON in batch.token_ids:
+            raise MemoryError("too large")
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(engine.model, "forward", lambda *arguments: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr(engine.model, "forward", failing)
+        with pytest.raises(KeyboardInterrupt):
             engine.step()
     events = [event for _ in range(20) for event in engine.step()]
-    engine.cancel(number)
-    assert [o.token_ids for o in events[-1].outputs] == [o.token_ids for o in alone.outputs]
+    assert [event.request_id for event in events if isinstance(event, FailedEvent)] == [bad]
+    (last,) = [event for event in events if isinstance(event, FinishedEvent)]
+    assert last.request_id == number
+    assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
+    assert_balanced(engine)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -168,13 +264,43 @@ def test_what_is_promised_is_enough(model, vocabulary, seed):
     )
     decoder = {"decoder": BeamSearch(width)} if seed % 2 else {}
     request = Request((3,) * rng.randrange(1, 70), params, **decoder)
-    pages = Engine(model, vocabulary, 2000)._pages(request)
+    pages = _most_pages(request)
+    *_, expected = run(Engine(model, vocabulary, 2000), request)
     engine = Engine(model, vocabulary, pages)
-    answers = finish(engine, [engine.submit(request)])
-    assert len(next(iter(answers.values()))) == params.n
+    (outputs,) = finish(engine, [engine.submit(request)]).values()
+    assert len(outputs) == params.n
+    assert [o.token_ids for o in outputs] == [o.token_ids for o in expected.outputs]
+    assert engine.stats().preemptions == 0
     assert_balanced(engine)
     with pytest.raises(CapacityError, match=f"may need {pages} cache pages and there are {pages - 1}"):
         Engine(model, vocabulary, pages - 1).submit(request)
+
+
+def test_what_is_promised_is_enough_whatever_is_cached(model, vocabulary):
+    """Also where what the cache has of the prompt ends inside a page, which must be copied to go on."""
+    prompt = tuple(range(26))
+    for known in range(1, 26):
+        for n in (1, 2):
+            request = Request(prompt, SamplingParams(max_tokens=7, n=n, ignore_eos=True))
+            *_, expected = run(Engine(model, vocabulary, 2000), request)
+            engine = Engine(model, vocabulary, _most_pages(request))
+            list(run(engine, Request((*prompt[:known], 50), SamplingParams(max_tokens=1))))
+            (outputs,) = finish(engine, [engine.submit(request)]).values()
+            assert [o.token_ids for o in outputs] == [o.token_ids for o in expected.outputs]
+            assert_balanced(engine)
+
+
+def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
+    """The same of a score that needs every page there is."""
+    prompt = tuple(range(26))
+    trie = ChoiceTrie.build([[1, 2, 3], [4, 5, 6]])
+    expected, _ = Engine(model, vocabulary, 2000).score(prompt, trie)
+    for known in range(1, 26):
+        engine = Engine(model, vocabulary, 2)
+        list(run(engine, Request((*prompt[:known], 50), SamplingParams(max_tokens=1))))
+        scored, _ = engine.score(prompt, trie)
+        assert scored == [pytest.approx(logprobs, abs=1e-4) for logprobs in expected]
+        assert_balanced(engine)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -184,7 +310,11 @@ def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed):
     engine, requests = Engine(model, vocabulary, 40), []
     for i in range(30):
         params = SamplingParams(
-            max_tokens=rng.randrange(1, 30), n=rng.randrange(1, 4), seed=i, stop=("a", "e"), top_p=0.9
+            max_tokens=rng.randrange(1, 30),
+            n=rng.randrange(1, 4),
+            seed=i,
+            stop=("a", "e") if i % 2 else (),
+            top_p=0.9,
         )
         options = {"decoder": BeamSearch(3)} if i % 5 == 0 else {}
         ban = Ban(("b",)) if i % 3 == 0 else None
@@ -198,25 +328,49 @@ def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed):
         for event in engine.step():
             if isinstance(event, FinishedEvent):
                 answers[event.request_id] = event.outputs
-        engine.pool.check_integrity()
+            assert not isinstance(event, FailedEvent)
+        engine.check_integrity()
         if steps == 5:
             for number in cancelled:
                 engine.cancel(number)
     assert_balanced(engine)
+    assert engine.stats().preemptions > 0
     roomy = Engine(model, vocabulary, 400)
     for number, request in zip(numbers, requests, strict=True):
         if number in answers:
-            *_, last = roomy.run(request)
+            forget(roomy)
+            *_, last = run(roomy, request)
             assert [o.token_ids for o in answers[number]] == [o.token_ids for o in last.outputs]
 
 
 def test_waiting_requests_are_admitted_in_order(model, vocabulary):
-    """With room for one at a time, requests are answered one after another as they came."""
-    request = Request((1,) * 20, SamplingParams(max_tokens=10, ignore_eos=True))
-    engine = Engine(model, vocabulary, Engine(model, vocabulary, 100)._pages(request))
-    numbers = [engine.submit(request) for _ in range(5)]
-    assert list(finish(engine, numbers)) == numbers
-    assert_balanced(engine)
+    """With room for one at a time, requests are answered one after another as they came.
+
+    Whether they share their prompt or not; none is begun before the one before it has ended.
+    """
+    for others in (0, 1):
+        params = SamplingParams(max_tokens=10, ignore_eos=True)
+        requests = [Request((1 + i * others,) * 20, params) for i in range(5)]
+        engine = Engine(model, vocabulary, _most_pages(requests[0]))
+        numbers = [engine.submit(request) for request in requests]
+        ended, steps = [], 0
+        while engine.busy:
+            steps += 1
+            assert steps < 100
+            begun = [event.request_id for event in engine.step() if not _waits(event)]
+            assert set(begun) <= {numbers[len(ended)]}
+            if engine.stats().finished > len(ended):
+                ended.append(begun[0])
+            assert engine.stats().running <= 1
+            engine.check_integrity()
+        assert ended == numbers
+        # A shared page that is not full is one page too many here: it costs one start each, no more.
+        assert engine.stats().preemptions <= (0 if others else 4)
+        assert_balanced(engine)
+
+
+def _waits(event):
+    return isinstance(event, ProgressEvent) and event.state == "waiting"
 
 
 def test_what_can_never_fit_is_refused_with_both_numbers(engine):
@@ -245,7 +399,7 @@ def test_other_requests_that_are_refused(engine):
         with pytest.raises(ParameterError, match="= 64 is not allowed: token ids from 0 to 63"):
             engine.submit(Request((1,), SamplingParams(**params)))
     with pytest.raises(ParameterError):
-        next(engine.run(Request((), SamplingParams())))
+        next(run(engine, Request((), SamplingParams())))
     assert engine.step() == []
     assert_balanced(engine)
 
@@ -256,28 +410,43 @@ def test_scores_are_the_models_logprobs(engine, model):
     for length in (1, 15, 16, 17, 100):
         prompt = tuple(rng.randrange(64) for _ in range(length))
         texts = [[rng.randrange(4) for _ in range(rng.randrange(1, 7))] for _ in range(9)]
-        scores = engine.score(prompt, ChoiceTrie.build(texts))
-        for text, scored in zip(texts, scores, strict=True):
-            (logits,) = all_logits(model, [[*prompt, *text]])
-            logprobs = torch.log_softmax(logits, dim=-1)
-            expected = [logprobs[length - 1 + i, token].item() for i, token in enumerate(text)]
-            assert scored == pytest.approx(expected, abs=1e-4)
+        for known in (0, min(length // 16 * 16, length - 1)):
+            scores, hits = engine.score(prompt, ChoiceTrie.build(texts))
+            assert hits == known, "whole pages are found again"
+            for text, scored in zip(texts, scores, strict=True):
+                (logits,) = all_logits(model, [[*prompt, *text]])
+                logprobs = torch.log_softmax(logits, dim=-1)
+                expected = [logprobs[length - 1 + i, token].item() for i, token in enumerate(text)]
+                assert scored == pytest.approx(expected, abs=1e-4)
+            assert_at_rest(engine)
         assert_balanced(engine)
 
 
 def test_scoring_beside_a_run(engine):
-    """Scoring between a run's steps changes neither, and takes no page that the run was promised."""
+    """Scoring between a run's steps changes neither. Where it needs the run's pages the run gives way, and
+    goes on afterwards; what does not fit the cache at all is refused."""
     request = Request((4,) * 30, SamplingParams(max_tokens=40, n=2, seed=1, ignore_eos=True))
-    *_, alone = engine.run(request)
+    *_, alone = run(engine, request)
     trie = ChoiceTrie.build([[1, 2], [1, 3]])
-    expected = engine.score((7, 8, 9), trie)
-    run = engine.run(request)
+    expected, _ = engine.score((7, 8, 9), trie)
+    forget(engine)
+    running = run(engine, request)
     for _ in range(9):
-        next(run)
-    torch.testing.assert_close(engine.score((7, 8, 9), trie), expected)
-    with pytest.raises(CapacityError, match=r"needs \d+ cache pages"):
-        engine.score((7,) * 250, ChoiceTrie.build([[i] * 3 + [j] * 2 for i in range(60) for j in range(9)]))
-    *_, last = run
+        next(running)
+    scored, _ = engine.score((7, 8, 9), trie)
+    torch.testing.assert_close(scored, expected)
+    assert engine.stats().preemptions == 0
+    many = [[i] * 3 + [j] * 2 for i in range(60) for j in range(9)]
+    with pytest.raises(CapacityError, match=r"needs \d+ cache pages and there are 64"):
+        engine.score((7,) * 250, ChoiceTrie.build(many))
+    assert engine.stats().preemptions == 0
+    large = ChoiceTrie.build(many[:410])
+    wanted, _ = Engine(engine.model, engine.tokenizer, 64).score((7,) * 40, large)
+    scored, _ = engine.score((7,) * 40, large)
+    assert scored == wanted
+    assert engine.stats().preemptions == 1
+    engine.check_integrity()
+    *_, last = running
     assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)
 

@@ -40,7 +40,7 @@ class ScriptedModel:
                         usage = Usage(10, 0, 10 * (len(texts) - 1), generated, generated)
                         yield TokenEvent(0, index, trace(self.logprob), text[position], ends, usage)
             outputs = tuple(
-                Output(i, text, (0,) * len(text), (), "stop", self.logprob * len(text), 0.0)
+                Output(i, text, (0,) * len(text), (), "stop", None, self.logprob * len(text), 0.0)
                 for i, text in enumerate(texts)
             )
             usage = Usage(10, 0, 10 * (len(texts) - 1), 0, sum(map(len, texts)))

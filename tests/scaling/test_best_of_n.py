@@ -21,6 +21,7 @@ from ponder.scaling import (
     strategy_named,
 )
 from ponder.scaling.best_of_n import problem_seed, vote_weights
+from stepping import assert_model_at_rest, forget_model
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 
@@ -239,10 +240,19 @@ FEW_SHOT = (
 def test_on_the_model_the_same_seed_gives_the_same_answer(local_model):
     problem = Problem("How many cards are in 8 packs of 11 cards?", "88", raw=FEW_SHOT)
     strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 16, "seed": 0})
-    first, second = (asyncio.run(solve(strategy, problem, local_model, None, Budget(4))) for _ in range(2))
-    assert first.candidates == second.candidates
+
+    def answer():
+        return asyncio.run(solve(strategy, problem, local_model, None, Budget(4)))
+
+    forget_model(local_model)
+    first = answer()
+    known = answer()
+    forget_model(local_model)
+    assert answer().candidates == first.candidates
+    assert [(c.text, c.tokens) for c in known.candidates] == [(c.text, c.tokens) for c in first.candidates]
     assert first.text == "88"
     assert first.ledger.cached_tokens == 3 * first.ledger.prompt_tokens
+    assert known.ledger.cached_tokens == 4 * first.ledger.prompt_tokens - 1
     assert first.ledger.generated_tokens == sum(candidate.tokens for candidate in first.candidates)
 
 
@@ -256,10 +266,8 @@ def test_on_the_model_likelihood_keeps_the_likeliest(local_model):
 
 
 def test_on_the_model_a_token_limit_leaves_no_pages_behind(local_model):
-    pool = local_model.engine.pool
-    free = pool.num_free
     strategy = BestOfN("majority", {"ignore_eos": True, "max_tokens": 100})
     budget = Budget(4, max_generated_tokens=10)
     answer = asyncio.run(solve(strategy, PROBLEM, local_model, None, budget))
     assert answer.ledger.generated_tokens in range(10, 10 + 4)
-    assert pool.num_free == free
+    assert_model_at_rest(local_model)

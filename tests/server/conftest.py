@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,8 +23,6 @@ def serve_process(checkpoint: object) -> Iterator[ServeProcess]:
         served.wait_until_loaded()
         yield served
     finally:
-        served.signal(signal.SIGTERM)
-        served.signal(signal.SIGTERM)
         served.kill()
 
 

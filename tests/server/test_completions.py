@@ -79,7 +79,7 @@ def test_one_bad_prompt_refuses_all(tiny: Tiny) -> None:
 
 
 def test_echo_with_logprobs(tiny: Tiny) -> None:
-    """Prompt and text, log-probabilities over both: the first is null, the chosen token always among the top."""
+    """Log-probabilities over prompt and text: the first null, the chosen token always among the top."""
     answer = complete(
         tiny.client, prompt="hello", echo=True, max_tokens=4, logprobs=1, temperature=0, ignore_eos=True
     )
@@ -90,10 +90,8 @@ def test_echo_with_logprobs(tiny: Tiny) -> None:
     assert len(logprobs["tokens"]) == 9
     assert logprobs["token_logprobs"][0] is None
     assert logprobs["top_logprobs"][0] is None
-    rows = list(
-        zip(*(logprobs[key][1:] for key in ("tokens", "token_logprobs", "top_logprobs")), strict=True)
-    )
-    for token, logprob, top in rows:
+    keys = ("tokens", "token_logprobs", "top_logprobs")
+    for token, logprob, top in zip(*(logprobs[key][1:] for key in keys), strict=True):
         assert top[token] == logprob
         assert len(top) in (1, 2)
         assert logprob <= max(top.values())
@@ -117,9 +115,8 @@ def test_text_offsets_point_at_the_tokens(client: httpx.Client) -> None:
 
 def test_echo_alone(tiny: Tiny) -> None:
     """max_tokens 0 scores a prompt; without echo it would be nothing at all."""
-    (choice,) = (answer := complete(tiny.client, prompt="hello", echo=True, max_tokens=0, logprobs=2))[
-        "choices"
-    ]
+    answer = complete(tiny.client, prompt="hello", echo=True, max_tokens=0, logprobs=2)
+    (choice,) = answer["choices"]
     assert choice["text"] == "hello"
     assert len(choice["logprobs"]["tokens"]) == 5
     assert choice["finish_reason"] == "length"
@@ -153,22 +150,19 @@ def test_beam_search(tiny: Tiny) -> None:
 
 def test_stops_are_named(tiny: Tiny) -> None:
     """A stop string and a stop token are the `stop_reason`; the model's own end is not."""
-    text = complete(tiny.client, prompt="hello", temperature=0, max_tokens=12)["choices"][0]["text"]
+    greedy = {"prompt": "hello", "temperature": 0, "max_tokens": 12}
+    text = complete(tiny.client, **greedy)["choices"][0]["text"]
     stop = text[4:6]
-    (choice,) = complete(tiny.client, prompt="hello", temperature=0, max_tokens=12, stop=[stop, "~"])[
-        "choices"
-    ]
+    (choice,) = complete(tiny.client, **greedy, stop=[stop, "~"])["choices"]
     assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", stop)
     assert choice["text"] == text[: text.index(stop)]
-    (kept,) = complete(
-        tiny.client, prompt="hello", temperature=0, max_tokens=12, stop=stop, include_stop_str_in_output=True
-    )["choices"]
+    (kept,) = complete(tiny.client, **greedy, stop=stop, include_stop_str_in_output=True)["choices"]
     assert kept["text"] == choice["text"] + stop
     token = tiny.model.tokenizer.encode(text[2])[0]
-    (ended,) = complete(tiny.client, prompt="hello", temperature=0, stop_token_ids=[token])["choices"]
+    (ended,) = complete(tiny.client, **greedy, stop_token_ids=[token])["choices"]
     assert (ended["finish_reason"], ended["stop_reason"]) == ("stop", token)
     end = tiny.model.tokenizer.eos_ids[0]
-    (own,) = complete(tiny.client, prompt="hello", temperature=0, logit_bias={str(end): 100})["choices"]
+    (own,) = complete(tiny.client, **greedy, logit_bias={str(end): 100})["choices"]
     assert (own["finish_reason"], own["stop_reason"], own["text"]) == ("stop", None, "")
 
 

@@ -228,7 +228,7 @@ def test_integrity_check_sees_damage(damage):
         pool._holders[page] = 0
     else:
         pool.num_idle += 1
-    with pytest.raises(AssertionError, match="free|idle"):
+    with pytest.raises(AssertionError, match=r"free|idle"):
         pool.check_integrity()
 
 

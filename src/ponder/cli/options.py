@@ -55,6 +55,10 @@ SAMPLING: Table = {
     "ignore_eos": Annotated[
         bool | None, typer.Option("--ignore-eos", help="Go on after an end-of-text token.")
     ],
+    "include_stop_str_in_output": Annotated[
+        bool | None,
+        typer.Option("--include-stop-str-in-output", help="Keep the stop string that ended the text."),
+    ],
     "top_logprobs": Annotated[
         int | None, typer.Option(help="How many alternatives each token's trace names.")
     ],

@@ -25,7 +25,7 @@ from ponder.engine.request import EngineLimits, Request
 from ponder.engine.runner import BatchRow, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.stats import EngineStats, Totals
-from ponder.errors import CapacityError, DeadlineError, ParameterError, PonderError, QueueFullError
+from ponder.errors import CapacityError, CheckpointError, DeadlineError, ParameterError, QueueFullError
 from ponder.models import Transformer
 from ponder.positions.rope_scaling import regime
 from ponder.sampling.sampler import trace_prompt
@@ -193,7 +193,10 @@ class Engine:
                 return self._score(branch, prompt, trie, longest)
             except CapacityError:
                 branch.drop()
-                self.scheduler.preempt(self.scheduler.running[-1])
+                if self.scheduler.running:
+                    self.scheduler.preempt(self.scheduler.running[-1])
+                else:  # it fits an empty cache: a page shared in part may be one too many
+                    self.tree.evict(self.pool.num_pages)
             finally:
                 branch.drop()
 
@@ -302,7 +305,9 @@ class Engine:
                 if all(_is_complete(job, sequence, logits) for sequence in job.group.live):
                     rows = torch.cat([logits[id(sequence.branch)][-1:] for sequence in job.group.live])
                     if rows.isnan().any():
-                        raise PonderError("the model's logits are not numbers: its weights may be damaged")
+                        raise CheckpointError(
+                            "the model's logits are not numbers: its weights may be damaged"
+                        )
                     growths.append((job, job.request.decoder.advance(job.group, rows)))
             except Exception as error:
                 self._fail(job, error)
@@ -379,7 +384,15 @@ class Engine:
         usage = job.usage
         if job.request.decoder.streams:
             self._happened += [
-                TokenEvent(job.request_id, growth.index, growth.trace, text, child.finish_reason, usage)
+                TokenEvent(
+                    job.request_id,
+                    growth.index,
+                    growth.trace,
+                    text,
+                    child.finish_reason,
+                    usage,
+                    child.stopped_by,
+                )
                 for child, growth, text in zip(children, growths, texts, strict=True)
             ]
             return
@@ -436,7 +449,8 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
         yield
     except BaseException:
         for entry in batch:
-            entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
+            if entry.job.running:  # one that failed by itself has nothing to take back
+                entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
         raise
 
 

@@ -55,8 +55,9 @@ class ProgressEvent:
 class TokenEvent:
     """Sample `index` of a request grew by a token, and its text by `text`, which may be empty.
 
-    `finish_reason` is set in a text's last event. Where a constraint left no token possible, or the deadline
-    passed, that event has no trace, and whatever text had been held back. `usage` is the request's so far.
+    `finish_reason` is set in a text's last event, and `stopped_by` as in `Output`. Where a constraint left no
+    token possible, or the deadline passed, that event has no trace, and whatever text had been held back.
+    `usage` is the request's so far.
     """
 
     request_id: int
@@ -65,6 +66,7 @@ class TokenEvent:
     text: str
     finish_reason: FinishReason | None
     usage: Usage
+    stopped_by: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

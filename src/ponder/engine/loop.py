@@ -125,7 +125,8 @@ class EngineLoop:
         ticket: Future[int] = Future()
 
         def command() -> None:
-            self._submitted -= 1
+            with self._wake:
+                self._submitted -= 1
             if not ticket.set_running_or_notify_cancel():
                 return
             try:

@@ -10,6 +10,7 @@ from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 
 MAX_PRIORITY = 2**31
+MAX_SALT = 1000  # characters, which are kept as long as the pages are
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class Request:
         deadline = self.deadline_s
         if deadline is not None and (type(deadline) not in (int, float) or not 0 < deadline < 1e9):
             raise ParameterError("deadline_s", deadline, "a number of seconds over 0, or unset")
-        if not isinstance(self.cache_salt, str | None):
-            raise ParameterError("cache_salt", self.cache_salt, "text, or unset")
+        salt = self.cache_salt
+        if not isinstance(salt, str | None) or len(salt or "") > MAX_SALT:
+            raise ParameterError("cache_salt", salt, f"text of at most {MAX_SALT} characters, or unset")
         alternatives = self.prompt_logprobs
         if alternatives is not None and (type(alternatives) is not int or not 0 <= alternatives <= 1000):
             raise ParameterError("prompt_logprobs", alternatives, "a whole number from 0 to 1000, or unset")
@@ -59,7 +61,7 @@ class EngineLimits:
 
     max_waiting: int = 1024
     max_rows: int = 256
-    token_budget: int = 512
+    token_budget: int = 256
 
     def __post_init__(self) -> None:
         for name in ("max_waiting", "max_rows", "token_budget"):

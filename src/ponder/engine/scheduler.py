@@ -151,6 +151,8 @@ class Scheduler:
                 victim = self.running[-1]
                 self.preempt(victim)
                 batch[:] = [entry for entry in batch if entry.job is not victim]
+                if not self.running:  # it fits an empty cache: a page shared in part may be one too many
+                    self.tree.evict(self.tree.pool.num_pages)
                 if victim is job:
                     return None
 

@@ -26,19 +26,17 @@ from ponder.server.protocol import (
     ChatBody,
     CompletionBody,
     DetokenizeBody,
-    GenerationBody,
     NamingBody,
     TokenizeBody,
 )
 from ponder.server.respond import Run
 from ponder.server.settings import ServerSettings
 from ponder.server.tokens import detokenize, tokenize, tokenizer_info
-from ponder.server.translate import chat_plan, completion_plan, names_of
+from ponder.server.translate import names_of, plan_of
 from ponder.server.writer import Face
 from ponder.text import Tokenizer
 
 N = TypeVar("N", bound=NamingBody)
-G = TypeVar("G", bound=GenerationBody)
 
 
 def create_app(model: LocalModel, settings: ServerSettings, metrics: Metrics) -> FastAPI:
@@ -114,22 +112,20 @@ class _Endpoints:
         }
 
     async def completions(self, request: Request) -> Response:
-        return await self._generate(request, CompletionBody, completion_plan, CompletionFace)
+        return await self._generate(await self._read(request, CompletionBody), CompletionFace, request)
 
     async def chat(self, request: Request) -> Response:
-        return await self._generate(request, ChatBody, chat_plan, ChatFace)
+        return await self._generate(await self._read(request, ChatBody), ChatFace, request)
 
     async def _generate(
         self,
-        request: Request,
-        kind: type[G],
-        translate: Callable[[G, LocalModel, ServerSettings], Plan],
+        body: CompletionBody | ChatBody,
         face: Callable[[Plan, Tokenizer], Face],
+        request: Request,
     ) -> Response:
-        body = await self._read(request, kind)
         names = names_of(body)
         with renaming(names):
-            plan = await asyncio.to_thread(translate, body, self._model, self._settings)
+            plan = await asyncio.to_thread(plan_of, body, self._model, self._settings)
         record = request.scope["ponder.record"]
         run = Run(plan, face(plan, self._model.tokenizer), names, self._model, self._metrics, record)
         return await run.respond(request)
@@ -140,7 +136,7 @@ class _Endpoints:
 
     async def detokenize(self, request: Request) -> Response:
         body = await self._read(request, DetokenizeBody)
-        return JSONResponse(detokenize(body, self._model.tokenizer))
+        return JSONResponse(await asyncio.to_thread(detokenize, body, self._model.tokenizer))
 
     async def tokenizer_info(self) -> Response:
         return JSONResponse(tokenizer_info(self._model.tokenizer))

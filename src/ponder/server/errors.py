@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ponder.errors import (
+    CapacityError,
+    CheckpointError,
     ClosedError,
     DeadlineError,
     ParameterError,
@@ -73,6 +75,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(504, str(error), "timeout_error", code="deadline_exceeded")
         case ClosedError():
             return unavailable("closed", str(error))
+        case CapacityError():
+            return ApiError(400, str(error), code="context_length_exceeded")
+        case CheckpointError():
+            return ApiError(500, str(error), "server_error", code="damaged_model")
         case PonderError():
             return ApiError(400, str(error))
         case HTTPException():

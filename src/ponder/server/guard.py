@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ponder.server.errors import ApiError, ClientGone, as_api_error, unavailable
 from ponder.server.metrics import Metrics
-from ponder.server.settings import WRITE_SECONDS, ServerSettings
+from ponder.server.settings import MAX_HEADER_BYTES, WRITE_SECONDS, ServerSettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health"})  # need no key
@@ -111,7 +111,8 @@ class Guard:
         """Return why a request is not passed on, if so."""
         headers = Headers(scope=scope)
         return (
-            self._bad_host(headers)
+            _long_headers(scope)
+            or self._bad_host(headers)
             or self._foreign_origin(headers)
             or self._bad_key(scope, headers)
             or self._unavailable()
@@ -179,6 +180,13 @@ def log(line: str) -> None:
     """Write a line to stderr, if that is still there."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
+
+
+def _long_headers(scope: Scope) -> ApiError | None:
+    # The HTTP parser bounds only what arrives in pieces.
+    if sum(len(name) + len(value) for name, value in scope["headers"]) <= MAX_HEADER_BYTES:
+        return None
+    return ApiError(431, f"the headers may have at most {MAX_HEADER_BYTES} bytes", code="headers_too_large")
 
 
 def _digest(key: bytes) -> bytes:

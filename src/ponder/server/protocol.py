@@ -5,7 +5,7 @@ What the values may be is checked where they are used. Types are strict: "1" is 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,7 +55,7 @@ class GenerationBody(NamingBody):
     # OpenAI
     best_of: Int | None = None
     frequency_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, Any] | None = None  # SamplingParams checks the numbers: one error, not thousands
     max_tokens: Int | None = None
     n: Int | None = None
     presence_penalty: float | None = None
@@ -97,19 +97,49 @@ class GenerationBody(NamingBody):
 class CompletionBody(GenerationBody):
     """POST /v1/completions."""
 
-    prompt: Any = None  # of four types, and possibly very many: see translate.read_prompts
+    default_tokens: ClassVar[int | None] = 16  # as OpenAI has it
+
+    prompt: Any = None  # of four types, and possibly very many: see prompts.read_prompts
     add_special_tokens: bool | None = None
     echo: bool | None = None
     logprobs: Int | None = None
+
+    @property
+    def echoes(self) -> bool:
+        """Whether a text begins with its prompt."""
+        return bool(self.echo)
+
+    @property
+    def most_tokens(self) -> int | None:
+        """How long a text may get; 0 with `echo` only."""
+        return self.max_tokens
+
+    @property
+    def alternatives(self) -> int | None:
+        """How many alternatives are told with each token; None: no log-probabilities."""
+        return self.logprobs
 
 
 class ChatBody(GenerationBody):
     """POST /v1/chat/completions."""
 
+    default_tokens: ClassVar[int | None] = None  # the model's
+    echoes: ClassVar[bool] = False
+
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
     logprobs: bool | None = None
     max_completion_tokens: Int | None = None
     top_logprobs: Int | None = None
+
+    @property
+    def most_tokens(self) -> int | None:
+        """How long a text may get."""
+        return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+
+    @property
+    def alternatives(self) -> int | None:
+        """How many alternatives are told with each token; None: no log-probabilities."""
+        return (self.top_logprobs or 0) if self.logprobs else None
 
 
 class TokenizeBody(NamingBody):

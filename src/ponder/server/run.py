@@ -17,7 +17,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ponder.server.errors import ApiError
 from ponder.server.guard import Guard, log
 from ponder.server.metrics import Metrics
-from ponder.server.settings import HEADER_SECONDS, MAX_HEADER_BYTES, ServerSettings
+from ponder.server.settings import (
+    HEADER_SECONDS,
+    MAX_HEADER_BYTES,
+    MAX_PIPELINED_BYTES,
+    WRITE_SECONDS,
+    ServerSettings,
+)
 
 if TYPE_CHECKING:
     from ponder.backends.local import LocalModel
@@ -34,6 +40,10 @@ class Server:
     ----------
     load : loads the model, in a thread, while requests are answered with 503.
 
+    Attributes
+    ----------
+    url : where it listens.
+
     Raises
     ------
     OSError : the address cannot be listened on.
@@ -45,15 +55,10 @@ class Server:
         self._metrics = Metrics()
         self._guard = Guard(settings, self._metrics)
         self._listener = _listen(settings.host, settings.port)
+        self.url = _url(self._listener)
         self._http = _HttpServer(self._guard)
         self._model: LocalModel | None = None
         self._failure: BaseException | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        host, port = self._listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def run(self) -> int:
         """Serve; return 0 once everything was answered after `stop`, 130 when it was stopped before.
@@ -98,7 +103,14 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
     listener.setblocking(False)
+    # Its connections inherit this, and asyncio sets it on none of them: writes waited 40 ms for each other.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _HttpServer(uvicorn.Server):
@@ -147,20 +159,31 @@ class _HttpServer(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's HTTP protocol, with a bound on the time headers take and errors in this server's shape."""
+    """uvicorn's HTTP protocol, with errors in this server's shape and without its trust in clients.
+
+    Headers that take too long and readers that stop are given up; so is who sends much before its turn. A
+    client that leaves is noticed though it has sent more than one request.
+    """
 
     _header_timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._time_headers()
+        self._reader_timer = self.loop.call_later(WRITE_SECONDS, self._check_reader)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._time_headers()
+        if self.conn.their_state is h11.DONE and self.flow.read_paused:
+            self._keep_listening()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
         super().connection_lost(exc)
 
     def _time_headers(self) -> None:
@@ -178,6 +201,23 @@ class _Protocol(H11Protocol):
     def _give_up(self) -> None:
         if self.conn.their_state is h11.IDLE:
             self.transport.abort()
+
+    def _keep_listening(self) -> None:
+        """Read on behind a request that is being answered: who does not read does not see a client leave."""
+        if len(self.conn.trailing_data[0]) > MAX_PIPELINED_BYTES:
+            self.transport.abort()
+        else:
+            self.flow.resume_reading()
+
+    def _check_reader(self) -> None:
+        """Give up a connection that has taken nothing of a finished answer since the last time."""
+        unread = self.transport.get_write_buffer_size()
+        finished = self.cycle is None or self.cycle.response_complete or self.transport.is_closing()
+        if finished and 0 < unread == self._unread:
+            self.transport.abort()
+            return
+        self._unread = unread
+        self._reader_timer = self.loop.call_later(WRITE_SECONDS, self._check_reader)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or has too long headers, and close."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ponder.errors import ParameterError
 
 MAX_HEADER_BYTES = 32 * 1024
+MAX_PIPELINED_BYTES = 256 * 1024  # sent before the answer to what came before
 HEADER_SECONDS = 15.0  # for a request's headers to arrive, from their first byte
 BODY_SECONDS = 30.0  # for its body
 WRITE_SECONDS = 60.0  # a client that reads nothing for so long is given up

@@ -7,8 +7,8 @@ from typing import Any
 from ponder.backends.local import LocalModel
 from ponder.errors import ParameterError
 from ponder.server.logprobs import token_text
+from ponder.server.prompts import encode_messages, encode_prompt
 from ponder.server.protocol import DetokenizeBody, TokenizeBody
-from ponder.server.translate import read_messages
 from ponder.text import Tokenizer
 
 
@@ -24,13 +24,13 @@ def tokenize(body: TokenizeBody, model: LocalModel) -> dict[str, Any]:
     if body.messages is not None:
         if body.add_special_tokens:
             raise ParameterError("add_special_tokens", True, "false for messages: the template writes them")
-        ids = list(model.encode(read_messages(body.messages)).token_ids)
+        ids = encode_messages(body.messages, model).token_ids
     else:
         add_bos = False if body.add_special_tokens is False else None
-        ids = model.tokenizer.encode(body.prompt or "", add_bos=add_bos, parse_special=True, field="prompt")
+        ids = encode_prompt(body.prompt or "", model, add_bos).token_ids
     spelled = [token_text(token_id, model.tokenizer) for token_id in ids] if body.return_token_strs else None
     context = model.engine.model.config.context_length
-    return {"count": len(ids), "max_model_len": context, "tokens": ids, "token_strs": spelled}
+    return {"count": len(ids), "max_model_len": context, "tokens": list(ids), "token_strs": spelled}
 
 
 def detokenize(body: DetokenizeBody, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -62,12 +62,6 @@ class Writer:
         self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
         self._prompts: set[int] = set()  # whose texts have begun
         self._choices: set[int] = set()  # that have begun
-        self._held: set[int] = set()  # choices that have ended, and it is not told yet what ended them
-
-    @property
-    def generated_tokens(self) -> int:
-        """How many tokens were generated so far, those of texts that are not answered included."""
-        return sum(usage.generated_tokens for usage in self._usages.values())
 
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
         """Return the answer."""
@@ -109,12 +103,9 @@ class Writer:
                 yield from self._grow(self._growth(prompt, event))
             case Completion():
                 yield from self._begin(prompt)
-                for piece in self._texts(prompt, event):
-                    if self._plan.beams:
+                if self._plan.beams:
+                    for piece in self._texts(prompt, event):
                         yield from self._grow(piece)
-                    elif piece.index in self._held:
-                        held = Piece(prompt, piece.index)
-                        yield from self._grow(held.ended("stop", piece.stop_reason))
 
     def ending(self) -> Iterator[dict[str, Any]]:
         """Yield the chunks a stream ends with."""
@@ -178,8 +169,7 @@ class Writer:
             return Piece(prompt, index).ended("length")
         tokens = () if self._plan.logprobs is None else told(output.traces, self._plan.logprobs)
         piece = Piece(prompt, index, output.text, tokens, output.token_ids)
-        own = output.stopped_by in self._own_ends(prompt)
-        return piece.ended(output.finish_reason, None if own else output.stopped_by)
+        return piece.ended(output.finish_reason, self._stop_reason(prompt, output.stopped_by))
 
     def _growth(self, prompt: int, event: TokenEvent) -> Piece:
         """Return what a token added to a text."""
@@ -192,18 +182,13 @@ class Writer:
         piece = Piece(prompt, index, event.text, tokens, tuple(trace.token_id for trace in traces))
         if event.finish_reason is None:
             return piece
-        if event.finish_reason == "stop" and event.trace is not None:
-            if event.trace.token_id in self._own_ends(prompt):
-                return piece.ended("stop")
-            # Only the completion says which stop string or token it was: the end is told then.
-            self._held.add(index)
-            return piece
-        return piece.ended(event.finish_reason)
+        return piece.ended(event.finish_reason, self._stop_reason(prompt, event.stopped_by))
 
-    def _own_ends(self, prompt: int) -> tuple[int, ...]:
-        """The model's end tokens, which as in vLLM are no `stop_reason`."""
+    def _stop_reason(self, prompt: int, stopped_by: str | int | None) -> str | int | None:
+        """What ended a text, unless it is the model's own end token, as in vLLM."""
         ignored = self._plan.requests[prompt].sampling.get("ignore_eos")
-        return () if ignored else self._tokenizer.eos_ids
+        own = () if ignored else self._tokenizer.eos_ids
+        return None if stopped_by in own else stopped_by
 
     def _echo(self, prompt: int, index: int, traces: Sequence[PromptTrace | None]) -> Piece:
         """Return the prompt as the beginning of a text."""
@@ -222,7 +207,7 @@ class Writer:
     def _usage(self) -> dict[str, Any]:
         usages = self._usages.values()
         prompt = sum(usage.prompt_tokens for usage in usages)
-        generated = 0 if self._plan.discard else self.generated_tokens
+        generated = 0 if self._plan.discard else sum(usage.generated_tokens for usage in usages)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": generated,

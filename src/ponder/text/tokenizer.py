@@ -300,7 +300,8 @@ class Tokenizer:
             allowed = f"the character at {error.start} is half of a surrogate pair, and text has whole ones"
             raise ParameterError(field, text[error.start], allowed) from None
         inner = self._parsing if parse_special else self._raw
-        ids = inner.encode(text, add_special_tokens=False).ids
+        # As a batch of one, which lets other threads run meanwhile; `encode` does not.
+        ids = inner.encode_batch([text], add_special_tokens=False)[0].ids
         if not parse_special:
             ids = self._without_control(ids)
         begin = self._add_bos if add_bos is None else add_bos
@@ -351,6 +352,11 @@ class Tokenizer:
         for token_id in self._added:
             table[token_id] = b"" if token_id in self._special_ids else self._tokens[token_id].encode()
         return tuple(table)
+
+    @cached_property
+    def longest_token(self) -> int:
+        """The most bytes of a text that one token can stand for, control tokens written out."""
+        return max(len(self.token_bytes(token, skip_special=False)) for token in range(self.vocab_size))
 
     def token_text(self, token_id: int) -> str:
         r"""Show a token in printable characters: control tokens by name, other bytes as `\n`, `\xNN`."""

@@ -1,0 +1,116 @@
+"""Ten times as many clients as may wait: against `ponder serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from hostile import Target, wait_for
+from serving import error, events
+
+WAITING = 16
+CLIENTS = 10 * WAITING
+ROWS = 4
+ROUNDS = 3
+SECONDS = 60.0  # in which every client of a round must have its answer
+# What the allocator keeps of freed memory depends on the order of large and small blocks in a round, which is
+# never the same; 4 % of some 800 MB over two rounds is 100 KB for each of their 320 requests.
+SLACK = 0.04
+
+
+@pytest.fixture(scope="module")
+def target(checkpoint: object) -> Iterator[Target]:
+    limits = ("--max-waiting", str(WAITING), "--max-rows", str(ROWS))
+    with Target(*limits, "--cache-bytes", "300000000") as target:
+        yield target
+
+
+async def client_of(client: httpx.AsyncClient, number: int) -> int:
+    """Ask for a few tokens, whole or streamed, and return the status; the answer must be all there."""
+    body = {"prompt": [5 + number, 6, 7], "max_tokens": 3, "ignore_eos": True, "stream": number % 2 == 0}
+    response = await client.post("/v1/completions", json=body)
+    if response.status_code == 429:
+        assert error(response, 429)["code"] == "queue_full"
+        assert int(response.headers["Retry-After"]) > 0
+    elif body["stream"]:
+        chunks = events(response.text)
+        assert chunks[-1]["choices"][0]["finish_reason"] == "length"
+        assert len(chunks) >= 3
+    else:
+        assert response.json()["usage"]["completion_tokens"] == 3
+    return response.status_code
+
+
+async def storm(url: str) -> Counter[int]:
+    """Let all clients ask at once; return how many got which status."""
+    limits = httpx.Limits(max_connections=CLIENTS)
+    async with httpx.AsyncClient(base_url=url, timeout=SECONDS, limits=limits) as client:
+        asking = (client_of(client, number) for number in range(CLIENTS))
+        return Counter(await asyncio.wait_for(asyncio.gather(*asking), SECONDS))
+
+
+def seconds(target: Target) -> float:
+    """Return how long a small request takes: the median of several."""
+
+    def one() -> float:
+        start = time.perf_counter()
+        target.canary()
+        return time.perf_counter() - start
+
+    return statistics.median(one() for _ in range(5))
+
+
+def test_storm(target: Target) -> None:
+    """All get an answer or 429, none hangs, and afterwards time and memory are what they were before."""
+    memory = []
+    asyncio.run(storm(target.url))  # fills caches, pools and the allocator
+    before = seconds(target)
+    for _ in range(ROUNDS):
+        statuses = asyncio.run(storm(target.url))
+        assert set(statuses) == {200, 429}
+        assert statuses[200] >= WAITING
+        wait_for(target.idle, 5)
+        memory.append(target.rss())
+    after = seconds(target)
+    assert memory[-1] <= memory[0] * (1 + SLACK), memory
+    assert after < 1.5 * before + 0.1, (before, after)
+    target.check_unharmed()
+    print(f"statuses {dict(statuses)}, MB {[m // 10**6 for m in memory]}, {before:.3f} s, {after:.3f} s")
+
+
+def test_queue_recovers_while_it_is_full(target: Target) -> None:
+    """Who is refused and comes again is served in the end, while others keep the queue full."""
+
+    async def patient(client: httpx.AsyncClient) -> int:
+        tries = 0
+        while True:
+            tries += 1
+            response = await client.post("/v1/completions", json={"prompt": "a", "max_tokens": 1})
+            if response.status_code == 200:
+                return tries
+            error(response, 429)
+            await asyncio.sleep(0.2)
+
+    async def crowd() -> list[int]:
+        async with httpx.AsyncClient(base_url=target.url, timeout=SECONDS) as client:
+            return await asyncio.wait_for(asyncio.gather(*(patient(client) for _ in range(60))), SECONDS)
+
+    tries = asyncio.run(crowd())
+    assert len(tries) == 60
+    assert max(tries) > 1
+    target.check_unharmed()
+
+
+def test_one_request_as_large_as_the_queue(target: Target) -> None:
+    """More prompts than may wait are refused as a whole, and leave nothing behind."""
+    for stream in (False, True):
+        response = target.post("/v1/completions", {"prompt": ["a"] * 200, "max_tokens": 1, "stream": stream})
+        assert error(response, 429)["code"] == "queue_full"
+        wait_for(target.idle, 10)
+    target.check_unharmed()
