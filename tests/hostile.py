@@ -73,6 +73,10 @@ class Target:
         return self._process.url
 
     @property
+    def process_id(self) -> int:
+        return self._process.process.pid
+
+    @property
     def lines(self) -> list[str]:
         """What it has written to stderr."""
         return self._process.lines
@@ -153,13 +157,13 @@ class Target:
 
     def rss(self) -> int:
         """Return the bytes of memory it has in use."""
-        status = Path(f"/proc/{self._process.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.process_id}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * 1024
 
     def files(self) -> int:
         """Return how many files and sockets it has open."""
-        return len(list(Path(f"/proc/{self._process.process.pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.process_id}/fd").iterdir()))
 
 
 def check_log(lines: Iterable[str]) -> None:

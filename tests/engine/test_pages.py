@@ -8,12 +8,12 @@ import torch
 from forward import all_logits
 from ponder.constraints import Ban, ChoiceTrie
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
 from ponder.engine.engine import _most_pages
 from ponder.errors import CapacityError, ParameterError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
-from tiny_models import tiny_tokenizer, tiny_transformer
+from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
 
 
 @pytest.fixture(scope="module")
@@ -371,6 +371,27 @@ def test_waiting_requests_are_admitted_in_order(model, vocabulary):
 
 def _waits(event):
     return isinstance(event, ProgressEvent) and event.state == "waiting"
+
+
+def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
+    """While a long prompt is computed beside texts that grow, these take the last pages and have to return
+    them inside a step: their rows leave it, and nothing is computed wrongly or fails."""
+    model = tiny_transformer(tiny_config(context_length=1024))
+    growing = Request((1,), SamplingParams(max_tokens=90, n=3, seed=1, ignore_eos=True), priority=1)
+    long = Request(tuple(i % 60 for i in range(500)), SamplingParams(max_tokens=5, seed=2, ignore_eos=True))
+    expected = []
+    for request in (growing, long):
+        *_, last = run(Engine(model, vocabulary, 200), request)
+        expected.append([output.token_ids for output in last.outputs])
+    for pages in range(37, 41):
+        engine = Engine(model, vocabulary, pages, EngineLimits(token_budget=16))
+        numbers = [engine.submit(growing)]
+        engine.step()
+        numbers.append(engine.submit(long))
+        answers = finish(engine, numbers)
+        assert [[output.token_ids for output in answers[number]] for number in numbers] == expected
+        assert engine.stats().preemptions >= 1
+        assert_balanced(engine)
 
 
 def test_what_can_never_fit_is_refused_with_both_numbers(engine):

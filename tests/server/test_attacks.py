@@ -7,13 +7,16 @@ seeded request that it gave before, to the bit, and has logged no traceback and 
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import time
 import types
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import httpx
 import pytest
 from pydantic import BaseModel
 
@@ -630,7 +633,7 @@ HTTP = {
     "chunked twice": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked, chunked"),
     "chunk of no size": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked") + b"xyz\r\nhello\r\n",
     "negative chunk": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked") + b"-5\r\nhello\r\n",
-    "huge chunk size": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked") + b"f" * 5000,
+    "huge chunk size": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked") + b"f" * 99 + b"\r\n",
     "chunk extension": http_request("POST", COMPLETIONS, "Transfer-Encoding: chunked")
     + b"1;" + b"x" * 70_000,
 }  # fmt: skip
@@ -772,6 +775,27 @@ def test_slow_requests(target: Target) -> None:
     target.check_unharmed()
 
 
+def test_more_connections_than_files(target: Target) -> None:
+    """Where the system allows no more, those that say nothing make room for those that ask."""
+    limits = resource.prlimit(target.process_id, resource.RLIMIT_NOFILE)
+    files = target.files()
+    resource.prlimit(target.process_id, resource.RLIMIT_NOFILE, (files + 250, limits[1]))
+    try:
+        flood = [target.connect() for _ in range(600)]
+        for connection in flood[::2]:
+            with suppress(ConnectionError):
+                connection.sendall(b"GET /health HTTP/1.1\r\nX")
+        for _ in range(20):
+            start = time.perf_counter()
+            assert httpx.get(target.url + "/health").status_code == 200
+            assert time.perf_counter() - start < AT_ONCE
+        for connection in flood:
+            connection.close()
+    finally:
+        resource.prlimit(target.process_id, resource.RLIMIT_NOFILE, limits)
+    target.check_unharmed()
+
+
 def test_pipelined_requests(target: Target) -> None:
     """Requests sent without waiting are answered in turn, bad ones too, up to what is no HTTP."""
     good = post_request(COMPLETIONS, {"prompt": "a", "max_tokens": 1})
@@ -808,7 +832,7 @@ def test_beside(checkpoint: object) -> None:
     """With --row-invariant a long seeded stream is the same to the bit while 200 attacks go on beside it."""
     body = {
         "prompt": "It was a dark night",
-        "max_tokens": 16,
+        "max_tokens": 10,
         "ignore_eos": True,
         "seed": 11,
         "temperature": 0.9,
@@ -832,7 +856,7 @@ def test_beside(checkpoint: object) -> None:
             for left in leaving:
                 left.result()
             assert beside.result() == alone
-        assert len(alone) >= 16
+        assert len(alone) >= 10
         target.check_unharmed()
 
 

@@ -17,17 +17,18 @@ from serving import error, events
 WAITING = 16
 CLIENTS = 10 * WAITING
 ROWS = 4
-ROUNDS = 3
+ROUNDS = 2
 SECONDS = 60.0  # in which every client of a round must have its answer
 # What the allocator keeps of freed memory depends on the order of large and small blocks in a round, which is
-# never the same; 4 % of some 800 MB over two rounds is 100 KB for each of their 320 requests.
-SLACK = 0.04
+# never the same; 2 % of some 700 MB is 90 KB for each of a round's 160 requests.
+SLACK = 0.02
 
 
 @pytest.fixture(scope="module")
 def target(checkpoint: object) -> Iterator[Target]:
     limits = ("--max-waiting", str(WAITING), "--max-rows", str(ROWS))
-    with Target(*limits, "--cache-bytes", "300000000") as target:
+    with Target(*limits, "--cache-bytes", "40000000") as target:
+        target.complete(prompt=[5] * 800)  # nearly all of the cache: memory counts from its first use
         yield target
 
 
@@ -41,7 +42,6 @@ async def client_of(client: httpx.AsyncClient, number: int) -> int:
     elif body["stream"]:
         chunks = events(response.text)
         assert chunks[-1]["choices"][0]["finish_reason"] == "length"
-        assert len(chunks) >= 3
     else:
         assert response.json()["usage"]["completion_tokens"] == 3
     return response.status_code
@@ -81,7 +81,6 @@ def test_storm(target: Target) -> None:
     assert memory[-1] <= memory[0] * (1 + SLACK), memory
     assert after < 1.5 * before + 0.1, (before, after)
     target.check_unharmed()
-    print(f"statuses {dict(statuses)}, MB {[m // 10**6 for m in memory]}, {before:.3f} s, {after:.3f} s")
 
 
 def test_queue_recovers_while_it_is_full(target: Target) -> None:

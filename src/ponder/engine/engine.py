@@ -78,7 +78,7 @@ class Engine:
         request.params.check_vocabulary(vocab_size)
         request.decoder.check(request.params)
         for token in request.prompt:
-            if not 0 <= token < vocab_size:
+            if type(token) is not int or not 0 <= token < vocab_size:
                 raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
         if not request.prompt:
             raise ParameterError("prompt", "", "at least one token")
@@ -129,6 +129,7 @@ class Engine:
         """Run one forward pass over what is due, and let every request grow that has its logits."""
         self._expire()
         batch = self.scheduler.schedule()
+        self._tell_waiting()
         logits = self._forward(batch)
         growths = self._decode(batch, logits)
         return self._apply(batch, growths)
@@ -340,7 +341,6 @@ class Engine:
                     self._finish(job)
             except Exception as error:
                 self._fail(job, error)
-        self._tell_waiting()
         happened, self._happened = self._happened, []
         return happened
 
@@ -435,11 +435,12 @@ def _is_complete(job: Job, sequence: Sequence, logits: dict[int, torch.Tensor]) 
 def _most_pages(request: Request) -> int:
     """The most pages a request can need alone: the prompt's whole ones, and what each sequence may add.
 
-    The last token a sequence grows is never computed.
+    The last token a sequence grows is never computed: if it is the first, all share the prompt's last page.
     """
     whole, rest = divmod(len(request.prompt), PAGE_SIZE)
-    suffix = -(-(rest + request.params.max_tokens - 1) // PAGE_SIZE)
-    return whole + request.decoder.width(request.params) * suffix
+    computed = request.params.max_tokens - 1
+    width = request.decoder.width(request.params) if computed else 1
+    return whole + width * -(-(rest + computed) // PAGE_SIZE)
 
 
 @contextmanager

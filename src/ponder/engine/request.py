@@ -35,6 +35,7 @@ class Request:
     prompt_logprobs: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", tuple(self.prompt))
         if type(self.priority) is not int or abs(self.priority) > MAX_PRIORITY:
             raise ParameterError("priority", self.priority, "a whole number from -2^31 to 2^31")
         deadline = self.deadline_s

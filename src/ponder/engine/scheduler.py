@@ -52,7 +52,7 @@ class Scheduler:
 
     def remove(self, job: Job) -> None:
         """Forget a job and let its pages go."""
-        for queue in (self.waiting, self.running):
+        for queue in (self.waiting, self.running, self.preempted):
             if job in queue:
                 queue.remove(job)
         job.running = False
@@ -87,17 +87,14 @@ class Scheduler:
         return True
 
     def _fits(self, job: Job) -> bool:
-        """Whether a job's tokens fit beside what runs, with a page for every sequence to grow into."""
+        """Whether a job fits beside all that run: all their tokens, and a page for each sequence to grow."""
         rows = sum(other.width for other in self.running) + job.width
         if rows > self.limits.max_rows:
             return False
-        first, *others = job.group.live
+        first = job.group.live[0]
         if job.reads_cache:
             first.branch.follow(job.group.pending(first)[:-1])
-        prompt = len(job.request.prompt)
-        pages = -(-(prompt + len(first.output)) // PAGE_SIZE) - len(first.branch.pages)
-        pages += sum(-(-(prompt % PAGE_SIZE + len(other.output)) // PAGE_SIZE) for other in others)
-        fits = pages + rows <= self.tree.num_available
+        fits = sum(map(_missing, (*self.running, job))) + rows <= self.tree.num_available
         first.branch.drop()
         return fits
 
@@ -115,8 +112,9 @@ class Scheduler:
         for job, sequence in sequences:
             if grows[job] or not job.running:
                 continue
-            tokens = self._prefill(job, sequence)[:budget]
+            tokens = self._prefill(job, sequence)
             page = sequence.branch.next_page(tokens)
+            tokens = tokens[:budget]
             if not tokens or page in claimed:  # who computes the same page in this step shares it in the next
                 continue
             if page is not None:
@@ -169,6 +167,20 @@ class Scheduler:
 
 def _rank(job: Job) -> tuple[int, int]:
     return job.rank
+
+
+def _missing(job: Job) -> int:
+    """Return how many pages a job's tokens need that it does not hold; its sequences share the prompt's."""
+    prompt, (first, *others) = len(job.request.prompt), job.group.live
+    missing = _pages(prompt + len(first.output)) - len(first.branch.pages)
+    for other in others:
+        whole = _pages(prompt + len(other.output)) - len(other.branch.pages)
+        missing += min(whole, _pages(prompt % PAGE_SIZE + len(other.output)))
+    return missing
+
+
+def _pages(tokens: int) -> int:
+    return -(-tokens // PAGE_SIZE)
 
 
 def _pendings(job: Job) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 30
 SHUTDOWN_SECONDS = 5  # for connections to close once everything is answered
+BACKLOG = 2048  # connections that wait to be taken
+TAKEN_AT_ONCE = 32
+SPARE_FILES = 64 + 4 * TAKEN_AT_ONCE  # others, and connections taken before the first of them is given up
 INTERRUPTED = 130
 
 
@@ -99,7 +103,7 @@ class Server:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=kind, backlog=2048)
+        listener = socket.create_server(address[:2], family=kind, backlog=BACKLOG)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
     listener.setblocking(False)
@@ -131,6 +135,7 @@ class _HttpServer(uvicorn.Server):
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            backlog=TAKEN_AT_ONCE,
         )
         super().__init__(config)
         guard.connections = lambda: len(self.server_state.connections)
@@ -143,6 +148,12 @@ class _HttpServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.stop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            # Again, because asyncio has one number for how many wait and how many it takes at once.
+            listener.listen(BACKLOG)
 
     async def on_tick(self, counter: int) -> bool:
         if self._guard.draining and not self._guard.active:
@@ -161,20 +172,26 @@ class _HttpServer(uvicorn.Server):
 class _Protocol(H11Protocol):
     """uvicorn's HTTP protocol, with errors in this server's shape and without its trust in clients.
 
-    Headers that take too long and readers that stop are given up; so is who sends much before its turn. A
-    client that leaves is noticed though it has sent more than one request.
+    Headers that take too long and readers that stop are given up; so is who sends much before its turn, and,
+    where the system allows no more connections, who has been silent longest. A client that leaves is noticed
+    though it has sent more than one request.
     """
 
     _header_timer: asyncio.TimerHandle | None = None
     _reader_timer: asyncio.TimerHandle | None = None
     _unread = 0
+    _heard = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        self._heard = self.loop.time()
+        if len(self.connections) > _most_connections():
+            self._make_room()
         self._time_headers()
         self._reader_timer = self.loop.call_later(WRITE_SECONDS, self._check_reader)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self.loop.time()
         super().data_received(data)
         self._time_headers()
         if self.conn.their_state is h11.DONE and self.flow.read_paused:
@@ -201,6 +218,17 @@ class _Protocol(H11Protocol):
     def _give_up(self) -> None:
         if self.conn.their_state is h11.IDLE:
             self.transport.abort()
+
+    def _make_room(self) -> None:
+        """Give up, of the connections without a whole request, the one last heard of longest ago."""
+        here = [other for other in self.connections if not other.transport.is_closing()]
+        silent = [
+            other
+            for other in here
+            if isinstance(other, _Protocol) and other.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        ]
+        if silent and len(here) > _most_connections():
+            min(silent, key=lambda other: other._heard).transport.abort()
 
     def _keep_listening(self) -> None:
         """Read on behind a request that is being answered: who does not read does not see a client leave."""
@@ -235,3 +263,18 @@ class _Protocol(H11Protocol):
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def _most_connections() -> int:
+    """Return how many connections the system's limit on open files leaves room for.
+
+    Beyond it asyncio neither takes nor refuses a connection, and writes a traceback for each attempt.
+    """
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(files - SPARE_FILES, 1)

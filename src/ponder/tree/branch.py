@@ -46,19 +46,21 @@ class Branch:
     def follow(self, tokens: Sequence[int]) -> int:
         """Go on along `tokens` as far as the tree has them; return how many were found.
 
-        Pages are shared, the last one perhaps in part. A branch that does not end with a published page
-        stays where it is.
+        Pages are shared, the last one perhaps in part. A partial page of the branch's own is let go where the
+        tree has a longer one. A branch with whole pages that are not published stays where it is.
         """
         found = 0
-        while self.length == self._published * PAGE_SIZE:
-            nearest = self.tree.nearest(self._end(), tokens[found : found + PAGE_SIZE])
-            if nearest is None:
+        while (own := self.length - self._published * PAGE_SIZE) < PAGE_SIZE:
+            nearest = self.tree.nearest(self._end(), self._next(tokens[found:]))
+            if nearest is None or nearest[1] <= own:
                 break
             node, shared = nearest
             self.tree.pool.hold(node.page)
+            if own:
+                self.tree.pool.release(self.pages.pop())
             self.pages.append(node.page)
-            self.tokens += node.tokens[:shared]
-            found += shared
+            self.tokens += node.tokens[own:shared]
+            found += shared - own
             if shared == PAGE_SIZE:
                 self._node, self._published = node, self._published + 1
         return found
@@ -68,9 +70,13 @@ class Branch:
 
         Two branches with the same name would compute the same page.
         """
-        if self.length != self._published * PAGE_SIZE or len(tokens) < PAGE_SIZE:
-            return None
-        return id(self._end()), tuple(tokens[:PAGE_SIZE])
+        page = self._next(tokens)
+        return (id(self._end()), page) if len(page) == PAGE_SIZE else None
+
+    def _next(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Return the tokens behind the published pages, with `tokens` after them, as far as a page goes."""
+        own = self.tokens[self._published * PAGE_SIZE :]
+        return (*own, *tokens[: max(0, PAGE_SIZE - len(own))])
 
     def _end(self) -> Node:
         if self._node is None:

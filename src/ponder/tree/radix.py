@@ -60,7 +60,7 @@ class RadixTree:
         return root
 
     def nearest(self, node: Node, tokens: Sequence[int]) -> tuple[Node, int] | None:
-        """Return the child that begins with the most of `tokens`, and how many; None if none has the first."""
+        """Return the child that begins with the most of `tokens`, and how many; None if none has one."""
         wanted = tuple(tokens[:PAGE_SIZE])
         place = bisect_left(node.keys, wanted)
         neighbours = node.keys[max(0, place - 1) : place + 1]

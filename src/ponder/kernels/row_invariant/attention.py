@@ -63,8 +63,10 @@ def attend(
     # The heads of a group are the queries of an item: they share its keys, and their number is fixed.
     shared = heads // groups
     grouped = F.pad(q.view(rows, groups, shared, head_dim), (0, padded_dim - head_dim, 0, -shared % 8))
-    keys, values = (x.transpose(0, 1).expand(rows, -1, -1, -1) for x in (keys, values))
+    if rows * groups == 1:  # a single product would go to all threads together, more to a thread each
+        grouped = grouped.expand(2, -1, -1, -1)
+    keys, values = (x.transpose(0, 1).expand(grouped.shape[0], -1, -1, -1) for x in (keys, values))
     attended = F.scaled_dot_product_attention(
         grouped, keys, values, attn_mask=mask[:, None, None], scale=head_dim**-0.5
     )
-    return attended[:, :, :shared, :head_dim].flatten(1, 2)
+    return attended[:rows, :, :shared, :head_dim].flatten(1, 2)
