@@ -303,22 +303,25 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
         assert_balanced(engine)
 
 
+@pytest.mark.parametrize(("pages", "longest"), [(40, 30), (18, 60)])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed):
+def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed, pages, longest):
     """Thirty requests, some cancelled, through a pool for a few: all answered as alone, no page lost."""
     rng = random.Random(seed)
-    engine, requests = Engine(model, vocabulary, 40), []
+    engine, requests = Engine(model, vocabulary, pages), []
     for i in range(30):
         params = SamplingParams(
-            max_tokens=rng.randrange(1, 30),
+            max_tokens=rng.randrange(1, longest),
             n=rng.randrange(1, 4),
             seed=i,
+            ignore_eos=longest > 30,
             stop=("a", "e") if i % 2 else (),
             top_p=0.9,
         )
         options = {"decoder": BeamSearch(3)} if i % 5 == 0 else {}
         ban = Ban(("b",)) if i % 3 == 0 else None
         requests.append(Request((rng.randrange(61),) * rng.randrange(1, 60), params, ban, **options))
+    check_rows(engine)
     numbers = [engine.submit(request) for request in requests]
     cancelled = set(rng.sample(numbers, 6))
     answers, steps = {}, 0
@@ -334,7 +337,7 @@ def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed):
             for number in cancelled:
                 engine.cancel(number)
     assert_balanced(engine)
-    assert engine.stats().preemptions > 0
+    assert pages > 18 or engine.stats().preemptions > 0
     roomy = Engine(model, vocabulary, 400)
     for number, request in zip(numbers, requests, strict=True):
         if number in answers:
@@ -373,25 +376,44 @@ def _waits(event):
     return isinstance(event, ProgressEvent) and event.state == "waiting"
 
 
+def check_rows(engine):
+    """From now on, assert of every batch that its rows write slots of their own, each to one place."""
+    forward = engine.runner.forward
+
+    def checked(rows):
+        slots = [slot for row in rows for slot in row.slots]
+        assert len(set(slots)) == len(slots)
+        for row in rows:
+            end = row.branch.length
+            places = range(end - len(row.tokens), end)
+            assert list(row.slots) == [row.branch.pages[p // 16] * 16 + p % 16 for p in places]
+            assert row.branch.tokens[end - len(row.tokens) :] == list(row.tokens)
+            assert all(engine.pool.is_exclusive(slot // 16) for slot in row.slots)
+        return forward(rows)
+
+    engine.runner.forward = checked
+
+
 def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
     """While a long prompt is computed beside texts that grow, these take the last pages and have to return
     them inside a step: their rows leave it, and nothing is computed wrongly or fails."""
     model = tiny_transformer(tiny_config(context_length=1024))
     growing = Request((1,), SamplingParams(max_tokens=90, n=3, seed=1, ignore_eos=True), priority=1)
-    long = Request(tuple(i % 60 for i in range(500)), SamplingParams(max_tokens=5, seed=2, ignore_eos=True))
+    long = Request(tuple(i % 60 for i in range(700)), SamplingParams(max_tokens=5, seed=2, ignore_eos=True))
     expected = []
     for request in (growing, long):
         *_, last = run(Engine(model, vocabulary, 200), request)
         expected.append([output.token_ids for output in last.outputs])
-    for pages in range(37, 41):
-        engine = Engine(model, vocabulary, pages, EngineLimits(token_budget=16))
-        numbers = [engine.submit(growing)]
-        engine.step()
-        numbers.append(engine.submit(long))
-        answers = finish(engine, numbers)
-        assert [[output.token_ids for output in answers[number]] for number in numbers] == expected
-        assert engine.stats().preemptions >= 1
-        assert_balanced(engine)
+    # Beside the text's 3 pages there is room for the prompt's 44 and one each for 4 rows; two times 3 go.
+    engine = Engine(model, vocabulary, 3 + 44 + 4, EngineLimits(token_budget=16))
+    check_rows(engine)
+    numbers = [engine.submit(growing)]
+    engine.step()
+    numbers.append(engine.submit(long))
+    answers = finish(engine, numbers)
+    assert [[output.token_ids for output in answers[number]] for number in numbers] == expected
+    assert engine.stats().preemptions == 1
+    assert_balanced(engine)
 
 
 def test_what_can_never_fit_is_refused_with_both_numbers(engine):

@@ -1,7 +1,7 @@
 """Whatever else happens in the engine, a request is answered to the bit as if it were alone.
 
 Random operations on one engine with a cache that is much too small, over row-invariant kernels: every
-output with its traces, every tree of beams, every traced prompt and every score equals that of a fresh engine.
+output with its traces, every tree of beams, every traced prompt and every score equals that of a fresh one.
 """
 
 import random
@@ -259,8 +259,11 @@ class Crowd:
         self.counts["finished after a preemption"] += "preempted" in story.states
         assert story.prompt_traces == alone.prompt_traces
         late = [output for output in story.outputs if output.finish_reason == "deadline"]
-        assert not late or story.request.deadline_s is not None
-        if not late:
+        # A search that was cut short may answer with texts that were finished before.
+        short = len(story.trees) < len(alone.trees)
+        if late or short:
+            assert story.request.deadline_s is not None
+        else:
             assert story.outputs == alone.outputs
             assert story.trees == alone.trees
             assert story.tokens == alone.tokens

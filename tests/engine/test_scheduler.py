@@ -336,6 +336,19 @@ def test_a_prompt_asked_for_at_once_is_computed_once(make, budget, known):
     assert all(usage.hit_tokens >= min(known, whole) for usage in usages)
 
 
+@pytest.mark.parametrize("decoder", [None, BeamSearch(2)])
+def test_salts_share_nothing(make, decoder):
+    """Only under an equal salt is a prompt found, the unsalted one being a salt of its own."""
+    engine, prompt = make(), tuple(numbers(9, 100))
+    options = {"decoder": decoder} if decoder else {}
+    hits = {}
+    for salt in (None, "a", "b", "", None, "a", "b", ""):
+        engine.submit(Request(prompt, SamplingParams(max_tokens=3), cache_salt=salt, **options))
+        (end,) = ends(drain(engine)).values()
+        hits.setdefault(salt, []).append(end.usage.hit_tokens)
+    assert hits == dict.fromkeys((None, "a", "b", ""), [0, 99])
+
+
 def test_prompts_that_part_share_what_they_have_in_common(make):
     """Two prompts that part inside a page, at once: the common whole pages are computed once."""
     engine = make()

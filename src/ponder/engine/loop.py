@@ -182,16 +182,17 @@ class EngineLoop:
             if not self._commands and not self.engine.busy and not self._closed:
                 self._wake.wait(LINGER_S)
             commands, self._commands = self._commands, []
-            idle = not (commands or self.engine.busy or self._closed)
-            if idle or self._closed:
+            closed = self._closed  # all that was ever asked is among the commands: more is refused
+            idle = not (commands or self.engine.busy or closed)
+            if idle or closed:
                 self._thread = None
         if idle:
             return False
         for command in commands:
             command()
-        if self._closed:
+        if closed:
             self._deliver(self.engine.fail_all(ClosedError("the model was closed while the request ran")))
-        return not self._closed
+        return not closed
 
     def _deliver(self, events: list[Event]) -> None:
         """Hand each request its events; one whose reader is gone is cancelled."""

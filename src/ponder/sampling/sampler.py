@@ -10,6 +10,7 @@ import torch
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.processors import add_bias, forbid, penalise_counts, penalise_repetition
 from ponder.sampling.rng import uniforms
+from ponder.sampling.row_sum import row_sum
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.truncation import truncate
 
@@ -113,7 +114,7 @@ def describe(
         entropy(raw),
         ranks(logits, column),
         kept.count_nonzero(-1),
-        torch.where(kept, tempered, 0.0).sum(-1).clamp(max=1.0),
+        row_sum(torch.where(kept, tempered, 0.0)).clamp(max=1.0),
     )
     return [
         TokenTrace(*values)
@@ -144,7 +145,7 @@ def _log(probs: torch.Tensor) -> torch.Tensor:
 
 def entropy(logprobs: torch.Tensor) -> torch.Tensor:
     """Entropy in nats of [R, V] log-probabilities -> [R]."""
-    return -(logprobs.exp() * logprobs.clamp(min=torch.finfo(logprobs.dtype).min)).sum(-1)
+    return -row_sum(logprobs.exp() * logprobs.clamp(min=torch.finfo(logprobs.dtype).min))
 
 
 def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ...]]:

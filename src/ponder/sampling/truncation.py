@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import torch
 
+from ponder.sampling.row_sum import row_sum
+
 
 def top_k(probs: torch.Tensor, k: int) -> torch.Tensor:
     """Keep exactly the k first tokens (fewer only where the vocabulary is smaller); k = 0 keeps all."""
@@ -31,12 +33,13 @@ def top_p(probs: torch.Tensor, p: float) -> torch.Tensor:
     if p >= 1:
         return torch.ones_like(probs, dtype=torch.bool)
     keep = torch.zeros_like(probs, dtype=torch.bool)
+    limits = p * row_sum(probs.double())
     bound = 0.5 * (1 - p) / probs.shape[-1]
-    for row, row_keep in zip(probs, keep, strict=True):
+    for row, row_keep, limit in zip(probs, keep, limits, strict=True):
         candidates = (row > bound).nonzero().squeeze(-1)
         ordered, order = row[candidates].double().sort(descending=True, stable=True)
         ahead = ordered.cumsum(0) - ordered
-        row_keep[candidates[order[ahead < p * row.sum(dtype=torch.float64)]]] = True
+        row_keep[candidates[order[ahead < limit]]] = True
     return keep
 
 
@@ -59,4 +62,4 @@ def truncate(probs: torch.Tensor, k: int, p: float, minimum: float) -> torch.Ten
 def renormalise(probs: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """Zero what is not kept and scale the rest to sum to one."""
     kept = torch.where(keep, probs, 0.0)
-    return kept / kept.sum(-1, keepdim=True)
+    return kept / row_sum(kept)[:, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import secrets
 import sys
 import time
 import traceback
@@ -40,9 +41,11 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 class Record:
     """What is known of a request, for its log line; in the scope as "ponder.record".
 
-    `arrival` is in seconds of `time.perf_counter`, `status` None until the response begins.
+    `id` goes back in the header x-request-id. `arrival` is in seconds of `time.perf_counter`, `status` None
+    until the response begins.
     """
 
+    id: str = field(default_factory=lambda: f"req_{secrets.token_hex(12)}")
     arrival: float = field(default_factory=time.perf_counter)
     status: int | None = None
     tokens: int | None = None
@@ -77,6 +80,7 @@ class Guard:
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", record.id.encode())]
             try:
                 async with asyncio.timeout(WRITE_SECONDS):
                     await send(message)

@@ -18,7 +18,7 @@ from ponder.server.settings import ServerSettings
 from ponder.server.shared import Shared
 from ponder.text import TokenIds
 
-MAX_TOLD = 2**21  # alternatives in one answer: some 200 MB
+MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
 # Fields of SamplingParams that mean the same on the wire.
 _SAMPLING = (
