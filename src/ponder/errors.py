@@ -32,6 +32,10 @@ class CapacityError(PonderError):
     """A request is larger than what the model or the memory can hold; says both numbers."""
 
 
+class ContextError(CapacityError):
+    """A request is longer than the model's context; says both numbers."""
+
+
 class DataError(PonderError):
     """A data file has a line that cannot be used; says which."""
 

@@ -92,10 +92,10 @@ class LM:
             sampling,
             constraint,
             decoder or Sample(),
-            priority,
-            deadline_s,
-            cache_salt,
-            prompt_logprobs,
+            priority=priority,
+            deadline_s=deadline_s,
+            cache_salt=cache_salt,
+            prompt_logprobs=prompt_logprobs,
         )
 
     def __call__(self, prompt: Prompt, **options: Any) -> Completion:

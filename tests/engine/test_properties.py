@@ -28,6 +28,7 @@ from ponder.engine import (
 )
 from ponder.errors import DeadlineError
 from ponder.sampling import SamplingParams
+from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest
 from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
 
@@ -149,6 +150,19 @@ class Story:
                 assert parts[-1][2] == output.finish_reason
 
 
+def check_row(pool, row):
+    """Assert that a row computes the last tokens of a branch into their own places; return the pages written."""
+    start, end = row.branch.length - len(row.tokens), row.branch.length
+    assert 0 <= start < end <= row.reach
+    assert list(row.tokens) == row.branch.tokens[start:]
+    assert row.slots == [
+        row.branch.pages[i // PAGE_SIZE] * PAGE_SIZE + i % PAGE_SIZE for i in range(start, end)
+    ]
+    pages = {slot // PAGE_SIZE for slot in row.slots}
+    assert all(pool.is_exclusive(page) for page in pages), "a page is written that others read"
+    return pages
+
+
 class Crowd:
     """An engine that is short of everything, what was asked of it, and what must come of that."""
 
@@ -169,6 +183,9 @@ class Crowd:
         if self.failures and rows:
             self.failures -= 1
             raise BrokenError
+        written = [check_row(self.engine.pool, row) for row in rows]
+        pages = [page for row in written for page in row]
+        assert len(set(pages)) == len(pages), "two rows write to one page"
         return self.forward(rows)
 
     def submit(self, request):

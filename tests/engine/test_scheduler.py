@@ -346,7 +346,7 @@ def test_salts_share_nothing(make, decoder):
         engine.submit(Request(prompt, SamplingParams(max_tokens=3), cache_salt=salt, **options))
         (end,) = ends(drain(engine)).values()
         hits.setdefault(salt, []).append(end.usage.hit_tokens)
-    assert hits == dict.fromkeys((None, "a", "b", ""), [0, 99])
+    assert hits == {salt: [0, 99] for salt in (None, "a", "b", "")}
 
 
 def test_prompts_that_part_share_what_they_have_in_common(make):

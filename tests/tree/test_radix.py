@@ -171,9 +171,12 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         branch = self.branches.pop(which % len(self.branches))
         tokens = list(branch.tokens)
         branch.publish(partial=partial)
-        self.note(branch, branch.length if partial else branch.length // PAGE_SIZE * PAGE_SIZE)
+        self.note(branch, found := find(self.tree, tokens, branch.key))
+        alone = all(branch.pages[-1:] != other.pages[-1:] for other in self.branches)
+        assert found >= len(tokens) // PAGE_SIZE * PAGE_SIZE
+        assert found == len(tokens) or not partial or not alone
         branch.drop()
-        assert find(self.tree, tokens, branch.key) >= len(tokens) // PAGE_SIZE * PAGE_SIZE
+        assert find(self.tree, tokens, branch.key) == found
 
     @rule(pages=st.integers(1, 5))
     def evict(self, pages):

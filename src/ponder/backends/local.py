@@ -35,7 +35,7 @@ from ponder.engine import (
     Usage,
 )
 from ponder.engine.loop import AnswerEvent
-from ponder.errors import CapacityError, ParameterError
+from ponder.errors import ContextError, ParameterError
 from ponder.models import load_transformer
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
 from ponder.sampling.trace import PromptTrace
@@ -112,10 +112,10 @@ class LocalModel:
             params,
             request.constraint,
             request.decoder,
-            request.priority,
-            request.deadline_s,
-            request.cache_salt,
-            request.prompt_logprobs,
+            priority=request.priority,
+            deadline_s=request.deadline_s,
+            cache_salt=request.cache_salt,
+            prompt_logprobs=request.prompt_logprobs,
         )
         self.engine.check(prepared)
         return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)
@@ -127,7 +127,7 @@ class LocalModel:
         if params.max_tokens <= room:
             return params
         if room < 1:
-            raise CapacityError(
+            raise ContextError(
                 f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}"
             )
         for name in ("max_tokens", "min_tokens"):
@@ -150,9 +150,10 @@ class LocalModel:
 
     def generate_sync(self, request: GenerationRequest) -> Completion:
         """Like `generate`, for callers without an event loop."""
-        *_, last = self.stream_sync(request)
-        assert isinstance(last, Completion)
-        return last
+        for event in self.stream_sync(request):
+            if isinstance(event, Completion):
+                return event
+        raise AssertionError("a stream ends with its completion")
 
     async def generate(self, request: GenerationRequest) -> Completion:
         async with aclosing(self.stream(request)) as events:

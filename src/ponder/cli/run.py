@@ -104,9 +104,7 @@ def run(
         err().print(summary(completion), style="dim")
 
 
-def show(
-    console: Console, events: Iterable[GenerationEvent], color: Color, *, live: bool
-) -> Completion:
+def show(console: Console, events: Iterable[GenerationEvent], color: Color, *, live: bool) -> Completion:
     """Print an answer's text, as it grows if `live` (one text at a time can be shown so), and return it."""
     from ponder.backends import Completion, TokenEvent
 

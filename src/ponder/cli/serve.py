@@ -34,7 +34,7 @@ _SERVER: Mapping[str, tuple[Any, str]] = {
     "allowed_host": (list[str], "Name this server is called by, besides localhost; repeatable."),
     "max_n": (int, "The most n, best_of and beam_width may be; default 128."),
     "max_prompts": (int, "The most prompts in one request; default 256."),
-    "max_texts": (int, "The most texts that grow for one request, n times prompts; default 256."),
+    "max_texts": (int, "The most texts that grow for one request, n times prompts; default 512."),
     "max_tokens": (int, "The most tokens of one text; default what the model's context holds."),
     "max_logprobs": (int, "The most alternatives to a token; default 20."),
     "max_body_bytes": (int, "The largest request; default 4 MiB."),

@@ -22,23 +22,31 @@ from ponder.engine.events import (
 )
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits, Request
-from ponder.engine.runner import BatchRow, Runner
+from ponder.engine.runner import Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
+from ponder.engine.scoring import score_trie
 from ponder.engine.stats import EngineStats, Totals
-from ponder.errors import CapacityError, CheckpointError, DeadlineError, ParameterError, QueueFullError
+from ponder.errors import (
+    CapacityError,
+    CheckpointError,
+    ContextError,
+    DeadlineError,
+    ParameterError,
+    QueueFullError,
+)
 from ponder.models import Transformer
 from ponder.positions.rope_scaling import regime
 from ponder.sampling.sampler import trace_prompt
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
-from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, pages_for
 
 
 class Engine:
     """Runs requests over one model and one token tree.
 
-    `check`, `prepare` and `stats` may be called from any thread; everything else by one at a time
-    (`EngineLoop` sees to that).
+    `check`, `prepare`, `refuse_if_full` and `stats` may be called from any thread; everything else by one
+    at a time (`EngineLoop` sees to that).
 
     Parameters
     ----------
@@ -71,7 +79,7 @@ class Engine:
 
         Raises
         ------
-        CapacityError : it does not fit the model's context or the cache; says both numbers.
+        ContextError, CapacityError : it does not fit the model's context or the cache; says both numbers.
         ParameterError : token ids the model does not have, or what its decoder does not allow.
         """
         vocab_size = self.model.config.vocab_size
@@ -128,11 +136,10 @@ class Engine:
     def step(self) -> list[Event]:
         """Run one forward pass over what is due, and let every request grow that has its logits."""
         self._expire()
-        batch = self.scheduler.schedule()
-        self._tell_waiting()
+        batch = self._schedule()
         logits = self._forward(batch)
         growths = self._decode(batch, logits)
-        return self._apply(batch, growths)
+        return self._apply(growths)
 
     def cancel(self, request_id: int) -> bool:
         """Forget a request and let its pages go; False for one that has ended, or never was."""
@@ -183,15 +190,20 @@ class Engine:
 
         Raises
         ------
-        CapacityError : it does not fit the model's context or the cache; says both numbers.
+        ContextError : it does not fit the model's context; says both numbers.
+        CapacityError : it does not fit the cache; says both numbers.
         """
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
-        self._check_pages(-(-(len(prompt) + len(trie.token_ids)) // PAGE_SIZE), "scoring needs")
+        self._check_pages(pages_for(len(prompt) + len(trie.token_ids)), "scoring needs")
         while True:
             branch = Branch(self.tree, self._key(longest))
             try:
-                return self._score(branch, prompt, trie, longest)
+                hits = branch.follow(prompt[:-1])
+                logprobs = score_trie(self.runner, branch, prompt, trie, longest, self.limits.token_budget)
+                self._totals.add_prompt(len(prompt), hits, hits)
+                self._totals.computed_tokens += len(prompt) - hits + len(trie.token_ids)
+                return logprobs, hits
             except CapacityError:
                 branch.drop()
                 if self.scheduler.running:
@@ -201,33 +213,6 @@ class Engine:
             finally:
                 branch.drop()
 
-    def _score(
-        self, branch: Branch, prompt: tuple[int, ...], trie: ChoiceTrie, reach: int
-    ) -> tuple[list[list[float]], int]:
-        hits = branch.follow(prompt[:-1])
-        first = self._prefill(branch, prompt, reach)
-        self._totals.prompt_tokens += len(prompt)
-        self._totals.hit_tokens += hits
-        self._totals.cached_tokens += hits
-        self._totals.computed_tokens += len(prompt) - hits + len(trie.token_ids)
-        logits = self.runner.forward_trie(branch, trie, reach)
-        roots = [node for node, parent in enumerate(trie.parents) if parent < 0]
-        others = [node for node, parent in enumerate(trie.parents) if parent >= 0]
-        logprobs = dict(zip(roots, _logprobs(first, [0] * len(roots), trie, roots), strict=True))
-        parents = [trie.parents[node] for node in others]
-        logprobs |= dict(zip(others, _logprobs(logits, parents, trie, others), strict=True))
-        return [[logprobs[node] for node in path] for path in trie.paths], hits
-
-    def _prefill(self, branch: Branch, prompt: tuple[int, ...], reach: int) -> torch.Tensor:
-        """Compute in chunks what the branch does not have of a prompt; return the logits after it, [1, V]."""
-        logits = torch.empty(0)
-        while branch.length < len(prompt):
-            chunk = prompt[branch.length : branch.length + self.limits.token_budget]
-            slots = branch.extend(chunk)
-            (logits,) = self.runner.forward([BatchRow(branch, chunk, slots, reach, 1)])
-            branch.publish()
-        return logits
-
     def _key(self, reach: int, salt: str | None = None) -> Hashable:
         """What sequences that share pages agree on: the salt, and the frequencies of their positions."""
         return salt, regime(self.model.config.rope, reach)
@@ -235,7 +220,7 @@ class Engine:
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.model.config.context_length
         if tokens > limit:
-            raise CapacityError(f"{what} {tokens} tokens long, and the model's context is {limit}")
+            raise ContextError(f"{what} {tokens} tokens long, and the model's context is {limit}")
 
     def _check_pages(self, pages: int, what: str) -> None:
         if pages > self.pool.num_pages:
@@ -305,7 +290,7 @@ class Engine:
                     self._note_prefill(job, logits)
                 if all(_is_complete(job, sequence, logits) for sequence in job.group.live):
                     rows = torch.cat([logits[id(sequence.branch)][-1:] for sequence in job.group.live])
-                    if rows.isnan().any():
+                    if not (rows < torch.inf).all():  # nor is a NaN
                         raise CheckpointError(
                             "the model's logits are not numbers: its weights may be damaged"
                         )
@@ -327,12 +312,11 @@ class Engine:
             traces = (*known,) if job.reached else (None, *known)
         job.reached = max(job.reached, branch.length)
         if job.prefilled:
-            self._totals.prompt_tokens += len(prompt)
-            self._totals.hit_tokens += job.hits
-            self._totals.cached_tokens += job.hits + (job.width - 1) * len(prompt)
+            shared = (job.width - 1) * len(prompt)
+            self._totals.add_prompt(len(prompt), job.hits, job.hits + shared)
         self._happened.append(ProgressEvent(job.request_id, "prefill", branch.length, job.usage, traces))
 
-    def _apply(self, batch: list[Scheduled], growths: list[tuple[Job, list[Growth]]]) -> list[Event]:
+    def _apply(self, growths: list[tuple[Job, list[Growth]]]) -> list[Event]:
         """Let the requests grow and say all that happened in this step."""
         for job, grown in growths:
             try:
@@ -344,8 +328,9 @@ class Engine:
         happened, self._happened = self._happened, []
         return happened
 
-    def _tell_waiting(self) -> None:
-        """Say once of each job that it waits, and each time that it was preempted."""
+    def _schedule(self) -> list[Scheduled]:
+        """Choose the rows; say once of each job that it waits, and each time that it was preempted."""
+        batch = self.scheduler.schedule()
         preempted, self.scheduler.preempted = self.scheduler.preempted, []
         for job in preempted:
             job.announced = True
@@ -354,10 +339,11 @@ class Engine:
             if not job.announced:
                 job.announced = True
                 self._happened.append(ProgressEvent(job.request_id, "waiting", 0, job.usage))
+        return batch
 
     def _grow(self, job: Job, growths: list[Growth]) -> None:
         """Fork, extend and drop the group's branches as its decoder said."""
-        group, usage_before = job.group, job.generated
+        group, generated_before = job.group, job.generated
         parents = {id(growth.parent) for growth in growths}
         for sequence in group.live:
             if id(sequence) not in parents:
@@ -376,7 +362,7 @@ class Engine:
             child.index, child.node, job.nodes = growth.index, job.nodes, job.nodes + 1
         texts = [group.accept(child, growth) for child, growth in zip(children, growths, strict=True)]
         job.generated += sum(growth.trace is not None for growth in growths)
-        self._totals.generated_tokens += job.generated - usage_before
+        self._totals.generated_tokens += job.generated - generated_before
         group.live = [child for child in children if not child.finish_reason]
         ended = [child for child in children if child.finish_reason]
         self._leave(ended)
@@ -453,12 +439,6 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
             if entry.job.running:  # one that failed by itself has nothing to take back
                 entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
         raise
-
-
-def _logprobs(logits: torch.Tensor, rows: list[int], trie: ChoiceTrie, nodes: list[int]) -> list[float]:
-    """The log-probability of each node's token under a row of logits, without a second [rows, V]."""
-    tokens = [trie.token_ids[node] for node in nodes]
-    return (logits[rows, tokens] - logits.logsumexp(-1)[rows]).tolist()
 
 
 def _output(index: int, sequence: Sequence, score: float) -> Output:

@@ -33,7 +33,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """A request that shows no text yet moved on.
+    """A request moved on, or back, without a new token.
 
     Attributes
     ----------

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from ponder.constraints import ChoiceTrie
@@ -167,14 +168,27 @@ class EngineLoop:
         self._wake.notify()
 
     def _work(self) -> None:
-        while self._do_commands():
-            if not self.engine.busy:
-                continue
-            try:
-                events = self.engine.step()
-            except Exception as error:  # a bug: whoever waits must learn of it, and the loop go on
-                events = self.engine.fail_all(error)
-            self._deliver(events)
+        try:
+            while self._do_commands():
+                try:
+                    if self.engine.busy:
+                        self._deliver(self.engine.step())
+                except Exception as error:  # a bug: whoever waits must learn of it, and the loop go on
+                    self._deliver(self.engine.fail_all(error))
+        except BaseException as error:
+            self._die(error)
+            raise
+
+    def _die(self, error: BaseException) -> None:
+        """End for good, so that nobody waits for a thread that is gone."""
+        with self._wake:
+            self._closed, self._thread = True, None
+            commands, self._commands = self._commands, []
+        for command in commands:
+            with suppress(Exception):
+                command()
+        for sink in self._sinks.values():
+            _give(sink, [FailedEvent(0, ClosedError(f"the engine ended: {error!r}"))])
 
     def _do_commands(self) -> bool:
         """Do what was asked, waiting for it if there is nothing else to do; return whether to go on."""

@@ -11,7 +11,7 @@ from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits
 from ponder.engine.runner import BatchRow
 from ponder.errors import CapacityError, QueueFullError
-from ponder.tree import PAGE_SIZE, RadixTree
+from ponder.tree import PAGE_SIZE, RadixTree, pages_for
 
 TRACED_CHUNK = 128  # prompt tokens a step whose logits, [tokens, V], are all wanted
 
@@ -62,7 +62,7 @@ class Scheduler:
     def schedule(self) -> list[Scheduled]:
         """Choose the next step's rows and make room for them in the cache.
 
-        Sequences that grow by a token come first, then prompts in chunks, all within the token budget.
+        Sequences that grow by a token come first; prompts share what they leave of the token budget.
         """
         self._admit()
         batch: list[Scheduled] = []
@@ -79,24 +79,29 @@ class Scheduler:
             insort(self.running, job, key=_rank)
 
     def _make_way(self, job: Job) -> bool:
-        """Return whether a waiting job can run now; jobs of lower priority give way to it."""
-        while self.running and not self._fits(job):
-            if self.running[-1].request.priority <= job.request.priority:
-                return False
+        """Return whether a waiting job can run now; those of lower priority give way if that is enough."""
+        staying = [other for other in self.running if other.request.priority <= job.request.priority]
+        if not self._fits(job, staying):
+            return False
+        while not self._fits(job, self.running):
             self.preempt(self.running[-1])
         return True
 
-    def _fits(self, job: Job) -> bool:
-        """Whether a job fits beside all that run: all their tokens, and a page for each sequence to grow."""
-        rows = sum(other.width for other in self.running) + job.width
+    def _fits(self, job: Job, others: list[Job]) -> bool:
+        """Whether a job fits beside others: all their tokens, and a page for each sequence to grow."""
+        if not others:
+            return True
+        rows = sum(other.width for other in others) + job.width
         if rows > self.limits.max_rows:
             return False
         first = job.group.live[0]
         if job.reads_cache:
             first.branch.follow(job.group.pending(first)[:-1])
-        fits = sum(map(_missing, (*self.running, job))) + rows <= self.tree.num_available
+        missing = sum(map(_missing, (*others, job)))
+        sequences = [sequence for other in others for sequence in other.group.live]
+        held = {page for sequence in (*sequences, first) for page in sequence.branch.pages}
         first.branch.drop()
-        return fits
+        return len(held) + missing + rows <= self.tree.pool.num_pages
 
     def _wanted(self) -> Iterator[tuple[Job, Sequence, tuple[int, ...]]]:
         """Yield the tokens to compute next, for as many sequences as the budget allows."""
@@ -172,15 +177,11 @@ def _rank(job: Job) -> tuple[int, int]:
 def _missing(job: Job) -> int:
     """Return how many pages a job's tokens need that it does not hold; its sequences share the prompt's."""
     prompt, (first, *others) = len(job.request.prompt), job.group.live
-    missing = _pages(prompt + len(first.output)) - len(first.branch.pages)
+    missing = pages_for(prompt + len(first.output)) - len(first.branch.pages)
     for other in others:
-        whole = _pages(prompt + len(other.output)) - len(other.branch.pages)
-        missing += min(whole, _pages(prompt % PAGE_SIZE + len(other.output)))
+        whole = pages_for(prompt + len(other.output)) - len(other.branch.pages)
+        missing += min(whole, pages_for(prompt % PAGE_SIZE + len(other.output)))
     return missing
-
-
-def _pages(tokens: int) -> int:
-    return -(-tokens // PAGE_SIZE)
 
 
 def _pendings(job: Job) -> Iterator[int]:

@@ -58,6 +58,12 @@ class Totals:
     cancelled: int = 0
     refused: int = 0
 
+    def add_prompt(self, tokens: int, hits: int, cached: int) -> None:
+        """Count a prompt that is in the cache now."""
+        self.prompt_tokens += tokens
+        self.hit_tokens += hits
+        self.cached_tokens += cached
+
     def snapshot(self, **others: int) -> EngineStats:
         """Return the counts as they are now, with the levels and counts that others keep."""
         return EngineStats(**asdict(self), **others)

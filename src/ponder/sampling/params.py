@@ -14,7 +14,7 @@ from ponder.errors import ParameterError
 
 MAX_N = 1024
 MAX_STOPS = 64
-MAX_STOP_LENGTH = 1000
+MAX_STOP_CHARACTERS = 4096  # of all stop strings: each is looked for after every token
 MAX_TOP_LOGPROBS = 1000
 
 Source = Literal["caller", "checkpoint", "default"]
@@ -104,8 +104,9 @@ class SamplingParams:
         for stop in self.stop:
             if not isinstance(stop, str) or not stop:
                 raise ParameterError("stop", stop, "a string that is not empty")
-            if len(stop) > MAX_STOP_LENGTH:
-                raise ParameterError("stop", stop, f"at most {MAX_STOP_LENGTH} characters")
+        if sum(map(len, self.stop)) > MAX_STOP_CHARACTERS:
+            characters = f"{sum(map(len, self.stop))} characters"
+            raise ParameterError("stop", characters, f"at most {MAX_STOP_CHARACTERS} in all")
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise ParameterError for a token id that the model does not have."""

@@ -107,6 +107,8 @@ def _check_members(body: Body) -> None:
     if isinstance(body, ChatBody | TokenizeBody):
         for i, message in enumerate(body.messages or ()):
             _check(message, refused.MESSAGE, f"messages[{i}].")
+            for j, part in enumerate(message.content if isinstance(message.content, list) else ()):
+                _check(part, {}, f"messages[{i}].content[{j}].")
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:

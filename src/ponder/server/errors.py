@@ -13,6 +13,7 @@ from ponder.errors import (
     CapacityError,
     CheckpointError,
     ClosedError,
+    ContextError,
     DeadlineError,
     ParameterError,
     PonderError,
@@ -75,8 +76,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(504, str(error), "timeout_error", code="deadline_exceeded")
         case ClosedError():
             return unavailable("closed", str(error))
-        case CapacityError():
+        case ContextError():
             return ApiError(400, str(error), code="context_length_exceeded")
+        case CapacityError():
+            return ApiError(400, str(error), code="cache_exceeded")
         case CheckpointError():
             return ApiError(500, str(error), "server_error", code="damaged_model")
         case PonderError():

@@ -77,10 +77,21 @@ class Guard:
             return
         record = scope["ponder.record"] = Record()
 
+        unread = _has_body(scope)
+
+        async def reading() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", record.id.encode())]
+                own = [(b"x-request-id", record.id.encode())]
+                if unread:  # nobody will read the rest: it must not keep the connection
+                    own.append((b"connection", b"close"))
+                message["headers"] = [*message.get("headers", ()), *own]
             try:
                 async with asyncio.timeout(WRITE_SECONDS):
                     await send(message)
@@ -88,7 +99,7 @@ class Guard:
                 raise ClientGone from None
 
         try:
-            await self._answer(scope, receive, noting, record)
+            await self._answer(scope, reading, noting, record)
         finally:
             self._note(scope, record)
 
@@ -191,6 +202,11 @@ def _long_headers(scope: Scope) -> ApiError | None:
     if sum(len(name) + len(value) for name, value in scope["headers"]) <= MAX_HEADER_BYTES:
         return None
     return ApiError(431, f"the headers may have at most {MAX_HEADER_BYTES} bytes", code="headers_too_large")
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _digest(key: bytes) -> bytes:

@@ -79,8 +79,8 @@ class Piece:
         finish_reason, stop_reason = ENDINGS[reason]
         return replace(self, finish_reason=finish_reason, stop_reason=stop_reason or by)
 
-    def after(self, echo: Piece) -> Piece:
-        """Return both as one."""
+    def with_prompt_of(self, echo: Piece) -> Piece:
+        """Return it with the prompt that another piece echoes."""
         return replace(self, prompt_text=echo.prompt_text, prompt_told=echo.prompt_told)
 
 

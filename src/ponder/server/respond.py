@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from ponder.backends import Completion, TokenEvent
+from ponder.backends import Completion, GenerationEvent, TokenEvent
 from ponder.backends.local import LocalModel
 from ponder.errors import PonderError
 from ponder.server.errors import ClientGone, as_api_error, renaming
@@ -19,7 +19,7 @@ from ponder.server.guard import Record, log
 from ponder.server.metrics import Metrics, Stopwatch
 from ponder.server.plan import ENDINGS, Plan
 from ponder.server.stream import DONE, merge, sse, unless_gone
-from ponder.server.writer import Face, Happening, Writer
+from ponder.server.writer import Face, Writer
 
 
 class Run:
@@ -88,9 +88,11 @@ class Run:
                 await _send(send, [as_api_error(error).as_json()])
         await send({"type": "http.response.body", "body": b""})
 
-    async def _first(self, events: AsyncGenerator[tuple[int, Happening]]) -> list[tuple[int, Happening]]:
+    async def _first(
+        self, events: AsyncGenerator[tuple[int, GenerationEvent]]
+    ) -> list[tuple[int, GenerationEvent]]:
         """Return the events until there is one of each prompt: none of them was refused."""
-        first: list[tuple[int, Happening]] = []
+        first: list[tuple[int, GenerationEvent]] = []
         unheard = set(range(len(self._plan.requests)))
         async for prompt, event in events:
             first.append((prompt, event))
@@ -99,7 +101,7 @@ class Run:
                 break
         return first
 
-    async def _events(self) -> AsyncGenerator[tuple[int, Happening]]:
+    async def _events(self) -> AsyncGenerator[tuple[int, GenerationEvent]]:
         """Run all prompts side by side; yield what happens to which."""
         streams = [self._model.stream(request) for request in self._plan.requests]
         with renaming(self._names):
@@ -108,7 +110,7 @@ class Run:
                     self._note(prompt, event)
                     yield prompt, event
 
-    def _note(self, prompt: int, event: Happening) -> None:
+    def _note(self, prompt: int, event: GenerationEvent) -> None:
         if isinstance(event, TokenEvent) and event.trace is not None:
             self._watch.token(prompt, event.index)
             self._record.tokens = (self._record.tokens or 0) + 1

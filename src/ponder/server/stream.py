@@ -20,7 +20,11 @@ DONE = b"data: [DONE]\n\n"
 
 def sse(data: Any) -> bytes:
     """Return a server-sent event."""
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        + b"\n\n"
+    )
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

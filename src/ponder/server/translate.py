@@ -54,7 +54,7 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     prompts = encode_prompts(body, model, settings.max_prompts)
     if shape.width * len(prompts) > settings.max_texts:
         what = f"{shape.width} for each of {len(prompts)} prompts"
-        raise ParameterError("n", what, f"at most {settings.max_texts} texts in one request")
+        raise ParameterError(_width_name(body), what, f"at most {settings.max_texts} texts in one request")
     traced = body.prompt_logprobs
     if body.echoes and body.alternatives is not None:
         traced = max(body.alternatives, traced or 0)
@@ -93,15 +93,17 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
 
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
-    width = next((name for name in ("beam_width", "best_of") if getattr(body, name) is not None), "n")
-    names = {"ban": "bad_words", "num_beams": width}
-    if not body.use_beam_search and body.best_of is not None:
-        names["n"] = "best_of"
+    names = {"ban": "bad_words", "num_beams": _width_name(body)}
     if isinstance(body, CompletionBody):
         names["top_logprobs"] = "logprobs"
     elif isinstance(body, ChatBody) and body.max_completion_tokens is not None:
         names["max_tokens"] = "max_completion_tokens"
     return names
+
+
+def _width_name(body: GenerationBody) -> str:
+    """Return what says how many texts grow for a prompt."""
+    return next((name for name in ("beam_width", "best_of") if getattr(body, name) is not None), "n")
 
 
 def _check_tokens(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
@@ -220,4 +222,5 @@ def _check_told(requests: tuple[GenerationRequest, ...], width: int, prompt_toke
     if traced is not None:
         told += prompt_tokens * (1 + traced)
     if told > MAX_TOLD:
-        raise ParameterError("top_logprobs", f"{told} alternatives", f"at most {MAX_TOLD} in one request")
+        name = "top_logprobs" if alternatives else "prompt_logprobs"
+        raise ParameterError(name, f"{told} alternatives", f"at most {MAX_TOLD} in one request")

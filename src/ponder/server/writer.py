@@ -7,14 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from ponder.backends import Completion, Output, TokenEvent, Usage
+from ponder.backends import Completion, GenerationEvent, Output, TokenEvent, Usage
 from ponder.engine.events import ProgressEvent, TreeEvent, TreeNode
 from ponder.sampling.trace import PromptTrace
 from ponder.server.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.plan import Piece, Plan, chosen, told, told_prompt
 from ponder.text import Tokenizer
-
-Happening = ProgressEvent | TokenEvent | TreeEvent | Completion
 
 
 class Face(Protocol):
@@ -72,7 +70,7 @@ class Writer:
             about = self._about_prompt(prompt, completion.prompt_traces)
             for piece in self._texts(prompt, completion):
                 if self._plan.echo:
-                    piece = piece.after(self._echo(prompt, piece.index, completion.prompt_traces))
+                    piece = piece.with_prompt_of(self._echo(prompt, piece.index, completion.prompt_traces))
                 choice = self._choice(piece, self._face.whole(piece))
                 choices.append(choice | about if self._face.prompt_in_choice else choice)
         answer = {**self._head, "choices": choices, "usage": self._usage()}
@@ -88,7 +86,7 @@ class Writer:
             yield self._chunk([{"index": index, **members, "logprobs": None, "finish_reason": None}], **about)
             about = {}
 
-    def chunks(self, prompt: int, event: Happening) -> Iterator[dict[str, Any]]:
+    def chunks(self, prompt: int, event: GenerationEvent) -> Iterator[dict[str, Any]]:
         """Yield the chunks that tell what happened to a prompt."""
         self._usages[prompt] = event.usage
         match event:

@@ -60,12 +60,13 @@ class StopMatcher:
         return text[:safe], None
 
     def _held_back(self, text: str) -> int:
-        longest = max((len(stop) for stop in self._stops), default=1) - 1
-        for length in range(min(longest, len(text)), 0, -1):
-            suffix = text[-length:]
-            if any(stop.startswith(suffix) for stop in self._stops):
-                return length
-        return 0
+        longest = 0
+        for stop in self._stops:
+            for length in range(min(len(stop) - 1, len(text)), longest, -1):
+                if text.endswith(stop[:length]):
+                    longest = length
+                    break
+        return longest
 
     def flush(self) -> str:
         """End the text; return what was held back."""

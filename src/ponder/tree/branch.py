@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from ponder.errors import CapacityError
-from ponder.tree.page_pool import PAGE_SIZE
+from ponder.tree.page_pool import PAGE_SIZE, pages_for
 from ponder.tree.radix import Node, RadixTree
 
 
@@ -51,7 +51,7 @@ class Branch:
         """
         found = 0
         while (own := self.length - self._published * PAGE_SIZE) < PAGE_SIZE:
-            nearest = self.tree.nearest(self._end(), self._next(tokens[found:]))
+            nearest = self.tree.nearest(self._end(), self._next(tokens[found : found + PAGE_SIZE]))
             if nearest is None or nearest[1] <= own:
                 break
             node, shared = nearest
@@ -90,7 +90,7 @@ class Branch:
         """
         pool, start = self.tree.pool, self.length
         copies = int(start % PAGE_SIZE > 0 and len(tokens) > 0 and not pool.is_exclusive(self.pages[-1]))
-        wanted = -(-(start + len(tokens)) // PAGE_SIZE) - len(self.pages) + copies
+        wanted = pages_for(start + len(tokens)) - len(self.pages) + copies
         if wanted > self.tree.num_available:
             raise CapacityError(f"{wanted} cache pages are needed, {self.tree.num_available} are not in use")
         new = self.tree.allocate(wanted)
@@ -110,7 +110,7 @@ class Branch:
         """Let others find the pages, all of whose tokens must have been computed.
 
         A page whose tokens are in the tree already is exchanged for the one that is there. With `partial`,
-        also the last page, if it is not full.
+        also the last page, if it is not full and no other branch has it.
         """
         pool = self.tree.pool
         while (self._published + 1) * PAGE_SIZE <= self.length:
@@ -133,7 +133,7 @@ class Branch:
         while self._published * PAGE_SIZE > length:
             assert self._node is not None
             self._node, self._published = self._node.parent, self._published - 1
-        needed = -(-length // PAGE_SIZE)
+        needed = pages_for(length)
         for page in self.pages[needed:]:
             self.tree.pool.release(page)
         del self.pages[needed:], self.tokens[length:]

@@ -7,7 +7,12 @@ import torch
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import CapacityError
 
-PAGE_SIZE = 16  # tokens; docs/log.md says how it was chosen
+PAGE_SIZE = 16  # tokens; docs/performance.md says how it was chosen
+
+
+def pages_for(tokens: int) -> int:
+    """Return how many pages so many tokens fill, the last one perhaps in part."""
+    return -(-tokens // PAGE_SIZE)
 
 
 def page_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
