@@ -7,7 +7,8 @@ lm = ponder.load()
 history = [Message("user", "Name three rivers in Europe.")]
 first = lm(history, n=4, seed=1, max_tokens=40)
 print(first.text)
-print(f"4 samples: {first.usage.prompt_tokens} prompt tokens computed once, {first.usage.cached_tokens} shared")
+usage = first.usage
+print(f"4 samples: {usage.prompt_tokens} prompt tokens computed once, {usage.cached_tokens} shared")
 
 history += [Message("assistant", first.text), Message("user", "Which of them is the longest?")]
 second = lm(history, seed=1, max_tokens=40)

@@ -151,7 +151,7 @@ class Story:
 
 
 def check_row(pool, row):
-    """Assert that a row computes the last tokens of a branch into their own places; return the pages written."""
+    """Assert that a row computes the last tokens of a branch into their own places; return their pages."""
     start, end = row.branch.length - len(row.tokens), row.branch.length
     assert 0 <= start < end <= row.reach
     assert list(row.tokens) == row.branch.tokens[start:]

@@ -539,7 +539,7 @@ def test_nothing_is_fetched(target: Target) -> None:
         ):
             content = [{"type": "text", "text": "a"}, part]
             told = refusal(target, CHAT, {"messages": [{"role": "user", "content": content}]})
-            assert told["param"] == "messages"
+            assert told["param"].split("[")[0] == "messages"
         message = {"role": "user", "content": [{"type": "text", "text": f"![x]({url}) <img src={url}>"}]}
         assert target.post(CHAT, {"messages": [message], "max_tokens": 1}).status_code == 200
         for name in ("documents", "web_search_options", "response_format", "kv_transfer_params", "audio"):

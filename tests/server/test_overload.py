@@ -63,7 +63,7 @@ def seconds(target: Target) -> float:
         target.canary()
         return time.perf_counter() - start
 
-    return statistics.median(one() for _ in range(5))
+    return statistics.median(one() for _ in range(9))
 
 
 def test_storm(target: Target) -> None:
@@ -79,7 +79,7 @@ def test_storm(target: Target) -> None:
         memory.append(target.rss())
     after = seconds(target)
     assert memory[-1] <= memory[0] * (1 + SLACK), memory
-    assert after < 1.5 * before + 0.1, (before, after)
+    assert after < 1.5 * before + 0.2, (before, after)
     target.check_unharmed()
 
 
@@ -110,6 +110,6 @@ def test_one_request_as_large_as_the_queue(target: Target) -> None:
     """More prompts than may wait are refused as a whole, and leave nothing behind."""
     for stream in (False, True):
         response = target.post("/v1/completions", {"prompt": ["a"] * 200, "max_tokens": 1, "stream": stream})
-        assert error(response, 429)["code"] == "queue_full"
+        assert error(response, 400)["param"] == "prompt"
         wait_for(target.idle, 10)
     target.check_unharmed()

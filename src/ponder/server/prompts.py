@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ponder.backends.local import LocalModel
-from ponder.errors import CapacityError, ParameterError
+from ponder.errors import ContextError, ParameterError
 from ponder.server.protocol import ChatBody, ChatMessage, CompletionBody
 from ponder.text import EncodedPrompt, Message, TokenIds
 
@@ -33,7 +33,7 @@ def encode_prompts(
         if not length:
             raise ParameterError("prompt", prompt.text, "text of at least one token")
         if length >= context:
-            raise CapacityError(f"the prompt is {length} tokens long, and the model's context is {context}")
+            raise ContextError(f"the prompt is {length} tokens long, and the model's context is {context}")
     return tuple(encoded)
 
 
@@ -66,7 +66,7 @@ def _check_text(characters: int, model: LocalModel) -> None:
     context = model.engine.model.config.context_length
     most = context * model.tokenizer.longest_token
     if characters > most:
-        raise CapacityError(
+        raise ContextError(
             f"the prompt is {characters} characters long, and the model's context of {context} tokens holds"
             f" at most {most}"
         )

@@ -52,6 +52,9 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     beams = isinstance(shape.decoder, BeamSearch)
     _check_stream(body, beams)
     prompts = encode_prompts(body, model, settings.max_prompts)
+    most = model.engine.limits.max_waiting
+    if len(prompts) > most:
+        raise ParameterError("prompt", f"{len(prompts)} prompts", f"at most {most}: so many may wait")
     if shape.width * len(prompts) > settings.max_texts:
         what = f"{shape.width} for each of {len(prompts)} prompts"
         raise ParameterError(_width_name(body), what, f"at most {settings.max_texts} texts in one request")

@@ -35,7 +35,12 @@ class Branch:
         return len(self.tokens)
 
     def fork(self) -> Branch:
-        """Return a second branch over the same tokens; nothing is copied."""
+        """Return a second branch over the same tokens; nothing is copied. Whole pages must be published.
+
+        Otherwise one of the two might go over to a path that is in the tree, and the other hold what it
+        publishes below that without holding the path.
+        """
+        assert self.length < (self._published + 1) * PAGE_SIZE, "a whole page is not published"
         twin = Branch(self.tree, self.key)
         twin.tokens, twin.pages = list(self.tokens), list(self.pages)
         twin._node, twin._published = self._node, self._published
