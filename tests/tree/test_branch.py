@@ -92,8 +92,9 @@ class BranchesAreLists(RuleBasedStateMachine):
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99))
     def fork(self, which):
-        """A fork costs no page."""
+        """A fork costs no page, once whole pages are published."""
         branch, tokens = self.pick(which)
+        branch.publish()
         free, idle = self.pool.num_free, self.pool.num_idle
         self.branches.append((branch.fork(), list(tokens)))
         assert (self.pool.num_free, self.pool.num_idle) == (free, idle)

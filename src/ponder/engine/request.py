@@ -57,8 +57,8 @@ class EngineLimits:
     ----------
     max_waiting : requests that may wait for their turn; more are refused.
     max_rows : texts that may grow at once, unless one request alone has more.
-    token_budget : tokens a step computes; texts that grow come first, prompts get the rest, and a page's worth
-        at least.
+    token_budget : tokens a step computes; texts that grow come first, prompts get the rest, and at least a
+        page's worth.
     """
 
     max_waiting: int = 1024
