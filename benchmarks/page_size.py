@@ -21,7 +21,7 @@ from machine import write_result
 from ponder.engine import Engine, Request
 from ponder.sampling import SamplingParams
 
-SIZES = (8, 16, 32, 64, 128)
+SIZES = (8, 16, 32, 64)
 PREFIX, OWN, CHATS = 300, 40, 64
 
 
@@ -35,7 +35,7 @@ def engine_of(local: ponder.LM, size: int) -> Engine:
 
 def step_ms(engine: Engine, samples: int) -> float:
     """Return the median of decode steps after a prompt of 512 tokens."""
-    params = SamplingParams(n=samples, max_tokens=40, temperature=1.0, top_k=1, ignore_eos=True)
+    params = SamplingParams(n=samples, max_tokens=16, temperature=1.0, top_k=1, ignore_eos=True)
     engine.submit(Request(tuple(range(1000, 1512)), params))
     times = []
     while engine.busy:

@@ -115,6 +115,33 @@ class Group:
     def _mask(sequence: Sequence) -> torch.Tensor | None:
         return sequence.constraint.mask() if sequence.constraint else None
 
+    def branch_out(self, growths: Seq[Growth]) -> list[Sequence]:
+        """Make the live sequences those that the growths make of them; return them in that order.
+
+        A parent of several is forked for all but the last; one without any lets its pages go.
+        """
+        last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
+        for sequence in self.live:
+            if id(sequence) not in last_child:
+                sequence.branch.drop()
+        children = []
+        for i, growth in enumerate(growths):
+            child = growth.parent
+            if last_child[id(child)] != i:
+                child = child.fork()
+                self.live.append(child)  # whose pages go back if a later one cannot be forked
+            child.index = growth.index
+            children.append(child)
+        self.live = children
+        return children
+
+    def part(self) -> list[Sequence]:
+        """Move the sequences that have ended from the live to the finished ones, and return them."""
+        ended = [sequence for sequence in self.live if sequence.finish_reason]
+        self.live = [sequence for sequence in self.live if not sequence.finish_reason]
+        self.finished += ended
+        return ended
+
     def accept(self, sequence: Sequence, growth: Growth) -> str:
         """Append the growth's token and return the text it adds; sets `finish_reason` if it is the last.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 
 import torch
 
@@ -247,9 +248,7 @@ class Engine:
                 self._happened.append(
                     TokenEvent(job.request_id, sequence.index, None, text, "deadline", job.usage)
                 )
-        self._leave(group.live)
-        group.finished += group.live
-        group.live = []
+        self._leave(group.part())
         self._finish(job)
 
     def _forward(self, batch: list[Scheduled]) -> dict[int, torch.Tensor]:
@@ -342,51 +341,22 @@ class Engine:
         return batch
 
     def _grow(self, job: Job, growths: list[Growth]) -> None:
-        """Fork, extend and drop the group's branches as its decoder said."""
-        group, generated_before = job.group, job.generated
-        parents = {id(growth.parent) for growth in growths}
-        for sequence in group.live:
-            if id(sequence) not in parents:
-                sequence.branch.drop()
+        """Give each growth a sequence, let that take its token, and part with those that have ended."""
+        group = job.group
         above = [growth.parent.node for growth in growths]
-        last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
-        children = []
-        for i, growth in enumerate(growths):
-            child = growth.parent
-            if last_child[id(child)] != i:
-                child = child.fork()
-                group.live.append(child)  # whose pages go back if a later one cannot be forked
-            children.append(child)
-        group.live = children
-        for child, growth in zip(children, growths, strict=True):
-            child.index, child.node, job.nodes = growth.index, job.nodes, job.nodes + 1
+        children = group.branch_out(growths)
+        for child in children:
+            child.node, job.nodes = job.nodes, job.nodes + 1
         texts = [group.accept(child, growth) for child, growth in zip(children, growths, strict=True)]
-        job.generated += sum(growth.trace is not None for growth in growths)
-        self._totals.generated_tokens += job.generated - generated_before
-        group.live = [child for child in children if not child.finish_reason]
-        ended = [child for child in children if child.finish_reason]
-        self._leave(ended)
-        group.finished += ended
-        usage = job.usage
+        new = sum(growth.trace is not None for growth in growths)
+        job.generated += new
+        self._totals.generated_tokens += new
+        self._leave(group.part())
         if job.request.decoder.streams:
-            self._happened += [
-                TokenEvent(
-                    job.request_id,
-                    growth.index,
-                    growth.trace,
-                    text,
-                    child.finish_reason,
-                    usage,
-                    child.stopped_by,
-                )
-                for child, growth, text in zip(children, growths, texts, strict=True)
-            ]
-            return
-        nodes = tuple(
-            TreeNode(child.node, parent, growth.trace, text, growth.score, child.finish_reason)
-            for child, parent, growth, text in zip(children, above, growths, texts, strict=True)
-        )
-        self._happened.append(TreeEvent(job.request_id, nodes, usage))
+            self._happened += map(_token_event, repeat(job), children, growths, texts)
+        else:
+            nodes = tuple(map(_tree_node, children, above, growths, texts))
+            self._happened.append(TreeEvent(job.request_id, nodes, job.usage))
 
     @staticmethod
     def _leave(sequences: list[Sequence]) -> None:
@@ -439,6 +409,15 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
             if entry.job.running:  # one that failed by itself has nothing to take back
                 entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
         raise
+
+
+def _token_event(job: Job, child: Sequence, growth: Growth, text: str) -> TokenEvent:
+    reason, stopped_by = child.finish_reason, child.stopped_by
+    return TokenEvent(job.request_id, child.index, growth.trace, text, reason, job.usage, stopped_by)
+
+
+def _tree_node(child: Sequence, parent: int, growth: Growth, text: str) -> TreeNode:
+    return TreeNode(child.node, parent, growth.trace, text, growth.score, child.finish_reason)
 
 
 def _output(index: int, sequence: Sequence, score: float) -> Output:

@@ -35,12 +35,12 @@ class Branch:
         return len(self.tokens)
 
     def fork(self) -> Branch:
-        """Return a second branch over the same tokens; nothing is copied. Whole pages must be published.
+        """Return a second branch over the same tokens, which must have been computed; nothing is copied.
 
-        Otherwise one of the two might go over to a path that is in the tree, and the other hold what it
-        publishes below that without holding the path.
+        Whole pages are published first: else one of the two could go over to the tree's pages, and the other
+        hold a page below those without holding them.
         """
-        assert self.length < (self._published + 1) * PAGE_SIZE, "a whole page is not published"
+        self.publish()
         twin = Branch(self.tree, self.key)
         twin.tokens, twin.pages = list(self.tokens), list(self.pages)
         twin._node, twin._published = self._node, self._published
