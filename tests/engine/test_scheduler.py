@@ -16,6 +16,7 @@ from ponder.engine import (
     TokenEvent,
     TreeEvent,
 )
+from ponder.engine.scheduler import Scheduler
 from ponder.errors import CapacityError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
 from ponder.tree import PAGE_SIZE
@@ -174,6 +175,30 @@ def test_the_youngest_of_equals_gives_way(make):
     assert states(events, ids[0]) == states(events, ids[1]) == ["prefill"]
     events += drain(engine)
     assert list(ends(events)) == ids
+
+
+def test_who_gives_way_leaves_the_batch(make, monkeypatch):
+    """A prompt takes the pages of younger texts that were to grow in the same step: then they do not."""
+    engine, schedule, lengths = make(41, token_budget=16), Scheduler.schedule, []
+
+    def record(scheduler):
+        batch = schedule(scheduler)
+        lengths.extend((entry.row.branch.length, len(entry.row.tokens)) for entry in batch)
+        return batch
+
+    monkeypatch.setattr(Scheduler, "schedule", record)
+    texts = engine.submit(ask(numbers(9, 30), 60, n=4, priority=1))
+    events = engine.step() + engine.step() + engine.step()
+    prompts = [engine.submit(ask(numbers(1 + i, 235), 20)) for i in range(2)]
+    while "preempted" not in states(events, texts):
+        before = engine.stats().generated_tokens
+        events += engine.step()
+    assert engine.stats().generated_tokens <= before + 1, "only the first prompt's text grew"
+    assert states(events, prompts[1]), "and the second prompt was under way"
+    assert prompts[1] not in {e.request_id for e in events if isinstance(e, TokenEvent)}
+    events += drain(engine)
+    assert all(length >= tokens > 0 for length, tokens in lengths)
+    assert list(ends(events)) == [*prompts, texts]
 
 
 def test_a_deadline_while_waiting(make):
