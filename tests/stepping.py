@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from ponder.backends.local import LocalModel
 from ponder.engine import Engine, Event, FailedEvent, FinishedEvent, ProgressEvent, Request
+from ponder.sampling import SamplingParams
 
 
 def run(engine: Engine, request: Request) -> Iterator[Event]:
@@ -50,3 +52,18 @@ def assert_model_at_rest(model: LocalModel) -> None:
 def forget_model(model: LocalModel) -> None:
     """Empty a model's prefix cache, on its thread."""
     model.loop.call(lambda: forget(model.engine)).result(60)
+
+
+def fill_queue(model: LocalModel) -> None:
+    """Let as many of a model's requests wait as may, behind one that runs; each grows 200 tokens."""
+    request = Request((1,), SamplingParams(max_tokens=200, ignore_eos=True))
+
+    def submit(count: int) -> None:
+        for _ in range(count):
+            model.engine.submit(request)
+
+    model.loop.call(lambda: submit(1)).result(10)
+    end = time.monotonic() + 10
+    while not model.stats().running and time.monotonic() < end:
+        time.sleep(0.001)
+    model.loop.call(lambda: submit(model.engine.limits.max_waiting)).result(10)

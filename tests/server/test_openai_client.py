@@ -20,6 +20,7 @@ from ponder.backends.local import LocalModel
 from ponder.engine import Engine, EngineLimits
 from ponder.text import TokenIds
 from serving import ServeProcess, Tiny
+from stepping import fill_queue
 from tiny_models import tiny_local_model
 
 MODEL = "smollm2-135m"
@@ -549,8 +550,9 @@ def test_full_queue(tiny_server: Any) -> None:
     plain = tiny_local_model()
     engine = Engine(plain.engine.model, plain.tokenizer, 512, EngineLimits(max_waiting=2, max_rows=1))
     tiny: Tiny = tiny_server(LocalModel("tiny", engine, plain.template, {}))
+    fill_queue(tiny.model)
     with connect(tiny.server.url) as api, pytest.raises(openai.RateLimitError) as caught:
-        api.completions.create(model="tiny", prompt=["a"] * 9, max_tokens=5)
+        api.completions.create(model="tiny", prompt="a", max_tokens=5)
     assert caught.value.code == "queue_full"
     assert int(caught.value.response.headers["retry-after"]) > 0
 
