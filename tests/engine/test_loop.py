@@ -12,7 +12,6 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-import torch
 
 from ponder.constraints import ChoiceTrie
 from ponder.decoders import BeamSearch
@@ -21,28 +20,11 @@ from ponder.engine import loop as loop_module
 from ponder.errors import ClosedError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
-from tiny_models import tiny_tokenizer, tiny_transformer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LONG = 200  # tokens that take a while
 PATIENCE_S = 60
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_transformer(seed=4)
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return tiny_tokenizer()
 
 
 @pytest.fixture

@@ -13,17 +13,7 @@ from ponder.engine.engine import _most_pages
 from ponder.errors import CapacityError, ParameterError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
-from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_transformer(seed=4)
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return tiny_tokenizer()
+from tiny_models import tiny_config, tiny_transformer
 
 
 @pytest.fixture

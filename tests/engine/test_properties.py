@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
-import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -30,7 +29,9 @@ from ponder.errors import DeadlineError
 from ponder.sampling import SamplingParams
 from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest
-from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
+from tiny_models import tiny_config, tiny_transformer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PAGES = 16
 LENGTHS = (1, 2, 15, 16, 17, 21, 31, 32, 33, 40, 48, 60)
@@ -41,23 +42,9 @@ class BrokenError(Exception):
     """What a forward pass raises when it is told to."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """A tiny product is not worth a second thread's waking."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def model():
     return tiny_transformer(tiny_config(rope_layers=(True, False)), seed=4, row_invariant=True)
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return tiny_tokenizer()
 
 
 def some_prompt(choose):

@@ -21,7 +21,8 @@ from ponder.errors import CapacityError, DeadlineError, ParameterError, QueueFul
 from ponder.sampling import SamplingParams
 from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest, forget
-from tiny_models import tiny_tokenizer, tiny_transformer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Clock:
@@ -32,24 +33,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_transformer(seed=4)
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return tiny_tokenizer()
 
 
 @pytest.fixture
