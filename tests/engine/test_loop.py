@@ -17,7 +17,7 @@ from ponder.constraints import ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent, ProgressEvent, Request, TokenEvent
 from ponder.engine import loop as loop_module
-from ponder.errors import ClosedError, DeadlineError, ParameterError, QueueFullError
+from ponder.errors import CheckpointError, ClosedError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
 
@@ -548,3 +548,35 @@ def test_python_can_end_while_a_request_runs(way):
     assert ended.returncode == {"exit": 3, "exception": 1}.get(way, 0), ended.stderr
     assert ended.stderr == ("over\n" if way == "exception" else "")
     assert time.monotonic() - start < 45
+
+
+def test_a_bug_between_steps_leaves_nobody_waiting(model, vocabulary, monkeypatch):
+    """Where cancelling fails the thread ends, and who waits or comes later is told."""
+    broken = EngineLoop(Engine(model, vocabulary, 64))
+    monkeypatch.setattr(broken.engine, "cancel", lambda request_id: 1 / 0)
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", lambda hook: seen.append(hook.exc_type))
+    waiting = broken.run(Request((1, 2), SamplingParams(max_tokens=LONG, ignore_eos=True)))
+    next(waiting)
+    left = broken.run(Request((3,), SamplingParams(max_tokens=LONG, ignore_eos=True)))
+    next(left)
+    thread = broken._thread
+    left.close()
+    thread.join(PATIENCE_S)
+    assert seen == [ZeroDivisionError]
+    with pytest.raises(ClosedError, match="division by zero"):
+        list(waiting)
+    with pytest.raises(ClosedError):
+        next(broken.run(Request((1,), SamplingParams(max_tokens=1))))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_logits_that_are_no_numbers_are_an_error(loop, monkeypatch, value):
+    """Of the request that has them; the next one is served."""
+    forward = loop.engine.model.forward
+    request = Request((1, 2), SamplingParams(max_tokens=2, ignore_eos=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.engine.model, "forward", lambda *given: forward(*given) * 0 + value)
+        with pytest.raises(CheckpointError, match="not numbers"):
+            list(loop.run(request))
+    assert list(loop.run(request))[-1].outputs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+
+import httpx
 import pytest
 
 from serving import Tiny, error
@@ -32,6 +35,27 @@ def test_keys(tiny_server) -> None:
         for key in ("one", "two"):
             opened = tiny.client.request(method, path, headers={"Authorization": f"Bearer {key}"})
             assert opened.status_code != 401
+
+
+def test_who_is_refused_unread_is_hung_up_on(tiny_server) -> None:
+    """A body that nobody will read does not keep the connection; one that was read, or none, does."""
+    tiny: Tiny = tiny_server(api_key=("one",))
+    where = httpx.URL(tiny.server.url)
+    with socket.create_connection((where.host, where.port), timeout=5) as client:
+        client.sendall(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"connection: close" in answer.lower()
+    key = {"Authorization": "Bearer one"}
+    for kept in (
+        tiny.client.get("/v1/models"),
+        tiny.client.post("/v1/completions", json={"prompt": 5}, headers=key),
+        tiny.client.post("/v1/completions", json={"prompt": "a", "max_tokens": 1}, headers=key),
+    ):
+        assert "connection" not in kept.headers
+        assert kept.headers["x-request-id"].startswith("req_")
 
 
 def test_keys_are_not_logged(tiny_server, capfd) -> None:
