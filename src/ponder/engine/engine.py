@@ -20,6 +20,7 @@ from ponder.engine.events import (
     TokenEvent,
     TreeEvent,
     TreeNode,
+    Usage,
 )
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits, Request
@@ -352,11 +353,12 @@ class Engine:
         job.generated += new
         self._totals.generated_tokens += new
         self._leave(group.part())
+        request_id, usage = job.request_id, job.usage
         if job.request.decoder.streams:
-            self._happened += map(_token_event, repeat(job), children, growths, texts)
+            self._happened += map(_token_event, repeat(request_id), repeat(usage), children, growths, texts)
         else:
             nodes = tuple(map(_tree_node, children, above, growths, texts))
-            self._happened.append(TreeEvent(job.request_id, nodes, job.usage))
+            self._happened.append(TreeEvent(request_id, nodes, usage))
 
     @staticmethod
     def _leave(sequences: list[Sequence]) -> None:
@@ -396,7 +398,7 @@ def _most_pages(request: Request) -> int:
     whole, rest = divmod(len(request.prompt), PAGE_SIZE)
     computed = request.params.max_tokens - 1
     width = request.decoder.width(request.params) if computed else 1
-    return whole + width * -(-(rest + computed) // PAGE_SIZE)
+    return whole + width * pages_for(rest + computed)
 
 
 @contextmanager
@@ -411,9 +413,9 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
         raise
 
 
-def _token_event(job: Job, child: Sequence, growth: Growth, text: str) -> TokenEvent:
+def _token_event(request_id: int, usage: Usage, child: Sequence, growth: Growth, text: str) -> TokenEvent:
     reason, stopped_by = child.finish_reason, child.stopped_by
-    return TokenEvent(job.request_id, child.index, growth.trace, text, reason, job.usage, stopped_by)
+    return TokenEvent(request_id, child.index, growth.trace, text, reason, usage, stopped_by)
 
 
 def _tree_node(child: Sequence, parent: int, growth: Growth, text: str) -> TreeNode:
