@@ -14,7 +14,7 @@ from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
 
 def poisoned_pool(model: Transformer, num_pages: int) -> PagePool:
     """A pool whose unwritten slots are NaN, so that reading one of them shows."""
-    pool = PagePool(model.config, num_pages, model.device, model.dtype)
+    pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
     pool.k_pages.fill_(torch.nan)
     pool.v_pages.fill_(torch.nan)
     return pool

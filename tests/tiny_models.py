@@ -6,6 +6,7 @@ import math
 import string
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import pre_tokenizers
 
@@ -18,6 +19,7 @@ from ponder.checkpoints import (
     SpecialTokens,
     tensor_shapes,
 )
+from ponder.checkpoints.stored import StoredTensor
 from ponder.engine import Engine, EngineLimits
 from ponder.models import Transformer, load_transformer
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
@@ -79,6 +81,10 @@ class RandomTensors:
 
     def tensor(self, name: str) -> torch.Tensor:
         return self._tensors[name]
+
+    def stored(self, name: str) -> StoredTensor:
+        values = self._tensors[name].numpy()
+        return StoredTensor("F32", values.shape, values.view(np.uint8).reshape(-1))
 
 
 def tiny_transformer(

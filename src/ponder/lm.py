@@ -313,6 +313,7 @@ def load(
     cache_bytes: int | None = None,
     limits: EngineLimits | None = None,
     row_invariant: bool = False,
+    quantize: str | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -324,10 +325,11 @@ def load(
     cache_bytes : memory for keys and values; by default a share of what is free.
     limits : how many requests, texts and tokens at once.
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
+    quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
 
     Raises
     ------
-    CheckpointError : the model is unknown, not downloaded, damaged or not supported.
+    CheckpointError : the model is unknown, not downloaded, damaged, not supported, or quantised already.
     """
     if not isinstance(model, str | os.PathLike):
         raise ParameterError("model", model, "a name or a path")
@@ -338,5 +340,6 @@ def load(
             cache_bytes=cache_bytes,
             limits=limits,
             row_invariant=row_invariant,
+            quantize=quantize,
         )
     )

@@ -175,19 +175,20 @@ def test_cancelling_a_task_cancels(loop):
         asyncio.run(cancel_after(delay))
 
 
-def test_a_reader_whose_event_loop_is_gone(loop):
-    """Its request is cancelled when there is something to tell it; others go on."""
+def test_readers_whose_event_loop_is_gone(loop):
+    """Their requests are cancelled when there is something to tell them; others go on."""
 
     async def begin():
-        events = loop.stream(ask(max_tokens=LONG, n=4))
-        await anext(events)
-        return events
+        streams = [loop.stream(ask(max_tokens=LONG, n=n)) for n in (4, 1)]
+        for events in streams:
+            await anext(events)
+        return streams
 
     other = ask(2, 30)
     wanted = expected(loop, other)
     runner = asyncio.new_event_loop()
     gate = None
-    events = runner.run_until_complete(begin())
+    streams = runner.run_until_complete(begin())
     gate = Gate(loop)
     runner.close()
     running = loop.run(other)
@@ -195,8 +196,34 @@ def test_a_reader_whose_event_loop_is_gone(loop):
     *_, last = running
     assert ids(last.outputs) == wanted
     at_rest(loop)
-    assert loop.stats().cancelled == 1
-    asyncio.run(events.aclose())
+    assert loop.stats().cancelled == 2
+    for events in streams:
+        asyncio.run(events.aclose())
+
+
+def test_an_event_loop_is_woken_once_a_step(loop, monkeypatch):
+    """However many of its tasks have something to read."""
+    steps, wakes, step = [], [], loop.engine.step
+    monkeypatch.setattr(loop.engine, "step", lambda: steps.append(1) or step())
+
+    async def main():
+        here = asyncio.get_running_loop()
+        post = here.call_soon_threadsafe
+
+        def counting(function, *given, **context):
+            wakes.append(function is loop_module._put_all)
+            return post(function, *given, **context)
+
+        monkeypatch.setattr(here, "call_soon_threadsafe", counting)
+        gate = Gate(loop)
+        tasks = [asyncio.create_task(answer(loop, ask(i, 20))) for i in range(5)]
+        while loop._submitted < 5:
+            await asyncio.sleep(0.001)
+        gate.open()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert sum(wakes) == len(steps)
 
 
 def test_close_ends_everything(model, vocabulary):

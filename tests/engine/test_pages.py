@@ -10,7 +10,7 @@ from ponder.constraints import Ban, ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
 from ponder.engine.engine import _most_pages
-from ponder.errors import CapacityError, ParameterError
+from ponder.errors import CapacityError, CheckpointError, ParameterError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
 from tiny_models import tiny_config, tiny_transformer
@@ -182,6 +182,35 @@ def test_a_request_that_cannot_be_computed_fails_alone(engine, monkeypatch):
     engine.check_integrity()
     answers = finish(engine, [first, second])
     assert [[o.token_ids for o in answers[number]] for number in (first, second)] == expected
+    assert_balanced(engine)
+
+
+def test_a_request_whose_logits_are_not_numbers_fails_alone(engine, monkeypatch):
+    """One NaN in one row of two ends the request whose rows they are; those before and after it go on."""
+    never = {POISON: -100.0}
+    request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=never))
+    always = {POISON: 100.0}
+    bad = Request((5, 6), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=always))
+    *_, alone = run(engine, request)
+    forget(engine)
+    forward = engine.model.forward
+
+    def damaged(batch, *arguments):
+        logits = forward(batch, *arguments).clone()
+        (rows,) = (batch.token_ids[batch.logit_rows] == POISON).nonzero(as_tuple=True)
+        logits[rows[-1:], 7] = torch.nan
+        return logits
+
+    monkeypatch.setattr(engine.model, "forward", damaged)
+    first, ending, second = (engine.submit(one) for one in (request, bad, request))
+    assert not any(isinstance(event, FailedEvent) for event in engine.step())
+    (failed,) = [event for event in engine.step() if isinstance(event, FailedEvent)]
+    assert failed.request_id == ending
+    assert isinstance(failed.error, CheckpointError)
+    engine.check_integrity()
+    answers = finish(engine, [first, second])
+    for number in (first, second):
+        assert [o.token_ids for o in answers[number]] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)
 
 

@@ -166,7 +166,7 @@ def test_who_gives_way_leaves_the_batch(make, monkeypatch):
 
     def record(scheduler):
         batch = schedule(scheduler)
-        lengths.extend((entry.row.branch.length, len(entry.row.tokens)) for entry in batch)
+        lengths.extend((row.branch.length, len(row.tokens)) for entry in batch for row in entry.rows)
         return batch
 
     monkeypatch.setattr(Scheduler, "schedule", record)

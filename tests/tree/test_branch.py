@@ -189,6 +189,7 @@ class BranchesAreLists(RuleBasedStateMachine):
         for branch, expected in self.branches:
             assert branch.tokens == expected
             assert branch.length == len(expected)
+            assert branch.block_table.tolist() == branch.pages
             assert read(branch) == values(branch)
 
     @invariant()
@@ -238,7 +239,9 @@ def test_integrity_check_sees_damage(damage):
         pool.check_integrity()
 
 
-@pytest.mark.parametrize("damage", ["lost child", "page twice", "kept by nobody", "held without its path"])
+@pytest.mark.parametrize(
+    "damage", ["lost child", "page twice", "kept by nobody", "held without its path", "ageless"]
+)
 def test_the_trees_integrity_check_sees_damage(damage):
     tree = small_tree()
     branch = Branch(tree)
@@ -251,6 +254,8 @@ def test_the_trees_integrity_check_sees_damage(damage):
         lower.page = lower.parent.page
     elif damage == "kept by nobody":
         tree.pool.keep(tree.pool.allocate())
+    elif damage == "ageless":
+        tree._by_age.clear()
     else:
         tree.pool.release(lower.parent.page)
     with pytest.raises(AssertionError):

@@ -21,6 +21,7 @@ from ponder.backends.language_model import (
     Timing,
 )
 from ponder.checkpoints import open_checkpoint
+from ponder.checkpoints.quantized import quantized
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import ChoiceTrie
 from ponder.engine import (
@@ -292,6 +293,7 @@ def load_local(
     cache_bytes: int | None = None,
     limits: EngineLimits | None = None,
     row_invariant: bool = False,
+    quantize: str | None = None,
 ) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
@@ -301,15 +303,18 @@ def load_local(
     cache_bytes : memory for keys and values; by default a share of what is free.
     limits : how much at once.
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
+    quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
 
     Raises
     ------
-    CheckpointError : the model is unknown, not downloaded, damaged or not supported.
-    ParameterError : `device` is not one torch knows or has.
+    CheckpointError : the model is unknown, not downloaded, damaged, not supported, or quantised already.
+    ParameterError : `device` is not one torch knows or has; `quantize` is not one of these.
     """
     start = time.perf_counter()
     where = _device(device)
     checkpoint = open_checkpoint(model)
+    if quantize is not None:
+        checkpoint = quantized(checkpoint, quantize)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     template = (
         ChatTemplate(checkpoint.chat_template, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
@@ -317,7 +322,7 @@ def load_local(
         else None
     )
     transformer = load_transformer(checkpoint, where, row_invariant=row_invariant)
-    page = page_bytes(checkpoint.config, transformer.dtype)
+    page = page_bytes(checkpoint.config, transformer.cache_dtype)
     room = _cache_bytes(where) if cache_bytes is None else cache_bytes
     if room < page:
         raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")

@@ -12,6 +12,8 @@ from ponder.checkpoints.config import ModelConfig
 if TYPE_CHECKING:
     import torch
 
+    from ponder.checkpoints.stored import StoredTensor
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizerJson:
@@ -57,6 +59,10 @@ class TensorSource(Protocol):
 
     def tensor(self, name: str) -> torch.Tensor:
         """Return the tensor as float32 on the CPU; q and k rows are half-split."""
+        ...
+
+    def stored(self, name: str) -> StoredTensor:
+        """Return the tensor as it is stored, without a copy; `rows` says where q and k become half-split."""
         ...
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gguf import quants
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from numpy.typing import NDArray
 
 from ponder.checkpoints.checkpoint import TURN_ENDS, Checkpoint, GgufVocabulary, SpecialTokens
 from ponder.checkpoints.config import (
@@ -31,13 +31,13 @@ from ponder.checkpoints.config import (
 )
 from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
+from ponder.checkpoints.stored import TENSOR_TYPES, StoredTensor, dequantize
 from ponder.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "smollm3")
-TENSOR_TYPES = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
 
 # The rows of q and k in these architectures hold rotary pairs as (2i, 2i + 1).
 _INTERLEAVED = ("llama", "smollm3")
@@ -88,7 +88,6 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "rope.scaling.yarn_attn_factor": (-1.0, 1.0),
 }
 
-_PLAIN = {GGMLQuantizationType.F32: "<f4", GGMLQuantizationType.F16: "<f2"}
 _STRING, _ARRAY = 8, 9
 # GGUF metadata type id -> struct format of one scalar; bool is one byte.
 _SCALARS = {
@@ -170,12 +169,15 @@ class GgufTensors:
         """Return a tensor, dequantised to float32; q and k rows become half-split."""
         import torch
 
-        values = read_tensor(self.file, file_name(name))
-        kind = name.split(".")[-2]
+        return torch.from_numpy(dequantize(self.stored(name)))
+
+    def stored(self, name: str) -> StoredTensor:
+        """Return a tensor as a view of the mapped file; q and k of interleaved models have `rows`."""
+        kind, rows = name.split(".")[-2], None
         if kind in ("q", "k") and self.config.architecture in _INTERLEAVED:
             heads = self.config.num_heads if kind == "q" else self.config.num_kv_heads
-            values = values[half_split_rows(heads, self.config.head_dim, self.config.rope.rotary_dim)]
-        return torch.from_numpy(values)
+            rows = half_split_rows(heads, self.config.head_dim, self.config.rope.rotary_dim)
+        return stored_tensor(self.file, file_name(name), rows)
 
 
 def file_name(name: str) -> str:
@@ -184,34 +186,22 @@ def file_name(name: str) -> str:
     return ".".join((["blk", layer[1]] if layer else []) + [_NAMES[kind], suffix])
 
 
-def half_split_rows(heads: int, head_dim: int, rotary_dim: int) -> np.ndarray:
+def half_split_rows(heads: int, head_dim: int, rotary_dim: int) -> NDArray[np.int64]:
     """Return the rows of an interleaved q or k in half-split order, shape [heads * head_dim].
 
     The rotary pair (2i, 2i + 1) of a head becomes (i, i + rotary_dim/2); rows past `rotary_dim` are
     not rotated and stay, so attention is the same whatever the part of the head that rotates.
     """
-    head = np.arange(head_dim)
+    head = np.arange(head_dim, dtype=np.int64)
     head[:rotary_dim] = head[:rotary_dim].reshape(-1, 2).T.reshape(-1)
-    return (np.arange(heads)[:, None] * head_dim + head).reshape(-1)
+    return (np.arange(heads, dtype=np.int64)[:, None] * head_dim + head).reshape(-1)
 
 
-def read_tensor(file: GgufFile, name: str) -> np.ndarray:
-    """Return a tensor by its GGUF name, dequantised, as a new float32 array of its shape."""
+def stored_tensor(file: GgufFile, name: str, rows: NDArray[np.int64] | None = None) -> StoredTensor:
+    """Return a tensor by its GGUF name, as a view of the mapping."""
     info = file.tensors[name]
-    raw = np.frombuffer(file.data, np.uint8, info.size, info.start)
-    if info.type in _PLAIN:
-        return raw.view(_PLAIN[info.type]).astype(np.float32).reshape(info.shape)
-    block, block_bytes = GGML_QUANT_SIZES[info.type]
-    blocks = raw.reshape(-1, block_bytes)
-    values = np.empty((len(blocks), block), np.float32)
-    dequantize_blocks = getattr(quants, info.type.name).dequantize_blocks
-    # gguf.quants.dequantize works on 16 rows at a time and joins them at the end. Groups of 64 KB of
-    # floats take 0.6 of its time: the temporaries stay in cache and the allocator reuses them.
-    group = 2**14 // block
-    with np.errstate(all="ignore"):
-        for i in range(0, len(blocks), group):
-            values[i : i + group] = dequantize_blocks(blocks[i : i + group])
-    return values.reshape(info.shape)
+    data = np.frombuffer(file.data, np.uint8, info.size, info.start)
+    return StoredTensor(info.type.name, info.shape, data, rows)
 
 
 def read_header(path: Path) -> GgufFile:
@@ -474,7 +464,7 @@ def _divisors(file: GgufFile, name: str, rotary_dim: int) -> tuple[float, ...] |
         raise CheckpointError(
             f"{file.fields.where}: tensor {name} has shape {list(shape)}, expected {[rotary_dim // 2]}"
         )
-    values = read_tensor(file, name)
+    values = dequantize(stored_tensor(file, name))
     if not (np.isfinite(values) & (values > 0)).all():
         raise CheckpointError(
             f"{file.fields.where}: tensor {name} holds values that are not finite and positive"

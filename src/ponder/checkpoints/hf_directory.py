@@ -28,6 +28,7 @@ from ponder.checkpoints.config import (
 )
 from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
+from ponder.checkpoints.stored import StoredTensor
 from ponder.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 DTYPES = ("F32", "F16", "BF16")
 ROPE_TYPES = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "proportional")
 
+_KINDS = {"torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 _MAX_TOKENIZER_BYTES = 2**28
 _MAX_JSON_BYTES = 2**25
@@ -127,10 +129,23 @@ class SafetensorsTensors:
         """Return a tensor as float32; q and k rows are half-split in the file already."""
         import torch
 
+        return self._mapped(name).to(torch.float32)
+
+    def stored(self, name: str) -> StoredTensor:
+        """Return a tensor as a view of the mapped file."""
+        import torch
+
+        tensor = self._mapped(name)
+        data = tensor.reshape(-1).view(torch.uint8).numpy()
+        data.flags.writeable = False  # the mapping is private: writing would copy its pages
+        return StoredTensor(_KINDS[str(tensor.dtype)], tuple(tensor.shape), data)
+
+    def _mapped(self, name: str) -> torch.Tensor:
+        """Return a tensor of the file's dtype whose storage is a mapping of the file."""
         file = self.files[file_name(name)]
         with _open_safetensors(file.path, "pt") as handle:
             tensor: torch.Tensor = handle.get_tensor(file_name(name))
-        return tensor.to(torch.float32)
+        return tensor
 
 
 def file_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`ponder bench`: what a server does under load."""
+"""`ponder bench`: what a server does under load; the engine's own figures are in `bench_figures`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ponder.cli import bench_figures
+from ponder.cli.bench_output import check_files
+from ponder.cli.bench_quality import quality
 from ponder.cli.options import Device, Json
-from ponder.cli.terminal import err, out, printable
+from ponder.cli.terminal import out, printable, progress
 from ponder.errors import ParameterError, PonderError
 
 if TYPE_CHECKING:
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
     from ponder.bench.settings import Settings
     from ponder.bench.summary import Distribution, Summary
 
-app = typer.Typer(help="Measure servers under load.", no_args_is_help=True)
+app = typer.Typer(help="Measure servers under load, and the engine beside others.", no_args_is_help=True)
+app.command()(quality)
+for figure in bench_figures.COMMANDS:
+    app.command()(figure)
 
 
 class Endpoint(StrEnum):
@@ -38,7 +44,7 @@ class Endpoint(StrEnum):
 
 @app.callback()
 def bench() -> None:
-    """Measure servers under load."""
+    """Measure servers under load, and the engine beside others."""
 
 
 @app.command()
@@ -119,7 +125,7 @@ def serve(
         timeout_s=timeout,
         seconds=seconds,
     )
-    with _progress() as say:
+    with progress() as say:
         result = asyncio.run(_run(settings, url, model, device, api_key, start_timeout, say))
     _report(result, json, output, plot)
     if result.run.stopped == "interrupted":
@@ -138,11 +144,7 @@ def _check_options(
         raise ParameterError("device", device, "set only without --url")
     if not 0 < start_timeout < float("inf"):
         raise ParameterError("start_timeout", start_timeout, "a number greater than 0")
-    for name, path in (("out", output), ("plot", plot)):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ParameterError(name, str(path), "a file in a folder that is there")
-    if plot is not None and plot.suffix != ".png":
-        raise ParameterError("plot", str(plot), "a file that ends in .png")
+    check_files(output, plot)
 
 
 async def _run(
@@ -212,17 +214,6 @@ def _signals_set(stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         restore()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Yield what shows one line of progress on stderr; nothing where stderr is no terminal."""
-    console = err()
-    if not console.is_terminal:
-        yield lambda line: None
-        return
-    with console.status("") as status:
-        yield lambda line: status.update(printable(line)[: console.width - 4])
 
 
 def _report(result: Result, json: bool, output: Path | None, plot: Path | None) -> None:

@@ -17,6 +17,7 @@ from ponder.cli.options import (
     Device,
     Json,
     Model,
+    Quantize,
     System,
     generation_options,
     takes,
@@ -39,6 +40,7 @@ def chat(
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     json: Json = False,
     device: Device = None,
+    quantize: Quantize = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -48,7 +50,7 @@ def chat(
     options = generation_options(sampling, search, constraint)
     if options.get("n", 1) != 1:
         raise ParameterError("n", options["n"], "1 in a conversation")
-    lm = load_lm(model, device)
+    lm = load_lm(model, device, quantize)
     from ponder.text import Message
 
     start = [Message("system", system)] if system is not None else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ponder.checkpoints.registry import DEFAULT_MODEL
-from ponder.cli.options import Chat, Device, Json, Model, System
+from ponder.cli.options import Chat, Device, Json, Model, Quantize, System
 from ponder.cli.terminal import load_lm, out, printable, read_prompt
 
 if TYPE_CHECKING:
@@ -43,13 +43,14 @@ def choose(
     ] = None,
     json: Json = False,
     device: Device = None,
+    quantize: Quantize = None,
 ) -> None:
     """Score whole answers in one pass and print the share of probability each has.
 
     The last line says how much probability the model gave all of them together.
     """
     text = read_prompt(prompt)
-    lm = load_lm(model, device)
+    lm = load_lm(model, device, quantize)
     result = lm.choose(text, choice or [], system=system, chat=chat, join=join, ends=ends, baseline=baseline)
     if json:
         from ponder.cli.report import choice_json, print_json

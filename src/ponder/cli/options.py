@@ -16,6 +16,9 @@ Table = Mapping[str, Any]
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A name, a .gguf file, a Hugging Face directory.")]
 Device = Annotated[str | None, typer.Option(help="A torch device; by default CUDA where there is one.")]
+Quantize = Annotated[
+    str | None, typer.Option(help="q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load.")
+]
 System = Annotated[str | None, typer.Option(help="System message.")]
 Chat = Annotated[
     bool | None,

@@ -16,6 +16,7 @@ from ponder.cli.options import (
     Device,
     Json,
     Model,
+    Quantize,
     System,
     generation_options,
     takes,
@@ -65,6 +66,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
     ] = False,
     device: Device = None,
+    quantize: Quantize = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -79,7 +81,7 @@ def run(
     if tree and (json or dry_run or "decoder" not in options):
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     text = read_prompt(prompt)
-    lm = load_lm(model, device)
+    lm = load_lm(model, device, quantize)
     request = lm.request(text, system=system, chat=chat, **options)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json

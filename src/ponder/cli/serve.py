@@ -50,6 +50,7 @@ _ENGINE: Mapping[str, tuple[Any, str]] = {
 _MODEL: Mapping[str, tuple[Any, str]] = {
     "model": (str, f"A name, a .gguf file, a Hugging Face directory; default {DEFAULT_MODEL}."),
     "device": (str, "A torch device; by default CUDA where there is one."),
+    "quantize": (str, "q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load."),
     "cache_bytes": (int, "Memory for keys and values; by default a share of what is free."),
     "row_invariant": (bool, "Compute each text bit for bit as if it were alone."),
 }
@@ -144,6 +145,7 @@ def serve(
             cache_bytes=model["cache_bytes"],
             limits=limits,
             row_invariant=bool(model["row_invariant"]),
+            quantize=model["quantize"],
         )
 
     return Server(settings, load).run()

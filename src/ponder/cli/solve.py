@@ -17,6 +17,7 @@ from ponder.cli.options import (
     Device,
     Json,
     Model,
+    Quantize,
     System,
     sampling_options,
     takes,
@@ -68,6 +69,7 @@ def solve(
     system: System = None,
     json: Json = False,
     device: Device = None,
+    quantize: Quantize = None,
     *,
     sampling: dict[str, Any],
 ) -> int:
@@ -86,7 +88,7 @@ def solve(
     }
     _check_combination(prompt, data, {"answer": answer, "chat": chat}, file_only)
     text = read_prompt(prompt) if data is None else ""
-    lm = load_lm(model, device)
+    lm = load_lm(model, device, quantize)
     from ponder.rewards import reward_named
     from ponder.scaling import Budget, ProblemReader, solve_all, strategy_named
 

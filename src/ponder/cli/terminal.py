@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -83,15 +83,30 @@ def working(message: str) -> Iterator[None]:
         yield
 
 
-def load_lm(model: str, device: str | None) -> LM:
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Yield what shows one line of progress on stderr; nothing where stderr is no terminal."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda line: None
+        return
+    with console.status("") as status:
+        yield lambda line: status.update(printable(line)[: console.width - 4])
+
+
+def load_lm(model: str, device: str | None, quantize: str | None = None) -> LM:
     """Load a model with a spinner."""
     from ponder.checkpoints import registry
 
     registry.resolve(model)  # an unknown name should not wait for torch
+    if quantize is not None:
+        from ponder.checkpoints.quantized import quantization
+
+        quantization(quantize)
     with working(f"loading {model}"):
         from ponder.lm import load
 
-        return load(model, device=device)
+        return load(model, device=device, quantize=quantize)
 
 
 def read_prompt(argument: str | None) -> str:

@@ -15,6 +15,7 @@ from itertools import product
 import torch
 
 from ponder.errors import ParameterError
+from ponder.sampling import bitmask
 from ponder.text import Tokenizer
 
 MAX_STRINGS = 1000
@@ -93,7 +94,7 @@ class BanAutomaton:
         self._sorted = [self.vocabulary[token] for token in self._by_bytes]
         self._build(patterns)
         self._always = torch.tensor([not self._spells_pattern(text) for text in self.vocabulary])
-        self._masks: dict[int, torch.Tensor] = {0: self._always}
+        self._masks: dict[int, torch.Tensor] = {}
 
     def _build(self, patterns: list[bytes]) -> None:
         self._next: list[dict[int, int]] = [{}]
@@ -138,7 +139,7 @@ class BanAutomaton:
         return state
 
     def mask(self, state: int) -> torch.Tensor:
-        """Return [V] bool: the tokens that complete no pattern from `state`."""
+        """Return the bitmask of the tokens that complete no pattern from `state`."""
         if state not in self._masks:
             mask = self._always.clone()
             suffix = state
@@ -146,7 +147,7 @@ class BanAutomaton:
                 for remainder in self._remainders[suffix]:
                     mask[self._starting_with(remainder)] = False
                 suffix = self._fail[suffix]
-            self._masks[state] = mask
+            self._masks[state] = bitmask.pack(mask)
         return self._masks[state]
 
     def _starting_with(self, prefix: bytes) -> list[int]:

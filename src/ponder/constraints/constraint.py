@@ -13,7 +13,11 @@ class ConstraintState(Protocol):
     """Where one text stands. States are forked with the branch they belong to."""
 
     def mask(self) -> torch.Tensor | None:
-        """Return which tokens may come next, [vocabulary] bool, on the CPU, read-only; None: all may."""
+        """Return which tokens may come next; None: all may.
+
+        A bitmask (`sampling.bitmask`), [ceil(vocabulary / 32)] int32 on the CPU, read-only. States at the same
+        place return the same tensor where they can: it is read once for all rows that have it.
+        """
         ...
 
     def advance(self, token_id: int) -> None:

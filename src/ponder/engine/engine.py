@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from itertools import repeat
+from itertools import islice, repeat
 
 import torch
 
@@ -24,7 +24,7 @@ from ponder.engine.events import (
 )
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits, Request
-from ponder.engine.runner import Runner
+from ponder.engine.runner import Logits, Runner, sound_rows
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.scoring import score_trie
 from ponder.engine.stats import EngineStats, Totals
@@ -67,7 +67,7 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.limits = limits or EngineLimits()
-        self.pool = PagePool(model.config, num_pages, model.device, model.dtype)
+        self.pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
         self.tree = RadixTree(self.pool)
         self.scheduler = Scheduler(self.tree, self.limits)
         self.runner = Runner(model, self.pool)
@@ -252,8 +252,8 @@ class Engine:
         self._leave(group.part())
         self._finish(job)
 
-    def _forward(self, batch: list[Scheduled]) -> dict[int, torch.Tensor]:
-        """Compute a batch; return each row's logits by `id(branch)`.
+    def _forward(self, batch: list[Scheduled]) -> list[Logits]:
+        """Compute a batch; return the logits of each of its jobs.
 
         Where it fails as a whole, each request is tried by itself: only those that fail alone end.
         """
@@ -261,50 +261,53 @@ class Engine:
             try:
                 return self._compute(batch)
             except Exception:
-                logits: dict[int, torch.Tensor] = {}
-                for job in dict.fromkeys(entry.job for entry in batch):
+                logits: list[Logits] = []
+                for entry in batch:
                     try:
-                        logits |= self._compute([entry for entry in batch if entry.job is job])
+                        logits += self._compute([entry])
                     except Exception as error:
-                        self._fail(job, error)
+                        self._fail(entry.job, error)
                 batch[:] = [entry for entry in batch if entry.job.running]
                 return logits
 
-    def _compute(self, batch: list[Scheduled]) -> dict[int, torch.Tensor]:
-        logits = self.runner.forward([entry.row for entry in batch])
+    def _compute(self, batch: list[Scheduled]) -> list[Logits]:
+        logits = self.runner.forward([row for entry in batch for row in entry.rows])
+        sound = iter(sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
-            entry.row.branch.publish()
-            entry.job.computed += len(entry.row.tokens)
-            self._totals.computed_tokens += len(entry.row.tokens)
-        return {id(entry.row.branch): rows for entry, rows in zip(batch, logits, strict=True)}
+            computed = 0
+            for row in entry.rows:
+                row.branch.publish()
+                computed += len(row.tokens)
+            entry.job.computed += computed
+            self._totals.computed_tokens += computed
+        counts = [sum(row.logits for row in entry.rows) for entry in batch]
+        return [Logits(rows, list(islice(sound, len(rows)))) for rows in torch.split(logits, counts)]
 
-    def _decode(
-        self, batch: list[Scheduled], logits: dict[int, torch.Tensor]
-    ) -> list[tuple[Job, list[Growth]]]:
+    def _decode(self, batch: list[Scheduled], logits: list[Logits]) -> list[tuple[Job, list[Growth]]]:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
         growths = []
-        for job in dict.fromkeys(entry.job for entry in batch):
+        for entry, own in zip(batch, logits, strict=True):
+            job, live = entry.job, len(entry.job.group.live)
             try:
                 if not job.prefilled:
-                    self._note_prefill(job, logits)
-                if all(_is_complete(job, sequence, logits) for sequence in job.group.live):
-                    rows = torch.cat([logits[id(sequence.branch)][-1:] for sequence in job.group.live])
-                    if not (rows < torch.inf).all():  # nor is a NaN
+                    self._note_prefill(job, own.rows)
+                # Its sequences take their last tokens together (`Scheduler._prefill`): all have rows or none.
+                if job.prefilled and len(own.sound) >= live:
+                    if not all(own.sound[-live:]):
                         raise CheckpointError(
                             "the model's logits are not numbers: its weights may be damaged"
                         )
-                    growths.append((job, job.request.decoder.advance(job.group, rows)))
+                    growths.append((job, job.request.decoder.advance(job.group, own.rows[-live:])))
             except Exception as error:
                 self._fail(job, error)
         return growths
 
-    def _note_prefill(self, job: Job, logits: dict[int, torch.Tensor]) -> None:
-        """Say how far a prompt is, and trace its tokens if that was asked for."""
+    def _note_prefill(self, job: Job, rows: torch.Tensor) -> None:
+        """Say how far a prompt is, and trace its tokens, [tokens, V], if that was asked for."""
         prompt, branch = job.request.prompt, job.group.live[0].branch
         traces: tuple[PromptTrace | None, ...] = ()
-        if not job.reads_cache:
-            rows = logits[id(branch)]  # those after a token trace the next one
+        if not job.reads_cache:  # the logits after a token trace the next one
             start = branch.length - len(rows)
             first, last = job.reached + 1, min(branch.length, len(prompt) - 1)
             followed = rows[first - 1 - start : last - start]
@@ -384,12 +387,6 @@ class Engine:
         self._happened.append(FailedEvent(job.request_id, error))
 
 
-def _is_complete(job: Job, sequence: Sequence, logits: dict[int, torch.Tensor]) -> bool:
-    """Whether a sequence has the logits after its last token."""
-    rows = logits.get(id(sequence.branch))
-    return rows is not None and len(rows) > 0 and not job.group.pending(sequence)
-
-
 def _most_pages(request: Request) -> int:
     """The most pages a request can need alone: the prompt's whole ones, and what each sequence may add.
 
@@ -408,8 +405,8 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
         yield
     except BaseException:
         for entry in batch:
-            if entry.job.running:  # one that failed by itself has nothing to take back
-                entry.row.branch.cut(entry.row.branch.length - len(entry.row.tokens))
+            for row in entry.rows if entry.job.running else ():  # one that failed has nothing to take back
+                row.branch.cut(row.branch.length - len(row.tokens))
         raise
 
 

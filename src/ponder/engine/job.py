@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ponder.decoders import Group
 from ponder.engine.events import Usage
@@ -22,6 +22,7 @@ class Job:
     reached : how much of the prompt has been in the cache already; a preemption does not take it back.
     nodes : how many tokens its tree has.
     announced : whether it has been said to wait.
+    width : the most sequences that live at once.
     """
 
     request: Request
@@ -36,16 +37,15 @@ class Job:
     reached: int = 0
     nodes: int = 0
     announced: bool = False
+    width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.width = self.request.decoder.width(self.request.params)
 
     @property
     def rank(self) -> tuple[int, int]:
         """Whose turn it is: the smallest first. The largest gives way when memory runs short."""
         return self.request.priority, self.arrival
-
-    @property
-    def width(self) -> int:
-        """The most sequences that live at once."""
-        return self.request.decoder.width(self.request.params)
 
     @property
     def prefilled(self) -> bool:

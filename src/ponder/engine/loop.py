@@ -11,6 +11,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ponder.constraints import ChoiceTrie
@@ -22,10 +23,24 @@ from ponder.engine.stats import EngineStats
 from ponder.errors import ClosedError
 
 T = TypeVar("T")
-Sink = Callable[[list[Event]], None]
 AnswerEvent = ProgressEvent | TokenEvent | TreeEvent | FinishedEvent
 
 LINGER_S = 10.0  # how long the thread waits for more to do before it ends; the next request starts another
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Who reads a request's events: `put` takes a step's, and is called by a function that `post` is given.
+
+    Sinks of equal `post` are served by one call: an event loop is woken once a step, however many of its
+    tasks read.
+    """
+
+    post: Callable[..., object]
+    put: Callable[[list[Event]], None]
+
+
+Letters = list[tuple[Sink, list[Event]]]
 
 
 class EngineLoop:
@@ -54,7 +69,7 @@ class EngineLoop:
         PonderError : what `Engine.check` raises, and what ends the request.
         """
         arrived: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-        ticket = self._submit(self.engine.prepare(request), arrived.put)
+        ticket = self._submit(self.engine.prepare(request), Sink(_at_once, arrived.put))
         try:
             while True:
                 for event in arrived.get():
@@ -67,11 +82,7 @@ class EngineLoop:
     async def stream(self, request: Request) -> AsyncGenerator[AnswerEvent]:
         """Like `run`, for an event loop."""
         arrived: asyncio.Queue[list[Event]] = asyncio.Queue()
-        here = asyncio.get_running_loop()
-
-        def sink(events: list[Event]) -> None:
-            here.call_soon_threadsafe(arrived.put_nowait, events)
-
+        sink = Sink(asyncio.get_running_loop().call_soon_threadsafe, arrived.put_nowait)
         ticket = self._submit(await asyncio.to_thread(self.engine.prepare, request), sink)
         try:
             while True:
@@ -134,7 +145,7 @@ class EngineLoop:
                 request_id = self.engine.submit(job)
             except Exception as error:
                 ticket.set_exception(error)
-                _give(sink, [FailedEvent(0, error)])
+                _give(sink.post, [(sink, [FailedEvent(0, error)])])
                 return
             self._sinks[request_id] = sink
             ticket.set_result(request_id)
@@ -188,7 +199,7 @@ class EngineLoop:
             with suppress(Exception):
                 command()
         for sink in self._sinks.values():
-            _give(sink, [FailedEvent(0, ClosedError(f"the engine ended: {error!r}"))])
+            _give(sink.post, [(sink, [FailedEvent(0, ClosedError(f"the engine ended: {error!r}"))])])
 
     def _do_commands(self) -> bool:
         """Do what was asked, waiting for it if there is nothing else to do; return whether to go on."""
@@ -209,25 +220,41 @@ class EngineLoop:
         return not closed
 
     def _deliver(self, events: list[Event]) -> None:
-        """Hand each request its events; one whose reader is gone is cancelled."""
+        """Hand each request its events; those whose reader is gone are cancelled."""
         by_request: dict[int, list[Event]] = {}
         for event in events:
             by_request.setdefault(event.request_id, []).append(event)
+        by_post: dict[Callable[..., object], Letters] = {}
         for request_id, own in by_request.items():
-            ended = isinstance(own[-1], FinishedEvent | FailedEvent)
-            sink = self._sinks.pop(request_id, None) if ended else self._sinks.get(request_id)
-            if sink is not None and not _give(sink, own):
+            sink = self._sinks.get(request_id)
+            if sink is not None:
+                by_post.setdefault(sink.post, []).append((sink, own))
+            if isinstance(own[-1], FinishedEvent | FailedEvent):
                 self._sinks.pop(request_id, None)
-                self.engine.cancel(request_id)
+        for post, letters in by_post.items():
+            if not _give(post, letters):
+                for _, own in letters:
+                    self._sinks.pop(own[0].request_id, None)
+                    self.engine.cancel(own[0].request_id)
 
 
-def _give(sink: Sink, events: list[Event]) -> bool:
-    """Return whether there was somebody to take the events: a reader's event loop may be closed."""
+def _at_once(function: Callable[[Letters], None], letters: Letters) -> None:
+    """The `post` of readers in threads: a queue of theirs may be filled from anywhere."""
+    function(letters)
+
+
+def _give(post: Callable[..., object], letters: Letters) -> bool:
+    """Return whether there was somebody to take the events: the readers' event loop may be closed."""
     try:
-        sink(events)
+        post(_put_all, letters)
     except RuntimeError:
         return False
     return True
+
+
+def _put_all(letters: Letters) -> None:
+    for sink, events in letters:
+        sink.put(events)
 
 
 def _raise_failure(event: Event) -> AnswerEvent:

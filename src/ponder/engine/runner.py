@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ponder.constraints import ChoiceTrie
@@ -27,6 +28,14 @@ class BatchRow:
     logits: int
 
 
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """A request's rows of logits, [R, V] float32, and which of them are `sound_rows`."""
+
+    rows: torch.Tensor
+    sound: list[bool]
+
+
 class Runner:
     """Runs the model on rows."""
 
@@ -34,15 +43,17 @@ class Runner:
         self.model = model
         self.pool = pool
 
-    def forward(self, rows: Seq[BatchRow]) -> list[torch.Tensor]:
-        """Compute all rows in one ragged batch; return [row.logits, V] float32 for each."""
+    def forward(self, rows: Seq[BatchRow]) -> torch.Tensor:
+        """Compute all rows in one ragged batch; return their logits one after another, [R, V] float32."""
         if not rows:
-            return []
-        positions = [p for row in rows for p in range(row.branch.length - len(row.tokens), row.branch.length)]
-        ends = torch.tensor([len(row.tokens) for row in rows]).cumsum(0).tolist()
-        wanted = [i for row, end in zip(rows, ends, strict=True) for i in range(end - row.logits, end)]
-        logits = self._run(rows, positions, wanted)
-        return list(torch.split(logits, [row.logits for row in rows]))
+            return torch.empty(0, self.model.config.vocab_size, device=self.model.device)
+        positions: list[int] = []
+        wanted: list[int] = []
+        for row in rows:
+            length = row.branch.length
+            positions += range(length - len(row.tokens), length)
+            wanted += range(len(positions) - row.logits, len(positions))
+        return self._run(rows, positions, wanted)
 
     def forward_trie(self, branch: Branch, trie: ChoiceTrie, reach: int) -> torch.Tensor:
         """Extend a branch by all nodes of a trie, in one pass; return their logits, [nodes, V]."""
@@ -62,7 +73,7 @@ class Runner:
         plan = AttentionPlan(
             query_lengths=[len(row.tokens) for row in rows],
             context_lengths=[row.branch.length for row in rows],
-            block_tables=[self._tensor(row.branch.pages) for row in rows],
+            block_tables=[row.branch.block_table for row in rows],
             trees={row: tree.to(self.model.device) for row, tree in (trees or {}).items()},
         )
         batch = ForwardBatch(
@@ -77,3 +88,11 @@ class Runner:
 
     def _tensor(self, values: Seq[int]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.model.device)
+
+
+def sound_rows(logits: torch.Tensor) -> list[bool]:
+    """Return of each row of [R, V] whether it is free of NaN and of positive infinity."""
+    # By numpy on the CPU: torch gives so short a loop to several threads, and where another program has their
+    # core, waits for one of them as long as a time slice lasts. Measured: 20 ms, against 0.07 for 32 rows.
+    highest = logits.numpy().max(-1) if logits.device.type == "cpu" else logits.amax(-1)
+    return (highest < np.inf).tolist()  # a NaN is the highest of its row, and not less

@@ -18,11 +18,10 @@ TRACED_CHUNK = 128  # prompt tokens a step whose logits, [tokens, V], are all wa
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A row of the next step and whose it is."""
+    """What a job computes in the next step: a row for each sequence that takes part, in their order."""
 
     job: Job
-    sequence: Sequence
-    row: BatchRow
+    rows: list[BatchRow]
 
 
 class Scheduler:
@@ -68,8 +67,11 @@ class Scheduler:
         batch: list[Scheduled] = []
         for job, sequence, tokens in self._wanted():
             slots = self._place(job, sequence, tokens, batch)
-            if slots is not None:
-                batch.append(Scheduled(job, sequence, _row(job, sequence, tokens, slots)))
+            if slots is None:
+                continue
+            if not batch or batch[-1].job is not job:
+                batch.append(Scheduled(job, []))
+            batch[-1].rows.append(_row(job, sequence, tokens, slots))
         return batch
 
     def _admit(self) -> None:
@@ -88,7 +90,7 @@ class Scheduler:
         return True
 
     def _fits(self, job: Job, others: list[Job]) -> bool:
-        """Whether a job fits beside others: all their tokens, and a page for each sequence to grow."""
+        """Whether a job fits beside running ones: all their tokens, and a page for each sequence to grow."""
         if not others:
             return True
         rows = sum(other.width for other in others) + job.width
@@ -98,24 +100,29 @@ class Scheduler:
         if job.reads_cache:
             first.branch.follow(job.group.pending(first)[:-1])
         missing = sum(map(_missing, (*others, job)))
-        sequences = [sequence for other in others for sequence in other.group.live]
-        held = {page for sequence in (*sequences, first) for page in sequence.branch.pages}
+        if len(others) == len(self.running):
+            held = self.tree.pool.num_busy
+        else:
+            sequences = [first, *(sequence for other in others for sequence in other.group.live)]
+            held = len({page for sequence in sequences for page in sequence.branch.pages})
         first.branch.drop()
-        return len(held) + missing + rows <= self.tree.pool.num_pages
+        return held + missing + rows <= self.tree.pool.num_pages
 
     def _wanted(self) -> Iterator[tuple[Job, Sequence, tuple[int, ...]]]:
         """Yield the tokens to compute next, for as many sequences as the budget allows."""
-        grows = {job: all(pending == 1 for pending in _pendings(job)) for job in self.running}
-        sequences = [(job, sequence) for job in grows for sequence in job.group.live]
-        growing = [(job, sequence) for job, sequence in sequences if grows[job]]
+        growing: list[tuple[Job, Sequence]] = []
+        others: list[tuple[Job, Sequence]] = []
+        for job in self.running:
+            queue = growing if _grows(job) else others
+            queue += [(job, sequence) for sequence in job.group.live]
         for job, sequence in growing:
             if job.running:  # not preempted for a row before this one
                 yield job, sequence, job.group.pending(sequence)
         # Prompts move on, however much grows.
         budget = max(self.limits.token_budget - len(growing), PAGE_SIZE)
         claimed: set[Hashable] = set()
-        for job, sequence in sequences:
-            if grows[job] or not job.running:
+        for job, sequence in others:
+            if not job.running:
                 continue
             tokens = self._prefill(job, sequence)
             page = sequence.branch.next_page(tokens)
@@ -184,9 +191,10 @@ def _missing(job: Job) -> int:
     return missing
 
 
-def _pendings(job: Job) -> Iterator[int]:
-    total = len(job.request.prompt)
-    return (total + len(sequence.output) - sequence.branch.length for sequence in job.group.live)
+def _grows(job: Job) -> bool:
+    """Whether each sequence has one token left to compute."""
+    computed = len(job.request.prompt) - 1
+    return all(computed + len(s.output) == s.branch.length for s in job.group.live)
 
 
 def _row(job: Job, sequence: Sequence, tokens: tuple[int, ...], slots: list[int]) -> BatchRow:

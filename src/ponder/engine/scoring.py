@@ -36,7 +36,7 @@ def _prefill(runner: Runner, branch: Branch, prompt: tuple[int, ...], reach: int
     while branch.length < len(prompt):
         tokens = prompt[branch.length : branch.length + chunk]
         slots = branch.extend(tokens)
-        (logits,) = runner.forward([BatchRow(branch, tokens, slots, reach, 1)])
+        logits = runner.forward([BatchRow(branch, tokens, slots, reach, 1)])
         branch.publish()
     return logits
 

@@ -1,5 +1,9 @@
 """The hot operations. `ops.py` names them; `reference/` is the oracle that others are tested against."""
 
-from ponder.kernels.ops import Ops, select_ops
+from ponder.kernels.attention_plan import AttentionPlan
+from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.layers import Linear, Norm
+from ponder.kernels.ops import Kernels, Ops
+from ponder.kernels.select import select_kernels
 
-__all__ = ["Ops", "select_ops"]
+__all__ = ["AttentionPlan", "ForwardBatch", "Kernels", "Linear", "Norm", "Ops", "select_kernels"]

@@ -1,92 +1,120 @@
-"""One signature per operation; every implementation offers functions of these names.
+"""What `models/` is written over: the operations of a forward pass, and who runs them.
 
-Shapes: T tokens of all sequences one after another, S sequences, H query heads, G key/value heads,
-D head size, P pages of B tokens. Activations are float32 unless said otherwise.
+Shapes: T tokens of all sequences one after another, H query heads, G key/value heads, D head size, C the
+width of the residual stream. Activations are float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 
-from ponder.errors import UnsupportedError
-from ponder.kernels.attention_plan import AttentionPlan
+from ponder.checkpoints.config import ModelConfig
+from ponder.checkpoints.stored import StoredTensor
+from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.layers import Linear, Norm
 
 
 class Ops(Protocol):
-    """What `models/` is written over."""
+    """The operations of one pass over a batch, each acting on its residual stream x [T, C].
 
-    def embed(self, weight: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
-        """Rows of `weight` [V, C] for `token_ids` [T] int64 -> [T, C]."""
-        ...
-
-    def rms_norm(self, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        """x / sqrt(mean(x^2) + eps) * weight over the last axis, in float32 (arXiv 1910.07467)."""
-        ...
-
-    def linear(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        """X [T, in] @ weight [out, in] transposed, + bias [out] -> [T, out]."""
-        ...
-
-    def rope_and_store(
-        self,
-        q: torch.Tensor,
-        k: torch.Tensor,
-        v: torch.Tensor,
-        cos_sin: tuple[torch.Tensor, torch.Tensor] | None,
-        k_pages: torch.Tensor,
-        v_pages: torch.Tensor,
-        slot_mapping: torch.Tensor,
-    ) -> torch.Tensor:
-        """Rotate q [T, H, D] and k [T, G, D], write k and v into their slots, return the rotated q.
-
-        `cos_sin` are each [T, r/2] with r <= D rotated dimensions (pairs (i, i + r/2)); None rotates
-        nothing. `k_pages`, `v_pages` [P, B, G, D] are written at `slot_mapping` [T] int64 =
-        page * B + offset; no other slot is touched.
-        """
-        ...
-
-    def attention(
-        self,
-        q: torch.Tensor,
-        k_pages: torch.Tensor,
-        v_pages: torch.Tensor,
-        plan: AttentionPlan,
-        window: int | None,
-    ) -> torch.Tensor:
-        """softmax(q k^T / sqrt(D)) v over each sequence's pages -> [T, H, D].
-
-        A query sees its own sequence up to its own position, and of that the last `window` tokens
-        where a window is given. Query head h reads key head h * G // H.
-        """
-        ...
-
-    def swiglu(self, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
-        """silu(gate) * up, elementwise (arXiv 2002.05202)."""
-        ...
-
-
-def select_ops(device: torch.device, *, row_invariant: bool = False) -> Ops:
-    """Return the implementation for a device. Today the torch reference serves all of them.
-
-    With `row_invariant`, the one where a row's bits do not depend on the rows beside it.
-
-    Raises
-    ------
-    UnsupportedError : `row_invariant` on a device other than the CPU.
+    They are called in the order of the model. Some implementations compute at once, others write down what to
+    compute, so nothing may be asked of them but to go on.
     """
-    from ponder.kernels import reference
-    from ponder.kernels import row_invariant as invariant
 
-    if not row_invariant:
-        return reference
-    if device.type != "cpu":
-        raise UnsupportedError(
-            f"row_invariant = True is not supported on device {str(device)!r}: only on 'cpu'"
-        )
-    return invariant
+    def embed(self, table: Any) -> None:
+        """x = the rows of `table` [V, C] for the batch's tokens."""
+        ...
+
+    def project(
+        self,
+        layer: int,
+        norm: Norm,
+        q: Linear,
+        k: Linear,
+        v: Linear,
+        q_norm: Norm | None,
+        k_norm: Norm | None,
+        *,
+        rotate: bool,
+    ) -> None:
+        """Project norm(x) to queries [T, H, D], keys and values [T, G, D].
+
+        The heads of queries and keys get norms of their own where these are given, and are rotated: pair
+        (i, i + r/2) of the r rotated dimensions turns by the batch's angles. Keys and values are written into
+        the layer's pages at the batch's slots; no other slot is touched.
+        """
+        ...
+
+    def attend(self, layer: int, window: int | None) -> None:
+        """Mix values: softmax(q k^T / sqrt(D)) v over each sequence's pages.
+
+        A query sees its own sequence up to its own position, and of that the last `window` tokens where a
+        window is given. Query head h reads key head h * G // H.
+        """
+        ...
+
+    def add_projection(self, o: Linear) -> None:
+        """x += o(what `attend` mixed)."""
+        ...
+
+    def add_feed_forward(self, norm: Norm, gate: Linear, up: Linear, down: Linear) -> None:
+        """x += down(silu(gate(norm(x))) * up(norm(x))) (SwiGLU, arXiv 2002.05202)."""
+        ...
+
+    def logits(self, norm: Norm, head: Any) -> None:
+        """Logits = head(norm(x)) for the batch's logit rows, [R, V]."""
+        ...
 
 
-__all__: Sequence[str] = ["Ops", "select_ops"]
+Definition = Callable[[Ops], None]
+"""A model: calls the operations in order."""
+
+
+class Forward(Protocol):
+    """A model that can be run."""
+
+    def __call__(
+        self,
+        batch: ForwardBatch,
+        cos_sin: tuple[torch.Tensor, torch.Tensor],
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+    ) -> torch.Tensor:
+        """Run a batch and return the logits of its `logit_rows`, [R, V] float32.
+
+        `cos_sin` are each [T, r/2]; `k_pages`, `v_pages` [layers, pages, page_size, kv_heads, head_dim] receive
+        the new keys and values. How these lie inside a page is for the kernels to know.
+        """
+        ...
+
+
+class Kernels(Protocol):
+    """An implementation of the operations.
+
+    Attributes
+    ----------
+    name : "reference", "row_invariant" or "native".
+    cache_dtype : what keys and values are kept as.
+    """
+
+    name: str
+    cache_dtype: torch.dtype
+
+    def matrix(self, stored: StoredTensor) -> Any:
+        """Take in a matrix as these kernels hold it."""
+        ...
+
+    def vector(self, stored: StoredTensor) -> torch.Tensor:
+        """Take in a norm's weight or a bias, [n]."""
+        ...
+
+    def nbytes(self, matrix: Any) -> int:
+        """Return the bytes that a matrix takes in memory."""
+        ...
+
+    def compile(self, define: Definition, config: ModelConfig) -> Forward:
+        """Return what runs the model that `define` defines."""
+        ...

@@ -1,6 +1,6 @@
 """The transformer, written once over `kernels.ops`."""
 
-from ponder.models.batch import ForwardBatch
+from ponder.kernels.batch import ForwardBatch
 from ponder.models.load import load_transformer
 from ponder.models.transformer import Transformer
 

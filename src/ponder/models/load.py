@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 
 from ponder.checkpoints.checkpoint import Checkpoint
 from ponder.checkpoints.layout import tensor_shapes
-from ponder.kernels.ops import select_ops
-from ponder.models.transformer import Layer, Linear, Transformer, Weights
+from ponder.kernels import Linear, Norm, select_kernels
+from ponder.models.transformer import Layer, Transformer, Weights
 
 
 def load_transformer(
@@ -19,53 +20,67 @@ def load_transformer(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     *,
+    kernels: str | None = None,
     row_invariant: bool = False,
 ) -> Transformer:
-    """Read every tensor (in parallel: dequantising is most of the work) and build the model.
+    """Read every tensor and build the model.
 
-    With `row_invariant`, a sequence's logits are bitwise the same in any batch, however it was cut.
+    Parameters
+    ----------
+    kernels : "native" or "reference"; by default native ones on the CPU where they are built.
+    row_invariant : a sequence's logits are bitwise the same in any batch, however it was cut.
 
     Raises
     ------
-    UnsupportedError : `row_invariant` on a device other than the CPU.
+    UnsupportedError : `row_invariant` or native kernels on a device other than the CPU.
     """
-    config = checkpoint.config
-    ops = select_ops(device, row_invariant=row_invariant)
-    names = list(tensor_shapes(config))
+    config, tensors = checkpoint.config, checkpoint.tensors
+    shapes = tensor_shapes(config)
+    exact = all(tensors.stored(name).kind == "F32" for name, shape in shapes.items() if len(shape) == 2)
+    chosen = select_kernels(device, dtype, kernels, row_invariant=row_invariant, exact=exact)
 
-    def read(name: str) -> torch.Tensor:
-        return checkpoint.tensors.tensor(name).to(device=device, dtype=dtype)
+    def read(name: str) -> Any:
+        stored = tensors.stored(name)
+        return chosen.matrix(stored) if len(stored.shape) == 2 else chosen.vector(stored)
 
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
-        tensors = dict(zip(names, pool.map(read, names), strict=True))
-    embed = tensors["embed.weight"]
+    # Native kernels repack a tensor in all threads; the others dequantise in one.
+    workers = 1 if chosen.name == "native" else min(os.cpu_count() or 1, 8)
+    with ThreadPoolExecutor(workers) as pool:
+        loaded = dict(zip(shapes, pool.map(read, shapes), strict=True))
+    embed, eps = loaded["embed.weight"], config.rms_norm_eps
     weights = Weights(
         embed=embed,
-        layers=tuple(_layer(i, tensors.get) for i in range(config.num_layers)),
-        norm=tensors["norm.weight"],
-        lm_head=tensors.get("lm_head.weight", embed),
+        layers=tuple(_layer(i, loaded.get, eps) for i in range(config.num_layers)),
+        norm=Norm(loaded["norm.weight"], eps),
+        lm_head=loaded.get("lm_head.weight", embed),
     )
-    return Transformer(config, weights, ops)
+    return Transformer(config, weights, chosen, device)
 
 
-def _layer(index: int, tensor: Callable[[str], torch.Tensor | None]) -> Layer:
-    def needed(name: str) -> torch.Tensor:
-        value = tensor(f"layers.{index}.{name}.weight")
-        assert value is not None, name
-        return value
-
+def _layer(index: int, tensor: Callable[[str], Any], eps: float) -> Layer:
     def linear(name: str) -> Linear:
-        return Linear(needed(name), tensor(f"layers.{index}.{name}.bias"))
+        weight = tensor(f"layers.{index}.{name}.weight")
+        assert weight is not None, name
+        return Linear(weight, tensor(f"layers.{index}.{name}.bias"))
+
+    def norm(name: str) -> Norm:
+        found = optional_norm(name)
+        assert found is not None, name
+        return found
+
+    def optional_norm(name: str) -> Norm | None:
+        weight = tensor(f"layers.{index}.{name}.weight")
+        return None if weight is None else Norm(weight, eps)
 
     return Layer(
-        attn_norm=needed("attn_norm"),
+        attn_norm=norm("attn_norm"),
         q=linear("q"),
         k=linear("k"),
         v=linear("v"),
         o=linear("o"),
-        q_norm=tensor(f"layers.{index}.q_norm.weight"),
-        k_norm=tensor(f"layers.{index}.k_norm.weight"),
-        mlp_norm=needed("mlp_norm"),
+        q_norm=optional_norm("q_norm"),
+        k_norm=optional_norm("k_norm"),
+        mlp_norm=norm("mlp_norm"),
         gate=linear("gate"),
         up=linear("up"),
         down=linear("down"),

@@ -17,7 +17,8 @@ def penalise_repetition(logits: torch.Tensor, seen: Sequence[int], penalty: floa
     """
     ids = torch.tensor(sorted(set(seen)), dtype=torch.int64, device=logits.device)
     values = logits[ids]
-    penalty = min(penalty, torch.finfo(logits.dtype).max)  # infinity times a logit of 0 would be NaN
+    bounds = torch.finfo(logits.dtype)
+    penalty = min(max(penalty, bounds.tiny), bounds.max)  # 0 and infinity would make NaN of some logits
     logits[ids] = torch.where(values > 0, values / penalty, values * penalty)
 
 
@@ -36,8 +37,10 @@ def add_bias(logits: torch.Tensor, bias: Mapping[int, float]) -> None:
     """
     if bias:
         ids = torch.tensor(list(bias), dtype=torch.int64, device=logits.device)
-        added = [-torch.inf if value <= FORBIDDING_BIAS else value for value in bias.values()]
-        logits[..., ids] += torch.tensor(added, dtype=logits.dtype, device=logits.device)
+        largest = torch.finfo(logits.dtype).max  # infinity would make NaN of a forbidden token
+        added = [min(value, largest) if value > FORBIDDING_BIAS else -torch.inf for value in bias.values()]
+        change = torch.tensor(added, dtype=logits.dtype, device=logits.device)
+        logits[..., ids] = torch.where(change.isneginf(), change, logits[..., ids] + change)
 
 
 def forbid(logits: torch.Tensor, tokens: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ponder.sampling import bitmask, native
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.processors import add_bias, forbid, penalise_counts, penalise_repetition
 from ponder.sampling.rng import uniforms
@@ -22,8 +23,8 @@ class Row:
     """What a row of logits stands for.
 
     `output` are the tokens generated so far; `forbidden` may not come next (end tokens before
-    `min_tokens`); `allowed` [V'] bool is the constraint's mask, None where everything is allowed; V' may be
-    smaller than V where a model pads its vocabulary, and the padding is then not allowed.
+    `min_tokens`); `allowed` is the constraint's bitmask (`bitmask.pack`) on the CPU, None where everything is
+    allowed. What lies beyond it, where a model pads its vocabulary, is not allowed.
     """
 
     sample_index: int
@@ -43,9 +44,8 @@ def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -
             penalise_counts(values, row.output, params.frequency_penalty, params.presence_penalty)
         forbid(values, row.forbidden)
         if row.allowed is not None:
-            known = row.allowed.shape[0]
-            values[:known].masked_fill_(~row.allowed.to(values.device), -torch.inf)
-            values[known:] = -torch.inf
+            allowed = bitmask.unpack(row.allowed, values.shape[0])
+            values.masked_fill_(~allowed.to(values.device), -torch.inf)
     add_bias(logits, params.logit_bias)
     # What a bias or penalty overflowed: inf - inf would be NaN.
     return logits.clamp_(max=torch.finfo(logits.dtype).max)
@@ -79,11 +79,21 @@ def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
 def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> list[TokenTrace | None]:
     """Choose a token for each row of [R, V] float32 logits.
 
-    Returns None for a row whose every token is forbidden.
+    Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the same
+    rules; their probabilities differ in the last bits.
     """
+    if native.usable(logits):
+        return native.sample_many([(logits, rows, params)])
+    return sample_reference(logits, rows, params)
+
+
+def sample_reference(
+    logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams
+) -> list[TokenTrace | None]:
+    """`sample` in torch, on any device: the oracle of the native kernel."""
     if len(rows) > SLAB:
         slabs = (slice(start, start + SLAB) for start in range(0, len(rows), SLAB))
-        return [trace for slab in slabs for trace in sample(logits[slab], rows[slab], params)]
+        return [trace for slab in slabs for trace in sample_reference(logits[slab], rows[slab], params)]
     processed = process(logits, rows, params)
     possible = processed.isneginf().logical_not().any(-1)
     processed[~possible] = 0.0

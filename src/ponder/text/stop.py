@@ -44,6 +44,8 @@ class StopMatcher:
         """
         if self._matched is not None:
             return "", self._matched
+        if not self._stops:
+            return text, None
         before = len(self._pending)
         text = self._pending + text
         found = [

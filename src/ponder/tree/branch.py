@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+import torch
+
 from ponder.errors import CapacityError
 from ponder.tree.page_pool import PAGE_SIZE, pages_for
 from ponder.tree.radix import Node, RadixTree
@@ -28,11 +30,20 @@ class Branch:
         self.pages: list[int] = []
         self._node: Node | None = None  # where the published pages end; None: at the root
         self._published = 0  # pages
+        self._block_table: torch.Tensor | None = None  # of `pages` as they are; None: they have changed
 
     @property
     def length(self) -> int:
         """How many tokens the branch holds."""
         return len(self.tokens)
+
+    @property
+    def block_table(self) -> torch.Tensor:
+        """The pages as an int64 tensor on the pool's device, read-only; the same one until they change."""
+        if self._block_table is None:
+            device = self.tree.pool.k_pages.device
+            self._block_table = torch.tensor(self.pages, dtype=torch.int64, device=device)
+        return self._block_table
 
     def fork(self) -> Branch:
         """Return a second branch over the same tokens, which must have been computed; nothing is copied.
@@ -43,7 +54,7 @@ class Branch:
         self.publish()
         twin = Branch(self.tree, self.key)
         twin.tokens, twin.pages = list(self.tokens), list(self.pages)
-        twin._node, twin._published = self._node, self._published
+        twin._node, twin._published, twin._block_table = self._node, self._published, self._block_table
         for page in self.pages:
             self.tree.pool.hold(page)
         return twin
@@ -64,6 +75,7 @@ class Branch:
             if own:
                 self.tree.pool.release(self.pages.pop())
             self.pages.append(node.page)
+            self._block_table = None
             self.tokens += node.tokens[own:shared]
             found += shared - own
             if shared == PAGE_SIZE:
@@ -93,23 +105,28 @@ class Branch:
 
         Raises CapacityError, changing nothing, where the pages are not to be had.
         """
-        pool, start = self.tree.pool, self.length
-        copies = int(start % PAGE_SIZE > 0 and len(tokens) > 0 and not pool.is_exclusive(self.pages[-1]))
-        wanted = pages_for(start + len(tokens)) - len(self.pages) + copies
+        start, end = self.length, self.length + len(tokens)
+        copies = start % PAGE_SIZE > 0 and end > start and not self.tree.pool.is_exclusive(self.pages[-1])
+        wanted = pages_for(end) - len(self.pages) + copies
+        if wanted:
+            self._take(wanted, copies)
+        self.tokens += tokens
+        pages = self.pages
+        return [
+            pages[position // PAGE_SIZE] * PAGE_SIZE + position % PAGE_SIZE for position in range(start, end)
+        ]
+
+    def _take(self, wanted: int, copies: bool) -> None:
+        """Add pages. With `copies` the first one takes the place of the last page, of which it is a copy."""
+        pool = self.tree.pool
         if wanted > self.tree.num_available:
             raise CapacityError(f"{wanted} cache pages are needed, {self.tree.num_available} are not in use")
         new = self.tree.allocate(wanted)
         if copies:
             pool.copy(self.pages[-1], new[0])
-            pool.release(self.pages[-1])
-            self.pages[-1:] = new
-        else:
-            self.pages += new
-        self.tokens += tokens
-        return [
-            self.pages[position // PAGE_SIZE] * PAGE_SIZE + position % PAGE_SIZE
-            for position in range(start, self.length)
-        ]
+            pool.release(self.pages.pop())
+        self.pages += new
+        self._block_table = None
 
     def publish(self, *, partial: bool = False) -> None:
         """Let others find the pages, all of whose tokens must have been computed.
@@ -127,8 +144,11 @@ class Branch:
                 pool.hold(self._node.page)
                 pool.release(self.pages[place])
                 self.pages[place] = self._node.page
+                self._block_table = None
+        if not partial:
+            return
         tail = tuple(self.tokens[self._published * PAGE_SIZE :])
-        if partial and tail and pool.is_exclusive(self.pages[-1]):
+        if tail and pool.is_exclusive(self.pages[-1]):
             nearest = self.tree.nearest(self._end(), tail)
             if nearest is None or nearest[1] < len(tail):
                 self.tree.insert(self._end(), tail, self.pages[-1])
@@ -142,6 +162,7 @@ class Branch:
         for page in self.pages[needed:]:
             self.tree.pool.release(page)
         del self.pages[needed:], self.tokens[length:]
+        self._block_table = None
 
     def drop(self) -> None:
         """Let go of every page. A dropped branch is empty and may be dropped again."""

@@ -43,6 +43,8 @@ class RadixTree:
         # A root lives as long as a branch or a node below it does: `_leaves` holds every path by its end.
         self._roots: WeakValueDictionary[Hashable, Node] = WeakValueDictionary()
         self._leaves: dict[Node, None] = {}
+        # A heap of leaves by their last use. Entries may be out of date, but never later than the last use.
+        self._by_age: list[tuple[int, int, Node]] = []
 
     @property
     def num_available(self) -> int:
@@ -80,9 +82,13 @@ class RadixTree:
         node.children[tokens] = child
         insort(node.keys, tokens)
         self._leaves.pop(node, None)
-        self._leaves[child] = None
         self._touch(child)
+        self._add_leaf(child)
         return child
+
+    def _add_leaf(self, node: Node) -> None:
+        self._leaves[node] = None
+        heapq.heappush(self._by_age, (node.last_used, id(node), node))
 
     def touch_path(self, node: Node) -> None:
         """Mark a node and all above it as used now."""
@@ -103,28 +109,31 @@ class RadixTree:
 
     def evict(self, pages: int) -> None:
         """Give up so many idle pages, or all: leaves used longest ago first, parents once they are leaves."""
-        if pages <= 0:
-            return
-        idle = [(leaf.last_used, id(leaf), leaf) for leaf in self._leaves if self.pool.is_idle(leaf.page)]
-        heapq.heapify(idle)
-        while idle and pages > 0:
-            leaf = heapq.heappop(idle)[2]
-            parent = self._remove(leaf)
-            pages -= 1
-            if parent in self._leaves and self.pool.is_idle(parent.page):
-                heapq.heappush(idle, (parent.last_used, id(parent), parent))
+        busy: list[Node] = []
+        while self._by_age and pages > 0:
+            last_used, _, leaf = heapq.heappop(self._by_age)
+            if leaf not in self._leaves:
+                continue
+            if last_used < leaf.last_used:
+                self._add_leaf(leaf)
+            elif self.pool.is_idle(leaf.page):
+                self._remove(leaf)
+                pages -= 1
+            else:
+                busy.append(leaf)
+        for leaf in busy:
+            self._add_leaf(leaf)
 
-    def _remove(self, leaf: Node) -> Node:
+    def _remove(self, leaf: Node) -> None:
         parent = leaf.parent
         assert parent is not None, "a root holds no page"
         del self._leaves[leaf]
         del parent.children[leaf.tokens]
         del parent.keys[bisect_left(parent.keys, leaf.tokens)]
         if not parent.children and parent.parent is not None:
-            self._leaves[parent] = None
+            self._add_leaf(parent)
         self.pool.forget(leaf.page)
         self.evictions += 1
-        return parent
 
     def nodes(self) -> Iterator[Node]:
         """Yield every node that has a page."""
@@ -151,6 +160,8 @@ class RadixTree:
                 self.pool.is_idle(child.page) for child in node.children.values()
             ), "a page is held and its path is not"
         assert len(self._leaves) == sum(not node.children for node in nodes), "a leaf is out of reach"
+        aged = {leaf for last_used, _, leaf in self._by_age if last_used <= leaf.last_used}
+        assert self._leaves.keys() <= aged, "a leaf has no age"
         kept = sum(map(bool, self.pool._kept))
         assert kept == len(nodes), "a page is kept that no node has"
         self.pool.check_integrity()

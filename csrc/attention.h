@@ -1,0 +1,474 @@
+// Paged attention of a ragged batch.
+//
+// A query's context is cut into segments of 128 positions, counted from position 0. Each segment gives a partial
+// result (largest score, sum of weights, weighted values), and these are combined in order. So the arithmetic of a
+// query is fixed by its position, and it is a matter of speed alone which queries are computed together: those
+// of all sequences that share a segment's pages (the segment is read once), or a block of a prompt's.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+#include <vector>
+
+#include "batch.h"
+#include "simd.h"
+#include "team.h"
+
+namespace ponder::PONDER_ISA {
+
+constexpr int SEGMENT_PAGES = 8;
+constexpr int SEGMENT = SEGMENT_PAGES * PAGE_SIZE;
+constexpr int GATHERED = 48;  // query heads that are computed in one go
+#if PONDER_AVX512
+constexpr int MAX_QUERIES = 6, MAX_PARTS = 4;
+#else
+constexpr int MAX_QUERIES = 2, MAX_PARTS = 2;
+#endif
+
+struct F32Units {
+  using Element = float;
+  static constexpr int PER_UNIT = 1, EXP_DEGREE = 6;
+  static PONDER_INLINE f32x16 multiply(f32x16 sum, f32x16 units, const uint8_t* x) {
+    float number;
+    std::memcpy(&number, x, 4);
+    return fma(units, splat(number), sum);
+  }
+  static PONDER_INLINE void store_row(float* p, f32x16 x) { store(p, x); }
+};
+
+struct BF16Units {
+  using Element = uint16_t;
+  static constexpr int PER_UNIT = 2, EXP_DEGREE = 4;  // weights keep 8 bits
+  static PONDER_INLINE f32x16 multiply(f32x16 sum, f32x16 units, const uint8_t* x) {
+    return dot2_bf16(sum, as_bytes(units), reinterpret_cast<const uint16_t*>(x));
+  }
+  static PONDER_INLINE void store_row(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+};
+
+// sums[r][t] += over `steps`: unit s of row r at x[r], times the 16 units at y[t] + s * stride. With TAIL, the last
+// t has only `lanes` of them.
+template <class Units, int R, int NT, bool TAIL>
+PONDER_INLINE void accumulate(f32x16 (&sums)[R][NT], const uint8_t* const* x, const uint8_t* const* y, size_t stride, int steps, int lanes) {
+  for (int s = 0; s < steps; s++) {
+    f32x16 units[NT];
+    PONDER_UNROLL for (int t = 0; t < NT; t++) {
+      auto from = reinterpret_cast<const float*>(y[t] + stride * s);
+      units[t] = TAIL && t == NT - 1 ? load_first(from, lanes) : load(from);
+    }
+    PONDER_UNROLL for (int r = 0; r < R; r++) {
+      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = Units::multiply(sums[r][t], units[t], x[r] + 4 * s);
+    }
+  }
+}
+
+// One query head and the positions of a segment that it sees.
+struct Query {
+  const uint8_t* q;
+  int first, end;
+  float* out;  // [head_dim] weighted values, then the largest score, then the sum of weights
+};
+
+struct Segment {
+  std::array<const uint8_t*, SEGMENT_PAGES> keys, values;  // the head's part of each page
+  int pages;
+};
+
+// Pages [first, end) of a segment that is needed next, if there is one.
+struct Pieces {
+  const Segment* segment;
+  int first, end;
+  size_t bytes;  // of a page
+  PONDER_INLINE void fetch(const std::array<const uint8_t*, SEGMENT_PAGES>& pages) const {
+    for (int p = first; p < end; p++) prefetch(pages[static_cast<size_t>(p)], bytes);
+  }
+};
+
+template <class Units, int R, int NT>
+PONDER_INLINE void score_pages(const uint8_t* const* q, const uint8_t* const* keys, int units, float (*scores)[SEGMENT]) {
+  f32x16 sums[R][NT];
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
+  accumulate<Units, R, NT, false>(sums, q, keys, 4 * PAGE_SIZE, units, LANES);
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(scores[r] + t * PAGE_SIZE, sums[r][t]);
+}
+
+// out[r][t * 16 ..] = the weighted sum of the values of `tokens` tokens, dimensions from `d` on.
+template <class Units, int R, int NT, bool TAIL>
+PONDER_INLINE void weigh_values(const Segment& segment, const typename Units::Element (*weights)[SEGMENT], int tokens, int head_dim, int d,
+                                const Query* queries) {
+  f32x16 sums[R][NT];
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
+  const size_t stride = 4 * static_cast<size_t>(head_dim);
+  const int lanes = TAIL ? head_dim - d - (NT - 1) * LANES : LANES;
+  for (int page = 0; page * PAGE_SIZE < tokens; page++) {
+    const int here = std::min(tokens - page * PAGE_SIZE, PAGE_SIZE);
+    const uint8_t *x[R], *y[NT];
+    PONDER_UNROLL for (int r = 0; r < R; r++) x[r] = reinterpret_cast<const uint8_t*>(weights[r] + page * PAGE_SIZE);
+    PONDER_UNROLL for (int t = 0; t < NT; t++) y[t] = segment.values[page] + 4 * (d + t * LANES);
+    accumulate<Units, R, NT, TAIL>(sums, x, y, stride, here / Units::PER_UNIT, lanes);
+    if (here % Units::PER_UNIT) {
+      // The last unit's second token was never written: what lies there may be NaN, and zero times that too.
+      const int s = here / Units::PER_UNIT;
+      PONDER_UNROLL for (int t = 0; t < NT; t++) {
+        alignas(64) uint32_t units[LANES] = {};
+        std::memcpy(units, y[t] + stride * s, 4 * static_cast<size_t>(t == NT - 1 ? lanes : LANES));
+        for (uint32_t& unit : units) unit &= 0xffffu;
+        f32x16 masked;
+        std::memcpy(&masked, units, sizeof masked);
+        PONDER_UNROLL for (int r = 0; r < R; r++) sums[r][t] = Units::multiply(sums[r][t], masked, x[r] + 4 * s);
+      }
+    }
+  }
+  PONDER_UNROLL for (int r = 0; r < R; r++) {
+    PONDER_UNROLL for (int t = 0; t < NT; t++) {
+      float* out = queries[r].out + d + t * LANES;
+      if (TAIL && t == NT - 1) store_first(out, sums[r][t], lanes);
+      else store(out, sums[r][t]);
+    }
+  }
+}
+
+template <class Units, int R>
+void attend_chunk(const Segment& segment, const Query* queries, int head_dim, float scale, const Pieces& next) {
+  alignas(64) float scores[R][SEGMENT];
+  alignas(64) typename Units::Element weights[R][SEGMENT];
+  const uint8_t* q[R];
+  int tokens = 0;
+  for (int r = 0; r < R; r++) q[r] = queries[r].q, tokens = std::max(tokens, queries[r].end);
+  const int pages = (tokens + PAGE_SIZE - 1) / PAGE_SIZE, units = head_dim / Units::PER_UNIT;
+  int page = 0;
+  for (; page + MAX_PARTS <= pages; page += MAX_PARTS) {
+    score_pages<Units, R, MAX_PARTS>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]));
+  }
+  for (; page < pages; page++) {
+    score_pages<Units, R, 1>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]));
+  }
+  next.fetch(next.segment ? next.segment->keys : segment.keys);
+  const f32x16 nothing = splat(-std::numeric_limits<float>::infinity());
+  for (int r = 0; r < R; r++) {
+    const int first = queries[r].first, end = queries[r].end;
+    f32x16 top = nothing;
+    for (int p = 0; p < pages; p++) {
+      float* s = scores[r] + p * PAGE_SIZE;
+      const int from = first - p * PAGE_SIZE, to = end - p * PAGE_SIZE;
+      if (from > 0 || to < PAGE_SIZE) {
+        const uint32_t below_end = to >= PAGE_SIZE ? 0xffffu : to <= 0 ? 0u : (1u << to) - 1;
+        const uint32_t from_first = from <= 0 ? 0xffffu : from >= PAGE_SIZE ? 0u : 0xffffu << from & 0xffffu;
+        store(s, select(below_end & from_first, load(s), nothing));
+      }
+      top = max(top, load(s));
+    }
+    const float peak = largest(top) * scale;
+    f32x16 total = zero();
+    for (int p = 0; p < pages; p++) {
+      const f32x16 w = exp2<Units::EXP_DEGREE>(fma(load(scores[r] + p * PAGE_SIZE), splat(scale), splat(-peak)));
+      Units::store_row(weights[r] + p * PAGE_SIZE, w);
+      total = total + w;
+    }
+    queries[r].out[head_dim] = peak;
+    queries[r].out[head_dim + 1] = sum(total);
+  }
+  next.fetch(next.segment ? next.segment->values : segment.values);
+  int d = 0;
+  for (; d + MAX_PARTS * LANES <= head_dim; d += MAX_PARTS * LANES) weigh_values<Units, R, MAX_PARTS, false>(segment, weights, tokens, head_dim, d, queries);
+  for (; d + LANES <= head_dim; d += LANES) weigh_values<Units, R, 1, false>(segment, weights, tokens, head_dim, d, queries);
+  if (d < head_dim) weigh_values<Units, R, 1, true>(segment, weights, tokens, head_dim, d, queries);
+}
+
+// The partial results of queries over one segment; `scale` is that of scores, in powers of two. The segment needed
+// next, if any, is fetched meanwhile.
+template <class Units>
+void attend(const Segment& segment, const Query* queries, int count, int head_dim, float scale, const Segment* next = nullptr) {
+  const int chunks = (count + MAX_QUERIES - 1) / MAX_QUERIES;
+  const size_t page_bytes = size_t{4} / Units::PER_UNIT * PAGE_SIZE * static_cast<size_t>(head_dim);
+  for (int c = 0; c < chunks; c++) {
+    const int start = c * count / chunks, size = (c + 1) * count / chunks - start;
+    const Pieces pieces{next, next ? c * next->pages / chunks : 0, next ? (c + 1) * next->pages / chunks : 0, page_bytes};
+    const Query* from = queries + start;
+    switch (size) {
+      case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, pieces); break;
+      case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, pieces); break;
+#if PONDER_AVX512
+      case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, pieces); break;
+      case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, pieces); break;
+      case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, pieces); break;
+      case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, pieces); break;
+#endif
+    }
+  }
+}
+
+// The weighted mean, [head_dim], of the partial results of `count` segments, `stride` floats apart.
+inline void combine(const float* partials, int count, size_t stride, int head_dim, float* out) {
+  float peak = partials[head_dim];
+  for (int j = 1; j < count; j++) peak = std::max(peak, partials[stride * static_cast<size_t>(j) + static_cast<size_t>(head_dim)]);
+  static thread_local std::vector<float> weights;
+  const int padded = (count + LANES - 1) / LANES * LANES;
+  if (static_cast<int>(weights.size()) < padded) weights.resize(static_cast<size_t>(padded));
+  float* w = weights.data();
+  for (int j = 0; j < padded; j++) w[j] = j < count ? partials[stride * static_cast<size_t>(j) + static_cast<size_t>(head_dim)] - peak : 0.0f;
+  for (int j = 0; j < padded; j += LANES) store(w + j, exp2<6>(load(w + j)));
+  float total = 0;
+  for (int j = 0; j < count; j++) total = std::fma(w[j], partials[stride * static_cast<size_t>(j) + static_cast<size_t>(head_dim) + 1], total);
+  const f32x16 share = splat(1.0f / total);
+  for (int d = 0; d < head_dim; d += LANES) {
+    f32x16 mixed = zero();
+    for (int j = 0; j < count; j++) mixed = fma(splat(w[j]), load_first(partials + stride * static_cast<size_t>(j) + d, head_dim - d), mixed);
+    store_first(out + d, mixed * share, head_dim - d);
+  }
+}
+
+// How a batch's queries are computed together: made once, used by all layers.
+class AttentionPlan {
+ public:
+  static constexpr int PROMPT_QUERIES = 8;  // new tokens of a sequence from which they are taken as blocks
+  static constexpr int BLOCK_QUERIES = 16;
+  static constexpr int GROUP_ROWS = 32;
+
+  struct Row { int sequence, row, position; int64_t partial; };            // a query by itself; its first partial result
+  struct Group { int segment, first, count; };                             // of `members`: rows that share its pages
+  struct Block { int sequence, row, position, count; };                    // queries of a prompt
+  struct Node { int sequence, row, index, cached; };                       // a token of a tree
+
+  std::vector<Row> rows;
+  std::vector<int> members;  // indices of `rows`
+  std::vector<Group> groups;
+  std::vector<Block> blocks;
+  std::vector<Node> nodes;
+  std::vector<int> row_of;   // [T]: index in `rows`, or -1
+  std::vector<const int64_t*> pages;  // [S]
+  int64_t partials = 0;      // partial results of all rows, per head
+
+  void make(const Batch& batch) {
+    rows.clear(), members.clear(), groups.clear(), blocks.clear(), nodes.clear(), pages.clear();
+    row_of.assign(static_cast<size_t>(batch.tokens), -1);
+    partials = 0;
+    const int64_t* next_pages = batch.pages;
+    int row = 0;
+    for (int s = 0; s < batch.sequences; s++) {
+      const int fresh = static_cast<int>(batch.query_lengths[s]), context = static_cast<int>(batch.context_lengths[s]);
+      const int cached = context - fresh;
+      pages.push_back(next_pages);
+      next_pages += (context + PAGE_SIZE - 1) / PAGE_SIZE;
+      if (batch.trees[s]) {
+        for (int i = 0; i < fresh; i++) nodes.push_back({s, row + i, i, cached});
+      } else if (fresh >= PROMPT_QUERIES) {
+        for (int i = 0; i < fresh; i += BLOCK_QUERIES) blocks.push_back({s, row + i, cached + i, std::min(BLOCK_QUERIES, fresh - i)});
+      } else {
+        for (int i = 0; i < fresh; i++) {
+          row_of[static_cast<size_t>(row + i)] = static_cast<int>(rows.size());
+          rows.push_back({s, row + i, cached + i, partials});
+          partials += (cached + i) / SEGMENT + 1;
+        }
+      }
+      row += fresh;
+    }
+    group();
+  }
+
+ private:
+  // Rows whose segment lies in the same pages, together.
+  void group() {
+    int segments = 0;
+    for (const Row& row : rows) segments = std::max(segments, row.position / SEGMENT + 1);
+    std::unordered_map<uint64_t, std::vector<std::vector<int>>> found;
+    for (int j = 0; j < segments; j++) {
+      found.clear();
+      for (int i = 0; i < static_cast<int>(rows.size()); i++) {
+        if (rows[static_cast<size_t>(i)].position / SEGMENT < j) continue;
+        uint64_t key = 0;
+        const int count = pages_in(i, j);
+        for (int p = 0; p < count; p++) key = key * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(page(i, j, p)) + 1;
+        auto& sets = found[key];
+        auto same = std::find_if(sets.begin(), sets.end(), [&](const auto& set) { return same_pages(set[0], i, j); });
+        if (same == sets.end()) sets.push_back({i});
+        else same->push_back(i);
+      }
+      for (const auto& [key, sets] : found) {
+        for (const auto& set : sets) {
+          const int count = static_cast<int>(set.size());
+          for (int start = 0; start < count; start += GROUP_ROWS) {
+            groups.push_back({j, static_cast<int>(members.size()), std::min(GROUP_ROWS, count - start)});
+            members.insert(members.end(), set.begin() + start, set.begin() + start + groups.back().count);
+          }
+        }
+      }
+    }
+  }
+  int64_t page(int row, int segment, int p) const { return pages[static_cast<size_t>(rows[static_cast<size_t>(row)].sequence)][segment * SEGMENT_PAGES + p]; }
+  int pages_in(int row, int segment) const {
+    return std::min(rows[static_cast<size_t>(row)].position / PAGE_SIZE + 1 - segment * SEGMENT_PAGES, SEGMENT_PAGES);
+  }
+  bool same_pages(int a, int b, int segment) const {
+    const int count = pages_in(a, segment);
+    if (count != pages_in(b, segment)) return false;
+    for (int p = 0; p < count; p++) if (page(a, segment, p) != page(b, segment, p)) return false;
+    return true;
+  }
+};
+
+// One layer's attention.
+struct AttentionShape {
+  PageLayout layout;
+  int heads;
+  int window;  // positions a query sees, itself included; 0: all
+  int shared() const { return heads / layout.kv_heads; }
+  int result_size() const { return layout.head_dim + 2; }
+  float scale() const { return static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(layout.head_dim))); }
+  int first_seen(int position) const { return window && position >= window ? position - window + 1 : 0; }
+};
+
+template <class Units>
+struct Attention {
+  const AttentionShape& shape;
+  const AttentionPlan& plan;
+  const Batch& batch;
+  const uint8_t *keys, *values;                 // this layer's pages
+  const typename Units::Element* queries;       // [T, heads, head_dim]
+  float* partials;                              // [plan.partials, heads, result_size]
+  float* mixed;                                 // [T, heads * head_dim]
+
+  // What is left to do afterwards for the rows of the plan: `finish_row`.
+  void run(Member& member) const {
+    const int kv_heads = shape.layout.kv_heads;
+    const int blocks = static_cast<int>(plan.blocks.size()) * kv_heads, nodes = static_cast<int>(plan.nodes.size()) * kv_heads;
+    const int groups = static_cast<int>(plan.groups.size()) * kv_heads;
+    member.each(blocks + nodes + groups, [&](int task) {
+      if (task < blocks) block(plan.blocks[static_cast<size_t>(task / kv_heads)], task % kv_heads);
+      else if ((task -= blocks) < nodes) node(plan.nodes[static_cast<size_t>(task / kv_heads)], task % kv_heads);
+      else group(task - nodes, member.team_size());
+    });
+  }
+
+  void finish_row(const AttentionPlan::Row& row) const {
+    const int first = shape.first_seen(row.position) / SEGMENT, count = row.position / SEGMENT - first + 1;
+    const size_t stride = static_cast<size_t>(shape.heads * shape.result_size());
+    for (int h = 0; h < shape.heads; h++) combine(partial(row, first, h), count, stride, shape.layout.head_dim, out(row.row, h));
+  }
+
+ private:
+  float* partial(const AttentionPlan::Row& row, int segment, int head) const {
+    return partials + ((row.partial + segment) * shape.heads + head) * shape.result_size();
+  }
+  float* out(int row, int head) const { return mixed + (static_cast<int64_t>(row) * shape.heads + head) * shape.layout.head_dim; }
+  const uint8_t* query(int row, int head) const {
+    return reinterpret_cast<const uint8_t*>(queries + (static_cast<int64_t>(row) * shape.heads + head) * shape.layout.head_dim);
+  }
+  Segment segment(const int64_t* pages, int j, int count, int kv_head) const {
+    Segment found;
+    found.pages = count;
+    for (int p = 0; p < count; p++) {
+      const int64_t place = pages[j * SEGMENT_PAGES + p] * shape.layout.page_bytes() + kv_head * shape.layout.head_bytes();
+      found.keys[static_cast<size_t>(p)] = keys + place;
+      found.values[static_cast<size_t>(p)] = values + place;
+    }
+    return found;
+  }
+  static int clamp(int position, int segment) { return std::clamp(position - segment * SEGMENT, 0, SEGMENT); }
+
+  Segment segment_of(const AttentionPlan::Group& group, int kv_head) const {
+    const auto& row = plan.rows[static_cast<size_t>(plan.members[static_cast<size_t>(group.first)])];
+    const int count = std::min(row.position / PAGE_SIZE + 1 - group.segment * SEGMENT_PAGES, SEGMENT_PAGES);
+    return segment(plan.pages[static_cast<size_t>(row.sequence)], group.segment, count, kv_head);
+  }
+
+  // Task `task` of groups and heads; the thread's next is probably `team` further.
+  void group(int task, int team) const {
+    const int kv_heads = shape.layout.kv_heads, kv_head = task % kv_heads, coming = task + team;
+    const AttentionPlan::Group& group = plan.groups[static_cast<size_t>(task / kv_heads)];
+    const bool more = coming / kv_heads < static_cast<int>(plan.groups.size());
+    const Segment where = segment_of(group, kv_head);
+    const Segment next = more ? segment_of(plan.groups[static_cast<size_t>(coming / kv_heads)], coming % kv_heads) : Segment{};
+    const int* members = plan.members.data() + group.first;
+    Query all[GATHERED];
+    const int shared = shape.shared();
+    int filled = 0;
+    for (int i = 0; i < group.count; i++) {
+      const auto& row = plan.rows[static_cast<size_t>(members[i])];
+      const int from = clamp(shape.first_seen(row.position), group.segment), end = clamp(row.position + 1, group.segment);
+      if (from >= end) continue;  // behind the window
+      for (int h = kv_head * shared; h < (kv_head + 1) * shared; h++) {
+        if (filled == GATHERED) attend<Units>(where, all, filled, shape.layout.head_dim, shape.scale()), filled = 0;
+        all[filled++] = {query(row.row, h), from, end, partial(row, group.segment, h)};
+      }
+    }
+    attend<Units>(where, all, filled, shape.layout.head_dim, shape.scale(), more ? &next : nullptr);
+  }
+
+  void block(const AttentionPlan::Block& block, int kv_head) const {
+    const int shared = shape.shared(), size = shape.result_size(), head_dim = shape.layout.head_dim;
+    const int first = shape.first_seen(block.position) / SEGMENT, last = block.position + block.count - 1;
+    const int segments = last / SEGMENT - first + 1;
+    static thread_local std::vector<float> results;  // [queries, segments, size]
+    const size_t needed = static_cast<size_t>(block.count * shared) * static_cast<size_t>(segments * size);
+    if (results.size() < needed) results.resize(needed);
+    auto result = [&](int query, int j) { return results.data() + (static_cast<size_t>(query) * segments + (j - first)) * size; };
+    std::vector<Query> seeing;
+    for (int j = first; j < first + segments; j++) {
+      seeing.clear();
+      for (int i = 0; i < block.count * shared; i++) {
+        const int position = block.position + i / shared;
+        const int from = clamp(shape.first_seen(position), j), end = clamp(position + 1, j);
+        if (from < end) seeing.push_back({query(block.row + i / shared, kv_head * shared + i % shared), from, end, result(i, j)});
+      }
+      const int pages = std::min(last / PAGE_SIZE + 1 - j * SEGMENT_PAGES, SEGMENT_PAGES);
+      const Segment where = segment(plan.pages[static_cast<size_t>(block.sequence)], j, pages, kv_head);
+      attend<Units>(where, seeing.data(), static_cast<int>(seeing.size()), head_dim, shape.scale());
+    }
+    for (int i = 0; i < block.count * shared; i++) {
+      const int position = block.position + i / shared, seen = shape.first_seen(position) / SEGMENT;
+      combine(result(i, seen), position / SEGMENT - seen + 1, static_cast<size_t>(size), head_dim, out(block.row + i / shared, kv_head * shared + i % shared));
+    }
+  }
+
+  // A token of a tree sees its ancestors as if they were a text: those in partly filled pages, and the new ones, are
+  // copied to where they would lie.
+  void node(const AttentionPlan::Node& node, int kv_head) const {
+    const int64_t* pages = plan.pages[static_cast<size_t>(node.sequence)];
+    const int fresh = static_cast<int>(batch.query_lengths[node.sequence]);
+    const uint8_t* sees = batch.trees[node.sequence] + static_cast<int64_t>(node.index) * fresh;
+    std::vector<int> path;  // positions in the sequence's pages of the tokens after the whole cached pages
+    const int whole = node.cached / PAGE_SIZE;
+    for (int i = whole * PAGE_SIZE; i < node.cached; i++) path.push_back(i);
+    for (int i = 0; i < fresh; i++) if (sees[i]) path.push_back(node.cached + i);
+    const int length = whole * PAGE_SIZE + static_cast<int>(path.size());
+    const PageLayout& layout = shape.layout;
+    const size_t head_bytes = static_cast<size_t>(layout.head_bytes());
+    const int copies = (static_cast<int>(path.size()) + PAGE_SIZE - 1) / PAGE_SIZE;
+    std::vector<uint8_t> copied(2 * head_bytes * static_cast<size_t>(copies));
+    for (int i = 0; i < static_cast<int>(path.size()); i++) {
+      const int from = path[static_cast<size_t>(i)] % PAGE_SIZE, to = i % PAGE_SIZE;
+      const int64_t place = pages[path[static_cast<size_t>(i)] / PAGE_SIZE] * layout.page_bytes() + kv_head * layout.head_bytes();
+      uint8_t* page = copied.data() + 2 * head_bytes * static_cast<size_t>(i / PAGE_SIZE);
+      for (int d = 0; d < layout.head_dim; d++) {
+        element(page)[layout.key_place(to, d)] = element(keys + place)[layout.key_place(from, d)];
+        element(page + head_bytes)[layout.value_place(to, d)] = element(values + place)[layout.value_place(from, d)];
+      }
+    }
+    const int shared = shape.shared(), size = shape.result_size();
+    const int position = length - 1, seen = shape.first_seen(position), first = seen / SEGMENT, segments = position / SEGMENT - first + 1;
+    std::vector<float> results(static_cast<size_t>(shared) * static_cast<size_t>(segments * size));
+    auto result = [&](int head, int j) { return results.data() + (static_cast<size_t>(head) * segments + (j - first)) * size; };
+    for (int j = first; j < first + segments; j++) {
+      const int count = std::min((length + PAGE_SIZE - 1) / PAGE_SIZE - j * SEGMENT_PAGES, SEGMENT_PAGES);
+      Segment where = segment(pages, j, std::clamp(whole - j * SEGMENT_PAGES, 0, count), kv_head);
+      for (int p = where.pages; p < count; p++) {
+        const uint8_t* page = copied.data() + 2 * head_bytes * static_cast<size_t>(j * SEGMENT_PAGES + p - whole);
+        where.keys[static_cast<size_t>(p)] = page;
+        where.values[static_cast<size_t>(p)] = page + head_bytes;
+      }
+      where.pages = count;
+      for (int h = 0; h < shared; h++) {
+        const Query one = {query(node.row, kv_head * shared + h), clamp(seen, j), clamp(length, j), result(h, j)};
+        attend<Units>(where, &one, 1, layout.head_dim, shape.scale());
+      }
+    }
+    for (int h = 0; h < shared; h++) combine(result(h, first), segments, static_cast<size_t>(size), layout.head_dim, out(node.row, kv_head * shared + h));
+  }
+  static typename Units::Element* element(uint8_t* p) { return reinterpret_cast<typename Units::Element*>(p); }
+  static const typename Units::Element* element(const uint8_t* p) { return reinterpret_cast<const typename Units::Element*>(p); }
+};
+
+}  // namespace ponder::PONDER_ISA

@@ -1,0 +1,96 @@
+// Compiled once for each instruction set; see simd.h.
+#include "kernels.h"
+
+#include <chrono>
+
+#include "recorded_program.h"
+#include "row_sampler.h"
+
+namespace ponder::PONDER_ISA {
+
+namespace {
+
+std::unique_ptr<Program> make_program(Shape shape, int rotated) {
+  if (shape.layout.cache == Cache::F32) return std::make_unique<RecordedProgram<F32Units>>(shape, rotated);
+  return std::make_unique<RecordedProgram<BF16Units>>(shape, rotated);
+}
+
+// The shortest of a few runs of body(member) on a team, in seconds; `members` is how many there were.
+template <class Body>
+double shortest(int threads, int& members, Body body) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int repeat = 0; repeat < 5; repeat++) {
+    const auto start = std::chrono::steady_clock::now();
+    Team::run(threads, [&](Member& member) {
+      if (member.index == 0) members = member.team_size();
+      body(member);
+    });
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+double int8_peak(int threads) {
+  constexpr int SUMS = 12, ROUNDS = 1000000;
+  int members = 1;
+  const double seconds = shortest(threads, members, [](Member&) {
+    i32x16 sums[SUMS];
+    PONDER_UNROLL for (int i = 0; i < SUMS; i++) sums[i] = splat_i32(i);
+#if PONDER_AVX512
+    const __m512i codes = _mm512_set1_epi8(3), x = _mm512_set1_epi8(5);
+#else
+    const u8x64 codes = splat_byte(3);
+    const int8_t x[4] = {5, 5, 5, 5};
+#endif
+    for (int round = 0; round < ROUNDS; round++) {
+      PONDER_UNROLL for (int i = 0; i < SUMS; i++) {
+#if PONDER_AVX512
+        sums[i].v = _mm512_dpbusd_epi32(sums[i].v, codes, x);
+        asm volatile("" : "+v"(sums[i].v));  // else the loop is folded into a product
+#else
+        sums[i] = dot4(sums[i], codes, x);
+#endif
+      }
+    }
+    float total = 0;
+    PONDER_UNROLL for (int i = 0; i < SUMS; i++) total += sum(to_float(sums[i]));
+    volatile float kept = total;
+    (void)kept;
+  });
+  return 64.0 * SUMS * ROUNDS * members / seconds / 1e9;
+}
+
+double read_bandwidth(int threads) {
+  constexpr size_t SIZE = size_t{256} << 20, FLOATS = SIZE / sizeof(float), STRIDE = 8 * LANES;
+  static const Bytes memory = [] {
+    Bytes p = allocate(SIZE);
+    std::memset(p.get(), 1, SIZE);  // pages of zeros might be one and the same
+    return p;
+  }();
+  const float* all = reinterpret_cast<const float*>(memory.get());
+  int members = 1;
+  const double seconds = shortest(threads, members, [&](Member& member) {
+    const size_t each = FLOATS / static_cast<size_t>(member.team_size());
+    const float* mine = all + each * static_cast<size_t>(member.index);
+    f32x16 sums[8];
+    PONDER_UNROLL for (int i = 0; i < 8; i++) sums[i] = zero();
+    for (size_t i = 0; i + STRIDE <= each; i += STRIDE) {
+      PONDER_UNROLL for (size_t j = 0; j < 8; j++) sums[j] = sums[j] + load(mine + i + LANES * j);
+    }
+    f32x16 total = zero();
+    PONDER_UNROLL for (int i = 0; i < 8; i++) total = total + sums[i];
+    volatile float kept = sum(total);
+    (void)kept;
+  });
+  return static_cast<double>(SIZE) / seconds / 1e9;
+}
+
+}  // namespace
+
+#define PONDER_TEXT_(x) #x
+#define PONDER_TEXT(x) PONDER_TEXT_(x)
+
+extern const Kernels table;
+const Kernels table{PONDER_TEXT(PONDER_ISA), make_program, int8_peak, read_bandwidth, sample};
+
+}  // namespace ponder::PONDER_ISA

@@ -1,0 +1,24 @@
+// What is compiled once for each instruction set, and chosen when the module is loaded.
+#pragma once
+
+#include <memory>
+
+#include "program.h"
+#include "sampling.h"
+
+namespace ponder {
+
+struct Kernels {
+  const char* name;
+  std::unique_ptr<Program> (*make_program)(Shape shape, int rotated);
+  // Billions of multiply-accumulates a second of the integer dot product, all operands in registers.
+  double (*int8_peak)(int threads);
+  // Gigabytes a second that all threads together read from memory.
+  double (*read_bandwidth)(int threads);
+  void (*sample)(const SamplingBatch& batch, int threads);
+};
+
+// The best for this processor. Throws std::invalid_argument for a name that is not to be had here.
+const Kernels& kernels(const char* name = nullptr);
+
+}  // namespace ponder

@@ -1,0 +1,58 @@
+// A model's forward pass as a list of commands: recorded once, run for every batch.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "batch.h"
+#include "matrix.h"
+
+namespace ponder {
+
+struct Shape {
+  int hidden, heads;
+  PageLayout layout;
+  int q_size() const { return heads * layout.head_dim; }
+  int kv_size() const { return layout.kv_heads * layout.head_dim; }
+};
+
+// A linear layer; the matrix and the bias ([out], or null) belong to the caller and outlive the program.
+struct Linear {
+  const Matrix* weight = nullptr;
+  const float* bias = nullptr;
+};
+
+struct Norm {
+  const float* weight = nullptr;
+  float eps = 0;
+};
+
+// Commands act on the residual stream, [T, hidden], in the order in which they are added.
+class Program {
+ public:
+  virtual ~Program() = default;
+
+  virtual void embed(const Matrix& table) = 0;
+  // norm -> q, k, v -> norms of their heads, if given -> rotation -> q kept, k and v into the layer's pages.
+  virtual void project(int layer, Norm norm, Linear q, Linear k, Linear v, Norm q_norm, Norm k_norm, bool rotate) = 0;
+  // softmax(q k^T) v, over the last `window` positions (0: all).
+  virtual void attend(int layer, int window) = 0;
+  // residual += w (attention's result)
+  virtual void add_projection(Linear o) = 0;
+  // residual += down(silu(gate(norm)) * up(norm))
+  virtual void add_feed_forward(Norm norm, Linear gate, Linear up, Linear down) = 0;
+  // norm -> logits, for the batch's logit rows
+  virtual void logits(Norm norm, Linear head) = 0;
+
+  virtual void run(const Batch& batch, int threads) = 0;
+
+  // Seconds spent in each operation since the last time; counted only while `timed`.
+  virtual std::map<std::string, double> take_times() = 0;
+  bool timed = false;
+};
+
+// One row of a matrix as floats.
+void read_row(const Matrix& matrix, int row, float* out);
+
+}  // namespace ponder

