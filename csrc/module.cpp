@@ -235,6 +235,7 @@ void bind_sampling(nb::module_& m);  // sampling_module.cpp
 
 NB_MODULE(_native, m) {
   using namespace ponder;
+  nb::set_leak_warnings(false);  // a model that lives until Python ends is no leak
   nb::class_<Matrix>(m, "Matrix")
       .def_prop_ro("kind", [](const Matrix& self) { return KIND_NAMES[static_cast<int>(self.kind)]; })
       .def_prop_ro("shape", [](const Matrix& self) { return nb::make_tuple(self.out, self.in); })

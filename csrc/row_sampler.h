@@ -227,7 +227,9 @@ Cut cut(const float* w, int count, double goal, float* spare, float* other) {
   alignas(64) float one[LANES];
   store(one, Measure::of(splat(least)));
   const double each = static_cast<double>(one[0]);
-  int64_t ties = static_cast<int64_t>((goal - before_least) / each);
+  const double room = (goal - before_least) / each;
+  if (!(room < count)) return {least, count};  // more than there are
+  int64_t ties = static_cast<int64_t>(room);
   while (before_least + static_cast<double>(ties) * each < goal) ties++;
   while (ties > 1 && before_least + static_cast<double>(ties - 1) * each >= goal) ties--;
   return {least, ties};

@@ -28,6 +28,16 @@ void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
+// Never a converted copy.
+template <class Array>
+Array array(nb::handle object, const char* what) {
+  try {
+    return nb::cast<Array>(object, false);
+  } catch (const nb::cast_error&) {
+    throw nb::type_error(what);
+  }
+}
+
 // An attribute; its name is made once.
 class Field {
  public:
@@ -74,7 +84,7 @@ class Call {
     for (size_t i = 0; i < all.size(); i++) {
       const Sequence request(all[i]);
       require(request.size() == 3, "a request is (logits, rows, params)");
-      logits_.push_back(nb::cast<Rows>(request[0]));
+      logits_.push_back(array<Rows>(request[0], "logits are [R, V] float32 on the CPU"));
       add(logits_.back(), Sequence(request[1]), request[2]);
     }
     tokens_.resize(rows_.size());
@@ -90,11 +100,9 @@ class Call {
 
   void run(const Kernels& kernels, int threads) {
     if (rows_.empty()) return;
-    // A thread is worth waking for some thousand logits.
-    const int64_t worthwhile = static_cast<int64_t>(rows_.size()) * vocabulary_ / 8192;
     const SamplingBatch batch{rows_, vocabulary_, tokens_.data(), best_.data()};
     nb::gil_scoped_release release;
-    kernels.sample(batch, static_cast<int>(std::clamp<int64_t>(worthwhile, 1, threads)));
+    kernels.sample(batch, threads);
   }
 
   nb::list traces() const {
@@ -217,7 +225,7 @@ class Call {
   const Words& read_mask(const nb::object& mask) {
     const auto found = masks_.find(mask.ptr());
     if (found != masks_.end()) return found->second.words;
-    return masks_.emplace(mask.ptr(), Mask{mask, nb::cast<Words>(mask)}).first->second.words;
+    return masks_.emplace(mask.ptr(), Mask{mask, array<Words>(mask, "a mask is [W] int32 on the CPU, in one piece")}).first->second.words;
   }
 
   int alternatives_of(const SamplingRow& row) const { return std::min(row.settings->alternatives, vocabulary_); }

@@ -86,9 +86,16 @@ class RandomTensors:
         values = self._tensors[name].numpy()
         return StoredTensor("F32", values.shape, values.view(np.uint8).reshape(-1))
 
+    def release(self, name: str) -> None:
+        pass
+
 
 def tiny_transformer(
-    config: ModelConfig | None = None, seed: int = 0, *, row_invariant: bool = False
+    config: ModelConfig | None = None,
+    seed: int = 0,
+    *,
+    kernels: str | None = None,
+    row_invariant: bool = False,
 ) -> Transformer:
     """A random transformer on the CPU."""
     config = config or tiny_config()
@@ -102,7 +109,7 @@ def tiny_transformer(
         generation_defaults={},
         tensors=RandomTensors(config, seed),
     )
-    return load_transformer(checkpoint, torch.device("cpu"), row_invariant=row_invariant)
+    return load_transformer(checkpoint, torch.device("cpu"), kernels=kernels, row_invariant=row_invariant)
 
 
 def tiny_engine(

@@ -19,6 +19,7 @@ from ponder.bench.figures.session import open_session
 from ponder.bench.figures.settings import RunSettings
 from ponder.bench.peers.process import Program
 from ponder.cli.bench import app
+from ponder.cli.bench_figures import quantity_line
 from ponder.errors import CheckpointError, ParameterError, PonderError
 
 
@@ -111,8 +112,9 @@ def test_efficiency_counts_bytes_and_multiplications_of_a_step():
     assert read.median == pytest.approx((1 + 44 * 0.01) / 0.1)
     assert bandwidth.median == pytest.approx(0.5)
     assert peak.median == pytest.approx(0.1)
-    blind = efficiency(comparison, 2, settings, {**ponder, "weight_bytes": None}, [dict.fromkeys(probe)])
-    assert [quantity.median for quantity in blind] == [None, None, None]
+    _, bandwidth, peak = efficiency(comparison, 2, settings, ponder, [dict.fromkeys(probe)])
+    assert bandwidth.median is peak.median is None
+    assert quantity_line(peak) == "case: share of integer peak: not measured"
 
 
 def test_prompts_are_the_same_for_a_seed_and_share_no_beginning():

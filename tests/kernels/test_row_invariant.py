@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponder.errors import UnsupportedError
-from ponder.kernels import reference, row_invariant, select_ops
+from ponder.kernels import reference, row_invariant, select_kernels
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.kernels.row_invariant.linear import BLOCKS, cover, proven_blocks
 
@@ -27,11 +27,11 @@ def normal(*shape: int, seed: int, scale: float = 1.0) -> torch.Tensor:
 def test_selection():
     """The CPU has both; elsewhere what was asked for is refused by name."""
     cpu = torch.device("cpu")
-    assert select_ops(cpu) is reference
-    assert select_ops(cpu, row_invariant=True) is row_invariant
-    assert select_ops(torch.device("meta")) is reference
+    assert select_kernels(cpu, name="reference").primitives is reference
+    assert select_kernels(cpu, name="reference", row_invariant=True).primitives is row_invariant
+    assert select_kernels(torch.device("meta")).primitives is reference
     with pytest.raises(UnsupportedError, match=r"row_invariant = True .*'cuda:0'.* only on 'cpu'"):
-        select_ops(torch.device("cuda:0"), row_invariant=True)
+        select_kernels(torch.device("cuda:0"), row_invariant=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -1,4 +1,9 @@
-"""With row-invariant operations, a sequence's logits are bitwise the same however it was batched and cut."""
+"""A sequence's logits are bitwise the same however it was batched and cut.
+
+So with row-invariant operations, and with native ones always.
+"""
+
+import itertools
 
 import pytest
 import torch
@@ -7,7 +12,6 @@ from hypothesis import strategies as st
 
 from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
 from ponder.errors import UnsupportedError
-from ponder.kernels import row_invariant
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer, load_transformer
 from tiny_models import tiny_config, tiny_transformer
@@ -35,7 +39,7 @@ class Cache:
         config, counts = model.config, [-(-len(sequence) // PAGE_SIZE) for sequence in sequences]
         shape = (config.num_layers, sum(counts), PAGE_SIZE, config.num_kv_heads, config.head_dim)
         self.model, self.sequences = model, sequences
-        self.k_pages, self.v_pages = torch.full((2, *shape), torch.nan)
+        self.k_pages, self.v_pages = torch.full((2, *shape), torch.nan, dtype=model.cache_dtype)
         self.tables = torch.randperm(shape[1], generator=torch.Generator().manual_seed(seed)).split(counts)
         self.lengths = [0] * len(sequences)
 
@@ -85,10 +89,13 @@ def in_chunks(model: Transformer, sequence: list[int], size: int) -> torch.Tenso
     return torch.cat([cache.grow({0: new})[0] for new in sizes])
 
 
-@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS)
+KERNELS = ("reference", "native")
+
+
+@pytest.fixture(scope="module", params=itertools.product(CONFIGS, KERNELS), ids="-".join)
 def model(request):
-    plain = tiny_transformer(request.param)
-    return Transformer(plain.config, plain.weights, row_invariant)
+    config, kernels = request.param
+    return tiny_transformer(CONFIGS[config], kernels=kernels, row_invariant=True)
 
 
 @settings(max_examples=10)
@@ -125,14 +132,15 @@ def test_a_tree_is_its_paths(model, prompt, a, b):
 
 
 def test_close_to_the_plain_operations(model):
-    plain = tiny_transformer(model.config)
+    plain = tiny_transformer(model.config, kernels="reference")
     ids = [i % 64 for i in range(60)]
     torch.testing.assert_close(at_once(model, ids), at_once(plain, ids), rtol=1e-4, atol=1e-4)
 
 
-def test_the_default_model(checkpoint):
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_the_default_model(checkpoint, kernels):
     """Alone and whole; in chunks of 1, 7, 16; with a cached prefix; and among 40 others of many lengths."""
-    model = load_transformer(checkpoint, torch.device("cpu"), row_invariant=True)
+    model = load_transformer(checkpoint, torch.device("cpu"), kernels=kernels, row_invariant=True)
     generator = torch.Generator().manual_seed(0)
     lengths = [120, *(1 + i * i % 31 for i in range(40))]
     sequences = [torch.randint(49152, (n,), generator=generator).tolist() for n in lengths]
@@ -148,9 +156,10 @@ def test_the_default_model(checkpoint):
         assert torch.equal(together[i], at_once(model, sequences[i]))
 
 
-def test_a_long_prompt_of_the_default_model(checkpoint):
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_a_long_prompt_of_the_default_model(checkpoint, kernels):
     """Chunks of 512, as the engine cuts them, and tokens one by one after more than 512 cached ones."""
-    model = load_transformer(checkpoint, torch.device("cpu"), row_invariant=True)
+    model = load_transformer(checkpoint, torch.device("cpu"), kernels=kernels, row_invariant=True)
     ids = torch.randint(49152, (600,), generator=torch.Generator().manual_seed(1)).tolist()
     alone = at_once(model, ids)
     cache = Cache(model, [ids])

@@ -75,7 +75,8 @@ def test_forks_grow_as_if_alone(model, prompt, texts):
     runner.forward([grow(root, prompt, reach, 1)])
     rows = [grow(root.fork(), text, reach, len(text)) for text in texts]
     root.drop()
-    for logits, text in zip(runner.forward(rows), texts, strict=True):
+    parts = runner.forward(rows).split([len(text) for text in texts])
+    for logits, text in zip(parts, texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
         torch.testing.assert_close(logits, alone, rtol=1e-5, atol=1e-4)
 
@@ -86,7 +87,8 @@ def test_only_wanted_rows_are_returned():
     pool = poisoned_pool(model, 4)
     tree = RadixTree(pool)
     rows = [grow(Branch(tree), s, 9, count) for s, count in zip(ids, wanted, strict=True)]
-    for logits, s, count in zip(Runner(model, pool).forward(rows), ids, wanted, strict=True):
+    parts = Runner(model, pool).forward(rows).split(wanted)
+    for logits, s, count in zip(parts, ids, wanted, strict=True):
         torch.testing.assert_close(logits, all_logits(model, [s])[0][len(s) - count :])
 
 

@@ -7,6 +7,7 @@ import torch
 import transformers
 
 from forward import all_logits, grow, poisoned_pool
+from ponder.backends.local import load_local
 from ponder.constraints.choice import normalise
 from ponder.engine import FinishedEvent, Request
 from ponder.engine.runner import Runner
@@ -29,6 +30,14 @@ PASSAGES = (
     "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer the slings",
     "    \t\t  \n\n\n   ...!!! ???   --- *** ~~~ ^^^ ___ === +++ \\\\ // ||   \n \n",
 )
+
+
+@pytest.fixture(scope="module")
+def local_model(checkpoint):
+    """The default model in float32, as transformers has it."""
+    model = load_local(checkpoint.name, device="cpu", kernels="reference")
+    yield model
+    model.close()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +86,7 @@ def test_logits_of_one_prefill(local_model, prompts, their_logits, record_proper
     pool = poisoned_pool(model, PROMPTS * POSITIONS // 16)
     tree = RadixTree(pool)
     rows = [grow(Branch(tree), ids, 2 * POSITIONS, 1) for ids in prompts]
-    last = torch.cat(Runner(model, pool).forward(rows))
+    last = Runner(model, pool).forward(rows)
     assert (last - their_logits[:, -1]).abs().max() <= 1e-3
 
 
@@ -92,7 +101,7 @@ def test_logits_token_by_token(local_model, prompts, their_logits, record_proper
         rows = [
             grow(branch, [ids[position]], POSITIONS, 1) for branch, ids in zip(branches, prompts, strict=True)
         ]
-        difference = (torch.cat(runner.forward(rows)) - their_logits[:, position]).abs().max().item()
+        difference = (runner.forward(rows) - their_logits[:, position]).abs().max().item()
         largest = max(largest, difference)
     record_property("max_abs_logit_difference", largest)
     assert largest <= 1e-3

@@ -134,7 +134,7 @@ def our_logits(path, ids: list[int], **changes) -> torch.Tensor:
     """Logits of the model at `path`, or of one whose configuration is changed."""
     checkpoint = open_checkpoint(str(path))
     checkpoint = replace(checkpoint, config=replace(checkpoint.config, **changes))
-    return all_logits(load_transformer(checkpoint, CPU), [ids])[0]
+    return all_logits(load_transformer(checkpoint, CPU, kernels="reference"), [ids])[0]
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +150,7 @@ def test_directory(family, scaling, tmp_path):
     kind, changes = FAMILIES[family]
     model = random_model(kind, SCALINGS[scaling], **changes)
     write_directory(model, tmp_path)
-    transformer = load_transformer(open_checkpoint(str(tmp_path)), CPU)
+    transformer = load_transformer(open_checkpoint(str(tmp_path)), CPU, kernels="reference")
     ours = all_logits(transformer, [random_ids(length) for length in LENGTHS])
     for logits, length in zip(ours, LENGTHS, strict=True):
         assert (logits - their_logits(model, random_ids(length))).abs().max() <= 1e-4

@@ -5,7 +5,7 @@ import torch
 
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row_sum import row_sum
-from ponder.sampling.sampler import Row, sample
+from ponder.sampling.sampler import Row
 
 VOCABULARY = 49152
 
@@ -42,7 +42,7 @@ def test_a_rows_sum_is_the_same_in_any_company_and_for_any_number_of_threads():
         {"repetition_penalty": 1.3},
     ],
 )
-def test_a_sample_and_its_trace_do_not_depend_on_other_rows(params):
+def test_a_sample_and_its_trace_do_not_depend_on_other_rows(sample, params):
     """Twelve rows at once and each alone: tokens, log-probabilities, entropies, masses, all to the bit."""
     logits = torch.randn(12, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 3
     rows = [Row(i, (1, 2, 3), (4, 5)) for i in range(12)]

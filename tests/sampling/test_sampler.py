@@ -9,8 +9,9 @@ from scipy import stats
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from ponder.sampling import SamplingParams
+from ponder.sampling.bitmask import pack
 from ponder.sampling.rng import uniforms
-from ponder.sampling.sampler import Row, draw, process, sample, temper
+from ponder.sampling.sampler import Row, draw, process, sample_reference, temper
 from ponder.sampling.truncation import truncate
 
 DRAWS = 200_000
@@ -88,16 +89,16 @@ def test_draws_follow_the_exact_distribution(setting, size, along):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_sample_is_these_steps(setting):
-    """`sample` draws token for token what its steps draw one after another."""
+    """`sample_reference` draws token for token what its steps draw one after another."""
     params = SamplingParams(seed=5, **setting)
     logits = torch.stack([random_logits(120, seed) for seed in range(300)])
-    traces = sample(logits, rows(300, output=(1, 2, 3)), params)
+    traces = sample_reference(logits, rows(300, output=(1, 2, 3)), params)
     probs = truncate(temper(logits, params.temperature), params.top_k, params.top_p, params.min_p)
     expected = draw(probs, torch.from_numpy(uniforms(5, list(range(300)), [3] * 300)))
     assert [trace.token_id for trace in traces] == expected.tolist()
 
 
-def test_sample_itself_follows_the_exact_distribution():
+def test_sample_itself_follows_the_exact_distribution(sample):
     """20,000 whole calls' worth of rows, with penalties and bias, follow the distribution they define."""
     params = SamplingParams(
         seed=2, temperature=0.9, top_k=25, min_p=0.02, presence_penalty=1.5, logit_bias={4: 2.0, 5: -100}
@@ -131,7 +132,7 @@ def test_draw_never_leaves_what_was_kept():
     assert (drawn > 150).all()
 
 
-def test_a_row_draws_the_same_in_any_batch():
+def test_a_row_draws_the_same_in_any_batch(sample):
     """The draw depends on (seed, sample, position) and the row, not on its neighbours."""
     logits = torch.stack([random_logits(80, seed) for seed in range(40)])
     places = [Row(i * 3, (), (0,) * i) for i in range(40)]
@@ -144,7 +145,7 @@ def test_a_row_draws_the_same_in_any_batch():
 
 
 @pytest.mark.parametrize("temperature", [0, 5e-324, 1e-300, 1e-45, 1e-40, 1e-30, 1e-6])
-def test_temperatures_at_zero_take_the_largest(temperature):
+def test_temperatures_at_zero_take_the_largest(sample, temperature):
     """At 0 and at temperatures too small for float32 the largest logit is certain."""
     logits = torch.stack([random_logits(300, seed) for seed in range(20)])
     traces = sample(logits, rows(20), SamplingParams(temperature=temperature, seed=3))
@@ -152,7 +153,7 @@ def test_temperatures_at_zero_take_the_largest(temperature):
     assert all(trace.tempered_logprob == 0 == trace.truncated_logprob and trace.kept == 1 for trace in traces)
 
 
-def test_greedy_ties_go_to_the_lowest_id():
+def test_greedy_ties_go_to_the_lowest_id(sample):
     """Equal largest logits: at temperature 0 always the first, at a tiny one each half of the time."""
     logits = torch.zeros(400, 9)
     logits[:, [3, 7]] = 5.0
@@ -164,7 +165,7 @@ def test_greedy_ties_go_to_the_lowest_id():
 
 
 @pytest.mark.parametrize("temperature", [1e6, 1e30, 1e300, 1.7e308])
-def test_huge_temperatures_are_uniform_over_what_is_allowed(temperature):
+def test_huge_temperatures_are_uniform_over_what_is_allowed(sample, temperature):
     """However high the temperature, a forbidden token stays impossible and the others become equal."""
     params = SamplingParams(temperature=temperature, logit_bias={0: -100, 6: -100})
     traces = sample(random_logits(12, 0, scale=10).expand(6000, -1), rows(6000), params)
@@ -175,7 +176,7 @@ def test_huge_temperatures_are_uniform_over_what_is_allowed(temperature):
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4, 1e30])
-def test_extreme_logits(scale):
+def test_extreme_logits(sample, scale):
     """Logits of any size give a kept token and numbers that are not NaN."""
     logits = torch.stack([random_logits(100, seed) * scale for seed in range(30)])
     logits[:, ::7] = -torch.inf
@@ -214,7 +215,7 @@ def test_bias_forbidding_and_masks():
     """Bias adds, -100 and less forbid, and so do `forbidden`, a mask, and padding beyond the mask."""
     logits = torch.full((1, 8), 200.0)
     allowed = torch.tensor([True, True, True, True, False, True])
-    row = Row(0, (), (), forbidden=(5,), allowed=allowed)
+    row = Row(0, (), (), forbidden=(5,), allowed=pack(allowed))
     params = SamplingParams(logit_bias={0: -100, 1: -99.5, 2: 3.0, 3: -1e30})
     result = process(logits, [row], params)[0]
     assert result.tolist() == [-torch.inf, 100.5, 203, -torch.inf, *[-torch.inf] * 4]
@@ -239,7 +240,7 @@ def test_the_order_is_penalties_then_bias():
     ],
     ids=str,
 )
-def test_values_beyond_float32(extreme):
+def test_values_beyond_float32(sample, extreme):
     """Every value that is accepted gives a token: numbers that overflow float32 do not become NaN."""
     logits = random_logits(20, 3, scale=5).repeat(50, 1)
     logits[:, 7] = 0.0
@@ -249,10 +250,10 @@ def test_values_beyond_float32(extreme):
         assert {trace.token_id for trace in traces} == {3}
 
 
-def test_nothing_possible_is_none_and_stays_in_its_row():
+def test_nothing_possible_is_none_and_stays_in_its_row(sample):
     """A row whose every token is forbidden has no token; its neighbours have theirs."""
     logits = torch.stack([random_logits(6, seed) for seed in range(3)])
-    blocked = Row(1, (), (), allowed=torch.zeros(6, dtype=torch.bool))
+    blocked = Row(1, (), (), allowed=pack(torch.zeros(6, dtype=torch.bool)))
     for temperature in (0, 1.0):
         params = SamplingParams(temperature=temperature, top_p=0.9)
         first, none, last = sample(logits, [Row(0, (), ()), blocked, Row(2, (), ())], params)
@@ -264,7 +265,7 @@ def test_nothing_possible_is_none_and_stays_in_its_row():
 
 
 @pytest.mark.parametrize("temperature", [0, 0.7, 1.0])
-def test_the_trace(temperature):
+def test_the_trace(sample, temperature):
     """Three log-probabilities, entropy, rank, survivors and alternatives, against float64 by hand."""
     params = SamplingParams(
         temperature=temperature,
@@ -303,7 +304,7 @@ def test_the_trace(temperature):
         assert [value for _, value in trace.top] == pytest.approx(np.sort(logprobs)[::-1][:5], abs=1e-5)
 
 
-def test_alternatives_are_as_many_as_there_are():
+def test_alternatives_are_as_many_as_there_are(sample):
     """`top_logprobs` over the vocabulary names the whole vocabulary, 0 nothing."""
     logits = random_logits(7, 0)[None]
     (trace,) = sample(logits, rows(1), SamplingParams(top_logprobs=1000))

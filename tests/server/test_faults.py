@@ -203,7 +203,7 @@ def test_model_that_fails(tiny_server: Callable[..., Tiny], capfd: pytest.Captur
         for stream in (False, True):
             steps = 0
 
-            def failing(rows: list, wrong: str = wrong) -> list[torch.Tensor]:
+            def failing(rows: list, wrong: str = wrong) -> torch.Tensor:
                 nonlocal steps
                 steps += 1
                 if steps <= 5:
@@ -211,7 +211,7 @@ def test_model_that_fails(tiny_server: Callable[..., Tiny], capfd: pytest.Captur
                 if wrong == "raise":
                     raise RuntimeError("secret of the machine")
                 logits = forward(rows)
-                return [torch.full_like(row, float(wrong)) for row in logits]
+                return torch.full_like(logits, float(wrong))
 
             runner.forward = failing
             response = tiny.client.post(COMPLETIONS, json={**body, "stream": stream}, timeout=20)
@@ -242,7 +242,7 @@ def test_failure_beside_others(tiny_server: Callable[..., Tiny]) -> None:
     runner = tiny.model.engine.runner
     forward = runner.forward
 
-    def failing(rows: list) -> list[torch.Tensor]:
+    def failing(rows: list) -> torch.Tensor:
         if any(5 in row.tokens and row.branch.length < 20 for row in rows):
             raise RuntimeError("poison")
         return forward(rows)

@@ -294,6 +294,7 @@ def load_local(
     limits: EngineLimits | None = None,
     row_invariant: bool = False,
     quantize: str | None = None,
+    kernels: str | None = None,
 ) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
@@ -304,6 +305,7 @@ def load_local(
     limits : how much at once.
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
+    kernels : "native" or "reference"; by default native ones on the CPU where they are built.
 
     Raises
     ------
@@ -321,7 +323,7 @@ def load_local(
         if checkpoint.chat_template
         else None
     )
-    transformer = load_transformer(checkpoint, where, row_invariant=row_invariant)
+    transformer = load_transformer(checkpoint, where, kernels=kernels, row_invariant=row_invariant)
     page = page_bytes(checkpoint.config, transformer.cache_dtype)
     room = _cache_bytes(where) if cache_bytes is None else cache_bytes
     if room < page:

@@ -65,6 +65,10 @@ class TensorSource(Protocol):
         """Return the tensor as it is stored, without a copy; `rows` says where q and k become half-split."""
         ...
 
+    def release(self, name: str) -> None:
+        """Let go of the memory that reading the tensor took; it can be read again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -179,6 +179,15 @@ class GgufTensors:
             rows = half_split_rows(heads, self.config.head_dim, self.config.rope.rotary_dim)
         return stored_tensor(self.file, file_name(name), rows)
 
+    def release(self, name: str) -> None:
+        """Unload the pages of the mapping that hold the tensor and nothing else."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            info = self.file.tensors[file_name(name)]
+            start = -(-info.start // mmap.PAGESIZE) * mmap.PAGESIZE
+            end = (info.start + info.size) // mmap.PAGESIZE * mmap.PAGESIZE
+            if start < end:
+                self.file.data.madvise(mmap.MADV_DONTNEED, start, end - start)
+
 
 def file_name(name: str) -> str:
     """Return the GGUF name of one of ponder's tensors: `layers.0.q.weight` -> `blk.0.attn_q.weight`."""

@@ -147,6 +147,9 @@ class SafetensorsTensors:
             tensor: torch.Tensor = handle.get_tensor(file_name(name))
         return tensor
 
+    def release(self, name: str) -> None:
+        """Nothing to do: a tensor's mapping ends with the last view of it."""
+
 
 def file_name(name: str) -> str:
     """Return a tensor's name in the file: `layers.0.q.weight` -> `model.layers.0.self_attn.q_proj.weight`."""

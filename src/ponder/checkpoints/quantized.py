@@ -86,3 +86,7 @@ class QuantizedTensors:
             return quantize(dequantize(stored), self.kind)
         except CheckpointError as error:
             raise CheckpointError(f"{name} cannot be quantised: {error}") from None
+
+    def release(self, name: str) -> None:
+        """Let the source go of it; what was quantised belongs to who asked for it."""
+        self.source.release(name)

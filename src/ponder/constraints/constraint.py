@@ -15,8 +15,8 @@ class ConstraintState(Protocol):
     def mask(self) -> torch.Tensor | None:
         """Return which tokens may come next; None: all may.
 
-        A bitmask (`sampling.bitmask`), [ceil(vocabulary / 32)] int32 on the CPU, read-only. States at the same
-        place return the same tensor where they can: it is read once for all rows that have it.
+        A bitmask (`sampling.bitmask`), [ceil(vocabulary / 32)] int32 on the CPU, read-only. States at the
+        same place return the same tensor where they can: it is read once for all rows that have it.
         """
         ...
 

@@ -45,7 +45,9 @@ def select_kernels(
         raise ParameterError("kernels" if name else VARIABLE, wanted, " or ".join(NAMES))
     on_cpu = device.type == "cpu"
     if wanted == "native" and not on_cpu:
-        raise UnsupportedError(f"kernels = 'native' is not supported on device {str(device)!r}: only on 'cpu'")
+        raise UnsupportedError(
+            f"kernels = 'native' is not supported on device {str(device)!r}: only on 'cpu'"
+        )
     if wanted == "native" and native.missing is not None:
         raise UnsupportedError(f"kernels = 'native' is not to be had here: {native.missing}")
     if row_invariant and not on_cpu:

@@ -41,7 +41,9 @@ def load_transformer(
 
     def read(name: str) -> Any:
         stored = tensors.stored(name)
-        return chosen.matrix(stored) if len(stored.shape) == 2 else chosen.vector(stored)
+        loaded = chosen.matrix(stored) if len(stored.shape) == 2 else chosen.vector(stored)
+        tensors.release(name)
+        return loaded
 
     # Native kernels repack a tensor in all threads; the others dequantise in one.
     workers = 1 if chosen.name == "native" else min(os.cpu_count() or 1, 8)

@@ -87,8 +87,8 @@ class Transformer:
 
 def _matrices(weights: Weights) -> list[Any]:
     """Every matrix once, also where two layers share it."""
-    linears = [
-        part for layer in weights.layers for part in (layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down)
-    ]
-    matrices = [weights.embed, weights.lm_head, *(linear.weight for linear in linears)]
+    matrices = [weights.embed, weights.lm_head]
+    for layer in weights.layers:
+        linears = (layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down)
+        matrices += [linear.weight for linear in linears]
     return list({id(matrix): matrix for matrix in matrices}.values())

@@ -16,6 +16,8 @@ from ponder.sampling.trace import TokenTrace
 if TYPE_CHECKING:
     from ponder.sampling.sampler import Row
 
+WORTH_A_THREAD = 65536  # logits, about 15 microseconds' work
+
 Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
@@ -33,13 +35,13 @@ def sample_many(
     Parameters
     ----------
     requests : (logits [R, V] float32 on the CPU, R rows, their parameters) each; V is the same for all.
-    threads : torch's number by default; no result depends on it.
+    threads : by default as many as are worth waking, up to torch's number; no result depends on it.
     instruction_set : avx512, avx2 or portable; None: the best that the processor has.
     """
-    from ponder.kernels.native import _native
+    from ponder.kernels.native._native import sample  # what may be missing where `usable` says no
 
-    wanted = torch.get_num_threads() if threads is None else threads
-    return [
-        None if values is None else TokenTrace(*values)
-        for values in _native.sample(requests, wanted, instruction_set)
-    ]
+    if threads is None:
+        work = sum(logits.numel() for logits, _, _ in requests)
+        threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
+    traces = sample(requests, threads, instruction_set)
+    return [None if values is None else TokenTrace(*values) for values in traces]

@@ -79,8 +79,8 @@ def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
 def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> list[TokenTrace | None]:
     """Choose a token for each row of [R, V] float32 logits.
 
-    Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the same
-    rules; their probabilities differ in the last bits.
+    Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the
+    same rules; their probabilities differ in the last bits.
     """
     if native.usable(logits):
         return native.sample_many([(logits, rows, params)])

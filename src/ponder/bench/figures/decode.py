@@ -107,23 +107,17 @@ def efficiency(
     rates = comparison.samples[PONDER]
     step_s = [branches / rate for rate in rates]
     cached = settings.prompt_tokens + branches * (settings.new_tokens + 1) / 2
-    weights = ponder["weight_bytes"]
-    read: list[float | None] = [
-        None if weights is None else (weights + cached * ponder["kv_bytes_per_token"]) / seconds / 1e9
-        for seconds in step_s
-    ]
+    step_bytes = ponder["weight_bytes"] + cached * ponder["kv_bytes_per_token"]
+    read = [step_bytes / seconds / 1e9 for seconds in step_s]
     multiplied = [ponder["linear_macs"] * rate / 1e9 for rate in rates]
     bandwidth = [probe["read_gb_s"] for probe in probes]
     peak = [probe["int8_gmac_s"] for probe in probes]
     return [
-        Quantity(f"{comparison.name}: read", "GB/s", one_per_repeat(read)),
+        Quantity(f"{comparison.name}: read", "GB/s", tuple(read)),
         Quantity(f"{comparison.name}: share of bandwidth", "", one_per_repeat(_shares(read, bandwidth))),
         Quantity(f"{comparison.name}: share of integer peak", "", one_per_repeat(_shares(multiplied, peak))),
     ]
 
 
-def _shares(values: Sequence[float | None], limits: Sequence[float | None]) -> list[float | None]:
-    return [
-        None if value is None or not limit else value / limit
-        for value, limit in zip(values, limits, strict=True)
-    ]
+def _shares(values: Sequence[float], limits: Sequence[float | None]) -> list[float | None]:
+    return [value / limit if limit else None for value, limit in zip(values, limits, strict=True)]

@@ -59,7 +59,7 @@ def programs(run: RunSettings, room: Room) -> list[Program]:
         sys.executable,
         _WORKERS / "ponder_worker.py",
         {**common, "model": run.model},
-        _threads(run),
+        _openmp(run),
         path,
     )
     return [ponder, *(program for name in run.against for program in _peer(name, run, common))]
@@ -69,7 +69,7 @@ def _peer(name: str, run: RunSettings, common: Mapping[str, Any]) -> list[Progra
     python = _interpreter(name, run)
     worker = _WORKERS / f"{name.replace('.', '_')}_worker.py"
     remedy = f"pip install 'ponder[{_EXTRAS[name]}]', or say which Python has it: --peer-python {name}=PYTHON"
-    environment, path = dict(_threads(run)), Path(common["model"])
+    environment, path = _openmp(run), Path(common["model"])
     variants: dict[str, dict[str, str]] = {name: {}}
     if name == "transformers":
         variants = {f"{name} {DTYPES[dtype]}": {"dtype": dtype} for dtype in run.transformers_dtypes}
@@ -83,8 +83,10 @@ def _peer(name: str, run: RunSettings, common: Mapping[str, Any]) -> list[Progra
     ]
 
 
-def _threads(run: RunSettings) -> dict[str, str]:
-    return {"OMP_NUM_THREADS": str(run.threads)}
+def _openmp(run: RunSettings) -> dict[str, str]:
+    """Return what all systems are told alike; short spins are as fast on idle cores (docs/performance.md)."""
+    spins = os.environ.get("GOMP_SPINCOUNT", "10000")
+    return {"OMP_NUM_THREADS": str(run.threads), "GOMP_SPINCOUNT": spins}
 
 
 def _interpreter(name: str, run: RunSettings) -> str:

@@ -13,6 +13,7 @@ from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.layout import tensor_shapes
 from ponder.engine import EngineLimits
+from ponder.kernels import native
 from ponder.text import TokenIds
 from ponder.tree.page_pool import PAGE_SIZE, page_bytes
 
@@ -47,7 +48,9 @@ class Ponder:
             "vocab_size": config.vocab_size,
             "parameters": sum(map(prod, shapes.values())),
             "threads": self._threads,
-            "weight_bytes": getattr(transformer, "weight_bytes", None),
+            "kernels": type(transformer.kernels).__name__,
+            "instruction_set": native.instruction_set() if native.available() else None,
+            "weight_bytes": transformer.weight_bytes,
             "linear_macs": _linear_macs(config),
             "kv_bytes_per_token": page_bytes(config, engine.pool.k_pages.dtype) / PAGE_SIZE,
         }
@@ -109,15 +112,11 @@ class Ponder:
         return {"seconds": seconds, "rows": len(traces), "vocab_size": values.shape[1]}
 
     def probe(self) -> dict[str, float | None]:
-        """Measure what the machine can do at the moment; None where this installation cannot."""
-        try:
-            from ponder.kernels import native  # type: ignore[attr-defined,unused-ignore]
-        except ImportError:
-            return {"read_gb_s": None, "int8_gmac_s": None}
-        probes = {"read_gb_s": "read_bandwidth", "int8_gmac_s": "int8_peak"}
+        """Measure what the machine can do at the moment; None where there are no native kernels."""
+        there = native.available()
         return {
-            name: float(getattr(native, function)(self._threads)) if hasattr(native, function) else None
-            for name, function in probes.items()
+            "read_gb_s": native.read_bandwidth(self._threads) if there else None,
+            "int8_gmac_s": native.int8_peak(self._threads) if there else None,
         }
 
     def _request(

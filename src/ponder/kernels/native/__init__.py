@@ -1,13 +1,13 @@
 """The operations in C++ on the CPU, over weights that stay quantised (sources in `csrc/`).
 
-A row's arithmetic depends on nothing but the row and what it sees: not on other rows, on how a prompt was cut,
-on what was cached, nor on the number of threads.
+A row's arithmetic depends on nothing but the row and what it sees: not on other rows, on how a prompt was
+cut, on what was cached, nor on the number of threads.
 """
 
 from __future__ import annotations
 
 try:
-    from ponder.kernels.native import _native
+    import ponder.kernels.native._native as _native
 except ImportError as error:  # installed without a compiler, or for another machine
     missing: str | None = str(error)
 else:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+import ponder.kernels.native._native as _native
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.stored import StoredTensor, dequantize
 from ponder.kernels.batch import ForwardBatch
 from ponder.kernels.layers import Linear, Norm
-from ponder.kernels.native import _native
 from ponder.kernels.ops import Definition, Forward
 
 PACKED = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K")
@@ -90,8 +90,8 @@ class Recorder:
             norm.weight,
             norm.eps,
             *(q.weight, q.bias, k.weight, k.bias, v.weight, v.bias),
-            q_norm and q_norm.weight,
-            k_norm and k_norm.weight,
+            None if q_norm is None else q_norm.weight,
+            None if k_norm is None else k_norm.weight,
             rotate,
         )
 

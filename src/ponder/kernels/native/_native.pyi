@@ -1,0 +1,104 @@
+"""The C++ module (csrc/module.cpp). Wrong shapes and indices raise ValueError, wrong types TypeError."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+class Arena:
+    """Memory of one model's weights."""
+
+    def __init__(self) -> None: ...
+
+class Matrix:
+    """[out, in] weights in tiles."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def nbytes(self) -> int: ...
+    def read_row(self, row: int, out: NDArray[np.float32] | torch.Tensor) -> None: ...
+
+def pack(
+    arena: Arena,
+    kind: str,
+    stored: NDArray[np.uint8],
+    out: int,
+    inputs: int,
+    rows: NDArray[np.int64] | None,
+    threads: int,
+) -> Matrix: ...
+
+class Program:
+    """A forward pass, recorded once."""
+
+    def __init__(
+        self,
+        isa: str | None,
+        hidden: int,
+        heads: int,
+        kv_heads: int,
+        head_dim: int,
+        rotated: int,
+        layers: int,
+        cache: str,
+    ) -> None: ...
+    def embed(self, table: Matrix) -> None: ...
+    def project(
+        self,
+        layer: int,
+        norm: torch.Tensor,
+        eps: float,
+        q: Matrix,
+        q_bias: torch.Tensor | None,
+        k: Matrix,
+        k_bias: torch.Tensor | None,
+        v: Matrix,
+        v_bias: torch.Tensor | None,
+        q_norm: torch.Tensor | None,
+        k_norm: torch.Tensor | None,
+        rotate: bool,
+    ) -> None: ...
+    def attend(self, layer: int, window: int | None) -> None: ...
+    def add_projection(self, o: Matrix, bias: torch.Tensor | None) -> None: ...
+    def add_feed_forward(
+        self,
+        norm: torch.Tensor,
+        eps: float,
+        gate: Matrix,
+        gate_bias: torch.Tensor | None,
+        up: Matrix,
+        up_bias: torch.Tensor | None,
+        down: Matrix,
+        down_bias: torch.Tensor | None,
+    ) -> None: ...
+    def logits(self, norm: torch.Tensor, eps: float, head: Matrix) -> None: ...
+    def run(
+        self,
+        token_ids: torch.Tensor,
+        slots: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        query_lengths: torch.Tensor,
+        context_lengths: torch.Tensor,
+        pages: torch.Tensor,
+        trees: Sequence[torch.Tensor | None],
+        logit_rows: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        threads: int,
+    ) -> torch.Tensor: ...
+    def time(self, on: bool) -> None: ...
+    def take_times(self) -> dict[str, float]: ...
+
+def isa() -> str: ...
+def int8_peak(threads: int) -> float: ...
+def read_bandwidth(threads: int) -> float: ...
+def sample(requests: Sequence[tuple[Any, ...]], threads: int, isa: str | None = None) -> list[Any | None]:
+    """`ponder.sampling.native`: requests are (logits, rows, params), results the values of a `TokenTrace`."""
+
+def uniform(seed: int, sample_index: int, position: int) -> float: ...
