@@ -51,8 +51,10 @@ struct BF16Units {
 // sums[r][t] += over `steps`: unit s of row r at x[r], times the 16 units at y[t] + s * stride. With TAIL, the last
 // t has only `lanes` of them.
 template <class Units, int R, int NT, bool TAIL>
-PONDER_INLINE void accumulate(f32x16 (&sums)[R][NT], const uint8_t* const* x, const uint8_t* const* y, size_t stride, int steps, int lanes) {
+PONDER_INLINE void accumulate(f32x16 (&sums)[R][NT], const uint8_t* const* x, const uint8_t* const* y, size_t stride, int steps, int lanes,
+                              const uint8_t* coming = nullptr, size_t coming_stride = 0) {
   for (int s = 0; s < steps; s++) {
+    if (coming) __builtin_prefetch(coming + coming_stride * s, 0, 2);
     f32x16 units[NT];
     PONDER_UNROLL for (int t = 0; t < NT; t++) {
       auto from = reinterpret_cast<const float*>(y[t] + stride * s);
@@ -76,21 +78,36 @@ struct Segment {
   int pages;
 };
 
-// Pages [first, end) of a segment that is needed next, if there is one.
-struct Pieces {
-  const Segment* segment;
-  int first, end;
-  size_t bytes;  // of a page
-  PONDER_INLINE void fetch(const std::array<const uint8_t*, SEGMENT_PAGES>& pages) const {
-    for (int p = first; p < end; p++) prefetch(pages[static_cast<size_t>(p)], bytes);
+// The keys and values of the segment needed next, fetched page by page while others are computed.
+class Coming {
+ public:
+  Coming(const Segment* segment, int calls, size_t page_bytes)
+      : segment_(segment), pages_(segment ? 2 * segment->pages : 0), each_(calls ? (pages_ + calls - 1) / calls : 0), bytes_(page_bytes) {}
+
+  // A page whose lines the caller should fetch one by one: a burst of them would hold up what is computed meanwhile.
+  // Where there are too few callers, the others are fetched at once. Null: nothing is left.
+  const uint8_t* take() {
+    for (int i = 1; i < each_; i++) if (const uint8_t* page = next()) prefetch(page, bytes_);
+    return next();
   }
+
+ private:
+  const uint8_t* next() {
+    if (taken_ == pages_) return nullptr;
+    const size_t page = static_cast<size_t>(taken_ / 2);
+    return taken_++ % 2 ? segment_->values[page] : segment_->keys[page];
+  }
+  const Segment* segment_;
+  int pages_, each_, taken_ = 0;
+  size_t bytes_;
 };
 
 template <class Units, int R, int NT>
-PONDER_INLINE void score_pages(const uint8_t* const* q, const uint8_t* const* keys, int units, float (*scores)[SEGMENT]) {
+PONDER_INLINE void score_pages(const uint8_t* const* q, const uint8_t* const* keys, int units, float (*scores)[SEGMENT], Coming& coming) {
+  const uint8_t* page = coming.take();  // has a line of 64 bytes for each unit
   f32x16 sums[R][NT];
   PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
-  accumulate<Units, R, NT, false>(sums, q, keys, 4 * PAGE_SIZE, units, LANES);
+  accumulate<Units, R, NT, false>(sums, q, keys, 4 * PAGE_SIZE, units, LANES, page ? page : q[0], page ? 64 : 0);
   PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(scores[r] + t * PAGE_SIZE, sums[r][t]);
 }
 
@@ -131,7 +148,7 @@ PONDER_INLINE void weigh_values(const Segment& segment, const typename Units::El
 }
 
 template <class Units, int R>
-void attend_chunk(const Segment& segment, const Query* queries, int head_dim, float scale, const Pieces& next) {
+void attend_chunk(const Segment& segment, const Query* queries, int head_dim, float scale, Coming& coming) {
   alignas(64) float scores[R][SEGMENT];
   alignas(64) typename Units::Element weights[R][SEGMENT];
   const uint8_t* q[R];
@@ -140,37 +157,40 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
   const int pages = (tokens + PAGE_SIZE - 1) / PAGE_SIZE, units = head_dim / Units::PER_UNIT;
   int page = 0;
   for (; page + MAX_PARTS <= pages; page += MAX_PARTS) {
-    score_pages<Units, R, MAX_PARTS>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]));
+    score_pages<Units, R, MAX_PARTS>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]), coming);
   }
   for (; page < pages; page++) {
-    score_pages<Units, R, 1>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]));
+    score_pages<Units, R, 1>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]), coming);
   }
-  next.fetch(next.segment ? next.segment->keys : segment.keys);
-  const f32x16 nothing = splat(-std::numeric_limits<float>::infinity());
+  // Masked scores are finite, so that what is computed of them is zero and not NaN.
+  const f32x16 nothing = splat(-1e30f);
+  float peaks[R];
   for (int r = 0; r < R; r++) {
     const int first = queries[r].first, end = queries[r].end;
-    f32x16 top = nothing;
-    for (int p = 0; p < pages; p++) {
-      float* s = scores[r] + p * PAGE_SIZE;
-      const int from = first - p * PAGE_SIZE, to = end - p * PAGE_SIZE;
-      if (from > 0 || to < PAGE_SIZE) {
-        const uint32_t below_end = to >= PAGE_SIZE ? 0xffffu : to <= 0 ? 0u : (1u << to) - 1;
-        const uint32_t from_first = from <= 0 ? 0xffffu : from >= PAGE_SIZE ? 0u : 0xffffu << from & 0xffffu;
-        store(s, select(below_end & from_first, load(s), nothing));
+    if (first > 0 || end < pages * PAGE_SIZE) {
+      for (int p = 0; p < pages; p++) {
+        const int from = std::clamp(first - p * PAGE_SIZE, 0, PAGE_SIZE), to = std::clamp(end - p * PAGE_SIZE, 0, PAGE_SIZE);
+        float* s = scores[r] + p * PAGE_SIZE;
+        if (from > 0 || to < PAGE_SIZE) store(s, select((1u << to) - (1u << std::min(from, to)), load(s), nothing));
       }
-      top = max(top, load(s));
     }
-    const float peak = largest(top) * scale;
-    f32x16 total = zero();
-    for (int p = 0; p < pages; p++) {
-      const f32x16 w = exp2<Units::EXP_DEGREE>(fma(load(scores[r] + p * PAGE_SIZE), splat(scale), splat(-peak)));
-      Units::store_row(weights[r] + p * PAGE_SIZE, w);
-      total = total + w;
-    }
-    queries[r].out[head_dim] = peak;
-    queries[r].out[head_dim + 1] = sum(total);
+    f32x16 top = nothing;
+    for (int p = 0; p < pages; p++) top = max(top, load(scores[r] + p * PAGE_SIZE));
+    peaks[r] = largest(top) * scale;
   }
-  next.fetch(next.segment ? next.segment->values : segment.values);
+  f32x16 totals[R];
+  for (int r = 0; r < R; r++) {
+    totals[r] = zero();
+    for (int p = 0; p < pages; p++) {
+      const f32x16 w = exp2<Units::EXP_DEGREE>(fma(load(scores[r] + p * PAGE_SIZE), splat(scale), splat(-peaks[r])));
+      Units::store_row(weights[r] + p * PAGE_SIZE, w);
+      totals[r] = totals[r] + w;
+    }
+  }
+  for (int r = 0; r < R; r++) {
+    queries[r].out[head_dim] = peaks[r];
+    queries[r].out[head_dim + 1] = sum(totals[r]);
+  }
   int d = 0;
   for (; d + MAX_PARTS * LANES <= head_dim; d += MAX_PARTS * LANES) weigh_values<Units, R, MAX_PARTS, false>(segment, weights, tokens, head_dim, d, queries);
   for (; d + LANES <= head_dim; d += LANES) weigh_values<Units, R, 1, false>(segment, weights, tokens, head_dim, d, queries);
@@ -182,19 +202,19 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
 template <class Units>
 void attend(const Segment& segment, const Query* queries, int count, int head_dim, float scale, const Segment* next = nullptr) {
   const int chunks = (count + MAX_QUERIES - 1) / MAX_QUERIES;
-  const size_t page_bytes = size_t{4} / Units::PER_UNIT * PAGE_SIZE * static_cast<size_t>(head_dim);
+  const int calls = chunks * ((segment.pages + MAX_PARTS - 1) / MAX_PARTS);
+  Coming coming(next, calls, size_t{4} / Units::PER_UNIT * PAGE_SIZE * static_cast<size_t>(head_dim));
   for (int c = 0; c < chunks; c++) {
     const int start = c * count / chunks, size = (c + 1) * count / chunks - start;
-    const Pieces pieces{next, next ? c * next->pages / chunks : 0, next ? (c + 1) * next->pages / chunks : 0, page_bytes};
     const Query* from = queries + start;
     switch (size) {
-      case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, pieces); break;
-      case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, pieces); break;
+      case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, coming); break;
+      case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, coming); break;
 #if PONDER_AVX512
-      case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, pieces); break;
-      case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, pieces); break;
-      case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, pieces); break;
-      case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, pieces); break;
+      case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, coming); break;
+      case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, coming); break;
+      case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, coming); break;
+      case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, coming); break;
 #endif
     }
   }

@@ -1,8 +1,8 @@
 """Programs of a few operations, run by the native kernels and by an oracle in float64.
 
 A norm's epsilon of 2^60 hides the row's own size beside it, and a weight of 2^30 undoes the root of that:
-such a norm passes its input through unchanged, to the bit. So each operation can be given any numbers (as rows
-of the embedding) and its result be seen as it is (by a head that is the identity).
+such a norm passes its input through unchanged, to the bit. So each operation can be given any numbers (as
+rows of the embedding) and its result be seen as it is (by a head that is the identity).
 """
 
 from __future__ import annotations

