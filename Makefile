@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint parity clean
+# What the native kernels are built from: when it changes, ponder is installed again.
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)
+
+.PHONY: run test lint parity sanitize clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
@@ -22,16 +25,25 @@ lint: $(VENV)/.installed-dev
 parity: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/parity
 
+# The native kernels' tests over a build of their own, with GCC's sanitizers of addresses and undefined behaviour.
+# Output is not captured at the descriptor: what the sanitizers say as they end the process would be lost.
+sanitize: $(VENV)/.installed-dev
+	CXX='$(CXX)' $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/sanitize \
+	  --config-settings=build-dir=build/sanitize --config-settings=cmake.define.PONDER_SANITIZE=ON .
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=tests PONDER_NATIVE_MODULE="$$(ls build/sanitize/_native*.so)" \
+	  $(BIN)/python -m pytest --capture=sys -p kernels.native_module $(wildcard tests/*/test_native_*.py)
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ponder needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+$(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	@echo 'installing ponder and torch into $(VENV): a minute or two'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: $(SOURCES) | $(BIN)/python
 	@echo 'installing ponder, torch and the tools of the tests into $(VENV): a minute or two'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -264,6 +264,7 @@ NB_MODULE(_native, m) {
       .def("time", &PyProgram::time, nb::arg("on"))
       .def("take_times", &PyProgram::take_times);
   bind_sampling(m);
+  m.attr("PAGE_SIZE") = PAGE_SIZE;
   m.def("isa", [] { return std::string(kernels().name); });
   m.def("int8_peak", [](int threads) { nb::gil_scoped_release release; return kernels().int8_peak(threads); }, nb::arg("threads"));
   m.def("read_bandwidth", [](int threads) { nb::gil_scoped_release release; return kernels().read_bandwidth(threads); }, nb::arg("threads"));

@@ -472,7 +472,9 @@ class RowSampler {
     if (places_.size() < static_cast<size_t>(vocabulary_)) places_.resize(static_cast<size_t>(vocabulary_));
     if (penalised) {
       if (set.repetition_penalty != 1) {
-        const float penalty = static_cast<float>(std::clamp(set.repetition_penalty, static_cast<double>(std::numeric_limits<float>::min()), static_cast<double>(LARGEST)));
+        // 0 and infinity would make NaN of some logits.
+        constexpr double least = std::numeric_limits<float>::min(), most = LARGEST;
+        const float penalty = static_cast<float>(std::clamp(set.repetition_penalty, least, most));
         for (auto tokens : {row_->prompt, row_->output}) for (int32_t token : tokens) note(token);
         for (Change& change : changes_) change.logit = change.logit > 0 ? change.logit / penalty : change.logit * penalty;
       }
@@ -658,9 +660,10 @@ class RowSampler {
       for (int i = 0; i < tokens_in(s); i++) if (x[i] >= least) candidates_.push_back({s * SPAN + i, static_cast<double>(x[i])});
     }
     const size_t count = std::min(wanted, candidates_.size());
-    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(count), candidates_.end(), [](const Alternative& a, const Alternative& b) {
+    const auto likelier = [](const Alternative& a, const Alternative& b) {
       return a.logprob > b.logprob || (a.logprob == b.logprob && a.token < b.token);
-    });
+    };
+    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(count), candidates_.end(), likelier);
     for (size_t i = 0; i < wanted; i++) {
       best[i] = i < count ? Alternative{candidates_[i].token, logprob(static_cast<float>(candidates_[i].logprob))} : Alternative{-1, 0};
     }

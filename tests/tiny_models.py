@@ -118,13 +118,14 @@ def tiny_engine(
     num_pages: int = 512,
     limits: EngineLimits | None = None,
     *,
+    kernels: str | None = None,
     row_invariant: bool = False,
     **changes: Any,
 ) -> Engine:
     """An `Engine` over a random transformer with the tokenizer's vocabulary."""
     tokenizer = tokenizer or tiny_tokenizer()
     config = tiny_config(vocab_size=tokenizer.vocab_size, **changes)
-    transformer = tiny_transformer(config, seed, row_invariant=row_invariant)
+    transformer = tiny_transformer(config, seed, kernels=kernels, row_invariant=row_invariant)
     return Engine(transformer, tokenizer, num_pages, limits)
 
 

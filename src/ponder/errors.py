@@ -54,3 +54,7 @@ class DeadlineError(PonderError):
 
 class ClosedError(PonderError):
     """The model was closed while a request was under way, or before it was made."""
+
+
+class PonderWarning(UserWarning):
+    """Something works, but less well than it could, and the user can mend it."""

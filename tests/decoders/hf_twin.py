@@ -11,7 +11,7 @@ from ponder.models import Transformer
 
 
 def hf_twin(model: Transformer) -> LlamaForCausalLM:
-    """A transformers Llama that shares the memory of our weights."""
+    """A transformers Llama that shares the memory of our weights, which reference kernels hold."""
     config, weights = model.config, model.weights
     twin_config = LlamaConfig(
         vocab_size=config.vocab_size,
@@ -30,17 +30,17 @@ def hf_twin(model: Transformer) -> LlamaForCausalLM:
     )
     state = {
         "model.embed_tokens.weight": weights.embed,
-        "model.norm.weight": weights.norm,
+        "model.norm.weight": weights.norm.weight,
         "lm_head.weight": weights.lm_head,
     }
     for i, layer in enumerate(weights.layers):
         parts = {
-            "input_layernorm": layer.attn_norm,
+            "input_layernorm": layer.attn_norm.weight,
             "self_attn.q_proj": layer.q.weight,
             "self_attn.k_proj": layer.k.weight,
             "self_attn.v_proj": layer.v.weight,
             "self_attn.o_proj": layer.o.weight,
-            "post_attention_layernorm": layer.mlp_norm,
+            "post_attention_layernorm": layer.mlp_norm.weight,
             "mlp.gate_proj": layer.gate.weight,
             "mlp.up_proj": layer.up.weight,
             "mlp.down_proj": layer.down.weight,

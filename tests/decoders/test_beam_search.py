@@ -10,6 +10,7 @@ import torch
 from decoders.hf_twin import hf_beams, hf_twin
 from forward import all_logits
 from ponder.backends import GenerationRequest, conversation
+from ponder.backends.local import load_local
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
 from ponder.engine import FinishedEvent, Request, TreeEvent
@@ -30,8 +31,8 @@ def five_tokens():
 @pytest.fixture(scope="module")
 def twins():
     """Three random models, each with its twin in transformers."""
-    models = [tiny_engine(seed=seed) for seed in range(3)]
-    return [(engine, hf_twin(engine.model)) for engine in models]
+    twins = [hf_twin(tiny_engine(seed=seed, kernels="reference").model) for seed in range(3)]
+    return [(tiny_engine(seed=seed), twin) for seed, twin in enumerate(twins)]
 
 
 def answer(engine, prompt, decoder, constraint=None, **params):
@@ -248,8 +249,9 @@ def test_processors_are_those_of_transformers(twins):
 
 
 @pytest.mark.slow
-def test_the_default_model_is_transformers_too(local_model):
+def test_the_default_model_is_transformers_too(checkpoint):
     """Four beams on the real model, three conversations, token for token."""
+    local_model = load_local(checkpoint.name, device="cpu", kernels="reference")
     twin = hf_twin(local_model.engine.model)
     for question in ("What is the capital of France?", "Name three colours.", "Say hello in Spanish."):
         request = GenerationRequest(

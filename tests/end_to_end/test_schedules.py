@@ -1,8 +1,12 @@
-"""On the real model: whatever the schedule, each request gets the tokens it gets alone."""
+"""On the real model: whatever the schedule, each request gets what it gets alone.
+
+The same tokens, and on native kernels every bit of their log-probabilities, for any number of threads.
+"""
 
 import random
 
 import pytest
+import torch
 
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
@@ -50,8 +54,10 @@ def requests(tokenizer):
     return made
 
 
-def ids(outputs):
-    return [output.token_ids for output in outputs]
+def contents(model, outputs):
+    """What must be equal: tokens, and with native kernels also their traces."""
+    exact = model.kernels.name == "native"
+    return [(output.token_ids, output.traces if exact else None) for output in outputs]
 
 
 @pytest.fixture(scope="module")
@@ -66,25 +72,28 @@ def alone(local_model, asked):
     engine = Engine(local_model.engine.model, local_model.tokenizer, 200)
     for request in asked:
         *_, last = run(engine, request)
-        answers.append(ids(last.outputs))
+        answers.append(contents(engine.model, last.outputs))
         engine.tree.evict(engine.pool.num_pages)
     return answers
 
 
 @pytest.mark.parametrize(
-    ("seed", "pages", "limits"),
+    ("seed", "pages", "limits", "threads"),
     [
-        (0, 400, EngineLimits()),
-        (1, 400, EngineLimits(token_budget=40)),
-        (2, 60, EngineLimits()),
-        (3, 24, EngineLimits(token_budget=100)),
-        (4, 400, EngineLimits(max_rows=7)),
+        (0, 400, EngineLimits(), 2),
+        (1, 400, EngineLimits(token_budget=40), 1),
+        (2, 60, EngineLimits(), 1),
+        (3, 24, EngineLimits(token_budget=100), 2),
+        (4, 400, EngineLimits(max_rows=7), 2),
+        (5, 400, EngineLimits(token_budget=16), 2),
     ],
 )
-def test_any_schedule_gives_the_same_tokens(local_model, asked, alone, seed, pages, limits):
+def test_any_schedule_gives_the_same(local_model, asked, alone, request, seed, pages, limits, threads):
     """Random order, arrival at random steps; with few pages some are preempted and computed again,
     because there is no room for them and because the test says so.
     """
+    request.addfinalizer(lambda: torch.set_num_threads(2))  # as conftest.py does
+    torch.set_num_threads(threads)
     rng = random.Random(seed)
     engine = Engine(local_model.engine.model, local_model.tokenizer, pages, limits)
     coming, numbers, answers = rng.sample(range(COUNT), COUNT), {}, {}
@@ -98,7 +107,7 @@ def test_any_schedule_gives_the_same_tokens(local_model, asked, alone, seed, pag
         for event in engine.step():
             assert not isinstance(event, FailedEvent)
             if isinstance(event, FinishedEvent):
-                answers[numbers[event.request_id]] = ids(event.outputs)
+                answers[numbers[event.request_id]] = contents(engine.model, event.outputs)
         engine.check_integrity()
     assert answers == dict(enumerate(alone))
     assert_at_rest(engine)

@@ -1,5 +1,5 @@
-"""A pytest plugin: `-p kernels.native_module` tests the native module at $PONDER_NATIVE_MODULE, a build of its
-own, in place of the installed one (`make sanitize`)."""
+"""A pytest plugin: `-p kernels.native_module` tests the native module at $PONDER_NATIVE_MODULE, a build of
+its own, in place of the installed one (`make sanitize`)."""
 
 import os
 import sys

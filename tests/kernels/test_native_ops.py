@@ -282,14 +282,14 @@ ATTENTION = {
 TREES = {"trees": [False, True]}
 
 
-@on_every_isa(40, 10, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
+@on_every_isa(30, 6, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
 def test_attention_in_float32(isa, trees, data, **drawn):
     """Decode rows, several new tokens, prompts, trees: each sees what it should, and nothing unwritten."""
     ours, exact, size = Attention(isa, data.draw(contexts(trees)), cache="F32", **drawn).run()
     close(ours, exact, 1e-5 * size)
 
 
-@on_every_isa(40, 10, TREES, data=st.data(), **ATTENTION)
+@on_every_isa(30, 6, TREES, data=st.data(), **ATTENTION)
 def test_attention_in_bfloat16(isa, trees, data, **drawn):
     """Over rounded queries, keys and values, a weight is rounded once more: by up to 2^-9 of it."""
     ours, exact, size = Attention(isa, data.draw(contexts(trees)), cache="BF16", **drawn).run()

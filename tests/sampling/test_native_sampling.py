@@ -362,6 +362,16 @@ def test_top_p_next_to_one(size, p):
         assert trace.kept_mass > 1 - 1e-6
 
 
+@pytest.mark.parametrize("size", [40, 2000])
+def test_what_lies_beyond_the_mask_is_not_allowed(size):
+    """A mask of one word allows at most 32 tokens, whatever follows it in memory."""
+    words = torch.full((200,), -1, dtype=torch.int32)[:1]
+    rows = [Row(i, (), (), allowed=words) for i in range(300)]
+    traces = sample_many([(torch.zeros(300, size), rows, SamplingParams())])
+    assert {trace.token_id for trace in traces} == set(range(32))
+    assert {trace.kept for trace in traces} == {32}
+
+
 def test_random_numbers_are_the_same():
     """The kernel's numbers are those of `uniforms`, to the bit."""
     from ponder.kernels.native import _native

@@ -29,6 +29,7 @@ def doctor(json: Json = False) -> int:
         checks = [
             _python(),
             _torch(),
+            _kernels(),
             _template_worker(),
             _cache(),
             _model(),
@@ -60,6 +61,16 @@ def _torch() -> Check:
         return Check("torch", False, str(error))
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
     return Check("torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads, {device}")
+
+
+def _kernels() -> Check:
+    try:
+        from ponder.kernels import native
+    except ImportError as error:  # no torch
+        return Check("native kernels", False, str(error))
+    if native.missing is not None:
+        return Check("native kernels", None, f"install a C++ compiler and ponder again ({native.missing})")
+    return Check("native kernels", True, f"for {native.instruction_set()} (PONDER_KERNELS chooses)")
 
 
 def _template_worker() -> Check:

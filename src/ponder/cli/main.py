@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import suppress
 from io import TextIOWrapper
+from typing import TextIO
 
 import typer
 
 from ponder.cli import bench, chat, choose, doctor, models, run, serve, solve, tour
 from ponder.cli.terminal import printable
-from ponder.errors import PonderError
+from ponder.errors import PonderError, PonderWarning
 
 app = typer.Typer(
     name="ponder",
@@ -57,6 +59,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _warn
     try:
         status = app(standalone_mode=False, prog_name="ponder")
         sys.stdout.flush()
@@ -76,6 +79,18 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    where = "" if issubclass(category, PonderWarning) else f"{filename}: "
+    print(f"ponder: {printable(where + ' '.join(str(message).split()))}", file=sys.stderr)
 
 
 def _fail(message: str, status: int) -> None:

@@ -7,7 +7,7 @@ import warnings
 
 import torch
 
-from ponder.errors import ParameterError, UnsupportedError
+from ponder.errors import ParameterError, PonderWarning, UnsupportedError
 from ponder.kernels import native
 from ponder.kernels.ops import Kernels
 from ponder.kernels.torch_kernels import TorchKernels
@@ -62,7 +62,7 @@ def select_kernels(
         warnings.warn(
             "ponder was installed without its native kernels and runs on much slower ones; "
             f"install a C++ compiler and then ponder again ({native.missing})",
-            RuntimeWarning,
+            PonderWarning,
             stacklevel=2,
         )
     if row_invariant:
