@@ -173,7 +173,6 @@ class PyProgram {
     return logits;
   }
 
-  void time(bool on) { program_->timed = on; }
   std::map<std::string, double> take_times() { return program_->take_times(); }
 
  private:
@@ -261,7 +260,6 @@ NB_MODULE(_native, m) {
       .def("run", &PyProgram::run, nb::arg("token_ids"), nb::arg("slots"), nb::arg("cos"), nb::arg("sin"), nb::arg("query_lengths"),
            nb::arg("context_lengths"), nb::arg("pages"), nb::arg("trees"), nb::arg("logit_rows"), nb::arg("keys"), nb::arg("values"),
            nb::arg("threads"))
-      .def("time", &PyProgram::time, nb::arg("on"))
       .def("take_times", &PyProgram::take_times);
   bind_sampling(m);
   m.attr("PAGE_SIZE") = PAGE_SIZE;

@@ -47,9 +47,8 @@ class Program {
 
   virtual void run(const Batch& batch, int threads) = 0;
 
-  // Seconds spent in each operation since the last time; counted only while `timed`.
+  // Seconds spent in each operation since the last time this was asked, by any thread.
   virtual std::map<std::string, double> take_times() = 0;
-  bool timed = false;
 };
 
 // One row of a matrix as floats.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -122,16 +123,25 @@ class RecordedProgram final : public Program {
     grow(partials_, static_cast<size_t>(plan_.partials * shape_.heads * (shape_.layout.head_dim + 2)));
     for (Activations* x : {&normed_, &attended_, &gated_}) x->resize(batch.tokens);
     last_.resize(batch.num_logits);
+    std::map<std::string, double> times;
     Team::run(threads, [&](Member& member) {
+      auto last = Clock::now();
       for (const Command& command : commands_) {
-        const auto start = timed && member.index == 0 ? Clock::now() : Clock::time_point();
         command.run(member, batch);
-        if (timed && member.index == 0) times_[command.name] += std::chrono::duration<double>(Clock::now() - start).count();
+        if (member.index != 0) continue;
+        const auto now = Clock::now();
+        times[command.name] += std::chrono::duration<double>(now - last).count();
+        last = now;
       }
     });
+    const std::lock_guard lock(times_mutex_);
+    for (const auto& [name, seconds] : times) times_[name] += seconds;
   }
 
-  std::map<std::string, double> take_times() override { return std::exchange(times_, {}); }
+  std::map<std::string, double> take_times() override {
+    const std::lock_guard lock(times_mutex_);
+    return std::exchange(times_, {});
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -251,6 +261,7 @@ class RecordedProgram final : public Program {
   const Shape shape_;
   const int half_;
   std::vector<Command> commands_;
+  std::mutex times_mutex_;
   std::map<std::string, double> times_;
 
   AttentionPlan plan_;

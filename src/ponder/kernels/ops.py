@@ -90,6 +90,13 @@ class Forward(Protocol):
         """
         ...
 
+    def take_times(self) -> dict[str, float]:
+        """Return the seconds spent in each operation since this was last asked; {} where nobody counts.
+
+        May be called by any thread while others run the model.
+        """
+        ...
+
 
 class Kernels(Protocol):
     """An implementation of the operations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -88,17 +89,30 @@ class TorchKernels:
         return matrix.nbytes
 
     def compile(self, define: Definition, config: ModelConfig) -> Forward:
-        def forward(
-            batch: ForwardBatch,
-            cos_sin: tuple[torch.Tensor, torch.Tensor],
-            k_pages: torch.Tensor,
-            v_pages: torch.Tensor,
-        ) -> torch.Tensor:
-            ops = TorchPass(self.primitives, config.head_dim, batch, cos_sin, k_pages, v_pages)
-            define(ops)
-            return ops.result
+        return TorchForward(self.primitives, define, config.head_dim)
 
-        return forward
+
+@dataclass(frozen=True, slots=True)
+class TorchForward:
+    """A model that calls its operations anew for each batch."""
+
+    primitives: Primitives
+    define: Definition
+    head_dim: int
+
+    def __call__(
+        self,
+        batch: ForwardBatch,
+        cos_sin: tuple[torch.Tensor, torch.Tensor],
+        k_pages: torch.Tensor,
+        v_pages: torch.Tensor,
+    ) -> torch.Tensor:
+        ops = TorchPass(self.primitives, self.head_dim, batch, cos_sin, k_pages, v_pages)
+        self.define(ops)
+        return ops.result
+
+    def take_times(self) -> dict[str, float]:
+        return {}
 
 
 class TorchPass:

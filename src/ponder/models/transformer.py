@@ -84,6 +84,10 @@ class Transformer:
         cos_sin = self.rope.cos_sin(batch.positions, batch.plan.query_lengths, batch.reaches)
         return self._forward(batch, cos_sin, k_pages, v_pages)
 
+    def take_times(self) -> dict[str, float]:
+        """Return the seconds spent in each operation since this was last asked; {} on torch kernels."""
+        return self._forward.take_times()
+
 
 def _matrices(weights: Weights) -> list[Any]:
     """Every matrix once, also where two layers share it."""

@@ -13,6 +13,8 @@ from ponder.bench.figures.settings import RunSettings, check_counts
 from ponder.bench.figures.systems import PONDER, Room, programs
 from ponder.sampling import SamplingParams
 
+_NOT_LINEAR = ("embed", "attend")
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
@@ -116,7 +118,37 @@ def efficiency(
         Quantity(f"{comparison.name}: read", "GB/s", tuple(read)),
         Quantity(f"{comparison.name}: share of bandwidth", "", one_per_repeat(_shares(read, bandwidth))),
         Quantity(f"{comparison.name}: share of integer peak", "", one_per_repeat(_shares(multiplied, peak))),
+        *operations(comparison, branches, ponder, peak),
     ]
+
+
+def operations(
+    comparison: Comparison, branches: int, ponder: Mapping[str, Any], peak: Sequence[float | None]
+) -> list[Quantity]:
+    """Return the milliseconds of a step that each of ponder's operations takes, and what its matrices reach.
+
+    The latter over all operations but attention and the embedding: the norms, rotations, activations and
+    residuals that are fused with the matrices count with them. Nothing where the kernels do not say.
+    """
+    counted = [answer["operations_s"] for answer in comparison.answers if answer.get("operations_s")]
+    if not counted:
+        return []
+    steps = [answer["tokens"] / branches for answer in comparison.answers]
+    quantities = [
+        Quantity(
+            f"{comparison.name}: {name}",
+            "ms/step",
+            tuple(1000 * times[name] / count for times, count in zip(counted, steps, strict=True)),
+        )
+        for name in counted[0]
+    ]
+    linear_s = [sum(s for name, s in times.items() if name not in _NOT_LINEAR) for times in counted]
+    rates = [
+        ponder["linear_macs"] * answer["tokens"] / seconds / 1e9
+        for answer, seconds in zip(comparison.answers, linear_s, strict=True)
+    ]
+    share = one_per_repeat(_shares(rates, peak))
+    return [*quantities, Quantity(f"{comparison.name}: linear layers' share of integer peak", "", share)]
 
 
 def _shares(values: Sequence[float], limits: Sequence[float | None]) -> list[float | None]:

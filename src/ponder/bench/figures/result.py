@@ -15,12 +15,13 @@ Samples = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One case: a sample of each system for each repeat, in `unit`."""
+    """One case: a sample of each system for each repeat, in `unit`, and ponder's whole answers."""
 
     name: str
     unit: str
     higher_is_better: bool
     samples: Mapping[str, Samples]
+    answers: Sequence[Mapping[str, Any]] = ()
 
     def median(self, system: str) -> float:
         """Return the median of a system's samples."""

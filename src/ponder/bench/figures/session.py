@@ -118,6 +118,7 @@ class Session:
         PonderError : a system failed, or did other work than it was asked for.
         """
         samples: dict[str, dict[str, list[float]]] = {case.name: {} for case in cases}
+        answers: dict[str, list[Mapping[str, Any]]] = {case.name: [] for case in cases}
         probes = []
         for number in range(self.run.warmup + self.run.repeats):
             counts = number >= self.run.warmup
@@ -131,15 +132,18 @@ class Session:
                 turn = case.turn(number)
                 for label in self._order(number, case):
                     say(f"{progress}: {case.name}, {label}")
-                    value = case.figure(self._call(label, turn))
+                    answer = self._call(label, turn)
                     if counts:
-                        samples[case.name].setdefault(label, []).append(value)
+                        samples[case.name].setdefault(label, []).append(case.figure(answer))
+                    if counts and label == PONDER:
+                        answers[case.name].append(answer)
         comparisons = [
             Comparison(
                 case.name,
                 case.unit,
                 case.higher_is_better,
                 {label: tuple(samples[case.name][label]) for label in self._order(0, case)},
+                answers[case.name],
             )
             for case in cases
         ]

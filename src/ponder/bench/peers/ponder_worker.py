@@ -85,13 +85,21 @@ class Ponder:
         for event in self._model.stream_sync(request):
             if isinstance(event, TokenEvent):
                 last = time.perf_counter()
-                first = first or last
+                if not first:
+                    first = last
+                    self._model.engine.model.take_times()  # those of the prompt
             elif isinstance(event, Completion):
                 usage = event.usage
         grown = usage.computed_tokens - (usage.prompt_tokens - usage.hit_tokens)
         if usage.generated_tokens != grown + branches:
             raise RuntimeError(f"{usage.generated_tokens} tokens came of {grown} computed ones")
-        return {"seconds": last - first, "prompt_tokens": usage.prompt_tokens, "tokens": grown}
+        times = self._model.engine.model.take_times()
+        return {
+            "seconds": last - first,
+            "prompt_tokens": usage.prompt_tokens,
+            "tokens": grown,
+            "operations_s": times,
+        }
 
     def sample(self, logits: str, temperature: float, top_p: float, calls: int) -> dict[str, Any]:
         """Time the sampler on the rows of a .npy file, all of them a call."""

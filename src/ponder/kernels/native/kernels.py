@@ -115,6 +115,9 @@ class Replay:
     def __init__(self, program: _native.Program) -> None:
         self._program = program
 
+    def take_times(self) -> dict[str, float]:
+        return self._program.take_times()
+
     def __call__(
         self,
         batch: ForwardBatch,
