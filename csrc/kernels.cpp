@@ -15,6 +15,20 @@ std::unique_ptr<Program> make_program(Shape shape, int rotated) {
   return std::make_unique<RecordedProgram<BF16Units>>(shape, rotated);
 }
 
+void are_numbers(const float* rows, int count, int64_t size, bool* found, int threads) {
+  Team::run(threads, [&](Member& member) {
+    member.each(count, [&](int row) {
+      const float* x = rows + row * size;
+      const f32x16 infinity = splat(std::numeric_limits<float>::infinity());
+      uint32_t below = 0xffff;
+      int64_t i = 0;
+      for (; i + LANES <= size; i += LANES) below &= less_mask(load(x + i), infinity);
+      if (i < size) below &= less_mask(load_first(x + i, static_cast<int>(size - i)), infinity);
+      found[row] = below == 0xffff;
+    });
+  });
+}
+
 // The shortest of a few runs of body(member) on a team, in seconds; `members` is how many there were.
 template <class Body>
 double shortest(int threads, int& members, Body body) {
@@ -91,6 +105,6 @@ double read_bandwidth(int threads) {
 #define PONDER_TEXT(x) PONDER_TEXT_(x)
 
 extern const Kernels table;
-const Kernels table{PONDER_TEXT(PONDER_ISA), make_program, int8_peak, read_bandwidth, sample};
+const Kernels table{PONDER_TEXT(PONDER_ISA), make_program, sample, are_numbers, int8_peak, read_bandwidth};
 
 }  // namespace ponder::PONDER_ISA

@@ -11,11 +11,13 @@ namespace ponder {
 struct Kernels {
   const char* name;
   std::unique_ptr<Program> (*make_program)(Shape shape, int rotated);
+  void (*sample)(const SamplingBatch& batch, int threads);
+  // Of each of `count` rows of `size` whether all its numbers are less than infinity.
+  void (*are_numbers)(const float* rows, int count, int64_t size, bool* found, int threads);
   // Billions of multiply-accumulates a second of the integer dot product, all operands in registers.
   double (*int8_peak)(int threads);
   // Gigabytes a second that all threads together read from memory.
   double (*read_bandwidth)(int threads);
-  void (*sample)(const SamplingBatch& batch, int threads);
 };
 
 // The best for this processor. Throws std::invalid_argument for a name that is not to be had here.

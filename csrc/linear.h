@@ -297,7 +297,10 @@ inline Ahead tiles_ahead(const Matrix& weights, int tile, int count, int distanc
 template <class Use>
 void linear(Member& member, const Matrix* const* parts, int count, Activations& x, Use use) {
   const Chunks chunks(x.rows);
-  const int grain = x.rows <= 2 ? MAX_TILES : 2;
+  int all = 0;
+  for (int p = 0; p < count; p++) all += parts[p]->tiles();
+  // Four tiles are the fastest for a row or two, but there should be some tasks for each thread.
+  const int grain = x.rows <= 2 && all >= 64 ? MAX_TILES : 2;
   int tasks = 0, starts[4] = {};
   for (int p = 0; p < count; p++) tasks += (parts[p]->tiles() + grain - 1) / grain, starts[p + 1] = tasks;
   member.each(tasks, [&](int task) {

@@ -262,6 +262,20 @@ NB_MODULE(_native, m) {
            nb::arg("threads"))
       .def("take_times", &PyProgram::take_times);
   bind_sampling(m);
+  m.def(
+      "are_numbers",
+      [](nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu> rows, int threads) {
+        require(threads >= 1, "at least one thread");
+        const std::unique_ptr<bool[]> found(new bool[rows.shape(0)]);
+        {
+          nb::gil_scoped_release release;
+          kernels().are_numbers(rows.data(), static_cast<int>(rows.shape(0)), static_cast<int64_t>(rows.shape(1)), found.get(), threads);
+        }
+        nb::list answers;
+        for (size_t i = 0; i < rows.shape(0); i++) answers.append(found[i]);
+        return answers;
+      },
+      nb::arg("rows"), nb::arg("threads"));
   m.attr("PAGE_SIZE") = PAGE_SIZE;
   m.def("isa", [] { return std::string(kernels().name); });
   m.def("int8_peak", [](int threads) { nb::gil_scoped_release release; return kernels().int8_peak(threads); }, nb::arg("threads"));

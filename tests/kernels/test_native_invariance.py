@@ -121,7 +121,7 @@ def texts(draw):
 
 
 @on_every_isa(
-    20, 5, {"name": list(KINDS)}, drawn=texts(), sharing=st.booleans(), shuffle=st.randoms(), data=st.data()
+    25, 5, {"name": list(KINDS)}, drawn=texts(), sharing=st.booleans(), shuffle=st.randoms(), data=st.data()
 )
 def test_any_schedule(isa, name, drawn, sharing, shuffle, data):
     """Texts in random chunks, in random company and order, on random pages that are shared or not, by one,
@@ -159,8 +159,8 @@ def test_any_schedule(isa, name, drawn, sharing, shuffle, data):
 
 
 @on_every_isa(
-    15,
-    4,
+    20,
+    5,
     {"name": list(KINDS)},
     seed=st.integers(0, 2**32 - 1),
     cached=st.integers(0, 40) | st.integers(100, 160),

@@ -282,14 +282,14 @@ ATTENTION = {
 TREES = {"trees": [False, True]}
 
 
-@on_every_isa(30, 6, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
+@on_every_isa(40, 10, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
 def test_attention_in_float32(isa, trees, data, **drawn):
     """Decode rows, several new tokens, prompts, trees: each sees what it should, and nothing unwritten."""
     ours, exact, size = Attention(isa, data.draw(contexts(trees)), cache="F32", **drawn).run()
     close(ours, exact, 1e-5 * size)
 
 
-@on_every_isa(30, 6, TREES, data=st.data(), **ATTENTION)
+@on_every_isa(40, 10, TREES, data=st.data(), **ATTENTION)
 def test_attention_in_bfloat16(isa, trees, data, **drawn):
     """Over rounded queries, keys and values, a weight is rounded once more: by up to 2^-9 of it."""
     ours, exact, size = Attention(isa, data.draw(contexts(trees)), cache="BF16", **drawn).run()
@@ -431,12 +431,11 @@ def two_codes(layer, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("isa", ISAS)
 def test_silu_far_from_zero(isa):
     """Silu goes to 0 on the left and to x on the right, however far."""
-    x = torch.cat([torch.linspace(-200, 200, 801), torch.tensor([-1e30, -1e4, -1e3, 1e3, 1e4, 1e30])])[
-        :, None
-    ]
+    far = torch.tensor([1e3, 1e4, 1e5])
+    x = torch.cat([torch.linspace(-200, 200, 801), far, -far])[:, None]
     one, two = (Linear(plain(torch.full((1, 1), value))) for value in (1.0, 2.0))
     nothing = Linear(plain(torch.zeros(1, 1)), torch.ones(1))
-    ours, exact = feed_forward(isa, x, [(one, nothing, two)])
+    ours, _ = feed_forward(isa, x, [(one, nothing, two)])
     exact = torch.nn.functional.silu(x.double()) * 2 + x.double()
     close(ours, exact, 1e-6 * (exact.abs() + x.abs()))
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ponder.constraints import ChoiceTrie
+from ponder.kernels import native
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer
 from ponder.tree import Branch, PagePool
@@ -92,6 +93,8 @@ class Runner:
 
 def sound_rows(logits: torch.Tensor) -> list[bool]:
     """Return of each row of [R, V] whether it is free of NaN and of positive infinity."""
+    if logits.device.type == "cpu" and native.available():
+        return native.are_numbers(logits)
     # By numpy on the CPU: torch gives so short a loop to several threads, and where another program has their
     # core, waits for one of them as long as a time slice lasts. Measured: 20 ms, against 0.07 for 32 rows.
     highest = logits.numpy().max(-1) if logits.device.type == "cpu" else logits.amax(-1)

@@ -9,6 +9,9 @@ import torch
 from ponder.checkpoints.config import RopeConfig
 from ponder.positions.rope_scaling import Frequencies, frequencies, regime
 
+MAX_REGIMES = 4  # with tables
+MAX_TABLE = 2**16  # positions; 16 MB of each table where 64 dimensions turn
+
 
 class Rope:
     """cos and sin tables for tokens of sequences of known reach.
@@ -23,13 +26,14 @@ class Rope:
         self.head_dim = head_dim
         self.device = device
         self._by_regime: dict[int, Frequencies] = {}
+        self._tables: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def _frequencies(self, reach: int) -> Frequencies:
-        key = regime(self.config, reach)
-        if key not in self._by_regime:
+    def _frequencies(self, found: int, reach: int) -> Frequencies:
+        """Return the frequencies of a regime; `reach` is one that is in it."""
+        if found not in self._by_regime:
             inv_freq, factor = frequencies(self.config, self.head_dim, reach)
-            self._by_regime[key] = Frequencies(inv_freq.to(self.device), factor)
-        return self._by_regime[key]
+            self._by_regime[found] = Frequencies(inv_freq.to(self.device), factor)
+        return self._by_regime[found]
 
     def cos_sin(
         self, positions: torch.Tensor, lengths: Sequence[int], reaches: Sequence[int]
@@ -42,14 +46,40 @@ class Rope:
         lengths : how many of the tokens belong to each sequence.
         reaches : the reach of each sequence.
         """
-        rows = [self._frequencies(reach) for reach in reaches]
-        if all(row is rows[0] for row in rows):
-            inv_freq, factor = rows[0]
-            angles = positions[:, None].float() * inv_freq
-            return angles.cos() * factor, angles.sin() * factor
+        regimes = [regime(self.config, reach) for reach in reaches]
+        if all(found == regimes[0] for found in regimes):
+            return self._turns(positions, regimes[0], max(reaches))
         parts = [
-            self.cos_sin(part, [part.shape[0]], [reach])
-            for part, reach in zip(torch.split(positions, list(lengths)), reaches, strict=True)
+            self._turns(part, found, reach)
+            for part, found, reach in zip(
+                torch.split(positions, list(lengths)), regimes, reaches, strict=True
+            )
         ]
         cos, sin = zip(*parts, strict=True)
         return torch.cat(cos), torch.cat(sin)
+
+    def _turns(self, positions: torch.Tensor, found: int, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Look the positions of one regime up in its tables, which grow as they must."""
+        frequencies = self._frequencies(found, reach)
+        needed = max(reach, int(positions.max()) + 1) if len(positions) else reach
+        if needed > MAX_TABLE:
+            return cos_sin(positions, frequencies)
+        tables = self._tables.get(found)
+        if tables is None or tables[0].shape[0] < needed:
+            size = 1 << max(needed - 1, 2047).bit_length()
+            tables = cos_sin(torch.arange(size, device=self.device), frequencies)
+            if len(self._tables) == MAX_REGIMES:  # the dynamic rule has one for every length
+                self._tables.clear()
+            self._tables[found] = tables
+        return tables[0][positions], tables[1][positions]
+
+
+def cos_sin(positions: torch.Tensor, frequencies: Frequencies) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return cos and sin of each position's angles, [n, d/2] float32.
+
+    Angles are float32, as in transformers; their cosines are rounded from float64, so that they do not depend
+    on how many are computed together.
+    """
+    angles = (positions[:, None].float() * frequencies.inv_freq).double()
+    factor = frequencies.attention_factor
+    return (angles.cos() * factor).float(), (angles.sin() * factor).float()

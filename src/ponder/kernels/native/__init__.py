@@ -6,6 +6,8 @@ cut, on what was cached, nor on the number of threads.
 
 from __future__ import annotations
 
+import torch
+
 try:
     import ponder.kernels.native._native as _native
 except ImportError as error:  # installed without a compiler, or for another machine
@@ -24,6 +26,14 @@ def instruction_set() -> str:
     return _native.isa()
 
 
+def are_numbers(rows: torch.Tensor) -> list[bool]:
+    """Return of each row of [R, V] float32 whether it is free of NaN and of positive infinity."""
+    threads = min(
+        torch.get_num_threads(), -(-rows.numel() // 2**18)
+    )  # waking one costs as much as 5 rows of 49k
+    return _native.are_numbers(rows, max(threads, 1))
+
+
 def read_bandwidth(threads: int) -> float:
     """Measure how many gigabytes a second `threads` threads read from memory together."""
     return _native.read_bandwidth(threads)
@@ -34,4 +44,4 @@ def int8_peak(threads: int) -> float:
     return _native.int8_peak(threads)
 
 
-__all__ = ["available", "instruction_set", "int8_peak", "missing", "read_bandwidth"]
+__all__ = ["are_numbers", "available", "instruction_set", "int8_peak", "missing", "read_bandwidth"]
