@@ -152,8 +152,8 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
   alignas(64) float scores[R][SEGMENT];
   alignas(64) typename Units::Element weights[R][SEGMENT];
   const uint8_t* q[R];
-  int tokens = 0;
-  for (int r = 0; r < R; r++) q[r] = queries[r].q, tokens = std::max(tokens, queries[r].end);
+  const int tokens = queries[0].end;  // of all
+  for (int r = 0; r < R; r++) q[r] = queries[r].q;
   const int pages = (tokens + PAGE_SIZE - 1) / PAGE_SIZE, units = head_dim / Units::PER_UNIT;
   int page = 0;
   for (; page + MAX_PARTS <= pages; page += MAX_PARTS) {
@@ -166,10 +166,10 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
   const f32x16 nothing = splat(-1e30f);
   float peaks[R];
   for (int r = 0; r < R; r++) {
-    const int first = queries[r].first, end = queries[r].end;
-    if (first > 0 || end < pages * PAGE_SIZE) {
+    const int first = queries[r].first;
+    if (first > 0 || tokens < pages * PAGE_SIZE) {
       for (int p = 0; p < pages; p++) {
-        const int from = std::clamp(first - p * PAGE_SIZE, 0, PAGE_SIZE), to = std::clamp(end - p * PAGE_SIZE, 0, PAGE_SIZE);
+        const int from = std::clamp(first - p * PAGE_SIZE, 0, PAGE_SIZE), to = std::clamp(tokens - p * PAGE_SIZE, 0, PAGE_SIZE);
         float* s = scores[r] + p * PAGE_SIZE;
         if (from > 0 || to < PAGE_SIZE) store(s, select((1u << to) - (1u << std::min(from, to)), load(s), nothing));
       }
@@ -197,25 +197,41 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
   if (d < head_dim) weigh_values<Units, R, 1, true>(segment, weights, tokens, head_dim, d, queries);
 }
 
+// Queries from `start` on that see a segment up to the same token. Only such are computed together: a later token is
+// not in a query's sums, not even with weight zero, for it might be NaN.
+inline int same_end(const Query* queries, int start, int count) {
+  int stop = start + 1;
+  while (stop < count && queries[stop].end == queries[start].end) stop++;
+  return stop;
+}
+
 // The partial results of queries over one segment; `scale` is that of scores, in powers of two. The segment needed
 // next, if any, is fetched meanwhile.
 template <class Units>
 void attend(const Segment& segment, const Query* queries, int count, int head_dim, float scale, const Segment* next = nullptr) {
-  const int chunks = (count + MAX_QUERIES - 1) / MAX_QUERIES;
-  const int calls = chunks * ((segment.pages + MAX_PARTS - 1) / MAX_PARTS);
+  auto chunks_of = [](int size) { return (size + MAX_QUERIES - 1) / MAX_QUERIES; };
+  int calls = 0;
+  for (int start = 0, stop; start < count; start = stop) {
+    stop = same_end(queries, start, count);
+    calls += chunks_of(stop - start) * ((segment.pages + MAX_PARTS - 1) / MAX_PARTS);
+  }
   Coming coming(next, calls, size_t{4} / Units::PER_UNIT * PAGE_SIZE * static_cast<size_t>(head_dim));
-  for (int c = 0; c < chunks; c++) {
-    const int start = c * count / chunks, size = (c + 1) * count / chunks - start;
-    const Query* from = queries + start;
-    switch (size) {
-      case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, coming); break;
-      case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, coming); break;
+  for (int start = 0, stop; start < count; start = stop) {
+    stop = same_end(queries, start, count);
+    const int chunks = chunks_of(stop - start);
+    for (int c = 0; c < chunks; c++) {
+      const int first = c * (stop - start) / chunks, size = (c + 1) * (stop - start) / chunks - first;
+      const Query* from = queries + start + first;
+      switch (size) {
+        case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, coming); break;
+        case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, coming); break;
 #if PONDER_AVX512
-      case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, coming); break;
-      case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, coming); break;
-      case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, coming); break;
-      case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, coming); break;
+        case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, coming); break;
+        case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, coming); break;
+        case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, coming); break;
+        case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, coming); break;
 #endif
+      }
     }
   }
 }

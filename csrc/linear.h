@@ -68,12 +68,13 @@ inline void quantise_block(ActivationBlock& to, f32x16 a, f32x16 b) {
   const f32x16 infinity = splat(std::numeric_limits<float>::infinity());
   const float top = largest(max(abs(a), abs(b)));
   const bool finite = (less_mask(abs(a), infinity) & less_mask(abs(b), infinity)) == 0xffff;
-  const f32x16 inverse = splat(top > 0 ? 127.0f / top : 0.0f);
+  const bool counts = top > 1e-36f;  // less has no inverse
+  const f32x16 inverse = splat(counts ? 127.0f / top : 0.0f);
   const f32x16 x = round(a * inverse), y = round(b * inverse);
   store_i8(to.codes, x);
   store_i8(to.codes + LANES, y);
   const float first = sum(x), second = sum(y);
-  to.scale = finite ? top / 127.0f : std::numeric_limits<float>::quiet_NaN();
+  to.scale = finite ? (counts ? top / 127.0f : 0.0f) : std::numeric_limits<float>::quiet_NaN();
   to.scaled_sum = to.scale * (first + second);
   to.sums[0] = finite ? static_cast<int32_t>(first) : 0;
   to.sums[1] = finite ? static_cast<int32_t>(second) : 0;

@@ -28,6 +28,8 @@ using Stored = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device:
 using Flags = nb::ndarray<const bool, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Pages = nb::ndarray<nb::c_contig, nb::device::cpu>;
 
+constexpr int MOST = 1 << 20;  // so that no product of sizes overflows
+
 constexpr const char* KIND_NAMES[NUM_KINDS] = {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"};
 
 void require(bool condition, const char* message) {
@@ -41,6 +43,7 @@ Kind kind_named(const std::string& name) {
 
 Matrix pack_matrix(Arena& arena, const std::string& kind_name, Stored stored, int out, int in, std::optional<Integers> rows, int threads) {
   const Kind kind = kind_named(kind_name);
+  require(threads >= 1, "at least one thread");
   require(out > 0 && in > 0, "a matrix has rows and columns");
   require(in % block_shape(kind).inputs == 0, "the row length is not a multiple of the format's block");
   require(stored.size() == stored_row_bytes(kind, in) * static_cast<size_t>(out), "the bytes do not match the shape");
@@ -100,6 +103,8 @@ class PyProgram {
   PyProgram(std::optional<std::string> isa, int hidden, int heads, int kv_heads, int head_dim, int rotated, int layers, const std::string& cache)
       : shape_{hidden, heads, {cache == "F32" ? Cache::F32 : Cache::BF16, kv_heads, head_dim}}, rotated_(rotated), layers_(layers) {
     require(cache == "F32" || cache == "BF16", "cache is F32 or BF16");
+    for (const int size : {hidden, heads, kv_heads, head_dim, layers}) require(size <= MOST, "sizes are at most a million");
+    require(int64_t{heads} * head_dim <= MOST, "queries have at most a million dimensions");
     require(hidden > 0 && heads > 0 && kv_heads > 0 && head_dim > 0 && layers > 0, "sizes are positive");
     require(heads % kv_heads == 0, "heads is a multiple of kv_heads");
     require(head_dim % shape_.layout.per_unit() == 0, "head_dim is even where the cache is BF16");
@@ -108,6 +113,7 @@ class PyProgram {
   }
 
   void embed(const Matrix& table) {
+    require(vocabulary_ == 0, "there is one table");
     require(table.in == shape_.hidden, "the table has another width");
     vocabulary_ = table.out;
     program_->embed(table);
@@ -143,6 +149,7 @@ class PyProgram {
   }
 
   void logits(Floats norm, float eps, const Matrix& head) {
+    require(outputs_ == 0, "there is one head");
     require(head.in == shape_.hidden, "the head has another width");
     outputs_ = head.out;
     program_->logits(this->norm(norm, shape_.hidden, eps), {&head, nullptr});
@@ -154,6 +161,8 @@ class PyProgram {
     Batch batch{};
     batch.tokens = static_cast<int>(token_ids.size());
     batch.sequences = static_cast<int>(query_lengths.size());
+    const nb::dlpack::dtype element = shape_.layout.cache == Cache::F32 ? nb::dtype<float>() : nb::dlpack::dtype{static_cast<uint8_t>(nb::dlpack::dtype_code::Bfloat), 16, 1};
+    require(keys.dtype() == element && values.dtype() == element, "the cache holds other numbers than this program's");
     const size_t page_bytes = static_cast<size_t>(shape_.layout.page_bytes()), all_bytes = page_bytes * static_cast<size_t>(layers_);
     batch.num_pages = static_cast<int64_t>(keys.nbytes() / all_bytes);
     require(keys.nbytes() == values.nbytes() && keys.nbytes() % all_bytes == 0, "the cache does not consist of whole pages");
@@ -242,23 +251,23 @@ NB_MODULE(_native, m) {
       .def("read_row", [](const Matrix& self, int row, nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> out) {
         require(0 <= row && row < self.out && out.size() == static_cast<size_t>(self.in), "there is no such row");
         read_row(self, row, out.data());
-      });
+      }, nb::arg("row"), nb::arg("out").noconvert());
   nb::class_<Arena>(m, "Arena").def(nb::init<>());
-  m.def("pack", &pack_matrix, nb::arg("arena"), nb::arg("kind"), nb::arg("stored"), nb::arg("out"), nb::arg("inputs"), nb::arg("rows").none(), nb::arg("threads"));
+  m.def("pack", &pack_matrix, nb::arg("arena"), nb::arg("kind"), nb::arg("stored").noconvert(), nb::arg("out"), nb::arg("inputs"), nb::arg("rows").noconvert().none(), nb::arg("threads"));
   nb::class_<PyProgram>(m, "Program")
       .def(nb::init<std::optional<std::string>, int, int, int, int, int, int, std::string>(), nb::arg("isa").none(), nb::arg("hidden"), nb::arg("heads"),
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("rotated"), nb::arg("layers"), nb::arg("cache"))
       .def("embed", &PyProgram::embed, nb::keep_alive<1, 2>())
-      .def("project", &PyProgram::project, nb::arg("layer"), nb::arg("norm"), nb::arg("eps"), nb::arg("q"), nb::arg("q_bias").none(), nb::arg("k"),
-           nb::arg("k_bias").none(), nb::arg("v"), nb::arg("v_bias").none(), nb::arg("q_norm").none(), nb::arg("k_norm").none(), nb::arg("rotate"),
+      .def("project", &PyProgram::project, nb::arg("layer"), nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("q"), nb::arg("q_bias").noconvert().none(), nb::arg("k"),
+           nb::arg("k_bias").noconvert().none(), nb::arg("v"), nb::arg("v_bias").noconvert().none(), nb::arg("q_norm").noconvert().none(), nb::arg("k_norm").noconvert().none(), nb::arg("rotate"),
            nb::keep_alive<1, 5>(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 9>())
       .def("attend", &PyProgram::attend, nb::arg("layer"), nb::arg("window").none())
-      .def("add_projection", &PyProgram::add_projection, nb::arg("o"), nb::arg("bias").none(), nb::keep_alive<1, 2>())
-      .def("add_feed_forward", &PyProgram::add_feed_forward, nb::arg("norm"), nb::arg("eps"), nb::arg("gate"), nb::arg("gate_bias").none(), nb::arg("up"),
-           nb::arg("up_bias").none(), nb::arg("down"), nb::arg("down_bias").none(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 6>(), nb::keep_alive<1, 8>())
-      .def("logits", &PyProgram::logits, nb::arg("norm"), nb::arg("eps"), nb::arg("head"), nb::keep_alive<1, 4>())
-      .def("run", &PyProgram::run, nb::arg("token_ids"), nb::arg("slots"), nb::arg("cos"), nb::arg("sin"), nb::arg("query_lengths"),
-           nb::arg("context_lengths"), nb::arg("pages"), nb::arg("trees"), nb::arg("logit_rows"), nb::arg("keys"), nb::arg("values"),
+      .def("add_projection", &PyProgram::add_projection, nb::arg("o"), nb::arg("bias").noconvert().none(), nb::keep_alive<1, 2>())
+      .def("add_feed_forward", &PyProgram::add_feed_forward, nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("gate"), nb::arg("gate_bias").noconvert().none(), nb::arg("up"),
+           nb::arg("up_bias").noconvert().none(), nb::arg("down"), nb::arg("down_bias").noconvert().none(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 6>(), nb::keep_alive<1, 8>())
+      .def("logits", &PyProgram::logits, nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("head"), nb::keep_alive<1, 4>())
+      .def("run", &PyProgram::run, nb::arg("token_ids").noconvert(), nb::arg("slots").noconvert(), nb::arg("cos").noconvert(), nb::arg("sin").noconvert(), nb::arg("query_lengths").noconvert(),
+           nb::arg("context_lengths").noconvert(), nb::arg("pages").noconvert(), nb::arg("trees").noconvert(), nb::arg("logit_rows").noconvert(), nb::arg("keys").noconvert(), nb::arg("values").noconvert(),
            nb::arg("threads"))
       .def("take_times", &PyProgram::take_times);
   bind_sampling(m);
@@ -275,7 +284,7 @@ NB_MODULE(_native, m) {
         for (size_t i = 0; i < rows.shape(0); i++) answers.append(found[i]);
         return answers;
       },
-      nb::arg("rows"), nb::arg("threads"));
+      nb::arg("rows").noconvert(), nb::arg("threads"));
   m.attr("PAGE_SIZE") = PAGE_SIZE;
   m.def("isa", [] { return std::string(kernels().name); });
   m.def("int8_peak", [](int threads) { nb::gil_scoped_release release; return kernels().int8_peak(threads); }, nb::arg("threads"));

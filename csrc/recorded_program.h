@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ inline void rotate(float* x, const float* cos, const float* sin, int half) {
   }
 }
 
-inline f32x16 silu(f32x16 x) { return x / (splat(1.0f) + exp(max(zero() - x, splat(-87.0f)))); }
+inline f32x16 silu(f32x16 x) { return x / (splat(1.0f) + exp(max(min(zero() - x, splat(88.0f)), splat(-87.0f)))); }
 
 template <class Units>
 class RecordedProgram final : public Program {
@@ -92,11 +93,12 @@ class RecordedProgram final : public Program {
 
   void add_feed_forward(Norm norm, Linear gate, Linear up, Linear down) override {
     normed_.reads({gate, up});
-    gated_.reads({down});
-    record("add_feed_forward", [=, this](Member& member, const Batch& batch) {
+    Activations& gated = gated_[down.weight->in];
+    gated.reads({down});
+    record("add_feed_forward", [=, this, &gated](Member& member, const Batch& batch) {
       normalise(member, batch.tokens, norm, normed_, [this](int row) { return residual(row); });
-      gate_up(member, gate, up);
-      add(member, down, gated_);
+      gate_up(member, gate, up, gated);
+      add(member, down, gated);
     });
   }
 
@@ -121,7 +123,8 @@ class RecordedProgram final : public Program {
     grow(queries_, tokens * static_cast<size_t>(shape_.q_size()));
     grow(mixed_, tokens * static_cast<size_t>(shape_.q_size()));
     grow(partials_, static_cast<size_t>(plan_.partials * shape_.heads * (shape_.layout.head_dim + 2)));
-    for (Activations* x : {&normed_, &attended_, &gated_}) x->resize(batch.tokens);
+    for (Activations* x : {&normed_, &attended_}) x->resize(batch.tokens);
+    for (auto& [width, x] : gated_) x.resize(batch.tokens);
     last_.resize(batch.num_logits);
     std::map<std::string, double> times;
     Team::run(threads, [&](Member& member) {
@@ -191,7 +194,7 @@ class RecordedProgram final : public Program {
   }
 
   // A task computes 32 outputs of gate and up: one block of what `down` reads.
-  void gate_up(Member& member, Linear gate, Linear up) {
+  void gate_up(Member& member, Linear gate, Linear up, Activations& gated) {
     constexpr int TILES = BLOCK / TILE;
     const Chunks chunks(normed_.rows);
     const int inner = gate.weight->out;
@@ -212,9 +215,9 @@ class RecordedProgram final : public Program {
             if (up.bias) u = u + load_first(up.bias + tile * TILE + i * LANES, count - i * LANES);
             products[i] = silu(g) * u;
           }
-          if (gated_.quantised) quantise_block(gated_.chunk(first)[task * size + r], products[0], products[1]);
-          if (gated_.plain) {
-            for (int i = 0; i < tiles; i++) store_first(gated_.row(first + r) + tile * TILE + i * LANES, products[i], count - i * LANES);
+          if (gated.quantised) quantise_block(gated.chunk(first)[task * size + r], products[0], products[1]);
+          if (gated.plain) {
+            for (int i = 0; i < tiles; i++) store_first(gated.row(first + r) + tile * TILE + i * LANES, products[i], count - i * LANES);
           }
         }
       }
@@ -265,7 +268,8 @@ class RecordedProgram final : public Program {
   std::map<std::string, double> times_;
 
   AttentionPlan plan_;
-  Activations normed_, attended_, gated_, last_;  // what linear layers read: norms, attention, gated, the head's
+  Activations normed_, attended_, last_;  // what linear layers read: norms, attention, the head's norm
+  std::map<int, Activations> gated_;      // by width
   std::vector<float> residual_, projected_, mixed_, partials_;
   std::vector<Element> queries_;
 };
