@@ -37,7 +37,7 @@ checkpoint = open_checkpoint("smollm2-135m"); lap("read the GGUF header")
 from ponder.text import build_tokenizer
 build_tokenizer(checkpoint.vocabulary, checkpoint.special); lap("build the tokenizer")
 from ponder.models import load_transformer
-load_transformer(checkpoint, torch.device("cpu")); lap("dequantise the weights")
+load_transformer(checkpoint, torch.device("cpu")); lap("repack the weights")
 lm = ponder.lm.load(); last = time.perf_counter()
 lm("hi", max_tokens=1); lap("prompt and first token")
 print(json.dumps(laps))

@@ -3,9 +3,9 @@
     python benchmarks/many_requests.py [REPEATS]
 
 Each request has a prompt of its own (about 16 tokens) and grows 32 tokens at temperature 0.8, top-p 0.9,
-without an end token. ponder serves them as 32 separate requests, with plain and with row-invariant kernels;
-transformers gets them as one left-padded batch. All in float32, each in a process of its own, in turn,
-REPEATS times over, the prefix cache emptied before every run. Needs `pip install 'ponder[test]'`.
+without an end token. ponder serves them as 32 separate requests, on native and on reference kernels;
+transformers gets them as one left-padded batch in bfloat16. Each in a process of its own, in turn, REPEATS
+times over, the prefix cache emptied before every run. Needs `pip install 'ponder[test]'`.
 """
 
 import asyncio
@@ -36,8 +36,9 @@ OPTIONS = {"chat": False, "max_tokens": NEW_TOKENS, "ignore_eos": True, **SAMPLI
 class Ponder:
     """Our engine, in a process of its own."""
 
-    def __init__(self, row_invariant: bool) -> None:
-        self.lm = ponder.load(device="cpu", row_invariant=row_invariant)
+    def __init__(self, kernels: str) -> None:
+        os.environ["PONDER_KERNELS"] = kernels
+        self.lm = ponder.load(device="cpu")
 
     def alone(self) -> int:
         """Answer a few prompts one after another; return the tokens generated."""
@@ -70,7 +71,7 @@ class Transformers:
 
         path = registry.resolve(registry.DEFAULT_MODEL)
         self.model = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.float32
+            path.parent, gguf_file=path.name, dtype=torch.bfloat16
         )
         checkpoint = open_checkpoint(registry.DEFAULT_MODEL)
         tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
@@ -95,7 +96,7 @@ class Transformers:
         return (out.shape[1] - self.ids.shape[1]) * out.shape[0]
 
 
-def start(system: type, *arguments: bool) -> None:
+def start(system: type, *arguments: str) -> None:
     """Make a worker process's system."""
     global worker
     torch.set_num_threads(2)
@@ -113,9 +114,10 @@ def timed(method: str) -> float:
 def main(repeats: int) -> None:
     """Measure and write the results, a process each: OpenMP is slow where several threads have used it."""
     context = multiprocessing.get_context("spawn")
-    systems = {"plain": (Ponder, False), "row-invariant": (Ponder, True), "transformers": (Transformers,)}
+    kernels = ("native", "reference")
+    systems = {**{name: (Ponder, name) for name in kernels}, "transformers": (Transformers,)}
     pools = {name: ProcessPoolExecutor(1, context, start, arguments) for name, arguments in systems.items()}
-    runs = [(name, method) for name in ("plain", "row-invariant") for method in ("alone", "together")]
+    runs = [(name, method) for name in kernels for method in ("alone", "together")]
     rates: dict[str, list[float]] = {}
     for _ in range(repeats + 1):  # the first is a warm-up
         for name, method in (*runs, ("transformers", "together")):
@@ -129,14 +131,14 @@ def main(repeats: int) -> None:
         "many_requests",
         ("ponder", "torch", "transformers"),
         {
-            "what": f"{REQUESTS} requests, {NEW_TOKENS} new tokens each, float32",
+            "what": f"{REQUESTS} requests, {NEW_TOKENS} new tokens each",
             "repeats": repeats,
             "tokens_per_second": {name: statistics.median(values[1:]) for name, values in rates.items()},
             "ratio": {
-                "together / alone": ratio("plain, together", "plain, alone"),
-                "together / alone, row-invariant": ratio("row-invariant, together", "row-invariant, alone"),
-                "together / transformers": ratio("plain, together", "transformers, together"),
-                "row-invariant / transformers": ratio("row-invariant, together", "transformers, together"),
+                "native, together / alone": ratio("native, together", "native, alone"),
+                "reference, together / alone": ratio("reference, together", "reference, alone"),
+                "native / reference, together": ratio("native, together", "reference, together"),
+                "native / transformers, together": ratio("native, together", "transformers, together"),
             },
         },
     )

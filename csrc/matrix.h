@@ -63,7 +63,11 @@ class Arena {
   std::shared_ptr<uint8_t> take(size_t bytes);
 
  private:
+#ifdef __SANITIZE_ADDRESS__
+  static constexpr size_t CHUNK = 0;  // each matrix by itself, so that reading past one shows
+#else
   static constexpr size_t CHUNK = size_t{64} << 20;  // what is not used of it is never touched
+#endif
   std::shared_ptr<uint8_t> chunk_;
   size_t left_ = 0;
   uint8_t* next_ = nullptr;

@@ -43,7 +43,7 @@ Kind kind_named(const std::string& name) {
 
 Matrix pack_matrix(Arena& arena, const std::string& kind_name, Stored stored, int out, int in, std::optional<Integers> rows, int threads) {
   const Kind kind = kind_named(kind_name);
-  require(threads >= 1, "at least one thread");
+  require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
   require(out > 0 && in > 0, "a matrix has rows and columns");
   require(in % block_shape(kind).inputs == 0, "the row length is not a multiple of the format's block");
   require(stored.size() == stored_row_bytes(kind, in) * static_cast<size_t>(out), "the bytes do not match the shape");
@@ -166,7 +166,7 @@ class PyProgram {
     const size_t page_bytes = static_cast<size_t>(shape_.layout.page_bytes()), all_bytes = page_bytes * static_cast<size_t>(layers_);
     batch.num_pages = static_cast<int64_t>(keys.nbytes() / all_bytes);
     require(keys.nbytes() == values.nbytes() && keys.nbytes() % all_bytes == 0, "the cache does not consist of whole pages");
-    require(threads >= 1, "at least one thread");
+    require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
     check(batch, token_ids, slots, cos, sin, query_lengths, context_lengths, pages, trees, logit_rows);
     std::vector<const uint8_t*> tree_data(trees.size());
     for (size_t i = 0; i < trees.size(); i++) tree_data[i] = trees[i] ? reinterpret_cast<const uint8_t*>(trees[i]->data()) : nullptr;
@@ -257,7 +257,7 @@ NB_MODULE(_native, m) {
   nb::class_<PyProgram>(m, "Program")
       .def(nb::init<std::optional<std::string>, int, int, int, int, int, int, std::string>(), nb::arg("isa").none(), nb::arg("hidden"), nb::arg("heads"),
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("rotated"), nb::arg("layers"), nb::arg("cache"))
-      .def("embed", &PyProgram::embed, nb::keep_alive<1, 2>())
+      .def("embed", &PyProgram::embed, nb::arg("table"), nb::keep_alive<1, 2>())
       .def("project", &PyProgram::project, nb::arg("layer"), nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("q"), nb::arg("q_bias").noconvert().none(), nb::arg("k"),
            nb::arg("k_bias").noconvert().none(), nb::arg("v"), nb::arg("v_bias").noconvert().none(), nb::arg("q_norm").noconvert().none(), nb::arg("k_norm").noconvert().none(), nb::arg("rotate"),
            nb::keep_alive<1, 5>(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 9>())
@@ -274,7 +274,7 @@ NB_MODULE(_native, m) {
   m.def(
       "are_numbers",
       [](nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu> rows, int threads) {
-        require(threads >= 1, "at least one thread");
+        require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
         const std::unique_ptr<bool[]> found(new bool[rows.shape(0)]);
         {
           nb::gil_scoped_release release;

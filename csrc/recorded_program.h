@@ -116,6 +116,7 @@ class RecordedProgram final : public Program {
 
   void run(const Batch& batch, int threads) override {
     if (batch.tokens == 0) return;
+    const std::lock_guard running(run_mutex_);  // the buffers are the program's
     plan_.make(batch);
     const size_t tokens = static_cast<size_t>(batch.tokens);
     grow(residual_, tokens * static_cast<size_t>(shape_.hidden));
@@ -264,7 +265,7 @@ class RecordedProgram final : public Program {
   const Shape shape_;
   const int half_;
   std::vector<Command> commands_;
-  std::mutex times_mutex_;
+  std::mutex run_mutex_, times_mutex_;
   std::map<std::string, double> times_;
 
   AttentionPlan plan_;

@@ -441,7 +441,7 @@ def test_silu_far_from_zero(isa):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("widths", [(32, 96)], ids=str)
+@pytest.mark.parametrize("widths", [(32, 96), (96, 32)], ids=str)
 @pytest.mark.parametrize("kind", ["F32", "Q8_0"])
 def test_feed_forwards_of_several_widths(isa, widths, kind):
     """Layers of one model need not be equally wide: each works, or is refused when it is added."""
