@@ -286,12 +286,11 @@ inline void multiply_tiles(const Matrix& weights, int tile, int tiles, Ahead ahe
 }
 
 // What a thread that computes `count` tiles from `tile` on, in `calls` calls, should fetch in the one of that number: the
-// tiles of its next task, which lie `distance` tiles further; weights lie in memory in the order of their use, so
-// beyond the last tile comes the next matrix.
-inline Ahead tiles_ahead(const Matrix& weights, int tile, int count, int distance, int call, int calls) {
+// tiles of its next task; weights lie in memory in the order of their use, so beyond the last comes the next matrix.
+inline Ahead tiles_ahead(const Matrix& weights, int tile, int count, int call, int calls) {
   const int blocks = std::max(weights.in / BLOCK, 1);
   const size_t share = weights.tile_bytes * static_cast<size_t>(count) / static_cast<size_t>(calls);
-  return {weights.tile(tile + distance) + share * static_cast<size_t>(call), share / static_cast<size_t>(blocks) + 1};
+  return {weights.tile(tile + count) + share * static_cast<size_t>(call), share / static_cast<size_t>(blocks) + 1};
 }
 
 // y = x w^T for all rows: calls use(part, row, first output, outputs, products) for pieces of one row.
@@ -316,7 +315,7 @@ void linear(Member& member, const Matrix* const* parts, int count, Activations& 
       tiles = end - tile == MAX_TILES ? MAX_TILES : std::min(end - tile, 2);
       for (int c = 0; c < chunks.count; c++) {
         const int first = chunks.start(c), size = chunks.size(c);
-        multiply_tiles(weights, tile, tiles, tiles_ahead(weights, start, grain, grain * member.team_size(), call++, calls), x, first, size, y);
+        multiply_tiles(weights, tile, tiles, tiles_ahead(weights, start, grain, call++, calls), x, first, size, y);
         const int outputs = std::min(tiles * TILE, weights.out - tile * TILE);
         for (int r = 0; r < size; r++) use(part, first + r, tile * TILE, outputs, y + r * tiles * TILE);
       }

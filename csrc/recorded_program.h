@@ -206,7 +206,7 @@ class RecordedProgram final : public Program {
       for (int c = 0; c < chunks.count; c++) {
         const int first = chunks.start(c), size = chunks.size(c);
         for (auto [weight, y] : {std::pair(gate.weight, gates), std::pair(up.weight, ups)}) {
-          multiply_tiles(*weight, tile, tiles, tiles_ahead(*weight, tile, TILES, TILES * member.team_size(), c, chunks.count), normed_, first, size, y);
+          multiply_tiles(*weight, tile, tiles, tiles_ahead(*weight, tile, TILES, c, chunks.count), normed_, first, size, y);
         }
         for (int r = 0; r < size; r++) {
           f32x16 products[TILES] = {zero(), zero()};

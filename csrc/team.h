@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <memory>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -15,13 +17,13 @@ namespace ponder {
 
 // Threads inside one parallel region: they share out tasks, and wait for each other between phases.
 //
-// Which thread takes a task is left to chance, so that one that is held up holds nothing up; a task must not
-// depend on it.
+// Each takes tasks of a part of its own, and then of the others' parts, so that one that is held up holds nothing up.
+// Which thread takes a task is left to chance; a task must not depend on it.
 class Member;
 
 class Team {
  public:
-  explicit Team(int size) : size_(size) {}
+  explicit Team(int size) : size_(size), counters_(new Counter[static_cast<size_t>(3 * size)]) {}
 
   // Runs body(member), which must not throw, on every thread of a new team.
   template <class Body>
@@ -34,8 +36,9 @@ class Team {
   int size_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<int> phase_{0};
-  struct alignas(64) Counter { std::atomic<int> next{0}; };
-  Counter counters_[3];
+  // Tasks taken of each member's part. A line to each: nobody else touches it until there is something to steal.
+  struct alignas(64) Counter { std::atomic<int> taken{0}; };
+  std::unique_ptr<Counter[]> counters_;  // three turns, [turn][member]
 };
 
 class Member {
@@ -52,14 +55,21 @@ class Member {
       for (int i = 0; i < count; i++) task(i);
       return;
     }
-    // Three counters take turns: the one for the next phase was last used two phases ago.
-    auto& counter = team_.counters_[phase_ % 3].next;
-    if (index == 0) team_.counters_[(phase_ + 1) % 3].next.store(0, std::memory_order_relaxed);
-    for (int i; (i = counter.fetch_add(1, std::memory_order_relaxed)) < count;) task(i);
+    // Three sets of counters take turns: the one for the next phase was last used two phases ago.
+    const int size = team_.size_;
+    auto* counters = &team_.counters_[static_cast<size_t>(phase_ % 3 * size)];
+    team_.counters_[static_cast<size_t>((phase_ + 1) % 3 * size + index)].taken.store(0, std::memory_order_relaxed);
+    for (int k = 0; k < size; k++) {
+      const int whose = (index + k) % size;
+      const int start = part(count, whose), tasks = part(count, whose + 1) - start;
+      for (int i; (i = counters[whose].taken.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(start + i);
+    }
     barrier();
   }
 
  private:
+  int part(int count, int member) const { return static_cast<int>(static_cast<long long>(count) * member / team_.size_); }
+
   void barrier() {
     phase_++;
     if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) == team_.size_ - 1) {
