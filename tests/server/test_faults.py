@@ -266,7 +266,7 @@ def test_failure_beside_others(tiny_server: Callable[..., Tiny]) -> None:
 def test_drain(checkpoint: object) -> None:
     """What runs or waits is answered, streams too; what comes is 503 with Retry-After; the end is 0."""
     with ServeTarget("--max-rows", "1") as target, ThreadPoolExecutor() as pool:
-        body = {**LONG, "max_tokens": 5}
+        body = {**LONG, "max_tokens": 200}
         with httpx.stream(
             "POST", target.url + COMPLETIONS, json={**body, "stream": True}, timeout=READ
         ) as first:
@@ -285,7 +285,7 @@ def test_drain(checkpoint: object) -> None:
             rest = "".join(line + "\n\n" for line in lines if line)
             assert events(rest)[-1]["choices"][0]["finish_reason"] == "length"
             assert [answer.result().status_code for answer in queued] == [200, 200]
-        assert target.wait(20) == 0
+        assert target.wait(30) == 0
         check_log(target.lines)
 
 
