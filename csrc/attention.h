@@ -371,10 +371,10 @@ struct Attention {
     const int kv_heads = shape.layout.kv_heads;
     const int blocks = static_cast<int>(plan.blocks.size()) * kv_heads, nodes = static_cast<int>(plan.nodes.size()) * kv_heads;
     const int groups = static_cast<int>(plan.groups.size()) * kv_heads;
-    member.each(blocks + nodes + groups, [&](int task) {
+    member.deal(blocks + nodes + groups, [&](int task) {
       if (task < blocks) block(plan.blocks[static_cast<size_t>(task / kv_heads)], task % kv_heads);
       else if ((task -= blocks) < nodes) node(plan.nodes[static_cast<size_t>(task / kv_heads)], task % kv_heads);
-      else group(task - nodes);
+      else group(task - nodes, member.team_size());
     });
   }
 
@@ -410,9 +410,9 @@ struct Attention {
     return segment(plan.pages[static_cast<size_t>(row.sequence)], group.segment, count, kv_head);
   }
 
-  // Task `task` of groups and heads; the thread's next is probably the one after it.
-  void group(int task) const {
-    const int kv_heads = shape.layout.kv_heads, kv_head = task % kv_heads, coming = task + 1;
+  // Task `task` of groups and heads; the thread's next is probably `team` further.
+  void group(int task, int team) const {
+    const int kv_heads = shape.layout.kv_heads, kv_head = task % kv_heads, coming = task + team;
     const AttentionPlan::Group& group = plan.groups[static_cast<size_t>(task / kv_heads)];
     const bool more = coming / kv_heads < static_cast<int>(plan.groups.size());
     const Segment where = segment_of(group, kv_head);

@@ -67,6 +67,16 @@ class Member {
     barrier();
   }
 
+  // The same, dealt out in turn instead of in stretches: for tasks of which the first are the largest.
+  template <class Task>
+  void deal(int count, Task task) {
+    const int size = team_.size_, share = (count + size - 1) / size;
+    each(share * size, [&](int i) {
+      const int dealt = i / share + i % share * size;
+      if (dealt < count) task(dealt);
+    });
+  }
+
  private:
   int part(int count, int member) const { return static_cast<int>(static_cast<long long>(count) * member / team_.size_); }
 
