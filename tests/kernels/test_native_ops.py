@@ -336,7 +336,9 @@ def test_project(isa, seed, kinds, biased, normed, rotated, tokens):
     angles = torch.rand(tokens, (rotated or 0) // 2, generator=generator) * 6
     batch = ragged(range(tokens), [(tokens, tokens, pages)])
     ours, exact = model.both(batch, (1.25 * angles.cos(), 1.25 * angles.sin()))
-    close(ours, exact, 2e-5 * exact_size(model, o))
+    # Where activations are quantised, one that lies between two codes may go to either.
+    part = 5e-4 if any(kind in CODES for kind in kinds) else 2e-5
+    close(ours, exact, part * exact_size(model, o))
     written = ~model.pages.isnan()
     assert torch.equal(written.sum((3, 4, 5)), (~model.exact_pages.isnan()).sum((3, 4, 5)))
 
