@@ -25,12 +25,12 @@ class Transformers:
 
     def __init__(self, path: str, threads: int, dtype: str) -> None:
         self.torch: Any = import_module("torch")
-        self.library: Any = import_module("transformers")
+        self.transformers: Any = import_module("transformers")
         self.torch.set_num_threads(threads)
         kind = getattr(self.torch, dtype)
         folder, name = os.path.split(path)
         source = {"gguf_file": name} if os.path.isfile(path) else {}
-        auto = self.library.AutoModelForCausalLM
+        auto = self.transformers.AutoModelForCausalLM
         self.model = auto.from_pretrained(folder if source else path, dtype=kind, **source).eval()
 
     def describe(self) -> dict[str, Any]:
@@ -66,9 +66,9 @@ class Transformers:
 
     def sample(self, logits: str, temperature: float, top_p: float, calls: int) -> dict[str, Any]:
         """Time the warpers of `generate()` and the draw on the rows of a .npy file, all of them a call."""
-        torch, library = self.torch, self.library
+        torch, transformers = self.torch, self.transformers
         rows = torch.from_numpy(import_module("numpy").load(logits))
-        warpers = (library.TemperatureLogitsWarper(temperature), library.TopPLogitsWarper(top_p))
+        warpers = (transformers.TemperatureLogitsWarper(temperature), transformers.TopPLogitsWarper(top_p))
         torch.manual_seed(0)
         with torch.inference_mode():
             start = time.perf_counter()
@@ -82,7 +82,7 @@ class Transformers:
 
     def _prompt(self, prompt: Sequence[int]) -> tuple[Any, Any]:
         """Return a prompt's cache, and the likeliest token after it, [1]."""
-        cache = self.library.DynamicCache(config=self.model.config)
+        cache = self.transformers.DynamicCache(config=self.model.config)
         return cache, self._step(self.torch.tensor([list(prompt)]), cache)
 
     def _step(self, tokens: Any, cache: Any) -> Any:
