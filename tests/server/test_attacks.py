@@ -816,8 +816,9 @@ def test_pipelined_requests(target: Target) -> None:
 def test_all_kinds_of_refusals_end_up_in_the_log_as_lines(target: Target) -> None:
     """One line a request: method, path, status, time."""
     refusal(target, COMPLETIONS, {"prompt": "a", "n": HUGE})
-    assert any(line.startswith("POST /v1/completions 400 ") for line in target.lines)
-    assert not any(" 500 " in line for line in target.lines)
+    statuses = {line.split()[2] for line in target.lines if line.startswith("POST /v1/completions ")}
+    assert "400" in statuses
+    assert not [status for status in statuses if status.startswith("5")]
 
 
 def attack(target: Target, number: int) -> Answer:
