@@ -1,6 +1,6 @@
 // Paged attention of a ragged batch.
 //
-// A query's context is cut into segments of 128 positions, counted from position 0. Each segment gives a partial
+// A query's context is cut into segments of 256 positions, counted from position 0. Each segment gives a partial
 // result (largest score, sum of weights, weighted values), and these are combined in order. So the arithmetic of a
 // query is fixed by its position, and it is a matter of speed alone which queries are computed together: those
 // of all sequences that share a segment's pages (the segment is read once), or a block of a prompt's.
@@ -19,7 +19,7 @@
 
 namespace ponder::PONDER_ISA {
 
-constexpr int SEGMENT_PAGES = 8;
+constexpr int SEGMENT_PAGES = 16;
 constexpr int SEGMENT = SEGMENT_PAGES * PAGE_SIZE;
 constexpr int GATHERED = 48;  // query heads that are computed in one go
 #if PONDER_AVX512
@@ -276,9 +276,11 @@ class AttentionPlan {
   std::vector<int> row_of;   // [T]: index in `rows`, or -1
   std::vector<const int64_t*> pages;  // [S]
   int64_t partials = 0;      // partial results of all rows, per head
+  std::vector<int> starts;   // [members of the team + 1]: each one's groups, in `groups`; empty where they are for all
 
-  void make(const Batch& batch) {
-    rows.clear(), members.clear(), groups.clear(), blocks.clear(), nodes.clear(), pages.clear();
+  // With `apart`, rows that belong to different members of a team of that size are not grouped.
+  void make(const Batch& batch, int apart) {
+    rows.clear(), members.clear(), groups.clear(), blocks.clear(), nodes.clear(), pages.clear(), starts.clear();
     row_of.assign(static_cast<size_t>(batch.tokens), -1);
     partials = 0;
     const int64_t* next_pages = batch.pages;
@@ -301,18 +303,27 @@ class AttentionPlan {
       }
       row += fresh;
     }
-    group();
+    int first = 0;
+    for (int member = 0; member < apart; member++) {
+      int end = first;
+      while (end < static_cast<int>(rows.size()) && rows[static_cast<size_t>(end)].row < part_start(batch.tokens, member + 1, apart)) end++;
+      starts.push_back(static_cast<int>(groups.size()));
+      group(first, end);
+      first = end;
+    }
+    if (apart) starts.push_back(static_cast<int>(groups.size()));
+    else group(0, static_cast<int>(rows.size()));
   }
 
  private:
-  // Rows whose segment lies in the same pages, together.
-  void group() {
+  // Of rows [first, end), those whose segment lies in the same pages, together.
+  void group(int first, int end) {
     int segments = 0;
-    for (const Row& row : rows) segments = std::max(segments, row.position / SEGMENT + 1);
+    for (int i = first; i < end; i++) segments = std::max(segments, rows[static_cast<size_t>(i)].position / SEGMENT + 1);
     std::unordered_map<uint64_t, std::vector<std::vector<int>>> found;
     for (int j = 0; j < segments; j++) {
       found.clear();
-      for (int i = 0; i < static_cast<int>(rows.size()); i++) {
+      for (int i = first; i < end; i++) {
         if (rows[static_cast<size_t>(i)].position / SEGMENT < j) continue;
         uint64_t key = 0;
         const int count = pages_in(i, j);
@@ -361,7 +372,7 @@ struct Attention {
   const AttentionShape& shape;
   const AttentionPlan& plan;
   const Batch& batch;
-  const uint8_t *keys, *values;                 // this layer's pages
+  const uint8_t *keys, *values;                 // this layer's part of the first page
   const typename Units::Element* queries;       // [T, heads, head_dim]
   float* partials;                              // [plan.partials, heads, result_size]
   float* mixed;                                 // [T, heads * head_dim]
@@ -371,11 +382,15 @@ struct Attention {
     const int kv_heads = shape.layout.kv_heads;
     const int blocks = static_cast<int>(plan.blocks.size()) * kv_heads, nodes = static_cast<int>(plan.nodes.size()) * kv_heads;
     const int groups = static_cast<int>(plan.groups.size()) * kv_heads;
-    member.deal(blocks + nodes + groups, [&](int task) {
+    member.deal(blocks + nodes + (plan.starts.empty() ? groups : 0), [&](int task) {
       if (task < blocks) block(plan.blocks[static_cast<size_t>(task / kv_heads)], task % kv_heads);
       else if ((task -= blocks) < nodes) node(plan.nodes[static_cast<size_t>(task / kv_heads)], task % kv_heads);
       else group(task - nodes, member.team_size());
     });
+    if (plan.starts.empty()) return;
+    const int planned = static_cast<int>(plan.starts.size()) - 1, here = member.team_size();  // perhaps fewer than asked for
+    auto start = [&](int whose) { return plan.starts[static_cast<size_t>(part_start(planned, whose, here))] * kv_heads; };
+    member.each(groups, start, [&](int task) { group(task, 1); });
   }
 
   void finish_row(const AttentionPlan::Row& row) const {
@@ -396,7 +411,7 @@ struct Attention {
     Segment found;
     found.pages = count;
     for (int p = 0; p < count; p++) {
-      const int64_t place = pages[j * SEGMENT_PAGES + p] * shape.layout.page_bytes() + kv_head * shape.layout.head_bytes();
+      const int64_t place = pages[j * SEGMENT_PAGES + p] * batch.page_stride + kv_head * shape.layout.head_bytes();
       found.keys[static_cast<size_t>(p)] = keys + place;
       found.values[static_cast<size_t>(p)] = values + place;
     }
@@ -410,9 +425,9 @@ struct Attention {
     return segment(plan.pages[static_cast<size_t>(row.sequence)], group.segment, count, kv_head);
   }
 
-  // Task `task` of groups and heads; the thread's next is probably `team` further.
-  void group(int task, int team) const {
-    const int kv_heads = shape.layout.kv_heads, kv_head = task % kv_heads, coming = task + team;
+  // Task `task` of groups and heads; the thread's next is probably `step` further.
+  void group(int task, int step) const {
+    const int kv_heads = shape.layout.kv_heads, kv_head = task % kv_heads, coming = task + step;
     const AttentionPlan::Group& group = plan.groups[static_cast<size_t>(task / kv_heads)];
     const bool more = coming / kv_heads < static_cast<int>(plan.groups.size());
     const Segment where = segment_of(group, kv_head);
@@ -476,7 +491,7 @@ struct Attention {
     std::vector<uint8_t> copied(2 * head_bytes * static_cast<size_t>(copies));
     for (int i = 0; i < static_cast<int>(path.size()); i++) {
       const int from = path[static_cast<size_t>(i)] % PAGE_SIZE, to = i % PAGE_SIZE;
-      const int64_t place = pages[path[static_cast<size_t>(i)] / PAGE_SIZE] * layout.page_bytes() + kv_head * layout.head_bytes();
+      const int64_t place = pages[path[static_cast<size_t>(i)] / PAGE_SIZE] * batch.page_stride + kv_head * layout.head_bytes();
       uint8_t* page = copied.data() + 2 * head_bytes * static_cast<size_t>(i / PAGE_SIZE);
       for (int d = 0; d < layout.head_dim; d++) {
         element(page)[layout.key_place(to, d)] = element(keys + place)[layout.key_place(from, d)];

@@ -22,8 +22,8 @@ struct Batch {
   const int64_t* logit_rows;       // [R]
   int num_logits;
   float* logits;                   // [R, V]
-  uint8_t *keys, *values;          // [layers, pages, page bytes]
-  int64_t num_pages;
+  uint8_t *keys, *values;          // [pages, layers, bytes of a layer's part of a page]
+  int64_t num_pages, page_stride;  // bytes from one page to the next
 };
 
 // One page of one layer holds, for each key/value head, PAGE_SIZE * head_dim elements. A unit is four bytes: one

@@ -164,7 +164,7 @@ class PyProgram {
     const nb::dlpack::dtype element = shape_.layout.cache == Cache::F32 ? nb::dtype<float>() : nb::dlpack::dtype{static_cast<uint8_t>(nb::dlpack::dtype_code::Bfloat), 16, 1};
     require(keys.dtype() == element && values.dtype() == element, "the cache holds other numbers than this program's");
     const size_t page_bytes = static_cast<size_t>(shape_.layout.page_bytes()), all_bytes = page_bytes * static_cast<size_t>(layers_);
-    batch.num_pages = static_cast<int64_t>(keys.nbytes() / all_bytes);
+    batch.num_pages = static_cast<int64_t>(keys.nbytes() / all_bytes), batch.page_stride = static_cast<int64_t>(all_bytes);
     require(keys.nbytes() == values.nbytes() && keys.nbytes() % all_bytes == 0, "the cache does not consist of whole pages");
     require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
     check(batch, token_ids, slots, cos, sin, query_lengths, context_lengths, pages, trees, logit_rows);

@@ -41,6 +41,24 @@ inline void rotate(float* x, const float* cos, const float* sin, int half) {
 
 inline f32x16 silu(f32x16 x) { return x / (splat(1.0f) + exp(max(min(zero() - x, splat(88.0f)), splat(-87.0f)))); }
 
+// What linear layers read of some rows: norms, attention, what is between gate and down (by width), the head's norm.
+struct Inputs {
+  Activations normed, attended, last;
+  std::map<int, Activations> gated;
+
+  void resize(int rows) {
+    for (Activations* x : {&normed, &attended}) x->resize(rows);
+    for (auto& [width, x] : gated) x.resize(rows);
+  }
+};
+
+// Who computes rows [first, first + rows) of the batch, or of its logits: the whole team, or a member by itself.
+struct Crew {
+  Member& members;
+  Inputs& inputs;
+  int first, rows;
+};
+
 template <class Units>
 class RecordedProgram final : public Program {
   using Element = typename Units::Element;
@@ -49,67 +67,77 @@ class RecordedProgram final : public Program {
   RecordedProgram(Shape shape, int rotated) : shape_(shape), half_(rotated / 2) {}
 
   void embed(const Matrix& table) override {
-    record("embed", [this, &table](Member& member, const Batch& batch) {
-      member.each(batch.tokens, [&](int row) { read_row(table, static_cast<int>(batch.token_ids[row]), residual(row)); });
+    record("embed", [this, &table](Step& step) {
+      const Crew& crew = step.crew;
+      crew.members.each(crew.rows, [&](int i) {
+        const int row = crew.first + i;
+        read_row(table, static_cast<int>(step.batch.token_ids[row]), residual(row));
+      });
     });
   }
 
   void project(int layer, Norm norm, Linear q, Linear k, Linear v, Norm q_norm, Norm k_norm, bool rotate) override {
-    normed_.reads({q, k, v});
+    inputs_.normed.reads({q, k, v});
     const int q_size = shape_.q_size(), kv_size = shape_.kv_size(), width = q_size + 2 * kv_size;
-    record("project", [=, this](Member& member, const Batch& batch) {
-      normalise(member, batch.tokens, norm, normed_, [this](int row) { return residual(row); });
+    record("project", [=, this](Step& step) {
+      const Crew& crew = step.crew;
+      normalise(crew, norm, crew.inputs.normed, [&](int i) { return residual(crew.first + i); });
       const Matrix* parts[] = {q.weight, k.weight, v.weight};
       const float* biases[] = {q.bias, k.bias, v.bias};
       const int starts[] = {0, q_size, q_size + kv_size};
-      linear(member, parts, 3, normed_, [&](int part, int row, int first, int count, const float* y) {
-        put(projected_.data() + static_cast<size_t>(row) * static_cast<size_t>(width) + starts[part] + first, y, biases[part], first, count);
+      auto projected = [&](int i) { return projected_.data() + static_cast<size_t>(crew.first + i) * static_cast<size_t>(width); };
+      linear(crew.members, parts, 3, crew.inputs.normed, [&](int part, int i, int first, int count, const float* y) {
+        put(projected(i) + starts[part] + first, y, biases[part], first, count);
       });
-      member.each(batch.tokens, [&](int row) {
-        float* x = projected_.data() + static_cast<size_t>(row) * static_cast<size_t>(width);
-        keep(batch, layer, row, x, q_norm, k_norm, rotate);
-      });
+      crew.members.each(crew.rows, [&](int i) { keep(step.batch, layer, crew.first + i, projected(i), q_norm, k_norm, rotate); });
     });
   }
 
   void attend(int layer, int window) override {
     const AttentionShape shape{shape_.layout, shape_.heads, window};
-    record("attend", [=, this](Member& member, const Batch& batch) {
-      const int64_t start = layer * batch.num_pages * shape.layout.page_bytes();
+    record("attend", [=, this](Step& step) {
+      const Batch& batch = step.batch;
+      const Crew& crew = step.crew;
+      const int64_t start = layer * shape.layout.page_bytes();
       const Attention<Units> attention{shape, plan_, batch, batch.keys + start, batch.values + start, queries_.data(), partials_.data(), mixed_.data()};
-      attention.run(member);
-      member.each(batch.tokens, [&](int row) {
-        const int planned = plan_.row_of[static_cast<size_t>(row)];
+      if (step.apart) step.team.meet();  // all keys and values are there
+      attention.run(step.team);
+      crew.members.each(crew.rows, [&](int i) {
+        const int row = crew.first + i, planned = plan_.row_of[static_cast<size_t>(row)];
         if (planned >= 0) attention.finish_row(plan_.rows[static_cast<size_t>(planned)]);
-        put_row(attended_, row, mixed_.data() + static_cast<int64_t>(row) * shape_.q_size());
+        put_row(crew.inputs.attended, i, mixed_.data() + static_cast<int64_t>(row) * shape_.q_size());
       });
     });
   }
 
   void add_projection(Linear o) override {
-    attended_.reads({o});
-    record("add_projection", [=, this](Member& member, const Batch&) { add(member, o, attended_); });
+    inputs_.attended.reads({o});
+    record("add_projection", [=, this](Step& step) { add(step.crew, o, step.crew.inputs.attended); });
   }
 
   void add_feed_forward(Norm norm, Linear gate, Linear up, Linear down) override {
-    normed_.reads({gate, up});
-    Activations& gated = gated_[down.weight->in];
-    gated.reads({down});
-    record("add_feed_forward", [=, this, &gated](Member& member, const Batch& batch) {
-      normalise(member, batch.tokens, norm, normed_, [this](int row) { return residual(row); });
-      gate_up(member, gate, up, gated);
-      add(member, down, gated);
+    inputs_.normed.reads({gate, up});
+    inputs_.gated[down.weight->in].reads({down});
+    record("add_feed_forward", [=, this](Step& step) {
+      const Crew& crew = step.crew;
+      Activations& gated = crew.inputs.gated.at(down.weight->in);
+      normalise(crew, norm, crew.inputs.normed, [&](int i) { return residual(crew.first + i); });
+      gate_up(crew, gate, up, gated);
+      add(crew, down, gated);
     });
   }
 
   void logits(Norm norm, Linear head) override {
-    last_.reads({head});
-    record("logits", [=, this](Member& member, const Batch& batch) {
+    inputs_.last.reads({head});
+    record("logits", [=, this](Step& step) {
+      const Batch& batch = step.batch;
+      const Crew& crew = step.logits_crew;
       if (batch.num_logits == 0) return;
-      normalise(member, batch.num_logits, norm, last_, [&](int row) { return residual(static_cast<int>(batch.logit_rows[row])); });
+      if (step.apart) step.team.meet();  // any member may need any row
+      normalise(crew, norm, crew.inputs.last, [&](int i) { return residual(static_cast<int>(batch.logit_rows[crew.first + i])); });
       const Matrix* parts[] = {head.weight};
-      linear(member, parts, 1, last_, [&](int, int row, int first, int count, const float* y) {
-        put(batch.logits + static_cast<int64_t>(row) * head.weight->out + first, y, head.bias, first, count);
+      linear(crew.members, parts, 1, crew.inputs.last, [&](int, int i, int first, int count, const float* y) {
+        put(batch.logits + static_cast<int64_t>(crew.first + i) * head.weight->out + first, y, head.bias, first, count);
       });
     });
   }
@@ -117,21 +145,34 @@ class RecordedProgram final : public Program {
   void run(const Batch& batch, int threads) override {
     if (batch.tokens == 0) return;
     const std::lock_guard running(run_mutex_);  // the buffers are the program's
-    plan_.make(batch);
+    auto apart = [&](int rows) { return threads > 1 && rows >= APART * threads; };
+    // Attention is everybody's while the rows of one do not fill a pass over a segment that all of them share.
+    const bool enough = batch.tokens / threads * shape_.heads / shape_.layout.kv_heads >= GATHERED;
+    plan_.make(batch, apart(batch.tokens) && enough ? threads : 0);
     const size_t tokens = static_cast<size_t>(batch.tokens);
     grow(residual_, tokens * static_cast<size_t>(shape_.hidden));
     grow(projected_, tokens * static_cast<size_t>(shape_.q_size() + 2 * shape_.kv_size()));
     grow(queries_, tokens * static_cast<size_t>(shape_.q_size()));
     grow(mixed_, tokens * static_cast<size_t>(shape_.q_size()));
     grow(partials_, static_cast<size_t>(plan_.partials * shape_.heads * (shape_.layout.head_dim + 2)));
-    for (Activations* x : {&normed_, &attended_}) x->resize(batch.tokens);
-    for (auto& [width, x] : gated_) x.resize(batch.tokens);
-    last_.resize(batch.num_logits);
+    own_inputs_.resize(static_cast<size_t>(threads), inputs_);
+    inputs_.resize(apart(batch.tokens) ? 0 : batch.tokens);
+    inputs_.last.resize(apart(batch.num_logits) ? 0 : batch.num_logits);
     std::map<std::string, double> times;
     Team::run(threads, [&](Member& member) {
+      Team one(1);
+      Member alone(one, 0);
+      Inputs& own = own_inputs_[static_cast<size_t>(member.index)];
+      auto crew_for = [&](int rows) {
+        const int first = member.part(rows, member.index), end = member.part(rows, member.index + 1);
+        return apart(rows) ? Crew{alone, own, first, end - first} : Crew{member, inputs_, 0, rows};
+      };
+      Step step{batch, member, apart(batch.tokens), crew_for(batch.tokens), crew_for(batch.num_logits)};
+      if (apart(batch.tokens)) own.resize(step.crew.rows);
+      if (apart(batch.num_logits)) own.last.resize(step.logits_crew.rows);
       auto last = Clock::now();
       for (const Command& command : commands_) {
-        command.run(member, batch);
+        command.run(step);
         if (member.index != 0) continue;
         const auto now = Clock::now();
         times[command.name] += std::chrono::duration<double>(now - last).count();
@@ -149,12 +190,23 @@ class RecordedProgram final : public Program {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  // As many rows each, and the members go apart: a member then reads all weights, but meets the others only for
+  // attention, and what it computes stays in its core's cache. With fewer rows, all work on each of them.
+  static constexpr int APART = 8;
+
+  struct Step {
+    const Batch& batch;
+    Member& team;
+    bool apart;
+    Crew crew, logits_crew;
+  };
   struct Command {
     const char* name;
-    std::function<void(Member&, const Batch&)> run;
+    std::function<void(Step&)> run;
   };
 
-  void record(const char* name, std::function<void(Member&, const Batch&)> run) { commands_.push_back({name, std::move(run)}); }
+  void record(const char* name, std::function<void(Step&)> run) { commands_.push_back({name, std::move(run)}); }
 
   template <class T>
   static void grow(std::vector<T>& buffer, size_t size) {
@@ -173,40 +225,41 @@ class RecordedProgram final : public Program {
 
   // The rows' norms, for linear layers to read.
   template <class Row>
-  void normalise(Member& member, int rows, Norm norm, Activations& to, Row row_at) {
-    member.each(rows, [&](int row) {
+  void normalise(const Crew& crew, Norm norm, Activations& to, Row row_at) {
+    crew.members.each(crew.rows, [&](int i) {
       static thread_local std::vector<float> normed;
       grow(normed, static_cast<size_t>(shape_.hidden));
-      rms_norm(row_at(row), norm, shape_.hidden, normed.data());
-      put_row(to, row, normed.data());
+      rms_norm(row_at(i), norm, shape_.hidden, normed.data());
+      put_row(to, i, normed.data());
     });
   }
 
-  void add(Member& member, Linear layer, Activations& x) {
+  void add(const Crew& crew, Linear layer, Activations& x) {
     const Matrix* parts[] = {layer.weight};
-    linear(member, parts, 1, x, [&](int, int row, int first, int count, const float* y) {
-      float* to = residual(row) + first;
-      for (int i = 0; i < count; i += LANES) {
-        f32x16 added = load(y + i);
-        if (layer.bias) added = added + load_first(layer.bias + first + i, count - i);
-        store_first(to + i, load_first(to + i, count - i) + added, count - i);
+    linear(crew.members, parts, 1, x, [&](int, int i, int first, int count, const float* y) {
+      float* to = residual(crew.first + i) + first;
+      for (int o = 0; o < count; o += LANES) {
+        f32x16 added = load(y + o);
+        if (layer.bias) added = added + load_first(layer.bias + first + o, count - o);
+        store_first(to + o, load_first(to + o, count - o) + added, count - o);
       }
     });
   }
 
   // A task computes 32 outputs of gate and up: one block of what `down` reads.
-  void gate_up(Member& member, Linear gate, Linear up, Activations& gated) {
+  void gate_up(const Crew& crew, Linear gate, Linear up, Activations& gated) {
     constexpr int TILES = BLOCK / TILE;
-    const Chunks chunks(normed_.rows);
+    Activations& normed = crew.inputs.normed;
+    const Chunks chunks(normed.rows);
     const int inner = gate.weight->out;
-    member.each((inner + BLOCK - 1) / BLOCK, [&](int task) {
+    crew.members.each((inner + BLOCK - 1) / BLOCK, [&](int task) {
       const int tile = task * TILES, tiles = std::min(TILES, gate.weight->tiles() - tile), width = tiles * TILE;
       const int count = std::min(width, inner - tile * TILE);
       alignas(64) float gates[MAX_ROWS * BLOCK], ups[MAX_ROWS * BLOCK];
       for (int c = 0; c < chunks.count; c++) {
         const int first = chunks.start(c), size = chunks.size(c);
         for (auto [weight, y] : {std::pair(gate.weight, gates), std::pair(up.weight, ups)}) {
-          multiply_tiles(*weight, tile, tiles, tiles_ahead(*weight, tile, TILES, c, chunks.count), normed_, first, size, y);
+          multiply_tiles(*weight, tile, tiles, tiles_ahead(*weight, tile, TILES, c, chunks.count), normed, first, size, y);
         }
         for (int r = 0; r < size; r++) {
           f32x16 products[TILES] = {zero(), zero()};
@@ -239,7 +292,7 @@ class RecordedProgram final : public Program {
     narrow(x, q_size, queries_.data() + static_cast<int64_t>(row) * q_size);
     const int64_t slot = batch.slots[row], page = slot / PAGE_SIZE;
     const int token = static_cast<int>(slot % PAGE_SIZE);
-    const int64_t place = (layer * batch.num_pages + page) * layout.page_bytes();
+    const int64_t place = page * batch.page_stride + layer * layout.page_bytes();
     static thread_local std::vector<Element> narrowed;
     grow(narrowed, static_cast<size_t>(2 * kv_size));
     narrow(x + q_size, 2 * kv_size, narrowed.data());
@@ -269,8 +322,8 @@ class RecordedProgram final : public Program {
   std::map<std::string, double> times_;
 
   AttentionPlan plan_;
-  Activations normed_, attended_, last_;  // what linear layers read: norms, attention, the head's norm
-  std::map<int, Activations> gated_;      // by width
+  Inputs inputs_;                   // of the whole batch
+  std::vector<Inputs> own_inputs_;  // of each member's rows
   std::vector<float> residual_, projected_, mixed_, partials_;
   std::vector<Element> queries_;
 };

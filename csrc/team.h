@@ -21,6 +21,9 @@ namespace ponder {
 // Which thread takes a task is left to chance; a task must not depend on it.
 class Member;
 
+// Where the part of one of `parts` begins that share `count` things out.
+inline int part_start(int count, int which, int parts) { return static_cast<int>(static_cast<long long>(count) * which / parts); }
+
 class Team {
  public:
   explicit Team(int size) : size_(size), counters_(new Counter[static_cast<size_t>(3 * size)]) {}
@@ -51,6 +54,12 @@ class Member {
   // Calls task(i) once for each i below count, on some thread, and waits until all are done.
   template <class Task>
   void each(int count, Task task) {
+    each(count, [&](int member) { return part(count, member); }, task);
+  }
+
+  // The same, where a member's part begins at start(member).
+  template <class Start, class Task>
+  void each(int count, Start start, Task task) {
     if (team_.size_ == 1) {
       for (int i = 0; i < count; i++) task(i);
       return;
@@ -58,13 +67,12 @@ class Member {
     // Three sets of counters take turns: the one for the next phase was last used two phases ago.
     const int size = team_.size_;
     auto* counters = &team_.counters_[static_cast<size_t>(phase_ % 3 * size)];
-    team_.counters_[static_cast<size_t>((phase_ + 1) % 3 * size + index)].taken.store(0, std::memory_order_relaxed);
     for (int k = 0; k < size; k++) {
       const int whose = (index + k) % size;
-      const int start = part(count, whose), tasks = part(count, whose + 1) - start;
-      for (int i; (i = counters[whose].taken.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(start + i);
+      const int begin = start(whose), tasks = start(whose + 1) - begin;
+      for (int i; (i = counters[whose].taken.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(begin + i);
     }
-    barrier();
+    meet();
   }
 
   // The same, dealt out in turn instead of in stretches: for tasks of which the first are the largest.
@@ -77,10 +85,12 @@ class Member {
     });
   }
 
- private:
-  int part(int count, int member) const { return static_cast<int>(static_cast<long long>(count) * member / team_.size_); }
+  // Where a member's part of `count` tasks begins.
+  int part(int count, int member) const { return part_start(count, member, team_.size_); }
 
-  void barrier() {
+  // Waits until all have come here.
+  void meet() {
+    team_.counters_[static_cast<size_t>((phase_ + 1) % 3 * team_.size_ + index)].taken.store(0, std::memory_order_relaxed);
     phase_++;
     if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) == team_.size_ - 1) {
       team_.arrived_.store(0, std::memory_order_relaxed);
@@ -98,6 +108,7 @@ class Member {
     }
   }
 
+ private:
   Team& team_;
   int phase_ = 0;
 };

@@ -151,17 +151,12 @@ class LocalModel:
 
     def generate_sync(self, request: GenerationRequest) -> Completion:
         """Like `generate`, for callers without an event loop."""
-        for event in self.stream_sync(request):
-            if isinstance(event, Completion):
-                return event
-        raise AssertionError("a stream ends with its completion")
+        answer = _Answer(self, request, self.prepare(request))
+        return _completed(self.loop.last(answer.prepared.request, answer.take))
 
     async def generate(self, request: GenerationRequest) -> Completion:
-        async with aclosing(self.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, Completion):
-                    return event
-        raise AssertionError("a stream ends with its completion")
+        answer = _Answer(self, request, await asyncio.to_thread(self.prepare, request))
+        return _completed(await self.loop.last_async(answer.prepared.request, answer.take))
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent]:
         answer = _Answer(self, request, await asyncio.to_thread(self.prepare, request))
@@ -266,6 +261,11 @@ class _Answer:
         later = usage.generated_tokens - self.prepared.params.params.n
         rate = later / (end - self._first) if later > 0 else None
         return Timing(load_s, self._first - self._start, total, rate)
+
+
+def _completed(event: GenerationEvent) -> Completion:
+    assert isinstance(event, Completion), "an answer ends with its completion"
+    return event
 
 
 def _agreement(base: list[int], whole: list[int]) -> int:

@@ -93,6 +93,44 @@ class EngineLoop:
         finally:
             self._cancel(ticket)
 
+    def last(self, request: Request, take: Callable[[AnswerEvent], T]) -> T:
+        """Submit a request and return what `take` makes of its last event. Raises what `run` does.
+
+        `take` is given every event, on the engine's thread, and must be quick and not raise: nobody is woken
+        before the end.
+        """
+        done, ticket = self._submit_until_last(self.engine.prepare(request), take)
+        try:
+            return done.result()
+        finally:
+            self._cancel(ticket)
+
+    async def last_async(self, request: Request, take: Callable[[AnswerEvent], T]) -> T:
+        """Like `last`, for an event loop."""
+        job = await asyncio.to_thread(self.engine.prepare, request)
+        done, ticket = self._submit_until_last(job, take)
+        try:
+            return await asyncio.wrap_future(done)
+        finally:
+            self._cancel(ticket)
+
+    def _submit_until_last(
+        self, job: Job, take: Callable[[AnswerEvent], T]
+    ) -> tuple[Future[T], Future[int]]:
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()  # from now on it is for the engine's thread to end it
+
+        def put(events: list[Event]) -> None:
+            for event in events:
+                if isinstance(event, FailedEvent):
+                    done.set_exception(event.error)
+                    return
+                taken = take(event)
+                if isinstance(event, FinishedEvent):
+                    done.set_result(taken)
+
+        return done, self._submit(job, Sink(_at_once, put))
+
     def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
         """Do `Engine.score` between two steps."""
         return self.call(lambda: self.engine.score(prompt, trie)).result()

@@ -85,7 +85,7 @@ class Forward(Protocol):
     ) -> torch.Tensor:
         """Run a batch and return the logits of its `logit_rows`, [R, V] float32.
 
-        `cos_sin` are each [T, r/2]; `k_pages`, `v_pages` [layers, pages, page_size, kv_heads, head_dim]
+        `cos_sin` are each [T, r/2]; `k_pages`, `v_pages` [pages, layers, page_size, kv_heads, head_dim]
         receive the new keys and values. How these lie inside a page is for the kernels to know.
         """
         ...

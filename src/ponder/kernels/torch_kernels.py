@@ -164,13 +164,13 @@ class TorchPass:
             keys,
             values,
             self._cos_sin if rotate else None,
-            self._k_pages[layer],
-            self._v_pages[layer],
+            self._k_pages[:, layer],
+            self._v_pages[:, layer],
             self._batch.slot_mapping,
         )
 
     def attend(self, layer: int, window: int | None) -> None:
-        pages = self._k_pages[layer], self._v_pages[layer]
+        pages = self._k_pages[:, layer], self._v_pages[:, layer]
         self.mixed = self._p.attention(self.q, *pages, self._batch.plan, window).flatten(-2)
 
     def add_projection(self, o: Linear) -> None:

@@ -79,7 +79,7 @@ class Transformer:
     def forward(self, batch: ForwardBatch, k_pages: torch.Tensor, v_pages: torch.Tensor) -> torch.Tensor:
         """Run the batch and return the logits of its `logit_rows`, [R, V] float32.
 
-        `k_pages`, `v_pages` [layers, pages, page_size, kv_heads, head_dim] receive the new keys and values.
+        `k_pages`, `v_pages` [pages, layers, page_size, kv_heads, head_dim] receive the new keys and values.
         """
         cos_sin = self.rope.cos_sin(batch.positions, batch.plan.query_lengths, batch.reaches)
         return self._forward(batch, cos_sin, k_pages, v_pages)

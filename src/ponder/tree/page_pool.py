@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+from contextlib import suppress
+from math import prod
+
 import torch
 
 from ponder.checkpoints.config import ModelConfig
@@ -20,17 +24,27 @@ def page_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
     return 2 * config.num_layers * PAGE_SIZE * config.num_kv_heads * config.head_dim * dtype.itemsize
 
 
+def reserve(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return a tensor that is not filled; on the CPU it lies on huge pages where the system has them."""
+    if device.type != "cpu":
+        return torch.empty(shape, dtype=dtype, device=device)
+    memory = mmap.mmap(-1, prod(shape) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
+
+
 class PagePool:
     """A fixed number of pages. A page is busy while branches hold it, idle while only the tree keeps it.
 
-    The others are free. `k_pages` and `v_pages` are [layers, pages, PAGE_SIZE, kv_heads, head_dim]; the
+    The others are free. `k_pages` and `v_pages` are [pages, layers, PAGE_SIZE, kv_heads, head_dim]; the
     memory is reserved here and touched only as pages come into use.
     """
 
     def __init__(self, config: ModelConfig, num_pages: int, device: torch.device, dtype: torch.dtype) -> None:
-        shape = (config.num_layers, num_pages, PAGE_SIZE, config.num_kv_heads, config.head_dim)
-        self.k_pages = torch.empty(shape, dtype=dtype, device=device)
-        self.v_pages = torch.empty(shape, dtype=dtype, device=device)
+        shape = (num_pages, config.num_layers, PAGE_SIZE, config.num_kv_heads, config.head_dim)
+        self.k_pages, self.v_pages = (reserve(shape, dtype, device) for _ in range(2))
         self.num_pages = num_pages
         self.num_idle = 0
         self._holders = [0] * num_pages
@@ -98,8 +112,8 @@ class PagePool:
 
     def copy(self, source: int, target: int) -> None:
         """Copy a page's keys and values of all layers."""
-        self.k_pages[:, target] = self.k_pages[:, source]
-        self.v_pages[:, target] = self.v_pages[:, source]
+        self.k_pages[target] = self.k_pages[source]
+        self.v_pages[target] = self.v_pages[source]
 
     def check_integrity(self) -> None:
         """Assert that every page is either free, once, or held, or kept."""

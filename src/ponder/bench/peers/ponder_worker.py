@@ -78,27 +78,22 @@ class Ponder:
     ) -> dict[str, Any]:
         """Compute a prompt unless it is cached; time how branches grow by `new_tokens` after their first.
 
-        `tokens` are those that went through the model after the prompt.
+        `tokens` are those that went through the model after the prompt; `operations_s` has the last of the
+        prompt's tokens, too.
         """
+        transformer = self._model.engine.model
+        transformer.take_times()
         request = self._request(prompt, branches, new_tokens + 1, temperature=temperature, top_p=top_p)
-        first = last = 0.0
-        for event in self._model.stream_sync(request):
-            if isinstance(event, TokenEvent):
-                last = time.perf_counter()
-                if not first:
-                    first = last
-                    self._model.engine.model.take_times()  # those of the prompt
-            elif isinstance(event, Completion):
-                usage = event.usage
+        completion = self._model.generate_sync(request)
+        usage, timing = completion.usage, completion.timing
         grown = usage.computed_tokens - (usage.prompt_tokens - usage.hit_tokens)
         if usage.generated_tokens != grown + branches:
             raise RuntimeError(f"{usage.generated_tokens} tokens came of {grown} computed ones")
-        times = self._model.engine.model.take_times()
         return {
-            "seconds": last - first,
+            "seconds": timing.total_s - timing.ttft_s,
             "prompt_tokens": usage.prompt_tokens,
             "tokens": grown,
-            "operations_s": times,
+            "operations_s": transformer.take_times(),
         }
 
     def sample(self, logits: str, temperature: float, top_p: float, calls: int) -> dict[str, Any]:

@@ -27,8 +27,9 @@ def rope_and_store(
 ) -> torch.Tensor:
     if cos_sin is not None:
         q, k = rotate(q, *cos_sin), rotate(k, *cos_sin)
-    k_pages.flatten(0, 1).index_copy_(0, slot_mapping, k)
-    v_pages.flatten(0, 1).index_copy_(0, slot_mapping, v)
+    page_size = k_pages.shape[1]
+    slots = slot_mapping // page_size, slot_mapping % page_size
+    k_pages[slots], v_pages[slots] = k, v
     return q
 
 
