@@ -226,6 +226,50 @@ def test_an_event_loop_is_woken_once_a_step(loop, monkeypatch):
     assert sum(wakes) == len(steps)
 
 
+def test_only_the_last_event_wakes_who_waits_for_it(loop):
+    """`take` sees all events, on the engine's thread, and what it makes of the last is the answer."""
+    request, seen = ask(n=3), []
+
+    def take(event):
+        seen.append((event, threading.current_thread()))
+        return event
+
+    last = loop.last(request, take)
+    events = [event for event, _ in seen]
+    assert last is events[-1]
+    assert ids(last.outputs) == expected(loop, request)
+    assert {type(event) for event in events} == {ProgressEvent, TokenEvent, FinishedEvent}
+    assert {thread for _, thread in seen} == {loop._thread}
+    assert ids(asyncio.run(loop.last_async(request, take)).outputs) == ids(last.outputs)
+
+
+def test_who_waits_for_the_last_event_learns_of_a_failure(loop):
+    """What is refused, and what fails while it runs."""
+    with pytest.raises(ParameterError):
+        loop.last(Request((), SamplingParams()), lambda event: event)
+    with pytest.raises(DeadlineError):
+        loop.last(ask(deadline_s=1e-9), lambda event: event)
+    with pytest.raises(DeadlineError):
+        asyncio.run(loop.last_async(ask(deadline_s=1e-9), lambda event: event))
+
+
+def test_who_waits_for_the_last_event_may_go_away(loop):
+    """Their request is cancelled, wherever it was."""
+
+    async def main():
+        seen = []
+        task = asyncio.create_task(loop.last_async(ask(max_tokens=LONG, n=4), seen.append))
+        while len(seen) < 20:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    at_rest(loop)
+    assert loop.stats().cancelled == 1
+
+
 def test_close_ends_everything(model, vocabulary):
     """What runs, what waits, and what has only just been asked for: all end with ClosedError."""
     loop = EngineLoop(Engine(model, vocabulary, 64, EngineLimits(max_rows=2)))

@@ -241,7 +241,7 @@ class Model:
         program = _native.Program(self.isa, *sizes, self.cache)
         self.define(Sides(Recorder(program), lambda taken: taken.native))
         self.replay = Replay(program)
-        shape = (2, self.layers, self.num_pages, PAGE, self.kv_heads, self.head_dim)
+        shape = (2, self.num_pages, self.layers, PAGE, self.kv_heads, self.head_dim)
         dtype = torch.float32 if self.cache == "F32" else torch.bfloat16
         self.pages = torch.full(shape, torch.nan, dtype=dtype)
         self.exact_pages = torch.full(shape, torch.nan, dtype=torch.float64)

@@ -60,7 +60,7 @@ def random_model(isa: str, name: str) -> Model:
             ops.add_feed_forward(norms[i], *feed[i])
         ops.logits(norms[2], head)
 
-    return Model(define, isa, hidden, heads, kv_heads, head_dim, 8, 2, cache, num_pages=200)
+    return Model(define, isa, hidden, heads, kv_heads, head_dim, 8, 2, cache, num_pages=300)
 
 
 def forgetful(isa: str, name: str) -> Model:
@@ -107,7 +107,7 @@ def texts(draw):
     generator = torch.Generator().manual_seed(seed)
     found, parents = [], []
     for i in range(draw(st.integers(1, 5))):
-        length = draw(st.integers(1, 40) | st.integers(100, 200))
+        length = draw(st.integers(1, 40) | st.integers(100, 300))
         text = torch.randint(VOCABULARY, (length,), generator=generator).tolist()
         parent = draw(st.none() | st.integers(0, i - 1)) if i else None
         shared = 0

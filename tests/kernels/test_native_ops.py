@@ -201,12 +201,12 @@ def contexts(draw, trees: bool):
     """Sequences (new, context, pages) over pages filled beforehand, trees, the fills (page, tokens), and how
     many pages there are.
 
-    A segment of 8 pages comes from one of two templates, so that some sequences share it and others do not,
+    A segment of 16 pages comes from one of two templates, so that some sequences share it and others do not,
     whatever lies before it.
     """
     filled = draw(st.integers(1, 20))
-    pages = st.lists(st.integers(0, filled - 1), min_size=8, max_size=8)
-    templates = [[draw(pages), draw(pages)] for _ in range(5)]
+    pages = st.lists(st.integers(0, filled - 1), min_size=16, max_size=16)
+    templates = [[draw(pages), draw(pages)] for _ in range(3)]
     next_page, fills, sequences, masks = filled, [(page, PAGE) for page in range(filled)], [], {}
     for i in range(draw(st.integers(1, 6))):
         cached = draw(st.just(0) | st.integers(0, 40) | st.integers(100, 300) | st.integers(500, 600))

@@ -37,10 +37,10 @@ class Cache:
 
     def __init__(self, model: Transformer, sequences: list[list[int]], seed: int = 0) -> None:
         config, counts = model.config, [-(-len(sequence) // PAGE_SIZE) for sequence in sequences]
-        shape = (config.num_layers, sum(counts), PAGE_SIZE, config.num_kv_heads, config.head_dim)
+        shape = (sum(counts), config.num_layers, PAGE_SIZE, config.num_kv_heads, config.head_dim)
         self.model, self.sequences = model, sequences
         self.k_pages, self.v_pages = torch.full((2, *shape), torch.nan, dtype=model.cache_dtype)
-        self.tables = torch.randperm(shape[1], generator=torch.Generator().manual_seed(seed)).split(counts)
+        self.tables = torch.randperm(shape[0], generator=torch.Generator().manual_seed(seed)).split(counts)
         self.lengths = [0] * len(sequences)
 
     def grow(

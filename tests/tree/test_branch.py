@@ -41,15 +41,15 @@ def write(branch: Branch, slots: list[int]) -> None:
     """Write a token's value to every layer's key, and its negative to the value."""
     pool = branch.tree.pool
     for slot, number in zip(slots, values(branch)[branch.length - len(slots) :], strict=True):
-        pool.k_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = number
-        pool.v_pages[:, slot // PAGE_SIZE, slot % PAGE_SIZE] = -number
+        pool.k_pages[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = number
+        pool.v_pages[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = -number
 
 
 def read(branch: Branch) -> list[int]:
     """The values a branch's pages hold, the same in every layer, key and value."""
     pool = branch.tree.pool
-    stores = torch.stack((pool.k_pages[:, branch.pages], -pool.v_pages[:, branch.pages]))
-    rows = stores.flatten(2, 3)[:, :, : branch.length].flatten(3).permute(2, 0, 1, 3).flatten(1)
+    stores = torch.stack((pool.k_pages[branch.pages], -pool.v_pages[branch.pages]))
+    rows = stores.transpose(2, 3).flatten(1, 2)[:, : branch.length].transpose(0, 1).flatten(1)
     assert (rows == rows[:, :1]).all()
     return rows[:, 0].int().tolist()
 

@@ -36,7 +36,7 @@ def compute(branch: Branch, tokens: list[int]) -> None:
     """Extend a branch and write what tells key, token and position into the memory it was given."""
     pool, start = branch.tree.pool, branch.length
     for i, slot in enumerate(branch.extend(tokens)):
-        place = (slice(None), slot // PAGE_SIZE, slot % PAGE_SIZE)
+        place = (slot // PAGE_SIZE, slice(None), slot % PAGE_SIZE)
         pool.k_pages[place] = mark(branch.key, tokens[i], start + i)
         pool.v_pages[place] = -mark(branch.key, tokens[i], start + i)
 
@@ -45,8 +45,8 @@ def held(branch: Branch) -> None:
     """Assert that a branch's pages hold its tokens."""
     wanted = [mark(branch.key, token, position) for position, token in enumerate(branch.tokens)]
     pool = branch.tree.pool
-    assert pool.k_pages[0, branch.pages, :, 0, 0].flatten()[: branch.length].tolist() == wanted
-    assert pool.v_pages[0, branch.pages, :, 0, 1].flatten()[: branch.length].neg().tolist() == wanted
+    assert pool.k_pages[branch.pages, 0, :, 0, 0].flatten()[: branch.length].tolist() == wanted
+    assert pool.v_pages[branch.pages, 0, :, 0, 1].flatten()[: branch.length].neg().tolist() == wanted
 
 
 def fill(tree: RadixTree, tokens: list[int], key: object = None, *, partial: bool = True) -> None:

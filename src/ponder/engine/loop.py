@@ -114,9 +114,7 @@ class EngineLoop:
         finally:
             self._cancel(ticket)
 
-    def _submit_until_last(
-        self, job: Job, take: Callable[[AnswerEvent], T]
-    ) -> tuple[Future[T], Future[int]]:
+    def _submit_until_last(self, job: Job, take: Callable[[AnswerEvent], T]) -> tuple[Future[T], Future[int]]:
         done: Future[T] = Future()
         done.set_running_or_notify_cancel()  # from now on it is for the engine's thread to end it
 
