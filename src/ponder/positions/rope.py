@@ -71,7 +71,8 @@ class Rope:
             if len(self._tables) == MAX_REGIMES:  # the dynamic rule has one for every length
                 self._tables.clear()
             self._tables[found] = tables
-        return tables[0][positions], tables[1][positions]
+        cos, sin = tables
+        return cos.index_select(0, positions), sin.index_select(0, positions)
 
 
 def cos_sin(positions: torch.Tensor, frequencies: Frequencies) -> tuple[torch.Tensor, torch.Tensor]:

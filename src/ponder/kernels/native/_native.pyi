@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
 class Arena:
     """Memory of one model's weights."""
 
@@ -79,15 +82,15 @@ class Program:
     def logits(self, norm: torch.Tensor, eps: float, head: Matrix) -> None: ...
     def run(
         self,
-        token_ids: torch.Tensor,
-        slots: torch.Tensor,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
-        query_lengths: torch.Tensor,
-        context_lengths: torch.Tensor,
-        pages: torch.Tensor,
+        token_ids: Ints,
+        slots: Ints,
+        cos: Floats,
+        sin: Floats,
+        query_lengths: Ints,
+        context_lengths: Ints,
+        pages: Ints,
         trees: Sequence[torch.Tensor | None],
-        logit_rows: torch.Tensor,
+        logit_rows: Ints,
         keys: torch.Tensor,
         values: torch.Tensor,
         threads: int,
