@@ -15,18 +15,47 @@ from ponder.errors import PonderError
 if TYPE_CHECKING:
     from ponder.backends import Completion
     from ponder.constraints import Ban
-    from ponder.decoders import BeamSearch
+    from ponder.decoders import (
+        BeamSample,
+        BeamSearch,
+        DiverseBeamSearch,
+        DraftModel,
+        PromptLookup,
+        Speculative,
+        StochasticBeamSearch,
+    )
     from ponder.lm import LM, load
     from ponder.text import Message
 
 __version__ = "0.1.0"
-__all__ = ["LM", "Ban", "BeamSearch", "Completion", "Message", "PonderError", "__version__", "load"]
+__all__ = [
+    "LM",
+    "Ban",
+    "BeamSample",
+    "BeamSearch",
+    "Completion",
+    "DiverseBeamSearch",
+    "DraftModel",
+    "Message",
+    "PonderError",
+    "PromptLookup",
+    "Speculative",
+    "StochasticBeamSearch",
+    "__version__",
+    "load",
+]
 
 _HOMES = {
     "LM": "ponder.lm",
     "load": "ponder.lm",
     "Ban": "ponder.constraints",
+    "BeamSample": "ponder.decoders",
     "BeamSearch": "ponder.decoders",
+    "DiverseBeamSearch": "ponder.decoders",
+    "StochasticBeamSearch": "ponder.decoders",
+    "DraftModel": "ponder.decoders",
+    "PromptLookup": "ponder.decoders",
+    "Speculative": "ponder.decoders",
     "Completion": "ponder.backends",
     "Message": "ponder.text",
 }

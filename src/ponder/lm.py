@@ -25,6 +25,7 @@ from ponder.decoders import BeamSearch, Decoder, Sample
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
+from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
 from ponder.text import Message, Prompt, TokenIds
 
@@ -66,6 +67,7 @@ class LM:
         deadline_s: float | None = None,
         cache_salt: str | None = None,
         prompt_logprobs: int | None = None,
+        trace: TraceSettings | None = None,
         **sampling: Any,
     ) -> GenerationRequest:
         """Gather what was asked for; the other methods take the same arguments.
@@ -75,7 +77,7 @@ class LM:
         system : a system message, for a prompt that is sent as a message.
         ban : strings that the text may not contain.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
-        priority, deadline_s, cache_salt, prompt_logprobs : as in `GenerationRequest`.
+        priority, deadline_s, cache_salt, prompt_logprobs, trace : as in `GenerationRequest`.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -96,6 +98,7 @@ class LM:
             deadline_s=deadline_s,
             cache_salt=cache_salt,
             prompt_logprobs=prompt_logprobs,
+            trace=trace,
         )
 
     def __call__(self, prompt: Prompt, **options: Any) -> Completion:
@@ -314,6 +317,7 @@ def load(
     limits: EngineLimits | None = None,
     row_invariant: bool = False,
     quantize: str | None = None,
+    draft: str | os.PathLike[str] | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -326,13 +330,16 @@ def load(
     limits : how many requests, texts and tokens at once.
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
+    draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
 
     Raises
     ------
-    CheckpointError : the model is unknown, not downloaded, damaged, not supported, or quantised already.
+    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already.
+    ParameterError : the draft model has other tokens.
     """
-    if not isinstance(model, str | os.PathLike):
-        raise ParameterError("model", model, "a name or a path")
+    for name, value in (("model", model), ("draft", draft)):
+        if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
+            raise ParameterError(name, value, "a name or a path")
     return LM(
         load_local(
             os.fspath(model),
@@ -341,5 +348,6 @@ def load(
             limits=limits,
             row_invariant=row_invariant,
             quantize=quantize,
+            draft=None if draft is None else os.fspath(draft),
         )
     )

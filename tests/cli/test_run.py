@@ -40,8 +40,27 @@ def test_json_has_every_field(ponder):
         assert len(token["top"]) == 3
     assert result["usage"]["generated_tokens"] == len(output["token_ids"])
     usage = ("prompt_tokens", "hit_tokens", "cached_tokens", "computed_tokens", "generated_tokens")
-    assert set(result["usage"]) == set(usage)
+    assert set(result["usage"]) == {*usage, "proposed_tokens", "accepted_tokens"}
+    assert result["usage"]["proposed_tokens"] == 0
     assert set(result["timing"]) >= {"load_s", "ttft_s", "decode_tok_s"}
+
+
+@pytest.mark.parametrize("temperature", ["0", "0.8"])
+def test_speculation_changes_no_token(ponder, temperature):
+    """What is guessed, by a lookup or by the model itself, is counted; tokens and traces are the same."""
+    options = ("run", "--json", "--seed", "3", "-t", temperature, "--max-tokens", "24")
+    prompt = "Say this twice: one two three four five six seven eight nine ten."
+    plain = json.loads(ponder(*options, prompt).out)
+    for guessing, value in (
+        (("--prompt-lookup", "6"), {"draft": {"tokens": 6, "max_ngram": 3, "min_ngram": 2}}),
+        (("--draft", "smollm2-135m", "--draft-tokens", "3"), {"draft": {"tokens": 3}}),
+    ):
+        result = json.loads(ponder(*options, *guessing, prompt).out)
+        assert result["outputs"] == plain["outputs"]
+        assert result["params"]["decoder"] == {"value": {"Speculative": value}, "from": "caller"}
+        usage = result["usage"]
+        assert 0 < usage["accepted_tokens"] <= usage["proposed_tokens"]
+    assert usage["accepted_tokens"] == usage["proposed_tokens"]  # its own draft
 
 
 def test_stdout_is_the_text_alone(ponder):
@@ -61,6 +80,23 @@ def test_dry_run_says_what_would_run(ponder):
     assert result["params"]["decoder"]["value"]["BeamSearch"]["num_beams"] == 4
     assert result["prompt_tokens"] > 10
     assert "outputs" not in result
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "fields"),
+    [
+        ("--num-beams 4 --beam-semantics vllm", "BeamSearch", {"num_beams": 4, "semantics": "vllm"}),
+        ("--num-beams 4 --early-stopping never", "BeamSearch", {"early_stopping": "never"}),
+        ("--num-beams 4 --beam-sample -t 0.7", "BeamSample", {"num_beams": 4}),
+        ("--num-beams 6 --num-beam-groups 3", "DiverseBeamSearch", {"num_beams": 6, "num_beam_groups": 3}),
+        ("--stochastic-beams 5 -n 5", "StochasticBeamSearch", {"num_beams": 5}),
+    ],
+)
+def test_searches(ponder, options, name, fields):
+    """Each search has its options."""
+    result = json.loads(ponder("run", "--dry-run", *options.split(), "hi").out)
+    decoder = result["params"]["decoder"]["value"][name]
+    assert fields.items() <= decoder.items()
 
 
 def test_every_sampling_parameter_is_an_option(ponder):

@@ -7,16 +7,15 @@ from itertools import product
 import pytest
 import torch
 
+from decoders.answering import answer
 from decoders.hf_twin import hf_beams, hf_twin
 from forward import all_logits
-from ponder.backends import GenerationRequest, conversation
-from ponder.backends.local import load_local
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import FinishedEvent, Request, TreeEvent
+from ponder.engine import FinishedEvent, Request
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
-from stepping import assert_at_rest, forget, run
+from stepping import forget, run
 from tiny_models import tiny_engine, tiny_tokenizer
 
 EARLY = [True, False, "never"]
@@ -33,46 +32,6 @@ def twins():
     """Three random models, each with its twin in transformers."""
     twins = [hf_twin(tiny_engine(seed=seed, kernels="reference").model) for seed in range(3)]
     return [(tiny_engine(seed=seed), twin) for seed, twin in enumerate(twins)]
-
-
-def answer(engine, prompt, decoder, constraint=None, **params):
-    """Run one request; its outputs, after checking that each is a path of the tree and all pages are idle."""
-    request = Request(tuple(prompt), SamplingParams(**params), constraint, decoder)
-    *steps, last = run(engine, request)
-    assert isinstance(last, FinishedEvent)
-    assert_at_rest(engine)
-    assert_paths(steps, last)
-    return last.outputs
-
-
-def assert_paths(steps, last):
-    """The events make up a tree whose finished leaves spell the outputs, token by token, text included."""
-    nodes = {}
-    for step in steps:
-        assert isinstance(step, TreeEvent)
-        for node in step.nodes:
-            assert node.node == len(nodes), "nodes are numbered as they come"
-            assert node.parent < node.node
-            assert node.parent < 0 or nodes[node.parent].finish_reason is None
-            nodes[node.node] = node
-
-    def spelled(node):
-        above = spelled(nodes[node.parent]) if node.parent >= 0 else ((), (), "")
-        own = (node.trace.token_id,) if node.trace else ()
-        traces = (node.trace,) if node.trace else ()
-        return above[0] + own, above[1] + traces, above[2] + node.text
-
-    leaves = [
-        (*spelled(node), node.finish_reason, node.score) for node in nodes.values() if node.finish_reason
-    ]
-    for output in last.outputs:
-        ended = [
-            leaf
-            for leaf in leaves
-            if leaf[:4] == (output.token_ids, output.traces, output.text, output.finish_reason)
-        ]
-        assert len(ended) == 1
-    assert last.usage.generated_tokens == sum(node.trace is not None for node in nodes.values())
 
 
 def every_text(engine, prompt, max_tokens, *, bias=None, min_tokens=0, ban=None, stop=None):
@@ -245,22 +204,6 @@ def test_processors_are_those_of_transformers(twins):
         outputs = answer(
             engine, prompt, BeamSearch(4), max_tokens=12, n=4, repetition_penalty=1.4, min_tokens=6
         )
-        assert [output.token_ids for output in outputs] == expected
-
-
-@pytest.mark.slow
-def test_the_default_model_is_transformers_too(checkpoint):
-    """Four beams on the real model, three conversations, token for token."""
-    local_model = load_local(checkpoint.name, device="cpu", kernels="reference")
-    twin = hf_twin(local_model.engine.model)
-    for question in ("What is the capital of France?", "Name three colours.", "Say hello in Spanish."):
-        request = GenerationRequest(
-            conversation(question), {"max_tokens": 10, "n": 2}, decoder=BeamSearch(num_beams=4)
-        )
-        prompt = local_model.prepare(request).request.prompt
-        eos = local_model.tokenizer.eos_ids
-        expected, _ = hf_beams(twin, prompt, eos, 10, num_beams=4, num_return_sequences=2)
-        outputs = local_model.generate_sync(request).outputs
         assert [output.token_ids for output in outputs] == expected
 
 

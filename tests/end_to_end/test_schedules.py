@@ -4,12 +4,13 @@ The same tokens, and on native kernels every bit of their log-probabilities, for
 """
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ponder.constraints import Ban
-from ponder.decoders import BeamSearch
+from ponder.decoders import BeamSearch, PromptLookup, Sample, Speculative
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, Request
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, run
@@ -50,7 +51,8 @@ def requests(tokenizer):
             made.append(Request(prompt, params, decoder=BeamSearch(3)))
         else:
             ban = Ban(("the",)) if i % 7 == 3 else None
-            made.append(Request(prompt, params, ban, priority=-(i % 3)))
+            decoder = Speculative(PromptLookup(5, min_ngram=1)) if i % 2 else Sample()
+            made.append(Request(prompt, params, ban, decoder, priority=-(i % 3)))
     return made
 
 
@@ -67,10 +69,12 @@ def asked(tokenizer):
 
 @pytest.fixture(scope="module")
 def alone(local_model, asked):
-    """What each request gets with an engine to itself, nothing cached."""
+    """What each request gets with an engine to itself, nothing cached and nothing guessed."""
     answers = []
     engine = Engine(local_model.engine.model, local_model.tokenizer, 200)
     for request in asked:
+        if isinstance(request.decoder, Speculative):
+            request = replace(request, decoder=Sample())
         *_, last = run(engine, request)
         answers.append(contents(engine.model, last.outputs))
         engine.tree.evict(engine.pool.num_pages)

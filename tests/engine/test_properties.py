@@ -2,6 +2,8 @@
 
 Random operations on one engine with a cache that is much too small, over row-invariant kernels: every
 output with its traces, every tree of beams, every traced prompt and every score equals that of a fresh one.
+What is decoded speculatively equals what is sampled. The draft model is the model: it is often right, and not
+always, as its cache is short too.
 """
 
 import random
@@ -14,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from ponder.constraints import Ban, ChoiceTrie
-from ponder.decoders import BeamSearch
+from ponder.decoders import BeamSearch, DraftModel, PromptLookup, Sample, Speculative
 from ponder.engine import (
+    DraftEngine,
     Engine,
     EngineLimits,
     FailedEvent,
@@ -76,6 +79,10 @@ def some_request(choose):
     else:
         params |= {"n": choose((1, 1, 2, 4)), "seed": choose(range(5))}
         params |= choose(({}, {"temperature": 0.0}, {"top_p": 0.8}, {"top_k": 5, "min_p": 0.01}))
+        if choose((False, False, True)):
+            request["decoder"] = Speculative(
+                choose((PromptLookup(4, min_ngram=1), PromptLookup(20), DraftModel(5)))
+            )
     return Request(some_prompt(choose), SamplingParams(**params), **request)
 
 
@@ -158,7 +165,8 @@ class Crowd:
         self.failures = 0
         self.broken = 0
         self.model, self.vocabulary = model, vocabulary
-        self.engine = Engine(model, vocabulary, PAGES, limits, clock=lambda: self.now)
+        drafter = DraftEngine(model, PAGES)
+        self.engine = Engine(model, vocabulary, PAGES, limits, clock=lambda: self.now, drafter=drafter)
         self.forward = self.engine.runner.forward
         self.engine.runner.forward = self._forward
         self.stories = {}
@@ -213,6 +221,8 @@ class Crowd:
     def alone(self, request):
         """The story of a request that has the engine for itself."""
         request = replace(request, deadline_s=None, priority=0, cache_salt=None)
+        if isinstance(request.decoder, Speculative):
+            request = replace(request, decoder=Sample())
         key = repr(request)
         if key not in self.known:
             engine, story = Engine(self.model, self.vocabulary, 40), Story(request)
@@ -260,6 +270,10 @@ class Crowd:
             assert isinstance(error, BrokenError) or not (story.tokens or story.trees)
             return
         self.counts["finished"] += 1
+        usage = story.end.usage
+        self.counts["accepted"] += usage.accepted_tokens
+        self.counts["rejected"] += usage.proposed_tokens - usage.accepted_tokens
+        assert usage.accepted_tokens <= usage.proposed_tokens
         self.counts["finished after a preemption"] += "preempted" in story.states
         assert story.prompt_traces == alone.prompt_traces
         late = [output for output in story.outputs if output.finish_reason == "deadline"]
@@ -397,7 +411,7 @@ def drive(model, vocabulary, seed, operations):
 
 def test_a_long_crowd(model, vocabulary):
     """A fixed mixture, in which all that is feared does happen."""
-    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(8)), Counter())
+    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(16)), Counter())
     assert counts["finished"] > 100
     assert counts["preemptions"] - counts["forced"] > 20
     assert counts["finished after a preemption"] > 20
@@ -405,3 +419,5 @@ def test_a_long_crowd(model, vocabulary):
     assert counts["evictions"] > 200
     assert counts["hits"] > 500
     assert counts["late"] > 0
+    assert counts["accepted"] > 100
+    assert counts["rejected"] > 100

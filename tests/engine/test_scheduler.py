@@ -593,7 +593,7 @@ def test_samples_of_one_token_need_no_pages_of_their_own(make):
         engine.submit(ask(numbers(1, 20), 2, n=100))
 
 
-@pytest.mark.parametrize("field", ["max_waiting", "max_rows", "token_budget"])
+@pytest.mark.parametrize("field", ["max_waiting", "max_rows", "token_budget", "speculation_rows"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, None, True])
 def test_limits_are_whole_numbers(field, value):
     with pytest.raises(ParameterError, match=field):

@@ -429,12 +429,22 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_which_sampler_is_used(monkeypatch):
-    """The native one for float32 on the CPU, unless the environment declines it."""
-    assert usable(torch.zeros(1, 4))
-    assert not usable(torch.zeros(1, 4, dtype=torch.float64))
-    assert not usable(torch.zeros(1, 4, device="meta"))
+    """The native one for float32 on the CPU and the steps it has, unless the environment declines it."""
+    params = SamplingParams(top_p=0.9, repetition_penalty=1.1)
+    assert usable(torch.zeros(1, 4), params)
+    assert not usable(torch.zeros(1, 4, dtype=torch.float64), params)
+    assert not usable(torch.zeros(1, 4, device="meta"), params)
+    for other in (
+        {"typical_p": 0.9},
+        {"semantics": "hf"},
+        {"order": ("temperature",)},
+        {"top_p": 0.9, "top_p_decay": 0.9},
+        {"dynatemp_range": 0.5},
+        {"presence_penalty": 1.0, "penalty_range": 3},
+    ):
+        assert not usable(torch.zeros(1, 4), SamplingParams(**other))
     monkeypatch.setenv("PONDER_KERNELS", "reference")
-    assert not usable(torch.zeros(1, 4))
+    assert not usable(torch.zeros(1, 4), params)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -10,6 +10,7 @@ from ponder.constraints import Constraint
 from ponder.decoders import Decoder, Sample
 from ponder.engine.events import Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 from ponder.sampling import ResolvedParams
+from ponder.sampling.distribution import TraceSettings
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Message, Prompt
 
@@ -27,6 +28,7 @@ class GenerationRequest:
     deadline_s : seconds until it ends with what there is ("deadline"); DeadlineError if that is nothing.
     cache_salt : only requests with an equal salt share cached prompts.
     prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
+    trace : keep the distribution that each token was chosen from; None does not.
     """
 
     prompt: Prompt
@@ -37,6 +39,7 @@ class GenerationRequest:
     deadline_s: float | None = None
     cache_salt: str | None = None
     prompt_logprobs: int | None = None
+    trace: TraceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,12 @@ from ponder.backends.language_model import (
     TextScore,
     Timing,
 )
-from ponder.checkpoints import open_checkpoint
+from ponder.checkpoints import Checkpoint, open_checkpoint
 from ponder.checkpoints.quantized import quantized
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import ChoiceTrie
 from ponder.engine import (
+    DraftEngine,
     Engine,
     EngineLimits,
     EngineLoop,
@@ -37,7 +38,7 @@ from ponder.engine import (
 )
 from ponder.engine.loop import AnswerEvent
 from ponder.errors import ContextError, ParameterError
-from ponder.models import load_transformer
+from ponder.models import Transformer, load_transformer
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
 from ponder.sampling.trace import PromptTrace
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer, build_tokenizer, encode_prompt
@@ -117,6 +118,7 @@ class LocalModel:
             deadline_s=request.deadline_s,
             cache_salt=request.cache_salt,
             prompt_logprobs=request.prompt_logprobs,
+            trace=request.trace,
         )
         self.engine.check(prepared)
         return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)
@@ -190,6 +192,12 @@ class LocalModel:
         tokens = len(prefix) + len(trie.token_ids)
         shared = (len(texts) - 1) * len(prefix) + sum(map(len, continuations)) - len(trie.token_ids)
         return Scores(tuple(scored), Usage(tokens, hits, hits + shared, tokens - hits, 0))
+
+    def next_logits(self, token_ids: Sequence[int]) -> torch.Tensor:
+        """Return the logits of the token after some tokens, [V] float32, at least one."""
+        if not token_ids:
+            raise ParameterError("prompt", "", "at least one token")
+        return self.loop.call(lambda: self.engine.next_logits(tuple(token_ids))).result()
 
     async def score(self, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Scores:
         return await asyncio.to_thread(self.score_sync, prompt, texts, ends=ends)
@@ -295,6 +303,7 @@ def load_local(
     row_invariant: bool = False,
     quantize: str | None = None,
     kernels: str | None = None,
+    draft: str | None = None,
 ) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
@@ -306,11 +315,13 @@ def load_local(
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
     kernels : "native" or "reference"; by default native ones on the CPU where they are built.
+    draft : a second, smaller model with the same vocabulary, for `Speculative(DraftModel())`.
 
     Raises
     ------
-    CheckpointError : the model is unknown, not downloaded, damaged, not supported, or quantised already.
-    ParameterError : `device` is not one torch knows or has; `quantize` is not one of these.
+    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already.
+    ParameterError : `device` is not one torch knows or has; `quantize` is not one of these; `draft` has
+        other tokens.
     """
     start = time.perf_counter()
     where = _device(device)
@@ -324,13 +335,33 @@ def load_local(
         else None
     )
     transformer = load_transformer(checkpoint, where, kernels=kernels, row_invariant=row_invariant)
-    page = page_bytes(checkpoint.config, transformer.cache_dtype)
+    page = _page_bytes(transformer)
+    second: Transformer | None = None
+    if draft is not None:
+        known = _checkpoint_like(checkpoint, tokenizer, draft)
+        second = load_transformer(known, where, kernels=kernels, row_invariant=row_invariant)
+        page += _page_bytes(second)
     room = _cache_bytes(where) if cache_bytes is None else cache_bytes
     if room < page:
         raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")
-    engine = Engine(transformer, tokenizer, room // page, limits)
+    drafter = None if second is None else DraftEngine(second, room // page)
+    engine = Engine(transformer, tokenizer, room // page, limits, drafter=drafter)
     defaults = dict(checkpoint.generation_defaults)
     return LocalModel(checkpoint.name, engine, template, defaults, time.perf_counter() - start)
+
+
+def _page_bytes(model: Transformer) -> int:
+    return page_bytes(model.config, model.cache_dtype)
+
+
+def _checkpoint_like(checkpoint: Checkpoint, tokenizer: Tokenizer, draft: str) -> Checkpoint:
+    """Open a draft model, whose token ids must mean what the model's do."""
+    other = open_checkpoint(draft)
+    drafted = build_tokenizer(other.vocabulary, other.special)
+    same = drafted.bytes_table == tokenizer.bytes_table
+    if not same or other.config.vocab_size != checkpoint.config.vocab_size:
+        raise ParameterError("draft", draft, f"a model with the vocabulary of {checkpoint.name}")
+    return other
 
 
 def _device(name: str | None) -> torch.device:

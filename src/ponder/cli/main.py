@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from ponder.cli import bench, chat, choose, doctor, models, run, serve, solve, tour
+from ponder.cli import bench, chat, choose, doctor, explain, models, run, serve, solve, tour, trace
 from ponder.cli.terminal import printable
 from ponder.errors import PonderError, PonderWarning
 
@@ -26,10 +26,12 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(chat.chat)
 app.command()(choose.choose)
+app.command()(explain.explain)
 app.command()(solve.solve)
 app.command()(tour.tour)
 app.command()(serve.serve)
 app.add_typer(bench.app, name="bench")
+app.add_typer(trace.app, name="trace")
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 

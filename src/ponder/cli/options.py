@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
 
 from ponder.errors import ParameterError
-from ponder.sampling import resolve_params
+from ponder.sampling import SEMANTICS, SamplingParams, resolve_params
 
 Table = Mapping[str, Any]
 
@@ -28,33 +29,53 @@ Chat = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_CHOOSING = "Choosing tokens"
+_LETTERS = {"temperature": "-t", "n": "-n"}
+
+
+def _number(name: str, metadata: Mapping[str, Any]) -> Any:
+    """An option for a parameter that is a number, described as the parameter describes itself."""
+    text = metadata["help"]
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        *([_LETTERS[name]] if name in _LETTERS else []),
+        help=f"{text[0].upper()}{text[1:]}.",
+        rich_help_panel=_CHOOSING,
+    )
+    kind: Any = int if "whole" in metadata else float
+    return Annotated[kind | None, option]
+
+
 SAMPLING: Table = {
-    "temperature": Annotated[float | None, typer.Option("--temperature", "-t", help="0 is greedy.")],
-    "top_k": Annotated[int | None, typer.Option(help="Keep the k likeliest tokens; 0 keeps all.")],
-    "top_p": Annotated[float | None, typer.Option(help="Keep a token iff the mass ahead of it is < p.")],
-    "min_p": Annotated[
-        float | None, typer.Option(help="Keep tokens with >= min_p times the largest probability.")
-    ],
-    "repetition_penalty": Annotated[
-        float | None, typer.Option(help="Divide logits of tokens seen in prompt or output.")
-    ],
-    "frequency_penalty": Annotated[
-        float | None, typer.Option(help="Subtracted per occurrence in the output.")
-    ],
-    "presence_penalty": Annotated[
-        float | None, typer.Option(help="Subtracted once for tokens in the output.")
-    ],
+    **{one.name: _number(one.name, one.metadata) for one in fields(SamplingParams) if one.metadata},
     "logit_bias": Annotated[
         list[str] | None, typer.Option(metavar="ID=BIAS", help="Added to a token's logit; repeatable.")
+    ],
+    "sequence_bias": Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID,ID,...=BIAS",
+            help="Added to the last token's logit where the text ends with the others; repeatable.",
+        ),
+    ],
+    "dry_sequence_breakers": Annotated[
+        list[str] | None,
+        typer.Option("--dry-sequence-breaker", help="A string that ends a repetition for DRY; repeatable."),
+    ],
+    "semantics": Annotated[
+        str | None,
+        typer.Option(help=f"Whose rules apply: {', '.join(SEMANTICS)}.", rich_help_panel=_CHOOSING),
+    ],
+    "order": Annotated[
+        str | None,
+        typer.Option(
+            metavar="STEP,STEP,...", help="The steps in the order to do them.", rich_help_panel=_CHOOSING
+        ),
     ],
     "stop": Annotated[list[str] | None, typer.Option(help="End before this string; repeatable.")],
     "stop_token_ids": Annotated[
         list[int] | None, typer.Option("--stop-token-id", help="End at this token; repeatable.")
     ],
-    "min_tokens": Annotated[int | None, typer.Option(help="Do not end before so many tokens.")],
-    "max_tokens": Annotated[int | None, typer.Option(help="The most tokens to generate.")],
-    "n": Annotated[int | None, typer.Option("--n", "-n", help="How many samples.")],
-    "seed": Annotated[int | None, typer.Option(help="Same seed, same text; drawn and reported when unset.")],
     "ignore_eos": Annotated[
         bool | None, typer.Option("--ignore-eos", help="Go on after an end-of-text token.")
     ],
@@ -62,19 +83,44 @@ SAMPLING: Table = {
         bool | None,
         typer.Option("--include-stop-str-in-output", help="Keep the stop string that ended the text."),
     ],
-    "top_logprobs": Annotated[
-        int | None, typer.Option(help="How many alternatives each token's trace names.")
-    ],
 }
 
 SEARCH: Table = {
     "num_beams": Annotated[int | None, typer.Option(help="Beam search of this width.")],
+    "beam_semantics": Annotated[
+        str | None, typer.Option(help="Beam search by the rules of hf (default), fairseq or vllm.")
+    ],
+    "beam_sample": Annotated[
+        bool | None, typer.Option("--beam-sample", help="Draw the beams' candidates instead of ranking them.")
+    ],
+    "num_beam_groups": Annotated[
+        int | None, typer.Option(help="Diverse beam search: groups that the beams are divided into.")
+    ],
+    "diversity_penalty": Annotated[
+        float | None, typer.Option(help="Subtracted for each beam of an earlier group with the same token.")
+    ],
+    "stochastic_beams": Annotated[
+        int | None, typer.Option(help="Draw so many different texts, without replacement.")
+    ],
     "length_penalty": Annotated[
         float | None, typer.Option(help="Beam scores are divided by length ** this; default 1.")
     ],
     "early_stopping": Annotated[
         str | None, typer.Option(help="Beam search: true, false (default) or never.")
     ],
+}
+
+SPECULATION: Table = {
+    "prompt_lookup": Annotated[
+        int | None,
+        typer.Option(
+            help="Speculate: guess so many tokens at once from what the prompt and the text repeat."
+        ),
+    ],
+    "draft": Annotated[
+        str | None, typer.Option(help="Speculate: a smaller model with the same vocabulary guesses.")
+    ],
+    "draft_tokens": Annotated[int | None, typer.Option(help="How many tokens --draft guesses at once.")],
 }
 
 CONSTRAINT: Table = {
@@ -119,6 +165,8 @@ def sampling_options(sampling: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in sampling.items() if value is not None and value != []}
     if "logit_bias" in options:
         options["logit_bias"] = _biases(options["logit_bias"])
+    if "sequence_bias" in options:
+        options["sequence_bias"] = _sequence_biases(options["sequence_bias"])
     resolve_params(options, {})
     return options
 
@@ -128,12 +176,9 @@ def generation_options(
 ) -> dict[str, Any]:
     """Turn the tables' values into the keyword arguments of `LM`."""
     options = sampling_options(sampling)
-    if search["num_beams"] is not None:
-        options["decoder"] = _beam_search(search)
-    else:
-        for name in ("length_penalty", "early_stopping"):
-            if search[name] is not None:
-                raise ParameterError(name, search[name], "set only together with num_beams")
+    decoder = _search(search)
+    if decoder is not None:
+        options["decoder"] = decoder
     if constraint["ban"]:
         from ponder.constraints import Ban
 
@@ -143,15 +188,78 @@ def generation_options(
     return options
 
 
-def _beam_search(search: Mapping[str, Any]) -> Any:
+def speculation_options(speculation: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the speculation table's values into a decoder, where the other options leave that open."""
+    lookup, draft, tokens = (speculation[name] for name in ("prompt_lookup", "draft", "draft_tokens"))
+    if tokens is not None and draft is None:
+        raise ParameterError("draft_tokens", tokens, "set only together with draft")
+    if lookup is None and draft is None:
+        return {}
+    name, value = ("prompt_lookup", lookup) if draft is None else ("draft", draft)
+    if "decoder" in options:
+        raise ParameterError(name, value, "left unset with beam search")
+    if lookup is not None and draft is not None:
+        raise ParameterError("prompt_lookup", lookup, "left unset with draft")
+    from ponder.decoders import DraftModel, PromptLookup, Speculative
+
+    if draft is None:
+        return {"decoder": Speculative(PromptLookup(lookup))}
+    return {"decoder": Speculative(DraftModel() if tokens is None else DraftModel(tokens))}
+
+
+def _search(search: Mapping[str, Any]) -> Any:
+    """Return the decoder of a search; None where none was asked for."""
+    given = {name: value for name, value in search.items() if value is not None}
+    if not given:
+        return None
+    if "stochastic_beams" in given:
+        _refuse(given, {"stochastic_beams"}, "left unset with stochastic_beams")
+        from ponder.decoders import StochasticBeamSearch
+
+        return _with_names(StochasticBeamSearch, {"num_beams": "stochastic_beams"}, given)
+    if "num_beams" not in given:
+        _refuse(given, set(), "set only together with num_beams")
+    if "early_stopping" in given:
+        given["early_stopping"] = _early_stopping(given["early_stopping"])
+    ranking = {"num_beams", "length_penalty", "early_stopping"}
+    if "num_beam_groups" in given:
+        _refuse(given, ranking | {"num_beam_groups", "diversity_penalty"}, "left unset with num_beam_groups")
+        from ponder.decoders import DiverseBeamSearch
+
+        return DiverseBeamSearch(**given)
+    _refuse(given, ranking | {"beam_sample", "beam_semantics"}, "set only together with num_beam_groups")
+    if "beam_sample" in given:
+        _refuse(given, ranking | {"beam_sample"}, "left unset with beam_sample")
+        from ponder.decoders import BeamSample
+
+        del given["beam_sample"]
+        return BeamSample(**given)
     from ponder.decoders import BeamSearch
 
-    named: dict[str | None, Any] = {"true": True, "false": False, "never": "never", None: False}
-    stopping = search["early_stopping"]
-    if stopping not in named:
-        raise ParameterError("early_stopping", stopping, "true, false or never")
-    penalty = search["length_penalty"]
-    return BeamSearch(search["num_beams"], 1.0 if penalty is None else penalty, named[stopping])
+    return _with_names(BeamSearch, {"semantics": "beam_semantics"}, given)
+
+
+def _refuse(given: Mapping[str, Any], known: set[str], allowed: str) -> None:
+    for name, value in given.items():
+        if name not in known:
+            raise ParameterError(name, value, allowed)
+
+
+def _with_names(decoder: Callable[..., Any], names: Mapping[str, str], given: Mapping[str, Any]) -> Any:
+    """Make a decoder some of whose fields have another name as options, also in what it refuses."""
+    fields = {own: given[option] for own, option in names.items() if option in given}
+    others = {name: value for name, value in given.items() if name not in names.values()}
+    try:
+        return decoder(**fields, **others)
+    except ParameterError as error:
+        raise ParameterError(names.get(error.field, error.field), error.value, error.allowed) from None
+
+
+def _early_stopping(value: str) -> bool | str:
+    named: dict[str, bool | str] = {"true": True, "false": False, "never": "never"}
+    if value not in named:
+        raise ParameterError("early_stopping", value, "true, false or never")
+    return named[value]
 
 
 def _biases(pairs: list[str]) -> dict[int, float]:
@@ -165,4 +273,18 @@ def _biases(pairs: list[str]) -> dict[int, float]:
         if added.keys() & biases.keys():
             raise ParameterError("logit_bias", pair, "one bias for each token")
         biases |= added
+    return biases
+
+
+def _sequence_biases(pairs: list[str]) -> dict[tuple[int, ...], float]:
+    biases: dict[tuple[int, ...], float] = {}
+    for pair in pairs:
+        ids, _, bias = pair.partition("=")
+        try:
+            tokens, added = tuple(int(token) for token in ids.split(",")), float(bias)
+        except ValueError:
+            raise ParameterError("sequence_bias", pair, "ID,ID,...=BIAS, such as 42,17=-1.5") from None
+        if tokens in biases:
+            raise ParameterError("sequence_bias", pair, "one bias for each sequence")
+        biases[tokens] = added
     return biases

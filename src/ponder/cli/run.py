@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
     SEARCH,
+    SPECULATION,
     Chat,
     Device,
     Json,
@@ -19,6 +21,7 @@ from ponder.cli.options import (
     Quantize,
     System,
     generation_options,
+    speculation_options,
     takes,
 )
 from ponder.cli.terminal import (
@@ -32,6 +35,7 @@ from ponder.cli.terminal import (
     read_prompt,
     write,
 )
+from ponder.cli.trace import last, recorded, trace_settings
 from ponder.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -39,7 +43,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ponder.backends import Completion, GenerationEvent
+    from ponder.backends import Completion, GenerationEvent, GenerationRequest
+    from ponder.lm import LM
     from ponder.sampling import TokenTrace
 
 
@@ -51,7 +56,7 @@ class Color(StrEnum):
     none = "none"
 
 
-@takes(sampling=SAMPLING, search=SEARCH, constraint=CONSTRAINT)
+@takes(sampling=SAMPLING, search=SEARCH, speculation=SPECULATION, constraint=CONSTRAINT)
 def run(
     prompt: Annotated[
         str | None, typer.Argument(help="The prompt; standard input where it is left out.")
@@ -65,24 +70,34 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
     ] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write how each token was chosen to this file (ponder trace show).")
+    ] = None,
+    trace_top: Annotated[
+        int | None, typer.Option(help="How many of the likeliest tokens a trace names; by default 50.")
+    ] = None,
     device: Device = None,
     quantize: Quantize = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
+    speculation: dict[str, Any],
     constraint: dict[str, Any],
 ) -> None:
     """Answer a prompt, streaming the text as it comes."""
     options = generation_options(sampling, search, constraint)
-    if color is not Color.none and (json or options.get("n", 1) > 1 or "decoder" in options):
+    searches = "decoder" in options
+    options |= speculation_options(speculation, options)
+    if color is not Color.none and (json or options.get("n", 1) > 1 or searches):
         raise ParameterError("color", color.value, "none with --json, several samples or beams")
     if "top_logprobs" in options and not (json or dry_run):
         raise ParameterError("top_logprobs", options["top_logprobs"], "set only together with --json")
-    if tree and (json or dry_run or "decoder" not in options):
+    if tree and (json or dry_run or not searches):
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
+    settings = trace_settings(trace, trace_top, dry_run=dry_run)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
-    request = lm.request(text, system=system, chat=chat, **options)
+    lm = load_lm(model, device, quantize, speculation["draft"])
+    request = lm.request(text, system=system, chat=chat, trace=settings, **options)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json
 
@@ -91,7 +106,7 @@ def run(
             described = request_json(lm.name, prepared.prompt, prepared.params, request)
             print_json({**described, "prompt_tokens": len(prepared.request.prompt)})
         else:
-            print_json(completion_json(lm.model.generate_sync(request), lm.model.tokenizer))
+            print_json(completion_json(_answer(lm, request, trace), lm.model.tokenizer))
         return
     console = out()
     if console.is_terminal and color is not Color.none:
@@ -99,11 +114,20 @@ def run(
     if tree:
         from ponder.cli.tree import show_tree
 
-        show_tree(console, lm.model.stream_sync(request))
+        show_tree(console, _events(lm, request, trace))
         return
-    completion = show(console, lm.model.stream_sync(request), color, live=options.get("n", 1) == 1)
+    completion = show(console, _events(lm, request, trace), color, live=options.get("n", 1) == 1)
     if err().is_terminal:
         err().print(summary(completion), style="dim")
+
+
+def _events(lm: LM, request: GenerationRequest, trace: Path | None) -> Iterable[GenerationEvent]:
+    events = lm.model.stream_sync(request)
+    return events if trace is None else recorded(events, lm, request, trace)
+
+
+def _answer(lm: LM, request: GenerationRequest, trace: Path | None) -> Completion:
+    return lm.model.generate_sync(request) if trace is None else last(_events(lm, request, trace))
 
 
 def show(console: Console, events: Iterable[GenerationEvent], color: Color, *, live: bool) -> Completion:
@@ -145,7 +169,9 @@ def summary(completion: Completion) -> str:
     speed = f", {timing.decode_tok_s:.0f} tokens/s" if timing.decode_tok_s else ""
     drawn = "seed" not in completion.request.decoder.unused
     seed = f", seed {completion.params.params.seed}" if drawn else ""
+    proposed = usage.proposed_tokens
+    guessed = f", {usage.accepted_tokens} of {proposed} guessed tokens right" if proposed else ""
     return (
         f"{usage.prompt_tokens} prompt and {usage.generated_tokens} generated tokens, "
-        f"first after {timing.ttft_s:.2f} s{speed}{seed}"
+        f"first after {timing.ttft_s:.2f} s{speed}{guessed}{seed}"
     )

@@ -94,11 +94,13 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda line: status.update(printable(line)[: console.width - 4])
 
 
-def load_lm(model: str, device: str | None, quantize: str | None = None) -> LM:
+def load_lm(model: str, device: str | None, quantize: str | None = None, draft: str | None = None) -> LM:
     """Load a model with a spinner."""
     from ponder.checkpoints import registry
 
-    registry.resolve(model)  # an unknown name should not wait for torch
+    for name in (model, draft):
+        if name is not None:
+            registry.resolve(name)  # an unknown name should not wait for torch
     if quantize is not None:
         from ponder.checkpoints.quantized import quantization
 
@@ -106,7 +108,7 @@ def load_lm(model: str, device: str | None, quantize: str | None = None) -> LM:
     with working(f"loading {model}"):
         from ponder.lm import load
 
-        return load(model, device=device, quantize=quantize)
+        return load(model, device=device, quantize=quantize, draft=draft)
 
 
 def read_prompt(argument: str | None) -> str:

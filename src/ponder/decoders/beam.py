@@ -1,108 +1,162 @@
-"""Beam search with the semantics of transformers."""
+"""Beam search, with the rules of one of three systems."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
+import numpy as np
 import torch
 
+from ponder.decoders.candidates import Candidates, Floats, best, ranked
 from ponder.decoders.group import Group, Growth, Sequence
+from ponder.decoders.hypotheses import (
+    DRAWING,
+    EarlyStopping,
+    attainable,
+    candidate_count,
+    check_answers,
+    check_beams,
+    check_ranking,
+    is_last_step,
+    normalised,
+    survivors,
+)
+from ponder.decoders.rows import SearchRows, dead_end, growths, rank, search_rows, summarise
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import describe, process
 
-MAX_BEAMS = 400
+Semantics = Literal["hf", "fairseq", "vllm"]
 
 
 @dataclass(frozen=True, slots=True)
 class BeamSearch:
-    """Keep the `num_beams` likeliest texts at every step.
+    """Keep the `num_beams` likeliest texts at every step, up to 400.
 
-    As transformers 5 defines it: a finished text scores sum of log-probabilities /
-    (tokens incl. the end token) ** `length_penalty`. Of max(2, 1 + number of end tokens) * num_beams
-    candidates, an ending one counts only inside the first num_beams. `early_stopping`: True ends as
-    soon as num_beams texts are finished; False when the best live beam, scored at its present length,
-    cannot beat the worst finished text; "never" scores it at `max_tokens` when `length_penalty` > 0.
-    Penalties, bias and constraints act on log-probabilities and are not renormalised.
+    A text's score is its sum of log-probabilities, which penalties, bias and constraint act on without
+    renormalising; what it is ranked by when it is finished, score / length ** `length_penalty`. At each
+    step the max(2, 1 + number of end tokens) * num_beams best continuations are candidates; ties go by
+    (beam, token id). `semantics` says what else holds:
+
+    hf : transformers 5.24 (`GenerationMixin._beam_search`). The length is that of the generated tokens, the
+        end token included. A candidate that ends counts only inside the first num_beams. `early_stopping`:
+        True stops as soon as num_beams texts are finished; False when the best live beam, scored at its
+        present length, cannot beat the worst of these; "never" scores it at `max_tokens` where
+        `length_penalty` > 0.
+    fairseq : fairseq 0.12 (`SequenceGenerator`, `normalize_scores`). Length and ends as in hf. The first
+        num_beams texts that finish are the answer, and the search stops when it has them. Where `max_tokens`
+        leaves one token, it is an end token, with its own log-probability, if one is possible.
+    vllm : vLLM 0.32 (`LLM.beam_search`). The length is that of prompt and generated tokens, without the
+        end token. Whatever beam has an end token among its own likeliest tokens (as many as there are
+        candidates: 2 * num_beams) completes a text. The search stops at `max_tokens` only, where the live
+        beams are finished too.
+
+    Stop strings end a text under any of them, its tokens all counted.
     """
 
     num_beams: int
     length_penalty: float = 1.0
-    early_stopping: bool | Literal["never"] = False
+    early_stopping: EarlyStopping = False
+    semantics: Semantics = "hf"
 
-    unused: ClassVar[frozenset[str]] = frozenset({"temperature", "top_k", "top_p", "min_p", "seed"})
+    unused: ClassVar[frozenset[str]] = DRAWING
     streams: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if type(self.num_beams) is not int or not 1 <= self.num_beams <= MAX_BEAMS:
-            raise ParameterError("num_beams", self.num_beams, f"a whole number from 1 to {MAX_BEAMS}")
-        if type(self.length_penalty) not in (int, float) or not abs(self.length_penalty) <= 10:
-            raise ParameterError("length_penalty", self.length_penalty, "a number from -10 to 10")
-        if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":
-            raise ParameterError("early_stopping", self.early_stopping, "true, false or never")
+        check_beams(self.num_beams)
+        check_ranking(self.length_penalty, self.early_stopping)
+        if self.semantics not in get_args(Semantics):
+            raise ParameterError("semantics", self.semantics, "hf, fairseq or vllm")
+        if self.semantics != "hf" and self.early_stopping is not False:
+            allowed = f"left out with {self.semantics} semantics, which have a rule of their own"
+            raise ParameterError("early_stopping", self.early_stopping, allowed)
 
     def check(self, params: SamplingParams) -> None:
-        if params.n > self.num_beams:
-            raise ParameterError("n", params.n, f"at most num_beams, which is {self.num_beams}")
+        check_answers(params, self.num_beams)
 
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        rows = group.rows(group.live, [0] * len(group.live))
-        logprobs = process(torch.log_softmax(logits, dim=-1), rows, group.params)
-        scores = logprobs + torch.tensor([beam.score for beam in group.live], device=logits.device)[:, None]
-        wanted = max(2, 1 + len(group.end_ids)) * self.num_beams
-        top = scores.flatten().topk(min(wanted, scores.numel()))
-        live: list[tuple[int, int, float]] = []
-        ending: list[tuple[int, int, float]] = []
-        for place, (score, flat) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
-            beam, token = divmod(flat, scores.shape[-1])
-            if score == -torch.inf:
-                break
-            last = len(group.live[beam].output) + 1 >= group.params.max_tokens
-            if token in group.end_ids or last:
-                if place < self.num_beams:
-                    ending.append((beam, token, score))
-            elif len(live) < self.num_beams:
-                live.append((beam, token, score))
-        if not ending and not live:
-            return [Growth(beam, slot, None, beam.score) for slot, beam in enumerate(group.live)]
-        return self._growths(group, logits, logprobs, ending + live)
+        rows = search_rows(group, group.live, logits, summarise(logits, group.params.top_logprobs))
+        picks = self._picks(group, rows, rows.offsets(group.live))
+        if not len(picks):
+            return dead_end(group.live)
+        memos = [float(len(group.prompt))] * len(picks)  # for `final_score`, which sees no group
+        return growths(group.live, picks, rows.traces(picks), memos)
 
-    def _growths(
-        self, group: Group, logits: torch.Tensor, logprobs: torch.Tensor, picks: list[tuple[int, int, float]]
-    ) -> list[Growth]:
-        beams = torch.tensor([beam for beam, _, _ in picks], dtype=torch.int64, device=logits.device)
-        tokens = torch.tensor([token for _, token, _ in picks], dtype=torch.int64, device=logits.device)
-        probs = torch.softmax(logprobs[beams], dim=-1)
-        traces = describe(logits[beams], probs, probs, tokens, group.params.top_logprobs)
-        return [
-            Growth(group.live[beam], slot, trace, score)
-            for slot, ((beam, _, score), trace) in enumerate(zip(picks, traces, strict=True))
-        ]
+    def _picks(self, group: Group, rows: SearchRows, offsets: Floats) -> Candidates:
+        last = is_last_step(group)
+        if self.semantics == "fairseq" and last:
+            forced = _endings(group, rows, offsets)
+            if len(forced):
+                return forced.first(self.num_beams)
+        found = best(rows.values, offsets, candidate_count(group, self.num_beams))
+        if self.semantics != "vllm":
+            return survivors(group, found, self.num_beams, all_end=last)
+        live = found.where(~np.isin(found.tokens, list(group.end_ids))).first(self.num_beams)
+        ending = self._completed(group, rows, offsets)
+        return ranked(
+            np.concatenate([live.beams, ending.beams]),
+            np.concatenate([live.tokens, ending.tokens]),
+            np.concatenate([live.scores, ending.scores]),
+        )
+
+    def _completed(self, group: Group, rows: SearchRows, offsets: Floats) -> Candidates:
+        """Return the ends of texts that are likely enough for their beam, but for those that come too late.
+
+        Of texts that end in one step, and of all finished ones, only the num_beams best can be an answer.
+        """
+        found = _endings(group, rows, offsets)
+        likely = candidate_count(group, self.num_beams)
+        length = len(group.prompt) + len(group.live[0].output)
+        full = len(group.finished) >= self.num_beams
+        worst = self.final_score(group.finished[-1]) if full else -np.inf
+        keep = np.array(
+            [
+                normalised(score, length, self.length_penalty) > worst
+                and rank(rows.values[beam].cpu().numpy(), token) <= likely
+                for beam, token, score in zip(
+                    found.beams.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True
+                )
+            ],
+            dtype=np.bool_,
+        )
+        return found.where(keep).first(self.num_beams)
 
     def settle(self, group: Group) -> bool:
-        group.finished = self._ranked(group)[: self.num_beams]
+        if self.semantics == "fairseq":
+            group.finished = group.finished[: self.num_beams]  # who came first
+        else:
+            group.finished = self._ranked(group)[: self.num_beams]
         if not group.live:
             return True
-        if len(group.finished) < self.num_beams:
+        if len(group.finished) < self.num_beams or self.semantics == "vllm":
             return False
-        if self.early_stopping is True:
+        if self.early_stopping is True or self.semantics == "fairseq":
             return True
-        length = len(group.live[0].output)
-        if self.early_stopping == "never" and self.length_penalty > 0:
-            length = group.params.max_tokens
-        hopeful = float(max(beam.score for beam in group.live) / length**self.length_penalty)
+        score, length = max(beam.score for beam in group.live), len(group.live[0].output)
+        hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
         return hopeful <= self.final_score(group.finished[-1])
 
     def final_score(self, sequence: Sequence) -> float:
         """Return the length-normalised score of a finished text."""
-        return float(sequence.score / max(len(sequence.output), 1) ** self.length_penalty)
+        length: float = len(sequence.output)
+        if self.semantics == "vllm":
+            length += sequence.memo - isinstance(sequence.stopped_by, int)
+        return normalised(sequence.score, length, self.length_penalty)
 
     def _ranked(self, group: Group) -> list[Sequence]:
         return sorted(group.finished, key=self.final_score, reverse=True)
 
     def answers(self, group: Group) -> list[Sequence]:
         return self._ranked(group)[: group.params.n]
+
+
+def _endings(group: Group, rows: SearchRows, offsets: Floats) -> Candidates:
+    """Return every beam's continuations by an end token."""
+    ends = np.array(sorted(group.end_ids), dtype=np.int64)
+    index = torch.from_numpy(ends).to(rows.values.device)
+    scores = rows.values[:, index].double().cpu().numpy() + offsets[:, None]
+    beams, columns = np.nonzero(scores > -np.inf)
+    return ranked(beams, ends[columns], scores[beams, columns])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import torch
 
 from ponder.constraints import ConstraintState
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import Row
+from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace
 from ponder.text import Detokenizer, StopMatcher
 from ponder.tree import Branch
@@ -22,8 +22,11 @@ FinishReason = Literal["stop", "length", "constraint", "deadline"]
 class Sequence:
     """One text being grown.
 
-    `score` is what a search adds up; `logprob` the sum of the raw log-probabilities; `stopped_by` the stop
-    string or end token that ended it. `node` is its last token's place in the request's tree, -1 at first.
+    `score` is what a search adds up and `memo` another number that it keeps; `logprob` the sum of the raw
+    log-probabilities; `stopped_by` the stop string or end token that ended it. `node` is its last token's
+    place in the request's tree, -1 at first. `proposed` are tokens guessed to come after `output`: as many as
+    there is room for are computed together with its last token, and lie in the branch until the growth says
+    which of them were right.
     """
 
     index: int
@@ -36,9 +39,11 @@ class Sequence:
     text: str = ""
     logprob: float = 0.0
     score: float = 0.0
+    memo: float = 0.0
     node: int = -1
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
+    proposed: tuple[int, ...] = ()
 
     def fork(self) -> Sequence:
         """Return an independent copy, still growing, whose branch shares this one's pages."""
@@ -54,6 +59,7 @@ class Sequence:
             self.text,
             self.logprob,
             self.score,
+            self.memo,
             self.node,
         )
 
@@ -67,20 +73,33 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """`parent` grows by the traced token into sample `index`; without a trace nothing was possible."""
+    """`parent` grows by the traced token into sample `index`; without a trace nothing was possible.
+
+    `further` are the traces of the tokens after it, where the branch has guesses and they were right: one
+    more than right guesses at most.
+    """
 
     parent: Sequence
     index: int
     trace: TokenTrace | None
     score: float = 0.0
+    memo: float = 0.0
+    further: tuple[TokenTrace | None, ...] = ()
+
+    @property
+    def traces(self) -> tuple[TokenTrace | None, ...]:
+        """The traces of all its tokens."""
+        return (self.trace, *self.further)
 
 
 @dataclass(slots=True)
 class Group:
     """All sequences of one request.
 
-    `live` have one row of logits each, in this order, when the decoder is asked to advance; at first
-    it is the prompt alone. `end_ids` end a text: end-of-text tokens unless ignored, and the caller's.
+    `live` have one row of logits each, and one more for each guess in their branch, in this order, when the
+    decoder is asked to advance; at first it is the prompt alone. `end_ids` end a text: end-of-text tokens
+    unless ignored, and the caller's. `drafter` is there if the engine has a draft model.
+    `breakers` and `sentence_ends` are the tokens that end a repetition and a sentence, where that matters.
     """
 
     prompt: tuple[int, ...]
@@ -88,6 +107,9 @@ class Group:
     end_ids: frozenset[int]
     live: list[Sequence]
     finished: list[Sequence] = field(default_factory=list)
+    drafter: Drafter | None = None
+    breakers: frozenset[int] = frozenset()
+    sentence_ends: frozenset[int] = frozenset()
 
     @property
     def reach(self) -> int:
@@ -99,21 +121,36 @@ class Group:
         computed = sequence.branch.length
         return self.prompt[computed:] + tuple(sequence.output[max(0, computed - len(self.prompt)) :])
 
+    def guesses(self, sequence: Sequence) -> tuple[int, ...]:
+        """Return the tokens in a sequence's branch that are not yet known to be right."""
+        return tuple(sequence.branch.tokens[len(self.prompt) + len(sequence.output) :])
+
     def rows(self, parents: Seq[Sequence], indices: Seq[int]) -> list[Row]:
         """Describe the rows of logits for the sampler."""
         return [
-            Row(index, self.prompt, parent.output, self._forbidden(parent), self._mask(parent))
+            self.row(index, parent.output, parent.constraint, parent.traces)
             for parent, index in zip(parents, indices, strict=True)
         ]
 
-    def _forbidden(self, sequence: Sequence) -> tuple[int, ...]:
-        too_short = len(sequence.output) < self.params.min_tokens
-        unfinished = sequence.constraint is not None and not sequence.constraint.may_stop()
-        return tuple(self.end_ids) if too_short or unfinished else ()
+    def row(
+        self,
+        index: int,
+        output: Seq[int],
+        constraint: ConstraintState | None,
+        traces: Seq[TokenTrace] = (),
+    ) -> Row:
+        """Describe the row of logits after an output of sample `index`, where its constraint stands there."""
+        too_short = len(output) < self.params.min_tokens
+        unfinished = constraint is not None and not constraint.may_stop()
+        forbidden = tuple(self.end_ids) if too_short or unfinished else ()
+        allowed = constraint.mask() if constraint else None
+        sentence = self._sentence(output) if self.sentence_ends else 0
+        return Row(index, self.prompt, output, forbidden, allowed, traces, sentence, self.breakers)
 
-    @staticmethod
-    def _mask(sequence: Sequence) -> torch.Tensor | None:
-        return sequence.constraint.mask() if sequence.constraint else None
+    def _sentence(self, output: Seq[int]) -> int:
+        """How many tokens of the output came after the last that ended a sentence."""
+        ends = (place for place, token in enumerate(reversed(output)) if token in self.sentence_ends)
+        return next(ends, len(output))
 
     def branch_out(self, growths: Seq[Growth]) -> list[Sequence]:
         """Make the live sequences those that the growths make of them; return them in that order.
@@ -153,7 +190,7 @@ class Group:
         sequence.output.append(trace.token_id)
         sequence.traces.append(trace)
         sequence.logprob += trace.logprob
-        sequence.score = growth.score
+        sequence.score, sequence.memo = growth.score, growth.memo
         if trace.token_id in self.end_ids:
             sequence.stopped_by = trace.token_id
             return sequence.close("stop")
@@ -168,6 +205,31 @@ class Group:
             sequence.finish_reason = "stop"
         sequence.text += added
         return added
+
+    def accept_all(self, sequence: Sequence, growth: Growth) -> list[str]:
+        """`accept` each of the growth's tokens until one ends the text; return the text each of them adds.
+
+        Wrong guesses are cut off the branch, and what stays of it can be found by others.
+        """
+        known = len(self.prompt) + len(sequence.output)
+        guessed = sequence.branch.length > known
+        texts = [self.accept(sequence, growth)]
+        for trace in growth.further:
+            if sequence.finish_reason:
+                break
+            texts.append(self.accept(sequence, replace(growth, trace=trace)))
+        if guessed:
+            sequence.branch.cut(max(known, len(self.prompt) + len(sequence.output) - 1))
+            sequence.branch.publish()
+        return texts
+
+
+class Drafter(Protocol):
+    """A draft model's part of the engine."""
+
+    def draft(self, group: Group, tokens: int) -> list[tuple[int, ...]]:
+        """Return for each live sequence up to so many tokens that may come after its output."""
+        ...
 
 
 class Decoder(Protocol):
@@ -192,7 +254,7 @@ class Decoder(Protocol):
         ...
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        """Turn one row of logits per live sequence, [R, V] float32, into growths.
+        """Turn one row of logits per live sequence and guess, [R, V] float32, into growths.
 
         A live sequence that parents none is dropped; one that parents several is forked.
         """

@@ -1,5 +1,6 @@
 """Many requests at once."""
 
+from ponder.engine.draft_engine import DraftEngine
 from ponder.engine.engine import Engine
 from ponder.engine.events import (
     Event,
@@ -17,6 +18,7 @@ from ponder.engine.request import EngineLimits, Request
 from ponder.engine.stats import EngineStats
 
 __all__ = [
+    "DraftEngine",
     "Engine",
     "EngineLimits",
     "EngineLoop",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from itertools import islice, repeat
+from itertools import islice
+from typing import TypeVar
 
 import torch
 
 from ponder.constraints import ChoiceTrie
-from ponder.decoders import Group, Growth, Sequence
+from ponder.decoders import DraftModel, Group, Growth, Sequence, Speculative
+from ponder.decoders.observed import with_distributions
+from ponder.engine.draft_engine import DraftEngine
 from ponder.engine.events import (
     Event,
     FailedEvent,
@@ -26,7 +29,7 @@ from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits, Request
 from ponder.engine.runner import Logits, Runner, sound_rows
 from ponder.engine.scheduler import Scheduled, Scheduler
-from ponder.engine.scoring import score_trie
+from ponder.engine.scoring import prefill, score_trie
 from ponder.engine.stats import EngineStats, Totals
 from ponder.errors import (
     CapacityError,
@@ -43,6 +46,11 @@ from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
 from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, pages_for
 
+T = TypeVar("T")
+
+SENTENCE_ENDS = (".", "!", "?", "\n")
+"""A token with one of these ends a sentence, at which `top_p_decay` begins anew."""
+
 
 class Engine:
     """Runs requests over one model and one token tree.
@@ -54,6 +62,7 @@ class Engine:
     ----------
     num_pages : pages of the cache.
     clock : seconds, for deadlines.
+    drafter : what runs a draft model, for requests that are decoded with one.
     """
 
     def __init__(
@@ -63,6 +72,7 @@ class Engine:
         num_pages: int,
         limits: EngineLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        drafter: DraftEngine | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -71,6 +81,7 @@ class Engine:
         self.tree = RadixTree(self.pool)
         self.scheduler = Scheduler(self.tree, self.limits)
         self.runner = Runner(model, self.pool)
+        self.drafter = drafter
         self._clock = clock
         self._totals = Totals()
         self._happened: list[Event] = []
@@ -87,6 +98,10 @@ class Engine:
         vocab_size = self.model.config.vocab_size
         request.params.check_vocabulary(vocab_size)
         request.decoder.check(request.params)
+        if self.drafter is None and isinstance(request.decoder, Speculative):
+            draft = request.decoder.draft
+            if isinstance(draft, DraftModel):
+                raise ParameterError("draft", draft, "PromptLookup(...): no draft model is loaded")
         for token in request.prompt:
             if type(token) is not int or not 0 <= token < vocab_size:
                 raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
@@ -107,7 +122,16 @@ class Engine:
             stops=StopMatcher(params.stop, include_stop=params.include_stop_str_in_output),
             constraint=request.constraint.compile(self.tokenizer) if request.constraint else None,
         )
-        group = Group(request.prompt, params, frozenset((*eos, *params.stop_token_ids)), [root])
+        end_ids = frozenset((*eos, *params.stop_token_ids))
+        group = Group(
+            request.prompt,
+            params,
+            end_ids,
+            [root],
+            drafter=self.drafter,
+            breakers=self.tokenizer.containing(params.dry_sequence_breakers if params.dry_multiplier else ()),
+            sentence_ends=self.tokenizer.containing(SENTENCE_ENDS if params.top_p_decay < 1 else ()),
+        )
         return Job(request, group)
 
     def submit(self, job: Job | Request) -> int:
@@ -183,6 +207,8 @@ class Engine:
         assert self.pool.num_busy == len(counts), "a page is busy and no request holds it"
         for page, count in counts.items():
             assert self.pool._holders[page] == count, f"page {page} is held {count} times"
+        if self.drafter is not None:
+            self.drafter.check_integrity()
 
     def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
         """Return, per path of the trie, the raw log-probability of each of its tokens after the prompt.
@@ -198,14 +224,38 @@ class Engine:
         longest = len(prompt) + max(len(path) for path in trie.paths)
         self._check_length(longest, "the prompt and the longest text after it are")
         self._check_pages(pages_for(len(prompt) + len(trie.token_ids)), "scoring needs")
+
+        def score(branch: Branch) -> list[list[float]]:
+            return score_trie(self.runner, branch, prompt, trie, longest, self.limits.token_budget)
+
+        return self._beside(prompt, longest, len(trie.token_ids), score)
+
+    def next_logits(self, prompt: tuple[int, ...]) -> torch.Tensor:
+        """Return the logits of the token after a prompt, [V]. Raises what `score` does."""
+        self._check_length(len(prompt), "the prompt is")
+        self._check_pages(pages_for(len(prompt)), "the prompt needs")
+
+        def compute(branch: Branch) -> torch.Tensor:
+            return prefill(self.runner, branch, prompt, len(prompt), self.limits.token_budget)
+
+        return self._beside(prompt, len(prompt), 0, compute)[0][0]
+
+    def _beside(
+        self, prompt: tuple[int, ...], reach: int, further: int, compute: Callable[[Branch], T]
+    ) -> tuple[T, int]:
+        """Compute something on a branch of its own that follows a prompt, and `further` tokens after it.
+
+        Also returned: how much of the prompt was in the cache. Running requests give way where memory is
+        short.
+        """
         while True:
-            branch = Branch(self.tree, self._key(longest))
+            branch = Branch(self.tree, self._key(reach))
             try:
                 hits = branch.follow(prompt[:-1])
-                logprobs = score_trie(self.runner, branch, prompt, trie, longest, self.limits.token_budget)
+                result = compute(branch)
                 self._totals.add_prompt(len(prompt), hits, hits)
-                self._totals.computed_tokens += len(prompt) - hits + len(trie.token_ids)
-                return logprobs, hits
+                self._totals.computed_tokens += len(prompt) - hits + further
+                return result, hits
             except CapacityError:
                 branch.drop()
                 if self.scheduler.running:
@@ -277,8 +327,10 @@ class Engine:
         for entry in batch:
             computed = 0
             for row in entry.rows:
-                row.branch.publish()
+                if not row.guessed:  # else `Group.accept_all` publishes, when it is known what stays
+                    row.branch.publish()
                 computed += len(row.tokens)
+                entry.job.proposed += row.guessed
             entry.job.computed += computed
             self._totals.computed_tokens += computed
         counts = [sum(row.logits for row in entry.rows) for entry in batch]
@@ -288,17 +340,18 @@ class Engine:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
         growths = []
         for entry, own in zip(batch, logits, strict=True):
-            job, live = entry.job, len(entry.job.group.live)
+            job = entry.job
+            wanted = len(job.group.live) + sum(row.guessed for row in entry.rows)
             try:
                 if not job.prefilled:
                     self._note_prefill(job, own.rows)
                 # Its sequences take their last tokens together (`Scheduler._prefill`): all have rows or none.
-                if job.prefilled and len(own.sound) >= live:
-                    if not all(own.sound[-live:]):
+                if job.prefilled and len(own.sound) >= wanted:
+                    if not all(own.sound[-wanted:]):
                         raise CheckpointError(
                             "the model's logits are not numbers: its weights may be damaged"
                         )
-                    growths.append((job, job.request.decoder.advance(job.group, own.rows[-live:])))
+                    growths.append((job, _advance(job, own.rows[-wanted:])))
             except Exception as error:
                 self._fail(job, error)
         return growths
@@ -345,20 +398,29 @@ class Engine:
         return batch
 
     def _grow(self, job: Job, growths: list[Growth]) -> None:
-        """Give each growth a sequence, let that take its token, and part with those that have ended."""
+        """Give each growth a sequence, let that take its tokens, and part with those that have ended."""
         group = job.group
         above = [growth.parent.node for growth in growths]
         children = group.branch_out(growths)
         for child in children:
             child.node, job.nodes = job.nodes, job.nodes + 1
-        texts = [group.accept(child, growth) for child, growth in zip(children, growths, strict=True)]
-        new = sum(growth.trace is not None for growth in growths)
+        texts = list(map(group.accept_all, children, growths))
+        new = sum(
+            trace is not None
+            for growth, added in zip(growths, texts, strict=True)
+            for trace in growth.traces[: len(added)]
+        )
         job.generated += new
+        # The last token that a growth has after its guesses is the model's own.
+        job.accepted += sum(
+            min(len(growth.further), len(added)) for growth, added in zip(growths, texts, strict=True)
+        )
         self._totals.generated_tokens += new
         self._leave(group.part())
         request_id, usage = job.request_id, job.usage
         if job.request.decoder.streams:
-            self._happened += map(_token_event, repeat(request_id), repeat(usage), children, growths, texts)
+            for child, growth, added in zip(children, growths, texts, strict=True):
+                self._happened += _token_events(request_id, usage, child, growth, added)
         else:
             nodes = tuple(map(_tree_node, children, above, growths, texts))
             self._happened.append(TreeEvent(request_id, nodes, usage))
@@ -387,6 +449,15 @@ class Engine:
         self._happened.append(FailedEvent(job.request_id, error))
 
 
+def _advance(job: Job, logits: torch.Tensor) -> list[Growth]:
+    """Let a request's decoder decide; note what it chose from, if that was asked for."""
+    request, group = job.request, job.group
+    growths = request.decoder.advance(group, logits)
+    if request.trace is None:
+        return growths
+    return with_distributions(growths, group, logits, request.decoder, request.trace)
+
+
 def _most_pages(request: Request) -> int:
     """The most pages a request can need alone: the prompt's whole ones, and what each sequence may add.
 
@@ -410,13 +481,18 @@ def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
         raise
 
 
-def _token_event(request_id: int, usage: Usage, child: Sequence, growth: Growth, text: str) -> TokenEvent:
-    reason, stopped_by = child.finish_reason, child.stopped_by
-    return TokenEvent(request_id, child.index, growth.trace, text, reason, usage, stopped_by)
+def _token_events(
+    request_id: int, usage: Usage, child: Sequence, growth: Growth, texts: list[str]
+) -> Iterator[TokenEvent]:
+    """One event for each token that the growth gave; the last says how the text ended, if it did."""
+    last = len(texts) - 1
+    for i, (trace, text) in enumerate(zip(growth.traces, texts, strict=False)):
+        reason, stopped_by = (child.finish_reason, child.stopped_by) if i == last else (None, None)
+        yield TokenEvent(request_id, child.index, trace, text, reason, usage, stopped_by)
 
 
-def _tree_node(child: Sequence, parent: int, growth: Growth, text: str) -> TreeNode:
-    return TreeNode(child.node, parent, growth.trace, text, growth.score, child.finish_reason)
+def _tree_node(child: Sequence, parent: int, growth: Growth, texts: list[str]) -> TreeNode:
+    return TreeNode(child.node, parent, growth.trace, texts[0], growth.score, child.finish_reason)
 
 
 def _output(index: int, sequence: Sequence, score: float) -> Output:

@@ -22,6 +22,8 @@ class Usage:
         again: the hits, and the whole prompt for each sample or beam but the first.
     computed_tokens : tokens run through the model, those computed again after a preemption included.
     generated_tokens : tokens of all texts grown, beams that lost included.
+    proposed_tokens, accepted_tokens : guesses of speculative decoding that the model was run on, and those of
+        them that were its own choice.
     """
 
     prompt_tokens: int
@@ -29,6 +31,8 @@ class Usage:
     cached_tokens: int
     computed_tokens: int
     generated_tokens: int
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class Job:
     ----------
     request_id, arrival : given at submission; `arrival` orders jobs of equal priority.
     ends_at : the deadline on the engine's clock, in seconds.
-    hits, computed, generated : tokens, as in `Usage`.
+    hits, computed, generated, proposed, accepted : tokens, as in `Usage`.
     running : whether it has its turn; a waiting job holds no pages.
     reached : how much of the prompt has been in the cache already; a preemption does not take it back.
     nodes : how many tokens its tree has.
@@ -33,6 +33,8 @@ class Job:
     hits: int = 0
     computed: int = 0
     generated: int = 0
+    proposed: int = 0
+    accepted: int = 0
     running: bool = False
     reached: int = 0
     nodes: int = 0
@@ -62,4 +64,12 @@ class Job:
         """What the request used so far."""
         prompt = len(self.request.prompt)
         shared = (self.width - 1) * prompt if self.generated else 0
-        return Usage(prompt, self.hits, self.hits + shared, self.computed, self.generated)
+        return Usage(
+            prompt,
+            self.hits,
+            self.hits + shared,
+            self.computed,
+            self.generated,
+            self.proposed,
+            self.accepted,
+        )

@@ -8,6 +8,7 @@ from ponder.constraints import Constraint
 from ponder.decoders import Decoder, Sample
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
+from ponder.sampling.distribution import TraceSettings
 
 MAX_PRIORITY = 2**31
 MAX_SALT = 1000  # characters, which are kept as long as the pages are
@@ -23,6 +24,7 @@ class Request:
     deadline_s : seconds from submission until it ends with what there is.
     cache_salt : only requests with an equal salt share cached pages.
     prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
+    trace : keep the distribution that each token was chosen from; None does not.
     """
 
     prompt: tuple[int, ...]
@@ -33,6 +35,7 @@ class Request:
     deadline_s: float | None = None
     cache_salt: str | None = None
     prompt_logprobs: int | None = None
+    trace: TraceSettings | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", tuple(self.prompt))
@@ -59,14 +62,18 @@ class EngineLimits:
     max_rows : texts that may grow at once, unless one request alone has more.
     token_budget : tokens a step computes; texts that grow come first, prompts get the rest, and at least a
         page's worth.
+    speculation_rows : texts that grow and guesses of how they go on that a step computes together; guesses
+        get what texts leave of it, and half the token budget at most. A guess is nearly free while a step
+        waits for weights from memory, and costs as much as a text when it does not.
     """
 
     max_waiting: int = 1024
     max_rows: int = 256
     token_budget: int = 256
+    speculation_rows: int = 12
 
     def __post_init__(self) -> None:
-        for name in ("max_waiting", "max_rows", "token_budget"):
+        for name in ("max_waiting", "max_rows", "token_budget", "speculation_rows"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ParameterError(name, value, "a whole number, 1 or more")

@@ -19,7 +19,8 @@ from ponder.tree import Branch, PagePool
 class BatchRow:
     """The last tokens of a branch, which are to be computed into their slots.
 
-    The branch may reach `reach` tokens; logits are wanted after the last `logits` of the tokens.
+    The branch may reach `reach` tokens; logits are wanted after the last `logits` of the tokens. The last
+    `guessed` of them may turn out to be wrong.
     """
 
     branch: Branch
@@ -27,6 +28,7 @@ class BatchRow:
     slots: Seq[int]
     reach: int
     logits: int
+    guessed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ponder.decoders import Sequence
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits
 from ponder.engine.runner import BatchRow
 from ponder.errors import CapacityError, QueueFullError
-from ponder.tree import PAGE_SIZE, RadixTree, pages_for
+from ponder.tree import PAGE_SIZE, Branch, RadixTree, pages_for
 
 TRACED_CHUNK = 128  # prompt tokens a step whose logits, [tokens, V], are all wanted
 
@@ -61,7 +61,8 @@ class Scheduler:
     def schedule(self) -> list[Scheduled]:
         """Choose the next step's rows and make room for them in the cache.
 
-        Sequences that grow by a token come first; prompts share what they leave of the token budget.
+        Sequences that grow by a token come first; prompts share what they leave of the token budget; guesses
+        come last and take what nobody else needs.
         """
         self._admit()
         batch: list[Scheduled] = []
@@ -72,6 +73,7 @@ class Scheduler:
             if not batch or batch[-1].job is not job:
                 batch.append(Scheduled(job, []))
             batch[-1].rows.append(_row(job, sequence, tokens, slots))
+        self._guess(batch)
         return batch
 
     def _admit(self) -> None:
@@ -119,7 +121,7 @@ class Scheduler:
             if job.running:  # not preempted for a row before this one
                 yield job, sequence, job.group.pending(sequence)
         # Prompts move on, however much grows.
-        budget = max(self.limits.token_budget - len(growing), PAGE_SIZE)
+        budget = max(self.limits.token_budget - len(growing) - self._guesses(), PAGE_SIZE)
         claimed: set[Hashable] = set()
         for job, sequence in others:
             if not job.running:
@@ -166,6 +168,33 @@ class Scheduler:
                 if victim is job:
                     return None
 
+    def _guesses(self) -> int:
+        """Return how many guesses to compute if there is room for them."""
+        growing = sum(len(job.group.live) for job in self.running)
+        proposed = sum(len(sequence.proposed) for job in self.running for sequence in job.group.live)
+        room = min(self.limits.speculation_rows - growing, self.limits.token_budget // 2)
+        return max(0, min(proposed, room))
+
+    def _guess(self, batch: list[Scheduled]) -> None:
+        """Lengthen rows by what is guessed to follow them. No job gives way to a guess or waits for it.
+
+        All sequences get as many guesses: the first of a guess is the likeliest to be right.
+        """
+        known = sum(len(row.tokens) for entry in batch for row in entry.rows)
+        budget = min(self._guesses(), self.limits.token_budget - known)
+        # A row with logits is not alone: all live sequences of its job have theirs.
+        rows = [
+            (entry.rows, place, sequence.proposed)
+            for entry in batch
+            for place, sequence in enumerate(entry.job.group.live[: len(entry.rows)])
+            if sequence.proposed and entry.rows[place].logits
+        ]
+        for left, (own, place, proposed) in zip(range(len(rows), 0, -1), rows, strict=True):
+            guess = proposed[: max(0, -(-budget // left))]
+            slots = _room(own[place].branch, guess)
+            own[place] = _lengthened(own[place], guess[: len(slots)], slots)
+            budget -= len(slots)
+
     def preempt(self, job: Job) -> None:
         """Let a running job wait again, without its pages."""
         for sequence in job.group.live:
@@ -203,3 +232,24 @@ def _row(job: Job, sequence: Sequence, tokens: tuple[int, ...], slots: list[int]
     complete = sequence.branch.length == len(job.request.prompt) + len(sequence.output)
     logits = len(tokens) if traced else int(complete)
     return BatchRow(sequence.branch, tokens, slots, job.group.reach, logits)
+
+
+def _room(branch: Branch, guess: tuple[int, ...]) -> list[int]:
+    """Extend a branch by a guess, or by what of it its last page holds; return the slots."""
+    try:
+        return branch.extend(guess)
+    except CapacityError:
+        return branch.extend(guess[: -branch.length % PAGE_SIZE])
+
+
+def _lengthened(row: BatchRow, guess: tuple[int, ...], slots: list[int]) -> BatchRow:
+    """The row with a guess after its tokens, whose logits are wanted too."""
+    if not guess:
+        return row
+    return replace(
+        row,
+        tokens=(*row.tokens, *guess),
+        slots=[*row.slots, *slots],
+        logits=row.logits + len(guess),
+        guessed=len(guess),
+    )

@@ -20,7 +20,7 @@ def score_trie(
     ------
     CapacityError : there are too few pages; the branch can be dropped.
     """
-    first = _prefill(runner, branch, prompt, reach, chunk)
+    first = prefill(runner, branch, prompt, reach, chunk)
     logits = runner.forward_trie(branch, trie, reach)
     roots = [node for node, parent in enumerate(trie.parents) if parent < 0]
     others = [node for node, parent in enumerate(trie.parents) if parent >= 0]
@@ -30,7 +30,7 @@ def score_trie(
     return [[logprobs[node] for node in path] for path in trie.paths]
 
 
-def _prefill(runner: Runner, branch: Branch, prompt: tuple[int, ...], reach: int, chunk: int) -> torch.Tensor:
+def prefill(runner: Runner, branch: Branch, prompt: tuple[int, ...], reach: int, chunk: int) -> torch.Tensor:
     """Return the logits after the prompt, [1, V]."""
     logits = torch.empty(0)
     while branch.length < len(prompt):

@@ -14,17 +14,29 @@ from ponder.sampling.params import SamplingParams
 from ponder.sampling.trace import TokenTrace
 
 if TYPE_CHECKING:
-    from ponder.sampling.sampler import Row
+    from ponder.sampling.row import Row
 
 WORTH_A_THREAD = 65536  # logits, about 15 microseconds' work
 
 Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
-def usable(logits: torch.Tensor) -> bool:
-    """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined."""
+STEPS = frozenset(
+    {"repetition_penalty", "occurrence_penalties", "logit_bias", "temperature", "top_k", "top_p", "min_p"}
+)
+
+
+def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
+    """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined.
+
+    And only with ponder's own rules, in their order, for the steps that the kernel has.
+    """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
-    return on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"
+    if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
+        return False
+    plain = params.semantics == "ponder" and params.order is None and not params.penalty_range
+    plain = plain and params.top_p_decay == 1 and not params.dynatemp_range
+    return plain and STEPS.issuperset(params.steps())
 
 
 def sample_many(

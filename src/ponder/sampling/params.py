@@ -4,89 +4,224 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from ponder.errors import ParameterError
+from ponder.sampling.semantics import SEMANTICS, STEPS
 
 MAX_N = 1024
 MAX_STOPS = 64
 MAX_STOP_CHARACTERS = 4096  # of all stop strings: each is looked for after every token
 MAX_TOP_LOGPROBS = 1000
+MAX_BREAKERS = 32
+MAX_BREAKER_CHARACTERS = 40
+MAX_SEQUENCES = 1000  # that have a bias
+MAX_SEQUENCE = 100  # tokens of one
 
-Source = Literal["caller", "checkpoint", "default"]
+Source = Literal["caller", "checkpoint", "default", "resolved"]
+
+
+def _number(default: float, allowed: str, test: Callable[[float], bool], what: str) -> Any:
+    """A field that is a number: its default, what is allowed in words and as a test, what it does."""
+    return field(default=default, metadata={"allowed": allowed, "test": test, "help": what})
+
+
+def _whole(default: int, allowed: str, test: Callable[[int], bool], what: str) -> Any:
+    """A field that is a whole number."""
+    return field(default=default, metadata={"allowed": allowed, "test": test, "help": what, "whole": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
     """How tokens are chosen and when a generation ends.
 
-    The order is fixed: penalties and bias, constraint, temperature, top-k, top-p, min-p (each
-    renormalising), draw. Log-probabilities are natural logs.
+    Fields with metadata are numbers, which say themselves what they do; `docs/sampling.md` is the reference.
+    Log-probabilities are natural logs.
 
     Attributes
     ----------
-    temperature : 0 or more; 0 takes the most likely token, ties to the lowest id.
-    top_k : keep the k most likely tokens; 0 keeps all.
-    top_p : in (0, 1]; keep a token iff the mass strictly ahead of it is < top_p.
-    min_p : in [0, 1]; keep a token iff its probability is >= min_p times the largest.
-    repetition_penalty : > 0; logits of tokens in prompt or output are divided (positive) or multiplied
-        (negative) by it (CTRL, arXiv 1909.05858).
-    frequency_penalty, presence_penalty : in [-2, 2]; subtracted from a token's logit per occurrence /
-        once if it occurs, in the output (OpenAI).
     logit_bias : token id -> added to its logit; -100 or less forbids the token.
+    sequence_bias : token ids -> added to the logit of the last where the text ends with the others.
+    dry_sequence_breakers : strings; a token whose text has one ends a repetition.
+    semantics : whose rules apply: of `SEMANTICS`.
+    order : the steps that are on, in order; None is the order of `semantics`.
     stop : strings that end the text, which keeps what is before them.
     stop_token_ids : ids that end the text like an end-of-text token.
-    min_tokens : end tokens are forbidden, and stop strings ignored, before so many tokens.
-    max_tokens : the most tokens to generate.
-    n : samples drawn from the prompt.
-    seed : same seed, same text, whatever n is or else is running.
     ignore_eos : an end-of-text token does not end the text.
-    top_logprobs : how many of the likeliest alternatives each token's trace names.
     include_stop_str_in_output : the text keeps the stop string that ended it (vLLM's name).
     """
 
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
+    temperature: float = _number(1.0, "a finite number, 0 or more", lambda x: x >= 0, "0 is greedy")
+    dynatemp_range: float = _number(
+        0.0,
+        "a finite number, 0 (off) or more",
+        lambda x: x >= 0,
+        "let the temperature vary by so much up and down, with the entropy",
+    )
+    dynatemp_exponent: float = _number(
+        1.0, "a finite number over 0", lambda x: x > 0, "how the temperature follows the entropy"
+    )
+    top_k: int = _whole(
+        0, "a whole number, 0 (off) or more", lambda x: x >= 0, "keep the k likeliest tokens; 0 keeps all"
+    )
+    top_p: float = _number(
+        1.0,
+        "a number over 0 and at most 1",
+        lambda x: 0 < x <= 1,
+        "keep a token iff the mass ahead of it is < p",
+    )
+    top_p_decay: float = _number(
+        1.0,
+        "a number over 0 and at most 1",
+        lambda x: 0 < x <= 1,
+        "multiplies top_p at each token of a sentence",
+    )
+    top_p_floor: float = _number(
+        0.0, "a number from 0 to 1", lambda x: 0 <= x <= 1, "what top_p does not decay under"
+    )
+    min_p: float = _number(
+        0.0,
+        "a number from 0 to 1",
+        lambda x: 0 <= x <= 1,
+        "keep tokens with >= min_p times the largest probability",
+    )
+    typical_p: float = _number(
+        1.0,
+        "a number over 0 and at most 1",
+        lambda x: 0 < x <= 1,
+        "keep this mass of the tokens whose surprise is nearest to the entropy",
+    )
+    epsilon_cutoff: float = _number(
+        0.0, "a number from 0 to under 1", lambda x: 0 <= x < 1, "keep tokens of at least this probability"
+    )
+    eta_cutoff: float = _number(
+        0.0,
+        "a number from 0 to under 1",
+        lambda x: 0 <= x < 1,
+        "keep tokens of at least a probability that falls where the entropy is high",
+    )
+    top_a: float = _number(
+        0.0,
+        "a number from 0 to 1",
+        lambda x: 0 <= x <= 1,
+        "keep tokens with >= a times the largest probability squared",
+    )
+    tfs: float = _number(
+        1.0,
+        "a number over 0 and at most 1",
+        lambda x: 0 < x <= 1,
+        "tail-free sampling: cut where the curve has bent",
+    )
+    top_n_sigma: float = _number(
+        0.0,
+        "a finite number, 0 (off) or more",
+        lambda x: x >= 0,
+        "keep logits within n standard deviations of the largest",
+    )
+    top_h: float = _number(
+        1.0,
+        "a number over 0 and at most 1",
+        lambda x: 0 < x <= 1,
+        "keep the likeliest tokens with this share of the entropy",
+    )
+    mirostat: int = _whole(
+        0, "0 (off), 1 or 2", lambda x: x in (0, 1, 2), "keep the surprise near mirostat_tau; version 1 or 2"
+    )
+    mirostat_tau: float = _number(
+        5.0, "a finite number over 0", lambda x: x > 0, "the surprise to aim at, in bits"
+    )
+    mirostat_eta: float = _number(
+        0.1, "a number over 0 and at most 1", lambda x: 0 < x <= 1, "how fast it gets there"
+    )
+    xtc_probability: float = _number(
+        0.0,
+        "a number from 0 to 1",
+        lambda x: 0 <= x <= 1,
+        "how often the likeliest tokens but one are excluded",
+    )
+    xtc_threshold: float = _number(
+        0.1,
+        "a number from 0 to 1",
+        lambda x: 0 <= x <= 1,
+        "the probability from which a token can be excluded",
+    )
+    repetition_penalty: float = _number(
+        1.0, "a finite number over 0", lambda x: x > 0, "divide logits of tokens seen in prompt or output"
+    )
+    frequency_penalty: float = _number(
+        0.0, "a number from -2 to 2", lambda x: -2 <= x <= 2, "subtracted per occurrence in the output"
+    )
+    presence_penalty: float = _number(
+        0.0, "a number from -2 to 2", lambda x: -2 <= x <= 2, "subtracted once for tokens in the output"
+    )
+    penalty_range: int = _whole(
+        0,
+        "a whole number, 0 (all) or more",
+        lambda x: x >= 0,
+        "how many of the last tokens the penalties look at",
+    )
+    dry_multiplier: float = _number(
+        0.0,
+        "a finite number, 0 (off) or more",
+        lambda x: x >= 0,
+        "penalise tokens that go on with a repetition",
+    )
+    dry_base: float = _number(
+        1.75, "a finite number, 1 or more", lambda x: x >= 1, "the penalty's growth per repeated token"
+    )
+    dry_allowed_length: int = _whole(
+        2, "a whole number, 1 or more", lambda x: x >= 1, "repetitions shorter than this are free"
+    )
+    dry_range: int = _whole(
+        0,
+        "a whole number, 0 (all) or more",
+        lambda x: x >= 0,
+        "how many of the last tokens are searched for repetitions",
+    )
+    no_repeat_ngram_size: int = _whole(
+        0,
+        "a whole number, 0 (off) or more",
+        lambda x: x >= 0,
+        "no n-gram of this size comes twice, the prompt's included",
+    )
+    min_tokens: int = _whole(
+        0, "a whole number, 0 or more", lambda x: x >= 0, "do not end before so many tokens"
+    )
+    max_tokens: int = _whole(
+        512, "a whole number, 1 or more", lambda x: x >= 1, "the most tokens to generate"
+    )
+    n: int = _whole(1, f"a whole number from 1 to {MAX_N}", lambda x: 1 <= x <= MAX_N, "how many samples")
+    seed: int = _whole(
+        0,
+        "a whole number from 0 to 2^64-1",
+        lambda x: 0 <= x < 2**64,
+        "same seed, same text; drawn and reported when unset",
+    )
+    top_logprobs: int = _whole(
+        0,
+        f"a whole number from 0 to {MAX_TOP_LOGPROBS}",
+        lambda x: 0 <= x <= MAX_TOP_LOGPROBS,
+        "how many alternatives each token's trace names",
+    )
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    sequence_bias: Mapping[tuple[int, ...], float] = field(default_factory=dict)
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    semantics: str = "ponder"
+    order: tuple[str, ...] | None = None
     stop: tuple[str, ...] = ()
     stop_token_ids: tuple[int, ...] = ()
-    min_tokens: int = 0
-    max_tokens: int = 512
-    n: int = 1
-    seed: int = 0
     ignore_eos: bool = False
-    top_logprobs: int = 0
     include_stop_str_in_output: bool = False
 
     def __post_init__(self) -> None:
-        _check_number("temperature", self.temperature, "a finite number, 0 or more", lambda x: x >= 0)
-        _check_int("top_k", self.top_k, "a whole number, 0 (off) or more", lambda x: x >= 0)
-        _check_number("top_p", self.top_p, "a number over 0 and at most 1", lambda x: 0 < x <= 1)
-        _check_number("min_p", self.min_p, "a number from 0 to 1", lambda x: 0 <= x <= 1)
-        _check_number(
-            "repetition_penalty", self.repetition_penalty, "a finite number over 0", lambda x: x > 0
-        )
-        for name in ("frequency_penalty", "presence_penalty"):
-            _check_number(name, getattr(self, name), "a number from -2 to 2", lambda x: -2 <= x <= 2)
-        _check_int("min_tokens", self.min_tokens, "a whole number, 0 or more", lambda x: x >= 0)
-        _check_int("max_tokens", self.max_tokens, "a whole number, 1 or more", lambda x: x >= 1)
-        _check_int("n", self.n, f"a whole number from 1 to {MAX_N}", lambda x: 1 <= x <= MAX_N)
-        _check_int("seed", self.seed, "a whole number from 0 to 2^64-1", lambda x: 0 <= x < 2**64)
-        _check_int(
-            "top_logprobs",
-            self.top_logprobs,
-            f"a whole number from 0 to {MAX_TOP_LOGPROBS}",
-            lambda x: 0 <= x <= MAX_TOP_LOGPROBS,
-        )
+        for one in fields(self):
+            if one.metadata:
+                check = _check_int if "whole" in one.metadata else _check_number
+                check(one.name, getattr(self, one.name), one.metadata["allowed"], one.metadata["test"])
         if self.min_tokens > self.max_tokens:
             raise ParameterError(
                 "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"
@@ -94,19 +229,105 @@ class SamplingParams:
         for name in ("ignore_eos", "include_stop_str_in_output"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(name, getattr(self, name), "true or false")
+        self._check_biases()
+        self._check_texts()
+        self._check_steps()
+
+    def _check_biases(self) -> None:
         for token, bias in self.logit_bias.items():
             _check_int("logit_bias", token, "keys are token ids", lambda x: x >= 0)
             _check_number(f"logit_bias[{token}]", bias, "a finite number", lambda x: True)
+        if len(self.sequence_bias) > MAX_SEQUENCES:
+            raise ParameterError(
+                "sequence_bias", f"{len(self.sequence_bias)} sequences", f"at most {MAX_SEQUENCES}"
+            )
+        for sequence, bias in self.sequence_bias.items():
+            if not isinstance(sequence, tuple) or not 1 <= len(sequence) <= MAX_SEQUENCE:
+                raise ParameterError("sequence_bias", sequence, f"keys are 1 to {MAX_SEQUENCE} token ids")
+            for token in sequence:
+                _check_int("sequence_bias", token, "keys are token ids", lambda x: x >= 0)
+            _check_number(f"sequence_bias[{sequence}]", bias, "a finite number", lambda x: True)
         for token in self.stop_token_ids:
             _check_int("stop_token_ids", token, "token ids", lambda x: x >= 0)
-        if len(self.stop) > MAX_STOPS:
-            raise ParameterError("stop", f"{len(self.stop)} strings", f"at most {MAX_STOPS}")
-        for stop in self.stop:
-            if not isinstance(stop, str) or not stop:
-                raise ParameterError("stop", stop, "a string that is not empty")
-        if sum(map(len, self.stop)) > MAX_STOP_CHARACTERS:
-            characters = f"{sum(map(len, self.stop))} characters"
-            raise ParameterError("stop", characters, f"at most {MAX_STOP_CHARACTERS} in all")
+
+    def _check_texts(self) -> None:
+        for name, most, characters in (
+            ("stop", MAX_STOPS, MAX_STOP_CHARACTERS),
+            ("dry_sequence_breakers", MAX_BREAKERS, MAX_BREAKERS * MAX_BREAKER_CHARACTERS),
+        ):
+            texts = getattr(self, name)
+            if len(texts) > most:
+                raise ParameterError(name, f"{len(texts)} strings", f"at most {most}")
+            for text in texts:
+                if not isinstance(text, str) or not text:
+                    raise ParameterError(name, text, "a string that is not empty")
+            if sum(map(len, texts)) > characters:
+                raise ParameterError(
+                    name, f"{sum(map(len, texts))} characters", f"at most {characters} in all"
+                )
+
+    def _check_steps(self) -> None:
+        """Refuse steps that the semantics does not have, orders that leave one out, and contradictions."""
+        if self.semantics not in tuple(SEMANTICS):
+            raise ParameterError("semantics", self.semantics, "one of " + ", ".join(SEMANTICS))
+        semantics = SEMANTICS[self.semantics]
+        on = [step for step in STEPS if self._is_on(step)]
+        for step in on:
+            if step not in semantics.order:
+                self._refuse(step, f"left unset with semantics {self.semantics}, which has no such step")
+        for knob in sorted(semantics.lacks):
+            if getattr(self, knob) != _DEFAULTS[knob]:
+                allowed = f"left unset with semantics {self.semantics}, which does not have it"
+                raise ParameterError(knob, getattr(self, knob), allowed)
+        for step, spec in STEPS.items():
+            if step not in on:
+                for knob in spec.knobs:
+                    if getattr(self, knob) != _DEFAULTS[knob] and knob != "penalty_range":
+                        switches = " or ".join(spec.switches)
+                        raise ParameterError(knob, getattr(self, knob), f"set only together with {switches}")
+        if self.dynatemp_exponent != 1 and not self.dynatemp_range:
+            raise ParameterError(
+                "dynatemp_exponent", self.dynatemp_exponent, "set only together with dynatemp_range"
+            )
+        if self.top_p_floor and self.top_p_decay == 1:
+            raise ParameterError("top_p_floor", self.top_p_floor, "set only together with top_p_decay")
+        if self.mirostat:
+            for step in on:
+                if STEPS[step].kind == "truncation" and step != "mirostat":
+                    self._refuse(step, "left unset with mirostat, which truncates by itself")
+        if semantics.highest_temperature is not None and self.temperature > semantics.highest_temperature:
+            allowed = f"at most {semantics.highest_temperature:g} with semantics {self.semantics}"
+            raise ParameterError("temperature", self.temperature, allowed)
+        if self.order is not None:
+            self._check_order(self.order, semantics.order, on)
+
+    def _check_order(self, order: tuple[str, ...], allowed: tuple[str, ...], on: list[str]) -> None:
+        for step in order:
+            if step not in allowed:
+                raise ParameterError(
+                    "order", step, f"steps of semantics {self.semantics}: {', '.join(allowed)}"
+                )
+        if len(set(order)) < len(order):
+            raise ParameterError("order", list(order), "each step once")
+        missing = [step for step in on if step not in order]
+        if missing:
+            raise ParameterError(
+                "order", list(order), f"with {', '.join(missing)}, which the other parameters turn on"
+            )
+
+    def _is_on(self, step: str) -> bool:
+        return step == "temperature" or any(
+            getattr(self, name) != _DEFAULTS[name] for name in STEPS[step].switches
+        )
+
+    def _refuse(self, step: str, allowed: str) -> NoReturn:
+        name = next(name for name in STEPS[step].switches if getattr(self, name) != _DEFAULTS[name])
+        raise ParameterError(name, getattr(self, name), allowed)
+
+    def steps(self) -> list[str]:
+        """Return the steps that are on, in the order in which they are done; temperature is always one."""
+        order = SEMANTICS[self.semantics].order if self.order is None else self.order
+        return [step for step in order if self._is_on(step)]
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise ParameterError for a token id that the model does not have."""
@@ -114,6 +335,15 @@ class SamplingParams:
             for token in getattr(self, name):
                 if token >= vocab_size:
                     raise ParameterError(name, token, f"token ids from 0 to {vocab_size - 1}")
+        for sequence in self.sequence_bias:
+            if max(sequence) >= vocab_size:
+                raise ParameterError("sequence_bias", max(sequence), f"token ids from 0 to {vocab_size - 1}")
+
+
+_DEFAULTS = {
+    one.name: one.default if one.default_factory is MISSING else one.default_factory()
+    for one in fields(SamplingParams)
+}
 
 
 def _check_number(name: str, value: Any, allowed: str, test: Any) -> None:
@@ -143,7 +373,11 @@ class ResolvedParams:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    return {str(key): bias for key, bias in value.items()} if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        if any(isinstance(key, tuple) for key in value):
+            return [[list(key), bias] for key, bias in value.items()]
+        return {str(key): bias for key, bias in value.items()}
+    return value
 
 
 def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> ResolvedParams:
@@ -169,14 +403,21 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
         name: "caller" if name in given else "checkpoint" if name in recommended else "default"
         for name in known
     }
-    return ResolvedParams(SamplingParams(**values), sources)
+    SamplingParams(**values)  # refuses what was asked for before anything is made of it
+    settled = SEMANTICS[values.get("semantics", "ponder")].settle(values)
+    sources.update(dict.fromkeys(settled, "resolved"))
+    return ResolvedParams(SamplingParams(**values | settled), sources)
 
 
 def _frozen(name: str, value: Any) -> Any:
     """Bring the forms callers use (a lone stop string, lists, text keys) to that of `SamplingParams`."""
     if name == "stop" and isinstance(value, str):
         return (value,)
-    if name in ("stop", "stop_token_ids"):
+    if name == "sequence_bias":
+        return _frozen_sequences(value)
+    if name == "order" and isinstance(value, str):
+        return tuple(step.strip() for step in value.split(","))
+    if name in ("stop", "stop_token_ids", "dry_sequence_breakers", "order"):
         if not isinstance(value, list | tuple):
             raise ParameterError(name, value, "a list")
         return tuple(value)
@@ -190,3 +431,16 @@ def _frozen(name: str, value: Any) -> Any:
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     return float(value) if isinstance(value, Real) and not isinstance(value, bool | int | float) else value
+
+
+def _frozen_sequences(value: Any) -> Any:
+    """Bring biases of sequences, a mapping or [[ids, bias], ...] as JSON has it, to a mapping from tuples."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, list | tuple):
+        raise ParameterError("sequence_bias", value, "a list of [token ids, bias]")
+    frozen = {}
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], list | tuple):
+            raise ParameterError("sequence_bias", pair, "[token ids, bias]")
+        frozen[tuple(pair[0])] = pair[1]
+    return frozen

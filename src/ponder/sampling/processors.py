@@ -47,3 +47,78 @@ def forbid(logits: torch.Tensor, tokens: Sequence[int]) -> None:
     """Make tokens impossible."""
     if tokens:
         logits[torch.tensor(tokens, dtype=torch.int64, device=logits.device)] = -torch.inf
+
+
+def forbid_repeated_ngrams(logits: torch.Tensor, seen: Sequence[int], size: int) -> None:
+    """Forbid the tokens that would make an n-gram of `size` that `seen` has already (as transformers)."""
+    if len(seen) + 1 < size:
+        return
+    text = list(seen)
+    tail = text[len(text) - size + 1 :]
+    ends = [text[i + size - 1] for i in range(len(text) - size + 1) if text[i : i + size - 1] == tail]
+    forbid(logits, ends)
+
+
+def bias_sequences(logits: torch.Tensor, seen: Sequence[int], bias: Mapping[tuple[int, ...], float]) -> None:
+    """Add a sequence's bias to its last token where `seen` ends with those before it (as transformers)."""
+    text = list(seen)
+    for (*start, token), value in bias.items():
+        if not start or text[-len(start) :] == start:
+            add_bias(logits, {token: value})
+
+
+def penalise_continued_repeats(
+    logits: torch.Tensor,
+    seen: Sequence[int],
+    breakers: frozenset[int],
+    *,
+    multiplier: float,
+    base: float,
+    allowed_length: int,
+) -> None:
+    """Subtract multiplier * base ** (length - allowed_length) from tokens that would go on with a repetition.
+
+    `length` is how many tokens before the coming one repeat what stands before an earlier occurrence of it; a
+    breaker ends a repetition (DRY, p-e-w, text-generation-webui #5677; lengths as llama.cpp counts them).
+    """
+    text = list(seen)
+    since = next((i for i, token in enumerate(reversed(text)) if token in breakers), len(text))
+    repeats = common_suffixes(text)
+    longest: dict[int, int] = {}
+    for end in range(len(text) - 1):
+        token, length = text[end + 1], min(repeats[end], since)
+        if length >= allowed_length and token not in breakers:
+            longest[token] = max(longest.get(token, 0), length)
+    if longest:
+        ids = torch.tensor(list(longest), dtype=torch.int64, device=logits.device)
+        largest = torch.finfo(logits.dtype).max
+        penalties = [
+            _power(multiplier, base, length - allowed_length, largest) for length in longest.values()
+        ]
+        logits[ids] -= torch.tensor(penalties, dtype=logits.dtype, device=logits.device)
+
+
+def _power(multiplier: float, base: float, exponent: int, largest: float) -> float:
+    try:
+        return min(multiplier * base**exponent, largest)
+    except OverflowError:
+        return largest
+
+
+def common_suffixes(text: Sequence[int]) -> list[int]:
+    """Return for each i how many tokens text[: i + 1] and the whole text have in common at their ends.
+
+    The Z algorithm on the reversed text: linear in its length.
+    """
+    reverse = text[::-1]
+    size = len(reverse)
+    lengths = [0] * size
+    left = right = 0
+    for i in range(1, size):
+        length = min(right - i, lengths[i - left]) if i < right else 0
+        while i + length < size and reverse[length] == reverse[i + length]:
+            length += 1
+        lengths[i] = length
+        if i + length > right:
+            left, right = i, i + length
+    return lengths[::-1]

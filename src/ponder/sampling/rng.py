@@ -24,7 +24,13 @@ def philox4x32(counter: Words, key: Words) -> Words:
     return np.stack((c0, c1, c2, c3), axis=-1)
 
 
-def uniforms(seed: int, sample_indices: list[int], positions: list[int]) -> npt.NDArray[np.float64]:
+CHOICE, EXCLUSION = 0, 1
+"""What a number is for: choosing the token; deciding whether top choices are excluded (XTC)."""
+
+
+def uniforms(
+    seed: int, sample_indices: list[int], positions: list[int], purpose: int = CHOICE
+) -> npt.NDArray[np.float64]:
     """Return one number in [0, 1) with 53 random bits for each (seed, sample index, position).
 
     `seed` is taken modulo 2^64. `position` counts generated tokens, so what came before the prompt,
@@ -32,6 +38,6 @@ def uniforms(seed: int, sample_indices: list[int], positions: list[int]) -> npt.
     """
     key = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], dtype=np.uint64)
     counter = np.zeros((len(positions), 4), dtype=np.uint64)
-    counter[:, 0], counter[:, 1] = positions, sample_indices
+    counter[:, 0], counter[:, 1], counter[:, 2] = positions, sample_indices, purpose
     words = philox4x32(counter, key)
     return ((words[:, 0] >> np.uint64(5)) * 67108864.0 + (words[:, 1] >> np.uint64(6))) / 9007199254740992.0

@@ -2,64 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
 
 from ponder.sampling import bitmask, native
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.processors import add_bias, forbid, penalise_counts, penalise_repetition
+from ponder.sampling.processors import forbid
 from ponder.sampling.rng import uniforms
+from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
+from ponder.sampling.semantics import STEPS
+from ponder.sampling.steps import Context
+from ponder.sampling.temperature import cool
 from ponder.sampling.trace import PromptTrace, TokenTrace
-from ponder.sampling.truncation import truncate
+from ponder.sampling.variants import rule
+
+Watch = Callable[[str, torch.Tensor, torch.Tensor], None]
 
 SLAB = 64  # rows at a time: a dozen temporaries of [rows, V] should stay small, however large n is
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a row of logits stands for.
-
-    `output` are the tokens generated so far; `forbidden` may not come next (end tokens before
-    `min_tokens`); `allowed` is the constraint's bitmask (`bitmask.pack`) on the CPU, None where everything is
-    allowed. What lies beyond it, where a model pads its vocabulary, is not allowed.
-    """
-
-    sample_index: int
-    prompt: Sequence[int]
-    output: Sequence[int]
-    forbidden: Sequence[int] = ()
-    allowed: torch.Tensor | None = None
-
-
-def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> torch.Tensor:
-    """Return [R, V] logits after penalties, bias and constraint; the input stays as it is."""
+def permit(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """Return [R, V] logits of which those that may not come are -inf; the input stays as it is."""
     logits = logits.clone()
     for values, row in zip(logits, rows, strict=True):
-        if params.repetition_penalty != 1:
-            penalise_repetition(values, [*row.prompt, *row.output], params.repetition_penalty)
-        if params.frequency_penalty or params.presence_penalty:
-            penalise_counts(values, row.output, params.frequency_penalty, params.presence_penalty)
         forbid(values, row.forbidden)
         if row.allowed is not None:
             allowed = bitmask.unpack(row.allowed, values.shape[0])
             values.masked_fill_(~allowed.to(values.device), -torch.inf)
-    add_bias(logits, params.logit_bias)
-    # What a bias or penalty overflowed: inf - inf would be NaN.
-    return logits.clamp_(max=torch.finfo(logits.dtype).max)
+    return logits
+
+
+def some_left(logits: torch.Tensor) -> torch.Tensor:
+    """Return of each row of [R, V] whether a token may come; a row without any becomes zeros, in place."""
+    left = logits.isneginf().logical_not().any(-1)
+    logits[~left] = 0.0
+    return left
+
+
+def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> torch.Tensor:
+    """Return [R, V] logits after constraint, penalties and biases; the input stays as it is."""
+    logits = permit(logits, rows)
+    context = Context(rows, params, logits)
+    for step in params.steps():
+        if STEPS[step].kind == "penalty":
+            logits = rule(params.semantics, step)(logits, context)
+    return logits
+
+
+def distributions(
+    logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams, watch: Watch | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the tempered and the truncated probabilities of rows of [R, V] float32 logits.
+
+    Tempered: after penalties, constraint and temperature. Truncated: after all steps, in the order they have;
+    what a token is drawn from. Third, [R] bool: where a token may come at all; elsewhere they mean nothing.
+    `watch` is shown the logits before and after each step, "constraint" being the first.
+    """
+    truncated = permit(logits, rows)
+    possible = some_left(truncated)
+    if watch is not None:
+        watch("constraint", logits, truncated)
+    tempered, context = truncated, Context(rows, params, torch.softmax(truncated, -1))
+    for step in params.steps():
+        apply, before = rule(params.semantics, step), truncated
+        truncated = apply(before, context)
+        if watch is not None:
+            watch(step, before, truncated)
+        if STEPS[step].kind == "penalty":
+            possible &= some_left(truncated)
+        if STEPS[step].kind != "truncation":
+            tempered = truncated if tempered is before else apply(tempered, context)
+        if step == "temperature":
+            context = Context(rows, params, torch.softmax(truncated, -1))
+    drawn = torch.softmax(truncated, -1)
+    return drawn if tempered is truncated else torch.softmax(tempered, -1), drawn, possible
 
 
 def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Softmax at a temperature, [R, V] float32; 0 puts all mass on the largest logit, ties to the lowest id.
-
-    The largest logit is subtracted first and the temperature held within float32, so that nothing overflows.
-    """
-    if temperature == 0:
-        return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-    shifted = logits - logits.amax(-1, keepdim=True)
-    return torch.softmax(shifted / min(max(temperature, 1e-30), 1e30), dim=-1)
+    """Softmax of [R, V] float32 at a temperature; 0: all mass on the largest logit, ties to the lowest id."""
+    return torch.softmax(cool(logits, temperature), dim=-1)
 
 
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
@@ -82,7 +105,7 @@ def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) ->
     Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the
     same rules; their probabilities differ in the last bits.
     """
-    if native.usable(logits):
+    if native.usable(logits, params):
         return native.sample_many([(logits, rows, params)])
     return sample_reference(logits, rows, params)
 
@@ -94,13 +117,9 @@ def sample_reference(
     if len(rows) > SLAB:
         slabs = (slice(start, start + SLAB) for start in range(0, len(rows), SLAB))
         return [trace for slab in slabs for trace in sample_reference(logits[slab], rows[slab], params)]
-    processed = process(logits, rows, params)
-    possible = processed.isneginf().logical_not().any(-1)
-    processed[~possible] = 0.0
-    tempered = temper(processed, params.temperature)
-    truncated = truncate(tempered, params.top_k, params.top_p, params.min_p)
+    tempered, truncated, possible = distributions(logits, rows, params)
     if params.temperature == 0:
-        chosen = tempered.argmax(-1)
+        chosen = truncated.argmax(-1)
     else:
         numbers = uniforms(params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows])
         chosen = draw(truncated, torch.from_numpy(numbers).to(logits.device))

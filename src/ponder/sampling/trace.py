@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ponder.sampling.distribution import Distribution
+
 
 @dataclass(frozen=True, slots=True)
 class TokenTrace:
@@ -20,6 +22,7 @@ class TokenTrace:
     kept : how many tokens survived truncation.
     kept_mass : their share of the tempered distribution.
     top : the likeliest tokens with their raw log-probabilities, as many as asked for.
+    distribution : where it came from, if that was asked for.
     """
 
     token_id: int
@@ -31,6 +34,7 @@ class TokenTrace:
     kept: int
     kept_mass: float
     top: tuple[tuple[int, float], ...] = ()
+    distribution: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

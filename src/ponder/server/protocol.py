@@ -82,7 +82,34 @@ class GenerationBody(NamingBody):
     top_k: Int | None = None
     truncate_prompt_tokens: Int | None = None
     use_beam_search: bool | None = None
+    # llama.cpp, KoboldCpp, transformers
+    dry_allowed_length: Int | None = None
+    dry_base: float | None = None
+    dry_multiplier: float | None = None
+    dry_range: Int | None = None
+    dry_sequence_breakers: Texts | None = None
+    dynatemp_exponent: float | None = None
+    dynatemp_range: float | None = None
+    epsilon_cutoff: float | None = None
+    eta_cutoff: float | None = None
+    mirostat: Int | None = None
+    mirostat_eta: float | None = None
+    mirostat_tau: float | None = None
+    no_repeat_ngram_size: Int | None = None
+    sequence_bias: Annotated[list[tuple[Ints, float]], Field(fail_fast=True)] | None = None
+    tfs: float | None = None
+    top_a: float | None = None
+    top_h: float | None = None
+    top_n_sigma: float | None = None
+    typical_p: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
     # ours
+    order: Texts | None = None
+    penalty_range: Int | None = None
+    semantics: str | None = None
+    top_p_decay: float | None = None
+    top_p_floor: float | None = None
     beam_width: Int | None = None
     deadline_s: float | None = None
     # labels, which change nothing

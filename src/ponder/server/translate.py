@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ponder.backends import GenerationRequest
@@ -20,21 +20,9 @@ from ponder.text import TokenIds
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
-# Fields of SamplingParams that mean the same on the wire.
-_SAMPLING = (
-    "frequency_penalty",
-    "ignore_eos",
-    "include_stop_str_in_output",
-    "min_p",
-    "min_tokens",
-    "presence_penalty",
-    "repetition_penalty",
-    "stop",
-    "stop_token_ids",
-    "temperature",
-    "top_k",
-    "top_p",
-)
+# Fields of SamplingParams that mean something else on the wire, or have another name there.
+_TRANSLATED = {"logit_bias", "max_tokens", "n", "seed", "top_logprobs"}
+_SAMPLING = tuple(one.name for one in fields(SamplingParams) if one.name not in _TRANSLATED)
 _NEUTRAL_FOR_BEAMS = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
 
 

@@ -20,6 +20,8 @@ from tokenizers.models import BPE
 from ponder.checkpoints.checkpoint import GgufVocabulary, SpecialTokens, TokenizerJson
 from ponder.errors import CheckpointError, ParameterError
 
+MAX_REMEMBERED = 16  # answers of `Tokenizer.containing`
+
 # GGUF's token types.
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 
@@ -273,6 +275,7 @@ class Tokenizer:
         self.bos_id = special.bos_id
         self.eos_ids = special.eos_ids
         self.vocab_size = len(tokens)
+        self._containing: dict[tuple[str, ...], frozenset[int]] = {}
 
     def encode(
         self, text: str, *, add_bos: bool | None = None, parse_special: bool = False, field: str = "text"
@@ -343,6 +346,20 @@ class Tokenizer:
         if not skip_special and token_id in self._special_ids:
             return self._tokens[token_id].encode()
         return self.bytes_table[token_id]
+
+    def containing(self, strings: tuple[str, ...]) -> frozenset[int]:
+        """Return the tokens whose text has one of some strings."""
+        if not strings:
+            return frozenset()
+        found = self._containing.get(strings)
+        if found is None:
+            parts = [string.encode() for string in strings]
+            table = enumerate(self.bytes_table)
+            found = frozenset(token for token, text in table if any(part in text for part in parts))
+            if len(self._containing) >= MAX_REMEMBERED:
+                self._containing.clear()
+            self._containing[strings] = found
+        return found
 
     @cached_property
     def bytes_table(self) -> tuple[bytes, ...]:

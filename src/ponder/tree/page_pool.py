@@ -6,6 +6,7 @@ import mmap
 from contextlib import suppress
 from math import prod
 
+import numpy as np
 import torch
 
 from ponder.checkpoints.config import ModelConfig
@@ -45,6 +46,11 @@ class PagePool:
     def __init__(self, config: ModelConfig, num_pages: int, device: torch.device, dtype: torch.dtype) -> None:
         shape = (num_pages, config.num_layers, PAGE_SIZE, config.num_kv_heads, config.head_dim)
         self.k_pages, self.v_pages = (reserve(shape, dtype, device) for _ in range(2))
+        self._copied: tuple[torch.Tensor, ...] | tuple[np.ndarray, ...] = (self.k_pages, self.v_pages)
+        if device.type == "cpu":
+            # numpy copies in the calling thread. torch wakes another for a page and waits for it: measured,
+            # 0.02 ms against 0.01 on an idle machine, and 6 ms where another program has the core.
+            self._copied = tuple(pages.view(torch.uint8).numpy() for pages in self._copied)
         self.num_pages = num_pages
         self.num_idle = 0
         self._holders = [0] * num_pages
@@ -112,8 +118,8 @@ class PagePool:
 
     def copy(self, source: int, target: int) -> None:
         """Copy a page's keys and values of all layers."""
-        self.k_pages[target] = self.k_pages[source]
-        self.v_pages[target] = self.v_pages[source]
+        for pages in self._copied:
+            pages[target] = pages[source]
 
     def check_integrity(self) -> None:
         """Assert that every page is either free, once, or held, or kept."""

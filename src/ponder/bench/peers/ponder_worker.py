@@ -102,7 +102,8 @@ class Ponder:
         import torch
 
         from ponder.sampling import SamplingParams
-        from ponder.sampling.sampler import Row, sample
+        from ponder.sampling.row import Row
+        from ponder.sampling.sampler import sample
 
         values = torch.from_numpy(numpy.load(logits))
         params = SamplingParams(temperature=temperature, top_p=top_p, n=len(values))

@@ -1,0 +1,113 @@
+"""Beam search whose candidates are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ponder.decoders.candidates import Candidates, ranked
+from ponder.decoders.group import Group, Growth, Sequence
+from ponder.decoders.gumbel import path_keys, perturbed_best
+from ponder.decoders.hypotheses import (
+    EarlyStopping,
+    attainable,
+    candidate_count,
+    check_answers,
+    check_beams,
+    check_drawing,
+    check_ranking,
+    is_last_step,
+    normalised,
+    survivors,
+)
+from ponder.decoders.rows import dead_end, drawn_rows, growths, logprobs, pick, summarise
+from ponder.sampling.params import SamplingParams
+from ponder.sampling.sampler import process
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSample:
+    """Beam search that draws its candidates instead of taking the best.
+
+    As transformers 5.24 does with `num_beams` > 1 and `do_sample=True`, in distribution: a text's score
+    adds up log-probabilities after penalties, bias and constraint, divided by the temperature; tokens that
+    top-k, top-p or min-p leave out cannot come, and nothing is renormalised for them. Of all continuations
+    of all beams, max(2, 1 + number of end tokens) * num_beams are drawn without replacement, each time in
+    proportion to exp(score). They are then ranked by score, and everything else is as in `BeamSearch`.
+
+    The noise is a function of (seed, tokens generated so far, token), so neither `n` nor what else is running
+    changes a text.
+    """
+
+    num_beams: int
+    length_penalty: float = 1.0
+    early_stopping: EarlyStopping = False
+
+    unused: ClassVar[frozenset[str]] = frozenset()
+    streams: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_beams(self.num_beams)
+        check_ranking(self.length_penalty, self.early_stopping)
+
+    def check(self, params: SamplingParams) -> None:
+        check_answers(params, self.num_beams)
+        check_drawing(params)
+
+    def width(self, params: SamplingParams) -> int:
+        return self.num_beams
+
+    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
+        live, params = group.live, group.params
+        raw = summarise(logits, params.top_logprobs)
+        processed = process(logprobs(logits, raw), group.rows(live, [0] * len(live)), params)
+        rows = drawn_rows(logits, processed, raw, params)
+        found = self._draw(group, processed, rows.truncated)
+        picks = survivors(group, found, self.num_beams, all_end=is_last_step(group))
+        if not len(picks):
+            return dead_end(live)
+        return growths(live, picks, rows.traces(picks))
+
+    def _draw(self, group: Group, processed: torch.Tensor, truncated: torch.Tensor) -> Candidates:
+        """Draw candidates by the rows' processed log-probabilities, of which those stay that were not cut."""
+        params = group.params
+        scores = np.array([beam.score for beam in group.live])
+        likeliest = truncated.max(-1)
+        everyone = np.arange(len(scores))
+        tops = Candidates(everyone, likeliest.indices.cpu().numpy(), scores)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # What renormalising took from a row: the beams' weights are those before.
+            shares = pick(processed, tops) / params.temperature - np.log(
+                likeliest.values.double().cpu().numpy()
+            )
+        possible = np.isfinite(shares)
+        locations = scores + np.where(possible, shares, 0.0)
+        keys = path_keys(params.seed, [beam.output for beam in group.live])
+        drawn = perturbed_best(truncated, locations, None, keys, candidate_count(group, self.num_beams))
+        added = pick(processed, drawn) / params.temperature
+        return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added)
+
+    def settle(self, group: Group) -> bool:
+        group.finished = self._ranked(group)[: self.num_beams]
+        if not group.live:
+            return True
+        if len(group.finished) < self.num_beams:
+            return False
+        if self.early_stopping is True:
+            return True
+        score, length = max(beam.score for beam in group.live), len(group.live[0].output)
+        hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
+        return hopeful <= self.final_score(group.finished[-1])
+
+    def final_score(self, sequence: Sequence) -> float:
+        """Return the length-normalised score of a finished text."""
+        return normalised(sequence.score, len(sequence.output), self.length_penalty)
+
+    def _ranked(self, group: Group) -> list[Sequence]:
+        return sorted(group.finished, key=self.final_score, reverse=True)
+
+    def answers(self, group: Group) -> list[Sequence]:
+        return self._ranked(group)[: group.params.n]

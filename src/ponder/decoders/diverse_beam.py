@@ -1,0 +1,134 @@
+"""Beam search in groups that avoid each other's tokens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ponder.decoders.candidates import best
+from ponder.decoders.group import Group, Growth, Sequence
+from ponder.decoders.hypotheses import (
+    DRAWING,
+    EarlyStopping,
+    attainable,
+    candidate_count,
+    check_answers,
+    check_beams,
+    check_ranking,
+    normalised,
+    survivors,
+)
+from ponder.decoders.rows import dead_end, growths, search_rows, summarise
+from ponder.errors import ParameterError
+from ponder.sampling.params import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class DiverseBeamSearch:
+    """Search with `num_beam_groups` groups of num_beams / num_beam_groups beams each, one after another.
+
+    Diverse beam search (Vijayakumar et al. 2016, arXiv 1610.02424) with Hamming diversity: in each step, a
+    token's log-probability is lowered by `diversity_penalty` for each beam of an earlier group that goes on
+    with it. As transformers 4 had it (`num_beam_groups`; `_group_beam_search`, 4.57): the penalties stay in
+    the scores, which are ranked after division by length ** `length_penalty`; each group keeps its best
+    finished texts and ends by itself by the rule of `early_stopping`, where "the best live beam" includes a
+    text that has just ended; the answers are the best of all groups. What we leave out: there, a group that
+    has ended makes the padding token unlikely for those after it.
+    """
+
+    num_beams: int
+    num_beam_groups: int
+    diversity_penalty: float = 0.5
+    length_penalty: float = 1.0
+    early_stopping: EarlyStopping = False
+
+    unused: ClassVar[frozenset[str]] = DRAWING
+    streams: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_beams(self.num_beams)
+        check_ranking(self.length_penalty, self.early_stopping)
+        groups, penalty = self.num_beam_groups, self.diversity_penalty
+        if type(groups) is not int or not 1 <= groups <= self.num_beams or self.num_beams % groups:
+            allowed = f"a whole number that divides num_beams, which is {self.num_beams}"
+            raise ParameterError("num_beam_groups", groups, allowed)
+        if type(penalty) not in (int, float) or not 0 <= penalty <= 1000:
+            raise ParameterError("diversity_penalty", penalty, "a number from 0 to 1000")
+
+    @property
+    def group_size(self) -> int:
+        """Beams in a group."""
+        return self.num_beams // self.num_beam_groups
+
+    def check(self, params: SamplingParams) -> None:
+        check_answers(params, self.num_beams)
+
+    def width(self, params: SamplingParams) -> int:
+        return self.num_beams
+
+    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
+        raw = summarise(logits, group.params.top_logprobs)
+        at_first = not group.live[0].output
+        chosen: Counter[int] = Counter()
+        grown: list[Growth] = []
+        for number in range(self.num_beam_groups):
+            places = [i for i, sequence in enumerate(group.live) if at_first or _number(sequence) == number]
+            if not places:
+                continue
+            own = slice(
+                places[0], places[-1] + 1
+            )  # growths are in the order of groups, and so are live beams
+            parents = group.live[own]
+            penalties = {token: count * self.diversity_penalty for token, count in chosen.items()}
+            rows = search_rows(group, parents, logits[own], raw[own], penalties)
+            found = best(rows.values, rows.offsets(parents), candidate_count(group, self.group_size))
+            picks = survivors(group, found, self.group_size, all_end=False)
+            on = picks.tokens[~np.isin(picks.tokens, list(group.end_ids))]
+            chosen.update(on.tolist())
+            steps = growths(parents, picks, rows.traces(picks)) if len(picks) else dead_end(parents)
+            grown += [replace(growth, index=number) for growth in steps]
+        return grown
+
+    def settle(self, group: Group) -> bool:
+        """Keep each group's best finished texts, and let the beams of groups that have ended go."""
+        finished, live = [], []
+        for number in range(self.num_beam_groups):
+            ended = [sequence for sequence in group.finished if _number(sequence) == number]
+            own = [sequence for sequence in group.live if _number(sequence) == number]
+            kept = sorted(ended, key=self.final_score, reverse=True)[: self.group_size]
+            if own and self._is_done(group, kept, ended, own):
+                for sequence in own:
+                    sequence.branch.drop()
+                own = []
+            finished += kept
+            live += own
+        group.finished, group.live = finished, live
+        return not live
+
+    def _is_done(
+        self, group: Group, kept: list[Sequence], ended: list[Sequence], live: list[Sequence]
+    ) -> bool:
+        if len(kept) < self.group_size:
+            return False
+        if self.early_stopping is True:
+            return True
+        length = len(live[0].output)
+        score = max(sequence.score for sequence in (*live, *ended) if len(sequence.output) == length)
+        hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
+        return hopeful <= self.final_score(kept[-1])
+
+    def final_score(self, sequence: Sequence) -> float:
+        """Return the length-normalised score of a finished text, penalties included."""
+        return normalised(sequence.score, len(sequence.output), self.length_penalty)
+
+    def answers(self, group: Group) -> list[Sequence]:
+        return sorted(group.finished, key=self.final_score, reverse=True)[: group.params.n]
+
+
+def _number(sequence: Sequence) -> int:
+    """Return which group a sequence belongs to."""
+    return sequence.index

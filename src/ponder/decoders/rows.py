@@ -1,0 +1,256 @@
+"""What a step's rows of logits say: summaries, log-probabilities to search over, traces of what was
+picked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from ponder.decoders.candidates import Candidates, Floats, Ints, gather
+from ponder.decoders.group import Group, Growth, Sequence
+from ponder.sampling.params import SamplingParams
+from ponder.sampling.row import Row
+from ponder.sampling.sampler import process, ranks, sample, temper
+from ponder.sampling.trace import TokenTrace
+from ponder.sampling.truncation import truncate
+
+SLAB = 64  # rows at a time: temporaries of [rows, V] should stay small, however wide a search is
+
+# Parameters that change no row of logits before its temperature. All others might.
+_AFTER_PROCESSING = frozenset(
+    {
+        *("temperature", "top_k", "top_p", "min_p", "stop", "stop_token_ids", "min_tokens", "max_tokens"),
+        *("n", "seed", "ignore_eos", "top_logprobs", "include_stop_str_in_output"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A row of logits in a few numbers.
+
+    Attributes
+    ----------
+    lse : the logarithm of the sum of exponentials; a log-probability is a logit less this.
+    entropy : in nats.
+    kept : how many tokens have a probability over zero.
+    top : the likeliest tokens with their log-probabilities, as many as asked for.
+    """
+
+    lse: float
+    entropy: float
+    kept: int
+    top: tuple[tuple[int, float], ...]
+
+
+NOTHING = Summary(0.0, 0.0, 0, ())  # of a row whose every token is forbidden
+
+
+def summarise(values: torch.Tensor, top: int = 0) -> list[Summary]:
+    """Summarise rows [R, V] float32.
+
+    The sampler knows all of this when it has drawn a token, and on the CPU it is the fastest that does:
+    0.02 ms a row of 49,152, a twentieth of torch's time.
+    """
+    drawn = sample(values, [Row(0, (), ())] * len(values), SamplingParams(top_logprobs=top))
+    tokens = torch.tensor([trace.token_id if trace else 0 for trace in drawn], device=values.device)
+    logits = values.gather(-1, tokens[:, None]).squeeze(-1).tolist()
+    return [
+        Summary(logit - trace.logprob, trace.entropy, trace.kept, trace.top) if trace else NOTHING
+        for logit, trace in zip(logits, drawn, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRows:
+    """The rows of some sequences, as a search adds them up.
+
+    A candidate's score is its sequence's, plus values[r, v] - base[r]: its log-probability after penalties,
+    bias and constraint, which are not renormalised; `norms` are the logarithms of what they sum to, and
+    `kept` how many tokens may come.
+    """
+
+    logits: torch.Tensor
+    raw: list[Summary]
+    values: torch.Tensor
+    base: Floats
+    norms: Floats
+    kept: list[int]
+
+    def offsets(self, parents: Seq[Sequence]) -> Floats:
+        """Return what to add to `values` to have the scores of candidates, [R]."""
+        return np.array([parent.score for parent in parents]) - self.base
+
+    def traces(self, picks: Candidates) -> list[TokenTrace]:
+        """Trace picked tokens; for a search tempered and truncated are one: nothing is."""
+        shown = pick(self.values, picks) - self.norms[picks.beams]
+        kept = [self.kept[beam] for beam in picks.beams.tolist()]
+        return traces(self.logits, self.raw, picks, shown, shown, kept, [1.0] * len(kept))
+
+
+def search_rows(
+    group: Group,
+    parents: Seq[Sequence],
+    logits: torch.Tensor,
+    raw: list[Summary],
+    penalties: Mapping[int, float] | None = None,
+) -> SearchRows:
+    """Process the rows [R, V] of `parents` for a search: on log-probabilities, as transformers does.
+
+    `penalties` are subtracted from the log-probabilities of tokens before anything else is done to them. Rows
+    that nothing is done to are not copied.
+    """
+    rows = group.rows(parents, [0] * len(parents))
+    lse = np.array([summary.lse for summary in raw])
+    if not penalties and untouched(rows, group.params):
+        return SearchRows(logits, raw, logits, lse, lse, [summary.kept for summary in raw])
+    values = logprobs(logits, raw)
+    for token, penalty in (penalties or {}).items():
+        values[:, token] -= penalty
+    values = process(values, rows, group.params)
+    own = summarise(values)
+    norms = np.array([summary.lse for summary in own])
+    return SearchRows(logits, raw, values, np.zeros_like(lse), norms, [summary.kept for summary in own])
+
+
+def untouched(rows: Seq[Row], params: SamplingParams) -> bool:
+    """Whether processing would leave all of the rows as they are."""
+    neutral = SamplingParams()
+    set_ = any(
+        getattr(params, field.name) != getattr(neutral, field.name)
+        for field in fields(params)
+        if field.name not in _AFTER_PROCESSING
+    )
+    return not set_ and all(not row.forbidden and row.allowed is None for row in rows)
+
+
+def logprobs(logits: torch.Tensor, raw: list[Summary]) -> torch.Tensor:
+    """Return the log-probabilities of rows [R, V], in new memory."""
+    lse = torch.tensor([summary.lse for summary in raw], dtype=logits.dtype, device=logits.device)
+    return logits - lse[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRows:
+    """The rows of all sequences as `Sample` would draw from them.
+
+    `tempered` and `truncated` are [R, V] float32 probabilities; a row whose every token is forbidden is zero.
+    """
+
+    logits: torch.Tensor
+    raw: list[Summary]
+    tempered: torch.Tensor
+    truncated: torch.Tensor
+
+    def traces(self, picks: Candidates) -> list[TokenTrace]:
+        """Trace picked tokens."""
+        beams = sorted(set(picks.beams.tolist()))
+        kept = {beam: self.truncated[beam] > 0 for beam in beams}
+        counts = {beam: int(kept[beam].count_nonzero()) for beam in beams}
+        masses = {beam: min(1.0, float(self.tempered[beam][kept[beam]].sum())) for beam in beams}
+        order = picks.beams.tolist()
+        tempered, truncated = (
+            np.log(np.maximum(pick(probs, picks), np.finfo(np.float32).tiny))
+            for probs in (self.tempered, self.truncated)
+        )
+        return traces(
+            self.logits,
+            self.raw,
+            picks,
+            tempered,
+            truncated,
+            [counts[beam] for beam in order],
+            [masses[beam] for beam in order],
+        )
+
+
+def drawn_rows(
+    logits: torch.Tensor, processed: torch.Tensor, raw: list[Summary], params: SamplingParams
+) -> DrawnRows:
+    """Temper and truncate `processed` [R, V], which `logits` are before penalties, bias and constraint."""
+    tempered, truncated = torch.empty_like(logits), torch.empty_like(logits)
+    for start in range(0, len(logits), SLAB):
+        part = slice(start, start + SLAB)
+        possible = processed[part].isneginf().logical_not().any(-1, keepdim=True)
+        probs = temper(torch.where(possible, processed[part], 0.0), params.temperature)
+        cut = truncate(probs, params.top_k, params.top_p, params.min_p)
+        tempered[part] = torch.where(possible, probs, 0.0)
+        truncated[part] = torch.where(possible, cut, 0.0)
+    return DrawnRows(logits, raw, tempered, truncated)
+
+
+def pick(values: torch.Tensor, picks: Candidates) -> Floats:
+    """Return the values [R, V] of picked tokens, [C] float64."""
+    return gather(values, picks.beams, picks.tokens)
+
+
+def traces(
+    logits: torch.Tensor,
+    raw: list[Summary],
+    picks: Candidates,
+    tempered: Floats,
+    truncated: Floats,
+    kept: list[int],
+    masses: list[float],
+) -> list[TokenTrace]:
+    """Trace picked tokens of raw logits [R, V]; the other arguments are as in `TokenTrace`, [C] each."""
+    beams, tokens = picks.beams.tolist(), picks.tokens.tolist()
+    rows = [raw[beam] for beam in beams]
+    values = pick(logits, picks) - np.array([row.lse for row in rows])
+    return [
+        TokenTrace(token, logprob, own, cut, row.entropy, rank, count, mass, row.top)
+        for token, logprob, own, cut, row, rank, count, mass in zip(
+            tokens,
+            values.tolist(),
+            tempered.tolist(),
+            truncated.tolist(),
+            rows,
+            _ranks(logits, picks.beams, picks.tokens),
+            kept,
+            masses,
+            strict=True,
+        )
+    ]
+
+
+def _ranks(logits: torch.Tensor, beams: Ints, tokens: Ints) -> list[int]:
+    if logits.device.type != "cpu":
+        columns = torch.from_numpy(tokens).to(logits.device)[:, None]
+        found: list[int] = ranks(logits[torch.from_numpy(beams).to(logits.device)], columns).tolist()
+        return found
+    # One row at a time, where it lies: 0.01 ms each, a tenth of what gathering the rows first would take.
+    rows = logits.numpy()
+    return [rank(rows[beam], token) for beam, token in zip(beams.tolist(), tokens.tolist(), strict=True)]
+
+
+def rank(row: np.ndarray, token: int) -> int:
+    """Place of a token in a row [V]; 1 the largest, ties to the lowest id."""
+    own = row[token]
+    return 1 + int(np.count_nonzero(row > own)) + int(np.count_nonzero(row[:token] == own))
+
+
+def growths(
+    parents: Seq[Sequence], picks: Candidates, traced: list[TokenTrace], memos: Seq[float] | None = None
+) -> list[Growth]:
+    """Let picked tokens grow from their parents, in order."""
+    return [
+        Growth(parents[beam], place, trace, score, memo)
+        for place, (beam, score, trace, memo) in enumerate(
+            zip(
+                picks.beams.tolist(),
+                picks.scores.tolist(),
+                traced,
+                memos if memos is not None else [0.0] * len(traced),
+                strict=True,
+            )
+        )
+    ]
+
+
+def dead_end(parents: Seq[Sequence]) -> list[Growth]:
+    """End sequences that can go nowhere."""
+    return [Growth(parent, place, None, parent.score) for place, parent in enumerate(parents)]

@@ -1,0 +1,69 @@
+"""What there was to choose from before a token was chosen, and what each step made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ponder.errors import ParameterError
+from ponder.sampling.semantics import Kind
+
+MAX_TOP = 1000
+TEMPERATURES = tuple(tenths / 10 for tenths in range(1, 21))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """How much of each distribution is kept: the `top` likeliest tokens one by one, the others as sums."""
+
+    top: int = 50
+
+    def __post_init__(self) -> None:
+        if type(self.top) is not int or not 1 <= self.top <= MAX_TOP:
+            raise ParameterError("trace_top", self.top, f"a whole number from 1 to {MAX_TOP}")
+
+
+@dataclass(frozen=True, slots=True)
+class StepEffect:
+    """What one step did to a distribution.
+
+    Attributes
+    ----------
+    step : a name of `semantics.STEPS`, or "constraint", which comes first: the mask of a constraint, and end
+        tokens that may not come yet.
+    removed : how many tokens can no longer come.
+    mass : the probability that they had just before the step.
+    changed : how many of the others got another logit; only penalties are counted.
+    """
+
+    step: str
+    kind: Kind | Literal["constraint"]
+    removed: int
+    mass: float
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The raw, the tempered and the truncated distribution of one row of logits.
+
+    The raw one can be had at any temperature T from `logits` and `tails`: a token of the top has the
+    probability exp(logit / T) / (sum of exp(logit / T) over the top + exp(tail at T)).
+
+    Attributes
+    ----------
+    ids : the likeliest tokens by raw logit, falling, ties by id; K of them.
+    logits : theirs, as the model gave them, before penalties and constraint.
+    tempered : their probabilities after penalties, constraint and temperature.
+    truncated : their probabilities after all steps, which the token was drawn with; 0 where it was cut off.
+    tails : at each temperature of `TEMPERATURES`, the logarithm of the sum of exp(logit / T) over all other
+        tokens; -inf where there are none.
+    steps : what each step did, in order.
+    """
+
+    ids: tuple[int, ...]
+    logits: tuple[float, ...]
+    tempered: tuple[float, ...]
+    truncated: tuple[float, ...]
+    tails: tuple[float, ...]
+    steps: tuple[StepEffect, ...]

@@ -1,0 +1,12 @@
+"""The wire has a field for every sampling parameter."""
+
+from dataclasses import fields
+
+from ponder.sampling import SamplingParams
+from ponder.server.protocol import GenerationBody
+
+
+def test_every_sampling_parameter_can_be_sent():
+    """Under its own name; `top_logprobs` and `logprobs` belong to the two endpoints."""
+    names = {one.name for one in fields(SamplingParams)} - {"top_logprobs"}
+    assert names <= set(GenerationBody.model_fields)
