@@ -76,6 +76,7 @@ class LM:
         ----------
         system : a system message, for a prompt that is sent as a message.
         ban : strings that the text may not contain.
+        decoder : how texts grow; `Speculative()` gives what sampling gives, often sooner.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
         priority, deadline_s, cache_salt, prompt_logprobs, trace : as in `GenerationRequest`.
         """

@@ -48,6 +48,7 @@ def enumerated(model, beams, max_tokens, temperature, top_k):
     return {tuple(ids for ids, _ in live): chance for live, chance in states.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("beams", "params"), [(1, {}), (1, {"temperature": 3.0, "top_k": 4}), (2, {"temperature": 2.0})], ids=str
 )

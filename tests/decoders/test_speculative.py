@@ -17,6 +17,7 @@ from ponder.decoders import DraftModel, PromptLookup, Speculative
 from ponder.engine import DraftEngine, Engine, EngineLimits, FinishedEvent, Request, TokenEvent
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
+from ponder.sampling.distribution import TraceSettings
 from ponder.sampling.sampler import temper
 from ponder.sampling.truncation import truncate
 from ponder.tree import PAGE_SIZE
@@ -423,3 +424,16 @@ def test_a_draft_model_has_the_models_tokens(directories, draft):
 def test_a_draft_model_is_a_path(directories):
     with pytest.raises(ParameterError, match=r"^draft = 5 is not allowed: "):
         ponder.load(directories / "model", draft=5)
+
+
+def test_distributions_are_the_same(make):
+    """What each token was chosen from, where that is kept, is what it would be without guesses."""
+    engine = make()
+    request = replace(ask(temperature=0.8, seed=1, n=2, top_p=0.9), trace=TraceSettings(top=5))
+    plain, tokens, _ = answer(engine, request)
+    assert all(trace.distribution for output in plain.outputs for trace in output.traces)
+    draft = Partly(tuple(output.token_ids for output in plain.outputs), 2)
+    end, told, _ = answer(engine, replace(request, decoder=Speculative(draft)))
+    assert end.usage.accepted_tokens > 0
+    assert end.outputs == plain.outputs
+    assert told == tokens

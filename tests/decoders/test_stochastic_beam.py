@@ -14,7 +14,7 @@ from ponder.decoders.stochastic_beam import inclusion_probability
 from ponder.errors import ParameterError
 from tiny_models import tiny_engine, tiny_tokenizer
 
-RUNS, PROMPT = 1500, [0, 1, 3]
+RUNS, PROMPT = 1000, [0, 1, 3]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def included(probabilities, count):
     return total
 
 
+@pytest.mark.slow
 def test_the_first_text_is_a_sample(texts, runs):
     """A chi-squared test of the first text drawn against the probabilities of all."""
     counts = dict.fromkeys(texts, 0)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, FinishedEvent, Request
 from ponder.sampling import SEMANTICS, SamplingParams
 from stepping import assert_at_rest, run
@@ -72,3 +73,24 @@ def test_repetitions_are_not_gone_on_with(model, vocabulary):
         text = [*prompt[3:], *tokens]
         pairs = list(pairwise(text))
         assert len(set(pairs)) == len(pairs)
+
+
+GREEDY = {
+    "temperature 0": {"temperature": 0},
+    "top-k 1": {"top_k": 1},
+    "top-p near 0": {"top_p": 1e-9},
+    "min-p 1": {"min_p": 1.0},
+    "a temperature near 0": {"temperature": 1e-9},
+    **{f"top-k 1 as {name}": {"top_k": 1, "semantics": name} for name in SEMANTICS},
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_ways_to_remove_randomness_give_one_text(model, vocabulary, name):
+    """The likeliest token each time, whatever the seed; one beam finds the same."""
+    engine = Engine(model, vocabulary, 64)
+    (greedy,) = texts(run(engine, ask((1, 2, 3), n=1, temperature=0)))
+    for seed in (0, 1, 2**63):
+        assert texts(run(engine, ask((1, 2, 3), n=2, seed=seed, **GREEDY[name])))[0][0] == greedy[0]
+    beam = Request((1, 2, 3), SamplingParams(max_tokens=TOKENS, ignore_eos=True), decoder=BeamSearch(1))
+    assert texts(run(engine, beam))[0][0] == greedy[0]

@@ -4,16 +4,16 @@ Needs llama-cpp-python and numpy, neither a model nor ponder:
 
     python make_llamacpp.py llamacpp.json
 
-The file has `versions`; `rows` of logits; `texts`, one a row, of tokens that came before; and `cases`. A case is
-a list of samplers, in order, with ponder's names for their parameters, and `results`: for each row the ids of the
-tokens that are left with a probability over 1e-30 (null: all), and the probabilities in units of 1e-7, by id. A case
-of mirostat has `runs` instead: rows that follow one another, each with the token drawn and the probability that
-it was drawn with, on which the next one's mu depends.
+The file has `versions`; `rows` of logits; `texts`, one a row, of tokens that came before; and `cases`. A
+case is a list of samplers, in order, with ponder's names for their parameters, and `results`: for each row
+the ids of the tokens that are left with a probability over 1e-30 (null: all), and the probabilities in
+units of 1e-7, by id. A case of mirostat has `runs` instead: rows that follow one another, each with the
+token drawn and the probability that it was drawn with, on which the next one's mu depends.
 
-Logits lie on coarse grids, so that equal ones and exact boundaries occur: rows of 2^k equal logits, others of
-which all but 2^k are too low for float32, multiples of log 2, half and whole numbers; a third is random.
-Mirostat 1 is given no level rows: of these llama.cpp makes an infinite or undefined k a whole number, and what
-comes of that is the compiler's business.
+Logits lie on coarse grids, so that equal ones and exact boundaries occur: rows of 2^k equal logits, others
+of which all but 2^k are too low for float32, multiples of log 2, half and whole numbers; a third is random.
+Mirostat 1 is given no level rows: of these llama.cpp makes an infinite or undefined k a whole number, and
+C++ does not say which.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def make_rows(rng: np.random.Generator) -> list[list[float]]:
 def make_texts(rng: np.random.Generator) -> list[list[int]]:
     """Short texts of few kinds of tokens, and some of 100 tokens, of which a range of 64 is a part."""
     kinds = len(LETTERS)
-    return [rng.integers(0, rng.integers(2, kinds + 1), rng.choice([0, 3, 20, 30, 100])).tolist() for _ in range(ROWS)]
+    return [
+        rng.integers(0, rng.integers(2, kinds + 1), rng.choice([0, 3, 20, 30, 100])).tolist()
+        for _ in range(ROWS)
+    ]
 
 
 def candidates(logits: list[float]) -> tuple[lc.llama_token_data_array, ctypes.Array]:
@@ -76,7 +79,7 @@ def left(array: lc.llama_token_data_array, offset: int = 0) -> tuple[list[int] |
     logits = np.array([logit for _, logit in tokens], dtype=np.float64)
     weights = np.exp(logits - logits.max())
     probs = weights / weights.sum()
-    kept = [(token, float(p)) for (token, _), p in zip(tokens, probs) if p > 1e-30]
+    kept = [(token, float(p)) for (token, _), p in zip(tokens, probs, strict=True) if p > 1e-30]
     return [token for token, _ in kept], [round(p * 1e7) for _, p in kept]
 
 
@@ -84,7 +87,13 @@ def vocabulary() -> lc.llama_vocab_p:
     """A vocabulary of `LETTERS`, by way of a model file without a model."""
     tokens = ["<unk>", "<s>", "</s>", *LETTERS]
     strings = [(b"general.architecture", b"llama"), (b"tokenizer.ggml.model", b"llama")]
-    counts = [b"block_count", b"context_length", b"embedding_length", b"feed_forward_length", b"attention.head_count"]
+    counts = [
+        b"block_count",
+        b"context_length",
+        b"embedding_length",
+        b"feed_forward_length",
+        b"attention.head_count",
+    ]
 
     def text(value: bytes) -> bytes:
         return struct.pack("<Q", len(value)) + value
@@ -99,7 +108,9 @@ def vocabulary() -> lc.llama_vocab_p:
         listing(b"tokenizer.ggml.tokens", 8, [text(token.encode()) for token in tokens]),
         listing(b"tokenizer.ggml.scores", 6, [struct.pack("<f", 0.0)] * len(tokens)),
         listing(
-            b"tokenizer.ggml.token_type", 5, [struct.pack("<i", kind) for kind in (2, 3, 3, *[1] * len(LETTERS))]
+            b"tokenizer.ggml.token_type",
+            5,
+            [struct.pack("<i", kind) for kind in (2, 3, 3, *[1] * len(LETTERS))],
         ),
     ]
     header = b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs))
@@ -175,7 +186,10 @@ DRY = [
     {"dry_multiplier": 0.5, "dry_allowed_length": 2, "dry_range": 15, "breakers": BREAKERS[1:]},
     {"dry_multiplier": 2.0, "dry_base": 3.0, "breakers": BREAKERS[1:]},
 ]
-XTC = [{"xtc_probability": 1.0, "xtc_threshold": threshold} for threshold in (0.01, 0.05, 0.1, 0.125, 0.25, 0.5, 0.6)]
+XTC = [
+    {"xtc_probability": 1.0, "xtc_threshold": threshold}
+    for threshold in (0.01, 0.05, 0.1, 0.125, 0.25, 0.5, 0.6)
+]
 ALONE: dict[str, list[dict]] = {
     "top_k": [{"top_k": k} for k in (1, 2, 3, 5, 8, 16, 40)],
     "top_p": [{"top_p": p} for p in (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)],
@@ -216,6 +230,10 @@ SWITCHES = {
     "xtc": ("xtc_probability",),
     "typical": ("typical_p",),
 }
+
+
+def is_on(sampler: str, params: dict) -> bool:
+    return any(key in params for key in SWITCHES.get(sampler, (sampler,)))
 
 
 def apply(samplers: Samplers, names: list[str], params: dict, logits: list[float], text: list[int]) -> list:
@@ -271,9 +289,7 @@ def main(path: str) -> None:
         order = rng.permutation(ROWS).tolist()
         order = order[:100] if name == "temperature" else order  # where nothing is cut off
         for i, params in enumerate(settings):
-            names = [name]
-            if name == "chain":
-                names = [part for part in DEFAULT if any(key in params for key in SWITCHES.get(part, (part,)))]
+            names = [name] if name != "chain" else [part for part in DEFAULT if is_on(part, params)]
             picks = sorted(order[i :: len(settings)])
             results = [[pick, *apply(samplers, names, params, rows[pick], texts[pick])] for pick in picks]
             cases.append({"name": name, "samplers": names, "params": params, "results": results})
@@ -285,7 +301,9 @@ def main(path: str) -> None:
                 picks = [pick for pick in picks if LOWEST not in rows[pick] and len(set(rows[pick])) > 2]
             picks = rng.permutation(picks)[:7].tolist()
             runs.append(mirostat(samplers, {**params, "seed": 10 * i + k}, rows, picks))
-        cases.append({"name": "mirostat", "samplers": ["temperature", "mirostat"], "params": params, "runs": runs})
+        cases.append(
+            {"name": "mirostat", "samplers": ["temperature", "mirostat"], "params": params, "runs": runs}
+        )
     lines = [f'"versions": {json.dumps(versions())}']
     lines += [f'"rows": {listed(rows)}', f'"texts": {listed(texts)}', f'"cases": {listed(cases)}']
     Path(path).write_text("{" + ",\n".join(lines) + "}\n")

@@ -4,10 +4,10 @@ Needs vllm, neither a model nor ponder:
 
     python make_vllm.py vllm.json
 
-The file has `version`; `rows` of logits; `texts`, one a row, of [prompt, output]; and `cases`: parameters by their
-names in both systems, and `results`: for each row the ids of the tokens that are left (null: all) and their
-probabilities in units of 1e-7, by id. Logits lie on coarse grids, so that equal ones and exact boundaries occur; a
-third is random.
+The file has `version`; `rows` of logits; `texts`, one a row, of [prompt, output]; and `cases`: parameters,
+which both systems call the same, and `results`: for each row the ids of the tokens that are left (null:
+all) and their probabilities in units of 1e-7, by id. Logits lie on coarse grids, so that equal ones and
+exact boundaries occur; a third is random.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def truncated(
 
     if any("penalty" in name for name in params):
         longest = max(map(len, prompts))
-        padded = torch.tensor([prompt + [size] * (longest - len(prompt)) for prompt in prompts], dtype=torch.int64)
+        padded = torch.tensor(
+            [prompt + [size] * (longest - len(prompt)) for prompt in prompts], dtype=torch.int64
+        )
         logits = apply_all_penalties(
             logits,
             padded.view(rows, longest),
@@ -119,7 +121,7 @@ def main(path: str) -> None:
     cases = []
     for params in CASES:
         results = []
-        for pick in sorted(rng.permutation(ROWS)[:80 if "top_p" in params else 40].tolist()):
+        for pick in sorted(rng.permutation(ROWS)[: 80 if "top_p" in params else 40].tolist()):
             prompt, output = texts[pick]
             logits = truncated(torch.tensor([rows[pick]]), params, [prompt], [output])[0].double()
             probs = torch.softmax(logits, -1)

@@ -42,9 +42,10 @@ CASES = {
 class Figures:
     """What a comparison found.
 
-    `exchanged` are rows where other tokens are left, but as likely ones: which of equal logits stay at the end of
-    a top-p is left to torch's unstable sort. `mismatches` are those where tokens are left that are not as likely,
-    or another number of them. `largest` is the largest difference of a probability, rank for rank.
+    `exchanged` are rows where other tokens are left, but as likely ones: which of equal logits stay at the
+    end of a top-p is left to torch's unstable sort. `mismatches` are those where tokens are left that are
+    not as likely, or another number of them. `largest` is the largest difference of a probability, rank for
+    rank.
     """
 
     rows: int = 0

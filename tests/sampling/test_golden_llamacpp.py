@@ -1,7 +1,7 @@
 """`semantics="llamacpp"` against what llama.cpp's own samplers did (`golden/make_llamacpp.py`).
 
-Where tokens have equal logits and only some of them stay, llama.cpp's choice is its sort's whim. So kept sets and
-probabilities are compared up to the exchange of tokens whose logits are equal after the penalties
+Where tokens have equal logits and only some of them stay, llama.cpp's choice is its sort's whim. So kept sets
+and probabilities are compared up to the exchange of tokens whose logits are equal after the penalties
 (`golden_files.assert_same`).
 """
 
@@ -9,8 +9,8 @@ import math
 from dataclasses import fields
 
 import pytest
-from golden_files import assert_same, load, named
 
+from golden_files import assert_same, load, named
 from ponder.sampling import SamplingParams
 from ponder.sampling.params import resolve_params
 from ponder.sampling.row import Row

@@ -1,13 +1,13 @@
 """`semantics="vllm"` against what vLLM's own sampler functions did (`golden/make_vllm.py`).
 
-Which of equal tokens stay at the end of a top-p is left to torch's sort in vLLM, so tokens whose logits are equal
-after the penalties may stand for one another (`golden_files.assert_same`). `parity/test_vllm_sampler.py` compares
-token by token where vLLM is installed.
+Which of equal tokens stay at the end of a top-p is left to torch's sort in vLLM, so tokens whose logits are
+equal after the penalties may stand for one another (`golden_files.assert_same`). Where vLLM is installed,
+`parity/test_vllm_sampler.py` compares many more rows.
 """
 
 import pytest
-from golden_files import assert_same, load, named
 
+from golden_files import assert_same, load, named
 from ponder.sampling import SamplingParams
 from ponder.sampling.row import Row
 

@@ -177,7 +177,7 @@ EVERY = {
 
 @pytest.mark.parametrize("name", EVERY)
 def test_tokens_are_drawn_from_what_is_left(name):
-    """Chi-square of 20,000 draws against the distribution the definition gives; nothing else is ever drawn."""
+    """Chi-square of 20,000 draws against the distribution; nothing else is ever drawn."""
     logits = torch.tensor([[1.5, 1.0, 0.5, 0.0, -0.5, -1.0, -2.0]])
     tau = 1.0 if name == "mirostat" else 5.0
     params = SamplingParams(**{name: EVERY[name]}, seed=11, temperature=0.9, mirostat_tau=tau)
@@ -368,3 +368,14 @@ def test_every_step_is_somewhere_and_its_parameters_exist():
     for step in STEPS.values():
         assert {*step.switches, *step.knobs} <= names
         assert step.source
+
+
+def test_truncations_of_a_single_token_are_put_off():
+    """At temperature 0 they would change nothing, and the parameters say so."""
+    resolved = resolve_params(
+        {"temperature": 0, "top_p": 0.9, "xtc_probability": 0.5, "xtc_threshold": 0.2}, {}
+    )
+    assert (resolved.params.top_p, resolved.params.xtc_probability) == (1.0, 0.0)
+    assert resolved.sources["top_p"] == resolved.sources["xtc_threshold"] == "resolved"
+    late = resolve_params({"temperature": 0, "top_p": 0.9, "semantics": "llamacpp"}, {})
+    assert late.params.top_p == 0.9

@@ -81,7 +81,7 @@ def test_top_and_tails_are_those_of_the_logits(top):
         assert list(found.logits) == values[order[:top]].tolist()
         for temperature, tail in zip(TEMPERATURES, found.tails, strict=True):
             rest = values[order[top:]] / temperature
-            assert tail == pytest.approx(rest.max() + np.log(np.exp(rest - rest.max()).sum()), abs=1e-9)
+            assert tail == pytest.approx(rest.max() + np.log(np.exp(rest - rest.max()).sum()), abs=1e-5)
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
@@ -104,7 +104,7 @@ def test_between_the_grid_the_tail_is_a_little_too_large(temperature):
     for own, found in zip(logits, seen(logits, SamplingParams(), TraceSettings()), strict=True):
         probs, drawn = exact(own, temperature), redraw(as_row(found), TEMPERATURES, temperature)
         tail = 1 - probs[list(found.ids)].sum()
-        assert tail - 1e-9 <= drawn.tail <= tail * 1.05 + 0.002
+        assert tail - 1e-6 <= drawn.tail <= tail * 1.05 + 0.002
 
 
 def test_temperatures_outside_of_the_grid_are_refused():
@@ -183,6 +183,11 @@ def test_steps_say_what_they_change():
 def test_how_much_is_kept_is_checked(top):
     with pytest.raises(ParameterError, match="1 to 1000"):
         TraceSettings(top)
+
+
+def test_a_request_wants_settings(tiny_model):
+    with pytest.raises(ParameterError, match="trace = True is not allowed: a TraceSettings"):
+        tiny_model.generate_sync(GenerationRequest("a", {"seed": 1}, trace=True))
 
 
 def answer(model, decoder, trace, **sampling):

@@ -202,9 +202,13 @@ def speculation_options(speculation: Mapping[str, Any], options: Mapping[str, An
         raise ParameterError("prompt_lookup", lookup, "left unset with draft")
     from ponder.decoders import DraftModel, PromptLookup, Speculative
 
-    if draft is None:
-        return {"decoder": Speculative(PromptLookup(lookup))}
-    return {"decoder": Speculative(DraftModel() if tokens is None else DraftModel(tokens))}
+    if draft is not None and tokens is None:
+        return {"decoder": Speculative(DraftModel())}
+    name, count = ("prompt_lookup", lookup) if draft is None else ("draft_tokens", tokens)
+    try:
+        return {"decoder": Speculative(PromptLookup(count) if draft is None else DraftModel(count))}
+    except ParameterError as error:  # which calls it `tokens`
+        raise ParameterError(name, count, error.allowed) from None
 
 
 def _search(search: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ponder.cli.options import Json
-from ponder.cli.terminal import err, out, printable
+from ponder.cli.terminal import err, out, printable, working
 from ponder.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def show(
         raise ParameterError("html", str(html), "used without --json")
     from ponder.traces import read_trace
 
-    found = read_trace(file)
+    with working(f"reading {printable(str(file))}"):
+        found = read_trace(file)
     how = _redraw(found, temperature, top_p)
     if html is not None:
         from ponder.traces.page import page

@@ -20,7 +20,7 @@ PROMPT = -1
 SPARKS = "▁▂▃▄▅▆▇█"
 CHOSEN, OTHERS, REST = "█", "▒░", "·"
 BAR, SPELLED, SHOWN = 24, 14, 3
-LONGEST = 200  # characters of a prompt or a parameter that are shown
+LONGEST = 200  # characters that are shown of a prompt, a parameter, a token
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def draw_token(console: Console, trace: Trace, text: Text, place: int, how: Redr
     )
     for step in row.steps:
         changed = f", changed {step.changed}" if step.changed else ""
-        name = printable(step.step)
+        name = one_line(step.step)
         console.print(f"  {name:<22} removed {step.removed} tokens that held {step.mass:.4f}{changed}")
     title = "nucleus" if how is None else f"at {how.temperature:g}, top-p {how.top_p:g}"
     console.print(f"\n{'':<2}{'':<{SPELLED}} {'tempered':>8} {'share':>6}  {title}", style="dim")
@@ -107,7 +107,9 @@ def spelled(trace: Trace, token: int) -> str:
 
 
 def one_line(text: str) -> str:
-    return printable(text).replace("\n", "⏎").replace("\t", "⇥")
+    """Return a text, or as much of it as is shown, on one line and safe for a terminal."""
+    shown = printable(text[:LONGEST]).replace("\n", "⏎").replace("\t", "⇥")
+    return shown if len(text) <= LONGEST else shown + "…"
 
 
 def sparkline(values: Sequence[float], most: float) -> Line:
@@ -177,18 +179,14 @@ def _spelling(trace: Trace, number: int) -> str:
 
 def _head(console: Console, trace: Trace) -> None:
     console.print(f"{one_line(trace.model)}, {trace.prompt_tokens} prompt tokens", style="bold")
-    console.print(_short(one_line(trace.prompt)), style="dim")
+    console.print(one_line(trace.prompt), style="dim")
     set_ = [
-        f"{one_line(name)} {_short(one_line(json.dumps(param.value, ensure_ascii=False)))}"
+        f"{one_line(name)} {one_line(json.dumps(param.value, ensure_ascii=False))}"
         for name, param in trace.params.items()
         if param.source != "default"
     ]
     if set_:
         console.print(", ".join(set_), style="dim")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _token_line(trace: Trace, place: int, token: Token, most: float, how: Redraw | None) -> Line:

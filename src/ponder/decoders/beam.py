@@ -11,7 +11,6 @@ import torch
 from ponder.decoders.candidates import Candidates, Floats, best, ranked
 from ponder.decoders.group import Group, Growth, Sequence
 from ponder.decoders.hypotheses import (
-    DRAWING,
     EarlyStopping,
     attainable,
     candidate_count,
@@ -25,6 +24,7 @@ from ponder.decoders.hypotheses import (
 from ponder.decoders.rows import SearchRows, dead_end, growths, rank, search_rows, summarise
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
+from ponder.sampling.semantics import DRAWING
 
 Semantics = Literal["hf", "fairseq", "vllm"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ponder.decoders.candidates import Candidates, ranked
+from ponder.decoders.candidates import Candidates, Floats, ranked
 from ponder.decoders.group import Group, Growth, Sequence
 from ponder.decoders.gumbel import path_keys, perturbed_best
 from ponder.decoders.hypotheses import (
@@ -23,9 +23,9 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
-from ponder.decoders.rows import dead_end, drawn_rows, growths, logprobs, pick, summarise
+from ponder.decoders.rows import SearchRows, dead_end, drawn_rows, growths, pick, search_rows, summarise
+from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import process
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,9 @@ class BeamSample:
     def check(self, params: SamplingParams) -> None:
         check_answers(params, self.num_beams)
         check_drawing(params)
+        if params.dynatemp_range:
+            allowed = "left unset with beam-sample, whose scores are divided by one temperature"
+            raise ParameterError("dynatemp_range", params.dynatemp_range, allowed)
 
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
@@ -63,32 +66,31 @@ class BeamSample:
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
         live, params = group.live, group.params
         raw = summarise(logits, params.top_logprobs)
-        processed = process(logprobs(logits, raw), group.rows(live, [0] * len(live)), params)
-        rows = drawn_rows(logits, processed, raw, params)
-        found = self._draw(group, processed, rows.truncated)
+        rows = drawn_rows(group, live, logits, raw, normalised=True)
+        sums = search_rows(group, live, logits, raw)
+        found = self._draw(group, sums, rows.truncated)
         picks = survivors(group, found, self.num_beams, all_end=is_last_step(group))
         if not len(picks):
             return dead_end(live)
         return growths(live, picks, rows.traces(picks))
 
-    def _draw(self, group: Group, processed: torch.Tensor, truncated: torch.Tensor) -> Candidates:
+    def _draw(self, group: Group, sums: SearchRows, truncated: torch.Tensor) -> Candidates:
         """Draw candidates by the rows' processed log-probabilities, of which those stay that were not cut."""
         params = group.params
         scores = np.array([beam.score for beam in group.live])
-        likeliest = truncated.max(-1)
-        everyone = np.arange(len(scores))
-        tops = Candidates(everyone, likeliest.indices.cpu().numpy(), scores)
+
+        def added(picks: Candidates) -> Floats:
+            return (pick(sums.values, picks) - sums.base[picks.beams]) / params.temperature
+
+        likeliest = truncated.numpy(force=True).argmax(-1)
+        tops = Candidates(np.arange(len(scores)), likeliest, scores)
         with np.errstate(divide="ignore", invalid="ignore"):
             # What renormalising took from a row: the beams' weights are those before.
-            shares = pick(processed, tops) / params.temperature - np.log(
-                likeliest.values.double().cpu().numpy()
-            )
-        possible = np.isfinite(shares)
-        locations = scores + np.where(possible, shares, 0.0)
+            shares = added(tops) - np.log(pick(truncated, tops))
+        locations = scores + np.where(np.isfinite(shares), shares, 0.0)
         keys = path_keys(params.seed, [beam.output for beam in group.live])
         drawn = perturbed_best(truncated, locations, None, keys, candidate_count(group, self.num_beams))
-        added = pick(processed, drawn) / params.temperature
-        return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added)
+        return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added(drawn))
 
     def settle(self, group: Group) -> bool:
         group.finished = self._ranked(group)[: self.num_beams]

@@ -74,8 +74,8 @@ def block_count(vocabulary: int) -> int:
 def block_reduce(values: torch.Tensor, operation: np.ufunc) -> Floats:
     """Reduce each block of rows [R, V] -> [R, blocks].
 
-    In numpy, and over tokens far apart: 0.2 ms for 50 rows of 49,152, where torch takes 2 and numpy, over
-    tokens in a row, 2.4.
+    In numpy, and over tokens far apart: measured, 0.2 ms for 50 rows of 49,152, where torch takes 2, and
+    numpy 2.4 over tokens in a row.
     """
     blocks = block_count(values.shape[-1])
     rows = values.cpu().numpy()

@@ -12,7 +12,6 @@ import torch
 from ponder.decoders.candidates import best
 from ponder.decoders.group import Group, Growth, Sequence
 from ponder.decoders.hypotheses import (
-    DRAWING,
     EarlyStopping,
     attainable,
     candidate_count,
@@ -25,6 +24,7 @@ from ponder.decoders.hypotheses import (
 from ponder.decoders.rows import dead_end, growths, search_rows, summarise
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
+from ponder.sampling.semantics import DRAWING
 
 
 @dataclass(frozen=True, slots=True)

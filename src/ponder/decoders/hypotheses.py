@@ -15,9 +15,6 @@ MAX_BEAMS = 400
 
 EarlyStopping = bool | Literal["never"]
 
-# Sampling parameters that mean nothing where nothing is drawn.
-DRAWING = frozenset({"temperature", "top_k", "top_p", "min_p", "seed"})
-
 
 def check_beams(num_beams: int) -> None:
     """Raise ParameterError unless this is a width that a search may have."""

@@ -28,6 +28,8 @@ def with_distributions(
     """
     rows: dict[Key, Row] = {}
     keys = [_note_rows(growth, group, decoder, rows) for growth in growths]
+    if not rows:  # no token was possible anywhere
+        return list(growths)
     # Sampling and stochastic beams work on logits, the other searches on log-probabilities.
     normalised = not (decoder.streams or isinstance(decoder, StochasticBeamSearch))
     places = [place for place, _ in rows]

@@ -15,7 +15,6 @@ from ponder.decoders.gumbel import path_keys, perturbed_best
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
 from ponder.decoders.rows import drawn_rows, growths, pick, summarise
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import process
 from ponder.sampling.trace import TokenTrace
 
 
@@ -51,14 +50,14 @@ class StochasticBeamSearch:
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
         live, params = group.live, group.params
         raw = summarise(logits, params.top_logprobs)
-        rows = drawn_rows(logits, process(logits, group.rows(live, [0] * len(live)), params), raw, params)
+        rows = drawn_rows(group, live, logits, raw, normalised=False)
         # `memo` is the log-probability. What the largest of all is, is left to chance.
         locations = np.array([beam.memo for beam in live])
         perturbed = np.array([beam.score for beam in live])
         maxima = perturbed if live[0].output else None
         keys = path_keys(params.seed, [beam.output for beam in live])
         found = perturbed_best(rows.truncated, locations, maxima, keys, self.num_beams)
-        stuck = [i for i, row in enumerate(rows.truncated) if not bool(row.any())]
+        stuck = [i for i, possible in enumerate(rows.possible) if not possible]
         contending = sorted(
             [*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True
         )

@@ -50,6 +50,8 @@ class Request:
         alternatives = self.prompt_logprobs
         if alternatives is not None and (type(alternatives) is not int or not 0 <= alternatives <= 1000):
             raise ParameterError("prompt_logprobs", alternatives, "a whole number from 0 to 1000, or unset")
+        if not isinstance(self.trace, TraceSettings | None):
+            raise ParameterError("trace", self.trace, "a TraceSettings, or unset")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from ponder.errors import ParameterError
-from ponder.sampling.params import SamplingParams
+from ponder.sampling.params import SamplingParams, resolve_params
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions
 from ponder.sampling.semantics import SEMANTICS
@@ -71,8 +71,6 @@ def compare(
 
 def settled(values: Mapping[str, Any], semantics: str) -> SamplingParams:
     """Return the parameters as a semantics has them. Raises ParameterError where it does not."""
-    from ponder.sampling.params import resolve_params
-
     return resolve_params({**values, "semantics": semantics, "seed": values.get("seed", 0)}, {}).params
 
 
@@ -96,16 +94,13 @@ def _with_difference(logits: torch.Tensor, row: Row, params: SamplingParams, bas
         cause = "order"
     else:
         cause = "boundary"
-    values = {one.name: getattr(kept, one.name) for one in fields(kept)}
-    return Kept(**{**values, "difference": Difference(token, token in mine, cause)})
+    return replace(kept, difference=Difference(token, token in mine, cause))
 
 
 def _in_order_of(
     logits: torch.Tensor, row: Row, params: SamplingParams, order: Sequence[str]
 ) -> tuple[int, ...]:
     """What a semantics would keep if it did its steps in another's order."""
-    from dataclasses import replace
-
     steps = params.steps()
     if any(step not in order for step in steps):
         return ()

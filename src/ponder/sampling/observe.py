@@ -9,8 +9,10 @@ import torch
 from ponder.sampling.distribution import TEMPERATURES, Distribution, StepEffect, TraceSettings
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
+from ponder.sampling.row_sum import row_sum
 from ponder.sampling.sampler import SLAB, distributions
 from ponder.sampling.semantics import STEPS
+from ponder.sampling.truncation import top_k
 
 
 def observe(
@@ -60,14 +62,28 @@ def _raw(logits: torch.Tensor, count: int) -> list[tuple[torch.Tensor, torch.Ten
 
 
 def _raw_slab(logits: torch.Tensor, count: int) -> list[tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]]:
-    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
-    ids, top, rest = order[:, :count], ordered[:, :count], ordered[:, count:].double()
-    tails = torch.stack([torch.logsumexp(rest / temperature, -1) for temperature in TEMPERATURES], -1)
-    possible = top.isfinite()
-    return [
-        (row_ids[there], row_top[there], tuple(row_tails.tolist()))
-        for row_ids, row_top, row_tails, there in zip(ids, top, tails, possible, strict=True)
-    ]
+    kept = top_k(logits, count) & logits.isfinite()
+    tails = _tails(logits.masked_fill(kept, -torch.inf))
+    found = []
+    for values, there, own in zip(logits, kept, tails.tolist(), strict=True):
+        ids = there.nonzero().squeeze(-1)
+        ordered, order = values[ids].sort(descending=True, stable=True)
+        found.append((ids[order], ordered, tuple(own)))
+    return found
+
+
+def _tails(rest: torch.Tensor) -> torch.Tensor:
+    """Log-sum-exp of rows [R, V] at each temperature, [R, len(TEMPERATURES)] float64; -inf of nothing.
+
+    Exponentials are float32, of differences from the largest: their sums are good to about 1e-6.
+    """
+    largest = rest.amax(-1, keepdim=True)
+    below = rest - torch.where(largest.isfinite(), largest, 0.0)
+    scaled, sums = torch.empty_like(below), []
+    for temperature in TEMPERATURES:
+        torch.mul(below, 1 / temperature, out=scaled)
+        sums.append(row_sum(scaled.exp_()).double().log() + largest.squeeze(-1).double() / temperature)
+    return torch.stack(sums, -1)
 
 
 class _Watch:
@@ -81,9 +97,14 @@ class _Watch:
         kind = STEPS[step].kind if step in STEPS else "constraint"
         there, left = ~before.isneginf(), ~after.isneginf()
         gone = there & ~left
-        masses = torch.where(gone, torch.softmax(before.double(), -1), 0.0).sum(-1)
-        changed = left & (before != after) if kind == "penalty" else torch.zeros_like(gone)
-        columns = (gone.count_nonzero(-1), masses, changed.count_nonzero(-1))
-        for i, (removed, mass, others) in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
+        removed = gone.count_nonzero(-1)
+        masses = torch.zeros(len(gone), device=gone.device)
+        if removed.any():
+            masses = row_sum(torch.where(gone, torch.softmax(before, -1), 0.0))
+        changed = torch.zeros_like(removed)
+        if kind == "penalty":
+            changed = (left & (before != after)).count_nonzero(-1)
+        columns = (removed.tolist(), masses.clamp(max=1.0).tolist(), changed.tolist())
+        for i, (count, mass, others) in enumerate(zip(*columns, strict=True)):
             if kind != "constraint" or self._constrained[i]:
-                self._effects[i].append(StepEffect(step, kind, removed, mass, others))
+                self._effects[i].append(StepEffect(step, kind, count, mass, others))

@@ -47,7 +47,7 @@ class SamplingParams:
     logit_bias : token id -> added to its logit; -100 or less forbids the token.
     sequence_bias : token ids -> added to the logit of the last where the text ends with the others.
     dry_sequence_breakers : strings; a token whose text has one ends a repetition.
-    semantics : whose rules apply: of `SEMANTICS`.
+    semantics : whose rules apply, of `SEMANTICS`; what it makes of other values, `resolve_params` does.
     order : the steps that are on, in order; None is the order of `semantics`.
     stop : strings that end the text, which keeps what is before them.
     stop_token_ids : ids that end the text like an end-of-text token.
@@ -405,8 +405,20 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
     }
     SamplingParams(**values)  # refuses what was asked for before anything is made of it
     settled = SEMANTICS[values.get("semantics", "ponder")].settle(values)
+    settled |= _without_effect(SamplingParams(**values | settled))
     sources.update(dict.fromkeys(settled, "resolved"))
     return ResolvedParams(SamplingParams(**values | settled), sources)
+
+
+def _without_effect(params: SamplingParams) -> dict[str, Any]:
+    """Return the defaults of what changes nothing: truncations after a temperature of 0."""
+    steps = params.steps()
+    if params.temperature > 0:
+        return {}
+    later = steps[steps.index("temperature") + 1 :]
+    idle = [STEPS[step] for step in later if STEPS[step].kind == "truncation"]
+    names = [name for step in idle for name in (*step.switches, *step.knobs)]
+    return {name: _DEFAULTS[name] for name in names if getattr(params, name) != _DEFAULTS[name]}
 
 
 def _frozen(name: str, value: Any) -> Any:

@@ -57,6 +57,13 @@ STEPS: Mapping[str, Step] = {
     "mirostat": Step("truncation", ("mirostat",), ("mirostat_tau", "mirostat_eta"), "arXiv 2007.14966"),
 }
 
+DRAWING = frozenset(
+    {"seed"}.union(
+        *({*step.switches, *step.knobs} for step in STEPS.values() if step.kind != "penalty"),
+    )
+)
+"""The parameters that say how a token is drawn, which mean nothing where none is."""
+
 Settle = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -116,7 +123,7 @@ SEMANTICS: Mapping[str, Semantics] = {
         lacks=_DECAY | _DYNAMIC,
     ),
     "vllm": Semantics(
-        "vLLM 0.33",
+        "vLLM 0.32",
         _steps("logit_bias repetition_penalty occurrence_penalties temperature min_p top_k top_p"),
         _vllm,
         highest_temperature=2.0,
@@ -135,7 +142,7 @@ SEMANTICS: Mapping[str, Semantics] = {
         lacks=_DECAY | _DYNAMIC,
     ),
     "llamacpp": Semantics(
-        "llama.cpp",
+        "llama.cpp (llama-cpp-python 0.3.36)",
         _steps(
             "logit_bias repetition_penalty occurrence_penalties dry",
             "top_n_sigma top_k typical top_p min_p xtc temperature mirostat",

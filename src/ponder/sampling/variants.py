@@ -91,16 +91,20 @@ def shares(logits: torch.Tensor) -> torch.Tensor:
 def top_p_at_crossing(logits: torch.Tensor, context: Context) -> torch.Tensor:
     """Keep tokens up to the first with which they hold at least p (llama.cpp, in float32).
 
-    The same tokens as `truncation.top_p` but for rounding. A top-k leaves them sorted, and so they are summed.
+    The same tokens as `truncation.top_p` but for rounding. A top-k leaves them sorted for the sum.
     """
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     probs = shares(ordered) if context.params.top_k else shares(logits).gather(-1, order)
     kept = ahead_of(probs) < context.params.top_p
+    kept[:, 0] = True  # of a p that is 0 in float32
     return logits.masked_fill(~torch.zeros_like(kept).scatter_(-1, order, kept), -torch.inf)
 
 
 def typical_past_mass(logits: torch.Tensor, mass: float) -> torch.Tensor:
-    """Keep a token iff what is nearer to the entropy holds at most the mass (llama.cpp, in float32)."""
+    """Keep a token iff what is nearer to the entropy holds at most the mass (llama.cpp, in float32).
+
+    A token of probability 0 counts for nothing; llama.cpp's entropy would be NaN.
+    """
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     probs = shares(ordered)
     logprobs = probs.log()
@@ -165,6 +169,11 @@ def top_p_ties(probs: torch.Tensor, p: float) -> torch.Tensor:
     return torch.zeros_like(run_starts).scatter_(-1, order, ahead < p)
 
 
+def top_p_ties_joint(probs: torch.Tensor, context: Context) -> torch.Tensor:
+    """`top_p_ties` before top-k, except with a min-p: then after it (SGLang over FlashInfer)."""
+    return top_p_ties(probs if context.params.min_p else context.tempered, context.params.top_p)
+
+
 def expected_xtc(logits: torch.Tensor, context: Context) -> torch.Tensor:
     """The mixture of excluding and not, by its probability: nothing is rolled (ExLlama)."""
     params = context.params
@@ -199,6 +208,7 @@ _FROM_BELOW: Mapping[str, Apply] = {
     "top_k": keeping(lambda probs, c: top_k_with_ties(probs, c.params.top_k)),
     "top_p": _on_logits(top_p_from_below, "top_p"),
 }
+_OUTPUT_ONLY = changing(lambda x, row, p: repetition(x, row, p, row.output))
 VARIANTS: Mapping[str, Mapping[str, Apply]] = {
     "ponder": {},
     "hf": {
@@ -210,11 +220,12 @@ VARIANTS: Mapping[str, Mapping[str, Apply]] = {
     },
     "vllm": {**_FROM_BELOW, "top_p": _on_logits(top_p_from_below_in_float32, "top_p")},
     "flashinfer": {
+        "repetition_penalty": _OUTPUT_ONLY,
         "top_k": _FROM_BELOW["top_k"],
-        "top_p": keeping(lambda probs, c: top_p_ties(probs, c.params.top_p)),
+        "top_p": keeping(top_p_ties_joint),
     },
     "sglang": {
-        "repetition_penalty": changing(lambda x, row, p: repetition(x, row, p, row.output)),
+        "repetition_penalty": _OUTPUT_ONLY,
         "top_p": keeping(top_p_joint),
         "min_p": keeping(min_p_joint),
     },

@@ -78,7 +78,7 @@ class Token:
     logprob, tempered_logprob, truncated_logprob : natural logs.
     rank : its place in the raw distribution, 1 the likeliest.
     score : what a search adds up; None where nothing is ranked.
-    ended : how the text ended with it; None where it went on, or was pruned.
+    ended : how the text ended with it; None where it went on, or was given up.
     """
 
     id: int

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ponder.errors import DataError
+from ponder.errors import DataError, PonderWarning
 from ponder.traces.document import VERSION, Trace
 from ponder.traces.form import FormError, plain, read_as
 
 MAX_BYTES = 128 * 2**20
+ROUNDING = 1e-5  # what rounding may add to a probability
 LOWEST, HIGHEST = 0.01, 100.0  # temperatures
 PROMPT = -1
 
@@ -22,9 +24,17 @@ def trace_json(trace: Trace) -> str:
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """Write a trace. Raises OSError."""
-    # A lone surrogate, which UTF-8 does not have, can come from the command line alone.
-    path.write_text(trace_json(trace) + "\n", encoding="utf-8", errors="replace")
+    """Write a trace, with a warning if it is larger than what is read. Raises OSError."""
+    # A lone surrogate, which UTF-8 does not have, can come from a command line.
+    data = (trace_json(trace) + "\n").encode(errors="replace")
+    path.write_bytes(data)
+    if len(data) > MAX_BYTES:
+        warnings.warn(
+            f"{path} has {len(data)} bytes, and only {MAX_BYTES} are read again: fewer texts, or a smaller "
+            "trace_top, make it smaller",
+            PonderWarning,
+            stacklevel=2,
+        )
 
 
 def read_trace(path: Path) -> Trace:
@@ -90,7 +100,7 @@ def _check(trace: Trace) -> None:
             raise FormError(f"rows[{i}] should have a token at least, and logits that fall")
         for token in row.ids:
             _check_spelled(trace, token, f"rows[{i}]")
-        if any(not 0 <= value <= 1 for value in (*row.tempered, *row.truncated, row.kept_mass)):
+        if any(not 0 <= value <= 1 + ROUNDING for value in (*row.tempered, *row.truncated, row.kept_mass)):
             raise FormError(f"rows[{i}] should have probabilities from 0 to 1")
     for i, one in enumerate(trace.tokens):
         if not PROMPT <= one.parent < i:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ponder.backends import Completion, GenerationEvent, TreeEvent
+from ponder.backends import Completion, GenerationEvent, Output, TreeEvent
 from ponder.engine.events import TreeNode
 from ponder.sampling.distribution import TEMPERATURES, Distribution
 from ponder.sampling.trace import TokenTrace
 from ponder.text import Tokenizer
-from ponder.traces.document import VERSION, Param, Row, Spelling, Step, Text, Token, Trace
+from ponder.traces.document import VERSION, Param, Reason, Row, Spelling, Step, Text, Token, Trace
 
 PROMPT = -1
 
@@ -37,13 +37,12 @@ class Recorder:
         params : name -> {"value", "from"}, as `ponder run --json` has them.
         """
         tree = _Tree()
-        if self._nodes:
-            for node in self._nodes:
-                tree.add_node(node)
+        for node in self._nodes:
+            tree.add_node(node)
         texts = [
             Text(
                 output.text,
-                tree.path(output.traces) if self._nodes else tree.add_text(output.traces),
+                tree.path(output.traces) if self._nodes else tree.add_text(output),
                 output.finish_reason,
                 output.logprob,
                 output.score,
@@ -84,11 +83,12 @@ class _Tree:
         added = self._add(node.trace, self._nodes[node.parent], node.score, node.finish_reason)
         self._nodes[node.node] = self._traces[id(node.trace)] = added
 
-    def add_text(self, traces: Iterable[TokenTrace]) -> tuple[int, ...]:
+    def add_text(self, output: Output) -> tuple[int, ...]:
         """Add a sample and return its tokens."""
         path: list[int] = []
-        for trace in traces:
-            path.append(self._add(trace, path[-1] if path else PROMPT, None, None))
+        for left, trace in zip(reversed(range(len(output.traces))), output.traces, strict=True):
+            ended = None if left else output.finish_reason
+            path.append(self._add(trace, path[-1] if path else PROMPT, None, ended))
         return tuple(path)
 
     def path(self, traces: tuple[TokenTrace, ...]) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ class _Tree:
             token = self.tokens[token].parent
         return tuple(reversed(path))
 
-    def _add(self, trace: TokenTrace, parent: int, score: float | None, ended: Any) -> int:
+    def _add(self, trace: TokenTrace, parent: int, score: float | None, ended: Reason | None) -> int:
         distribution = trace.distribution
         assert distribution is not None, "the request asked for a trace"
         row = self._rows.setdefault(id(distribution), len(self.rows))

@@ -48,8 +48,8 @@ class PagePool:
         self.k_pages, self.v_pages = (reserve(shape, dtype, device) for _ in range(2))
         self._copied: tuple[torch.Tensor, ...] | tuple[np.ndarray, ...] = (self.k_pages, self.v_pages)
         if device.type == "cpu":
-            # numpy copies in the calling thread. torch wakes another for a page and waits for it: measured,
-            # 0.02 ms against 0.01 on an idle machine, and 6 ms where another program has the core.
+            # numpy copies in the calling thread. torch wakes another for so little and waits for it:
+            # measured, 6 ms against 0.01 where another program has that core.
             self._copied = tuple(pages.view(torch.uint8).numpy() for pages in self._copied)
         self.num_pages = num_pages
         self.num_idle = 0
