@@ -14,7 +14,7 @@ from ponder.decoders.stochastic_beam import inclusion_probability
 from ponder.errors import ParameterError
 from tiny_models import tiny_engine, tiny_tokenizer
 
-RUNS, PROMPT = 1000, [0, 1, 3]
+RUNS, PROMPT = 1500, [0, 1, 3]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_the_first_text_is_a_sample(texts, runs):
 
 
 def test_inclusion_is_that_of_draws_without_replacement(texts, runs):
-    """How often each text is among the first three: within 4.5 standard errors, all 53 of them."""
+    """How often each text is among the first three: within 4 standard errors, and the rare ones together."""
     exact = included(np.exp(list(texts.values())), 3)
     assert exact.sum() == pytest.approx(3)
     counts = dict.fromkeys(texts, 0)
@@ -91,9 +91,13 @@ def test_inclusion_is_that_of_draws_without_replacement(texts, runs):
         assert len({output.token_ids for output in outputs}) == 4
         for output in outputs[:3]:
             counts[output.token_ids] += 1
-    errors = (np.array(list(counts.values())) - RUNS * exact) / np.sqrt(RUNS * exact * (1 - exact))
-    assert np.abs(errors).max() < 4.5
-    assert stats.kstest(errors, "norm").pvalue > 0.001
+    observed = np.array(list(counts.values()))
+    often = np.minimum(exact, 1 - exact) * RUNS >= 5
+    assert often.sum() > 10
+    errors = (observed - RUNS * exact) / np.sqrt(RUNS * exact * (1 - exact))
+    assert np.abs(errors[often]).max() < 4
+    rare, expected = observed[~often].sum(), RUNS * exact[~often].sum()
+    assert abs(rare - expected) < 4 * math.sqrt(expected)
 
 
 def test_the_largest_perturbed_log_probability_is_standard_gumbel(runs):
