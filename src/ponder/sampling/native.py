@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import torch
 
 from ponder.kernels import native
 from ponder.kernels.select import VARIABLE
+from ponder.sampling import semantics
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.trace import TokenTrace
 
@@ -21,9 +23,12 @@ WORTH_A_THREAD = 65536  # logits, about 15 microseconds' work
 Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
-STEPS = frozenset(
-    {"repetition_penalty", "occurrence_penalties", "logit_bias", "temperature", "top_k", "top_p", "min_p"}
+STEPS = ("repetition_penalty", "occurrence_penalties", "logit_bias", "temperature", "top_k", "top_p", "min_p")
+_others = attrgetter(
+    *("semantics", "order", "penalty_range", "top_p_decay", "dynatemp_range"),
+    *(name for step, spec in semantics.STEPS.items() if step not in STEPS for name in spec.switches),
 )
+_OFF = _others(SamplingParams())
 
 
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
@@ -34,9 +39,7 @@ def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
         return False
-    plain = params.semantics == "ponder" and params.order is None and not params.penalty_range
-    plain = plain and params.top_p_decay == 1 and not params.dynatemp_range
-    return plain and STEPS.issuperset(params.steps())
+    return bool(_others(params) == _OFF)
 
 
 def sample_many(
