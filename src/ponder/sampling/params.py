@@ -454,5 +454,7 @@ def _frozen_sequences(value: Any) -> Any:
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], list | tuple):
             raise ParameterError("sequence_bias", pair, "[token ids, bias]")
+        if not all(type(token) is int for token in pair[0]):
+            raise ParameterError("sequence_bias", pair[0], "keys are token ids")
         frozen[tuple(pair[0])] = pair[1]
     return frozen

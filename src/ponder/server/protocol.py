@@ -96,7 +96,7 @@ class GenerationBody(NamingBody):
     mirostat_eta: float | None = None
     mirostat_tau: float | None = None
     no_repeat_ngram_size: Int | None = None
-    sequence_bias: Annotated[list[tuple[Ints, float]], Field(fail_fast=True)] | None = None
+    sequence_bias: list[Any] | None = None  # SamplingParams checks what is in it
     tfs: float | None = None
     top_a: float | None = None
     top_h: float | None = None
