@@ -204,6 +204,7 @@ def test_the_temperature_follows_the_entropy():
         got = kept_of(logits, temperature=1.0, dynatemp_range=0.7, dynatemp_exponent=exponent)
         assert got == pytest.approx(exact(logits, chosen), abs=1e-6)
     assert kept_of(sure, temperature=1.0, dynatemp_range=1.0)[0] == pytest.approx(1.0)
+    assert kept_of([200.0, 0.0, 0.0], temperature=1.0, dynatemp_range=1e300) == [1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("version", [1, 2])

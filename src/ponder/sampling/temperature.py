@@ -32,6 +32,7 @@ def temper_by_entropy(logits: torch.Tensor, low: float, high: float, exponent: f
     logprobs = torch.log_softmax(logits, dim=-1)
     entropy = -row_sum(logprobs.exp() * logprobs.clamp(min=torch.finfo(logits.dtype).min))
     highest = left.clamp(min=2).log()
+    low, high = min(low, 1e30), min(high, 1e30)  # float32 overflows beyond: infinity times zero
     temperatures = low + (high - low) * (entropy / highest).clamp(0, 1) ** exponent
     shifted = logits - logits.amax(-1, keepdim=True)
     cold = (temperatures == 0)[:, None]
