@@ -29,6 +29,18 @@ def test_as_json(ponder):
         assert sum(one["probs"]) == pytest.approx(1)
 
 
+def test_breakers_are_those_asked_for(ponder):
+    """A repetition that would be gone on with is one only until a breaker."""
+    ask = ("explain", "--json", "--of", "ponder", "--top-k", "2", "--raw", "--dry-multiplier", "50")
+    prompt = "The cat sat on the mat. The cat sat on the"
+    free, broken = (
+        json.loads(ponder(*ask, *more, prompt).out)[0]["tokens"]
+        for more in ((), ("--dry-sequence-breaker", " the"))
+    )
+    assert " mat" not in free
+    assert " mat" in broken
+
+
 def test_two_runs(ponder, tmp_path):
     """Where they part, by how much, and why."""
     files = []

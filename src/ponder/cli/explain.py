@@ -13,7 +13,7 @@ from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import SAMPLING, Chat, Device, Json, Model, Quantize, System, sampling_options, takes
 from ponder.cli.terminal import load_lm, out, printable, read_prompt
 from ponder.errors import ParameterError
-from ponder.sampling import SEMANTICS
+from ponder.sampling import SEMANTICS, resolve_params
 
 if TYPE_CHECKING:
     from ponder.sampling.explain import Kept
@@ -64,7 +64,7 @@ def explain(
     from ponder.sampling.row import Row
 
     ids = lm.model.prepare(request).request.prompt
-    breakers = lm.model.tokenizer.containing(("\n", ":", '"', "*"))
+    breakers = lm.model.tokenizer.containing(resolve_params(options, {}).params.dry_sequence_breakers)
     results = compare(lm.model.next_logits(ids), Row(0, ids, (), breakers=breakers), options, names)
     if all(kept.refused for kept in results):
         raise ParameterError("of", ", ".join(names), f"a semantics that has it all: {results[0].refused}")

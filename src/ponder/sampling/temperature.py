@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ponder.sampling.row_sum import row_sum
+from ponder.sampling.truncation import entropy
 
 
 def cool(logits: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -29,11 +29,11 @@ def temper_by_entropy(logits: torch.Tensor, low: float, high: float, exponent: f
     low + (high - low) * (entropy / log of the number of tokens that are left) ** exponent.
     """
     left = logits.isfinite().sum(-1)
-    logprobs = torch.log_softmax(logits, dim=-1)
-    entropy = -row_sum(logprobs.exp() * logprobs.clamp(min=torch.finfo(logits.dtype).min))
     highest = left.clamp(min=2).log()
     low, high = min(low, 1e30), min(high, 1e30)  # float32 overflows beyond: infinity times zero
-    temperatures = low + (high - low) * (entropy / highest).clamp(0, 1) ** exponent
+    temperatures = (
+        low + (high - low) * (entropy(torch.softmax(logits, -1)).float() / highest).clamp(0, 1) ** exponent
+    )
     shifted = logits - logits.amax(-1, keepdim=True)
     cold = (temperatures == 0)[:, None]
     return torch.where(cold, greedy(logits), shifted / temperatures.clamp(1e-30, 1e30)[:, None])
