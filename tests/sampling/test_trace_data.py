@@ -121,6 +121,16 @@ def test_a_vocabulary_within_the_top_has_no_tail():
     assert redraw(as_row(found), TEMPERATURES, 0.95).tail == 0
 
 
+def test_looking_leaves_the_number_of_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        seen(random_logits(1), SamplingParams())
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
 SETTINGS = [
     {},
     {"temperature": 0},

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ponder.sampling.distribution import TEMPERATURES, Distribution, StepEffect, TraceSettings
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
-from ponder.sampling.row_sum import row_sum
 from ponder.sampling.sampler import SLAB, distributions
 from ponder.sampling.semantics import STEPS
-from ponder.sampling.truncation import top_k
+
+Floats = npt.NDArray[np.float32]
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch from waking others of its threads, which takes longer than a loop over a vocabulary.
+
+    The number is the calling thread's own.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
 def observe(
     logits: torch.Tensor,
     places: Sequence[int],
@@ -30,8 +49,7 @@ def observe(
     ----------
     normalised : apply the steps to log-probabilities, as searches do; else to the logits.
     """
-    used = sorted(set(places))
-    raw = dict(zip(used, _raw(logits[used], settings.top), strict=True))
+    raw = {place: _raw(_numbers(logits[place]), settings.top) for place in set(places)}
     seen: list[Distribution] = []
     for start in range(0, len(rows), SLAB):
         part, where = rows[start : start + SLAB], places[start : start + SLAB]
@@ -47,8 +65,8 @@ def observe(
                 Distribution(
                     tuple(ids.tolist()),
                     tuple(own.tolist()),
-                    tuple(tempered[i, ids].tolist()),
-                    tuple(truncated[i, ids].tolist()),
+                    tuple(_numbers(tempered[i])[ids].tolist()),
+                    tuple(_numbers(truncated[i])[ids].tolist()),
                     tails,
                     tuple(effects[i]),
                 )
@@ -56,34 +74,41 @@ def observe(
     return seen
 
 
-def _raw(logits: torch.Tensor, count: int) -> list[tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]]:
-    """Return the top ids and logits [K], and the sums of the others, of each row of [R, V]."""
-    return [part for rows in torch.split(logits, SLAB) for part in _raw_slab(rows, count)]
+def _numbers(values: torch.Tensor) -> Floats:
+    """Return a row [V] float32 as numpy has it; the same memory, on the CPU."""
+    return values.cpu().numpy()
 
 
-def _raw_slab(logits: torch.Tensor, count: int) -> list[tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]]:
-    kept = top_k(logits, count) & logits.isfinite()
-    tails = _tails(logits.masked_fill(kept, -torch.inf))
-    found = []
-    for values, there, own in zip(logits, kept, tails.tolist(), strict=True):
-        ids = there.nonzero().squeeze(-1)
-        ordered, order = values[ids].sort(descending=True, stable=True)
-        found.append((ids[order], ordered, tuple(own)))
-    return found
+def _raw(logits: Floats, count: int) -> tuple[npt.NDArray[np.int64], Floats, tuple[float, ...]]:
+    """Return the top ids and logits [K], and the sums of the others, of a row [V]."""
+    ids = _top(logits, count)
+    rest = logits.copy()
+    rest[ids] = -np.inf
+    return ids, logits[ids], _tails(rest)
 
 
-def _tails(rest: torch.Tensor) -> torch.Tensor:
-    """Log-sum-exp of rows [R, V] at each temperature, [R, len(TEMPERATURES)] float64; -inf of nothing.
+def _top(logits: Floats, count: int) -> npt.NDArray[np.int64]:
+    """Return the ids of the `count` largest of [V] that are finite, falling, ties by id."""
+    least = np.partition(logits, -count)[-count] if count < len(logits) else -np.inf
+    ids = np.flatnonzero(logits >= least)
+    ids = ids[np.isfinite(logits[ids])]
+    return ids[np.argsort(-logits[ids], kind="stable")][:count]
+
+
+def _tails(rest: Floats) -> tuple[float, ...]:
+    """Log-sum-exp of a row [V] at each temperature of `TEMPERATURES`; -inf of nothing.
 
     Exponentials are float32, of differences from the largest: their sums are good to about 1e-6.
     """
-    largest = rest.amax(-1, keepdim=True)
-    below = rest - torch.where(largest.isfinite(), largest, 0.0)
-    scaled, sums = torch.empty_like(below), []
+    largest = rest.max()
+    if np.isneginf(largest):
+        return (-math.inf,) * len(TEMPERATURES)
+    below, scaled, tails = rest - largest, np.empty_like(rest), []
     for temperature in TEMPERATURES:
-        torch.mul(below, 1 / temperature, out=scaled)
-        sums.append(row_sum(scaled.exp_()).double().log() + largest.squeeze(-1).double() / temperature)
-    return torch.stack(sums, -1)
+        np.multiply(below, 1 / temperature, out=scaled)
+        total = np.exp(scaled, out=scaled).sum()
+        tails.append(math.log(total) + float(largest) / temperature)
+    return tuple(tails)
 
 
 class _Watch:
@@ -95,16 +120,18 @@ class _Watch:
 
     def __call__(self, step: str, before: torch.Tensor, after: torch.Tensor) -> None:
         kind = STEPS[step].kind if step in STEPS else "constraint"
-        there, left = ~before.isneginf(), ~after.isneginf()
-        gone = there & ~left
-        removed = gone.count_nonzero(-1)
-        masses = torch.zeros(len(gone), device=gone.device)
-        if removed.any():
-            masses = row_sum(torch.where(gone, torch.softmax(before, -1), 0.0))
-        changed = torch.zeros_like(removed)
-        if kind == "penalty":
-            changed = (left & (before != after)).count_nonzero(-1)
-        columns = (removed.tolist(), masses.clamp(max=1.0).tolist(), changed.tolist())
-        for i, (count, mass, others) in enumerate(zip(*columns, strict=True)):
+        for i, (old, new) in enumerate(zip(_numbers(before), _numbers(after), strict=True)):
             if kind != "constraint" or self._constrained[i]:
-                self._effects[i].append(StepEffect(step, kind, count, mass, others))
+                removed, mass = _removed(old, new)
+                changed = int(np.count_nonzero(old != new)) - removed if kind == "penalty" else 0
+                self._effects[i].append(StepEffect(step, kind, removed, mass, changed))
+
+
+def _removed(before: Floats, after: Floats) -> tuple[int, float]:
+    """Return how many tokens of a row of logits [V] a step removed, and the probability that they had."""
+    gone = (before != -np.inf) & (after == -np.inf)
+    count = int(np.count_nonzero(gone))
+    if not count:
+        return 0, 0.0
+    weights = np.exp(before - before.max())
+    return count, min(1.0, float((weights * gone).sum() / weights.sum()))
