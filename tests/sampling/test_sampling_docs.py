@@ -8,12 +8,17 @@ from ponder.sampling import SEMANTICS, SamplingParams
 PAGE = Path(__file__).parents[2] / "docs" / "sampling.md"
 
 
+def off(default: float | None) -> str:
+    """A default as the table has it; None is one that depends on the semantics."""
+    return "–" if default is None else f"{default:g}"
+
+
 def table() -> str:
     """The numbers among the parameters."""
     head = "| parameter | what it does | off | allowed |\n|---|---|---|---|\n"
     rows = (one for one in fields(SamplingParams) if one.metadata)
     return head + "".join(
-        f"| `{one.name}` | {one.metadata['help']} | {one.default:g} | {one.metadata['allowed']} |\n"
+        f"| `{one.name}` | {one.metadata['help']} | {off(one.default)} | {one.metadata['allowed']} |\n"
         for one in rows
     )
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -360,6 +361,32 @@ def test_what_a_system_makes_of_a_value_is_recorded(given_, settled):
     assert {name for name, source in resolved.sources.items() if source == "resolved"} == set(settled)
     for name, value in settled.items():
         assert getattr(resolved.params, name) == value
+
+
+@pytest.mark.parametrize("semantics", SEMANTICS)
+@pytest.mark.parametrize(
+    "given_",
+    [
+        {},
+        {"temperature": 0},
+        {"temperature": 1e-6, "top_k": 20},
+        {"temperature": 0.005, "top_p": 0.9},
+        {"repetition_penalty": 1.1},
+        {"repetition_penalty": 1.1, "penalty_range": 0},
+    ],
+    ids=str,
+)
+def test_parameters_made_directly_are_those_that_are_resolved(semantics, given_):
+    """Whoever makes them, a semantics makes the same of them, and nothing more of what it has made."""
+    made = SamplingParams(semantics=semantics, seed=1, **given_)
+    assert made == resolve_params({"semantics": semantics, "seed": 1, **given_}, {}).params
+    assert replace(made) == made
+
+
+def test_what_a_system_makes_of_a_value_is_checked():
+    """SGLang's greedy choice is a top-k, which this order leaves out."""
+    with pytest.raises(ParameterError, match=r"order = .*with top_k"):
+        SamplingParams(semantics="sglang", temperature=0, order=("temperature",))
 
 
 def test_every_step_is_somewhere_and_its_parameters_exist():

@@ -30,7 +30,7 @@ def _number(default: float, allowed: str, test: Callable[[float], bool], what: s
     return field(default=default, metadata={"allowed": allowed, "test": test, "help": what})
 
 
-def _whole(default: int, allowed: str, test: Callable[[int], bool], what: str) -> Any:
+def _whole(default: int | None, allowed: str, test: Callable[[int], bool], what: str) -> Any:
     """A field that is a whole number."""
     return field(default=default, metadata={"allowed": allowed, "test": test, "help": what, "whole": True})
 
@@ -40,14 +40,15 @@ class SamplingParams:
     """How tokens are chosen and when a generation ends.
 
     Fields with metadata are numbers, which say themselves what they do; `docs/sampling.md` is the reference.
-    Log-probabilities are natural logs.
+    Log-probabilities are natural logs. Values are checked, and those that `semantics` changes are changed
+    (a temperature near 0, `penalty_range` if it is not given); so are truncations that have no effect.
 
     Attributes
     ----------
     logit_bias : token id -> added to its logit; -100 or less forbids the token.
     sequence_bias : token ids -> added to the logit of the last where the text ends with the others.
     dry_sequence_breakers : strings; a token whose text has one ends a repetition.
-    semantics : whose rules apply, of `SEMANTICS`; what it makes of other values, `resolve_params` does.
+    semantics : whose rules apply, of `SEMANTICS`.
     order : the steps that are on, in order; None is the order of `semantics`.
     stop : strings that end the text, which keeps what is before them.
     stop_token_ids : ids that end the text like an end-of-text token.
@@ -159,7 +160,7 @@ class SamplingParams:
         0.0, "a number from -2 to 2", lambda x: -2 <= x <= 2, "subtracted once for tokens in the output"
     )
     penalty_range: int = _whole(
-        0,
+        None,
         "a whole number, 0 (all) or more",
         lambda x: x >= 0,
         "how many of the last tokens the penalties look at",
@@ -218,6 +219,11 @@ class SamplingParams:
     include_stop_str_in_output: bool = False
 
     def __post_init__(self) -> None:
+        if self.semantics not in tuple(SEMANTICS):
+            raise ParameterError("semantics", self.semantics, "one of " + ", ".join(SEMANTICS))
+        semantics = SEMANTICS[self.semantics]
+        if self.penalty_range is None:
+            self._change({"penalty_range": semantics.penalty_range})
         for one in fields(self):
             if one.metadata:
                 check = _check_int if "whole" in one.metadata else _check_number
@@ -232,6 +238,22 @@ class SamplingParams:
         self._check_biases()
         self._check_texts()
         self._check_steps()
+        self._change(semantics.settle(self.temperature))
+        self._check_steps()
+        self._change(self._without_effect())
+
+    def _change(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _without_effect(self) -> dict[str, Any]:
+        """Return the defaults of what changes nothing: truncations after a temperature of 0."""
+        if self.temperature > 0:
+            return {}
+        steps = self.steps()
+        later = steps[steps.index("temperature") + 1 :]
+        idle = [STEPS[step] for step in later if STEPS[step].kind == "truncation"]
+        return {name: _DEFAULTS[name] for step in idle for name in (*step.switches, *step.knobs)}
 
     def _check_biases(self) -> None:
         for token, bias in self.logit_bias.items():
@@ -268,8 +290,6 @@ class SamplingParams:
 
     def _check_steps(self) -> None:
         """Refuse steps that the semantics does not have, orders that leave one out, and contradictions."""
-        if self.semantics not in tuple(SEMANTICS):
-            raise ParameterError("semantics", self.semantics, "one of " + ", ".join(SEMANTICS))
         semantics = SEMANTICS[self.semantics]
         on = [step for step in STEPS if self._is_on(step)]
         for step in on:
@@ -343,7 +363,7 @@ class SamplingParams:
 _DEFAULTS = {
     one.name: one.default if one.default_factory is MISSING else one.default_factory()
     for one in fields(SamplingParams)
-}
+} | {"penalty_range": SEMANTICS["ponder"].penalty_range}
 
 
 def _check_number(name: str, value: Any, allowed: str, test: Any) -> None:
@@ -403,22 +423,11 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
         name: "caller" if name in given else "checkpoint" if name in recommended else "default"
         for name in known
     }
-    SamplingParams(**values)  # refuses what was asked for before anything is made of it
-    settled = SEMANTICS[values.get("semantics", "ponder")].settle(values)
-    settled |= _without_effect(SamplingParams(**values | settled))
-    sources.update(dict.fromkeys(settled, "resolved"))
-    return ResolvedParams(SamplingParams(**values | settled), sources)
-
-
-def _without_effect(params: SamplingParams) -> dict[str, Any]:
-    """Return the defaults of what changes nothing: truncations after a temperature of 0."""
-    steps = params.steps()
-    if params.temperature > 0:
-        return {}
-    later = steps[steps.index("temperature") + 1 :]
-    idle = [STEPS[step] for step in later if STEPS[step].kind == "truncation"]
-    names = [name for step in idle for name in (*step.switches, *step.knobs)]
-    return {name: _DEFAULTS[name] for name in names if getattr(params, name) != _DEFAULTS[name]}
+    params = SamplingParams(**values)
+    for name in known:
+        if getattr(params, name) != values.get(name, _DEFAULTS[name]):
+            sources[name] = "resolved"
+    return ResolvedParams(params, sources)
 
 
 def _frozen(name: str, value: Any) -> Any:

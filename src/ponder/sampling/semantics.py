@@ -64,20 +64,21 @@ DRAWING = frozenset(
 )
 """The parameters that say how a token is drawn, which mean nothing where none is."""
 
-Settle = Callable[[Mapping[str, Any]], dict[str, Any]]
+Settle = Callable[[float], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
     """What a system does: its steps in order, and what it makes of some values before anything else.
 
-    `settle` is given the parameters as they were asked for and returns those that it changes. It is not asked
-    about values that are refused anyway. `lacks` are parameters of its steps that it does not have.
+    `settle` is given the temperature and returns the parameters that the system changes for it.
+    `penalty_range` applies where none is given. `lacks` are parameters of its steps that it does not have.
     """
 
     system: str
     order: tuple[str, ...]
-    settle: Settle = lambda values: {}
+    settle: Settle = lambda temperature: {}
+    penalty_range: int = 0
     highest_temperature: float | None = None
     lacks: frozenset[str] = frozenset()
 
@@ -90,19 +91,14 @@ def _steps(*names: str) -> tuple[str, ...]:
     return tuple(" ".join(names).split())
 
 
-def _vllm(values: Mapping[str, Any]) -> dict[str, Any]:
-    temperature = values.get("temperature", 1.0)
+def _vllm(temperature: float) -> dict[str, Any]:
     if 0 < temperature < 0.01:
         return {"temperature": 0.0 if temperature < 1e-5 else 0.01}
     return {}
 
 
-def _sglang(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"temperature": 1.0, "top_k": 1} if values.get("temperature", 1.0) < 1e-6 else {}
-
-
-def _llamacpp(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if "penalty_range" in values else {"penalty_range": 64}
+def _sglang(temperature: float) -> dict[str, Any]:
+    return {"temperature": 1.0, "top_k": 1} if temperature < 1e-6 else {}
 
 
 SEMANTICS: Mapping[str, Semantics] = {
@@ -147,7 +143,7 @@ SEMANTICS: Mapping[str, Semantics] = {
             "logit_bias repetition_penalty occurrence_penalties dry",
             "top_n_sigma top_k typical top_p min_p xtc temperature mirostat",
         ),
-        _llamacpp,
+        penalty_range=64,
         lacks=_DECAY,
     ),
     "exllama": Semantics(
