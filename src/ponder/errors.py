@@ -11,13 +11,16 @@ class ParameterError(PonderError):
     """A parameter has a value outside what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        shown = repr(value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"{field} = {shown} is not allowed: {allowed}")
+        super().__init__(field, value, allowed)  # what copying and pickling make it anew from
         self.field = field
         self.value = value
         self.allowed = allowed
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        return f"{self.field} = {shown} is not allowed: {self.allowed}"
 
 
 class CheckpointError(PonderError):
