@@ -18,8 +18,8 @@ from ponder.engine import DraftEngine, Engine, EngineLimits, FinishedEvent, Requ
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
-from ponder.sampling.sampler import temper
-from ponder.sampling.truncation import truncate
+from ponder.sampling.row import Row
+from ponder.sampling.sampler import distributions
 from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest, forget, run
 from tiny_directory import write_tiny_directory
@@ -309,6 +309,7 @@ def test_the_distribution_is_the_models(make, models):
     """Three tokens after a prompt, 1280 samples whose guesses are often right, against all products."""
     engine = make()
     kept, temperature, prompt = 3, 1.5, PROMPT[:5]
+    params = SamplingParams(temperature=temperature, top_k=kept)
     exact = {}
 
     def walk(path, chance):
@@ -316,7 +317,7 @@ def test_the_distribution_is_the_models(make, models):
             exact[path] = chance
             return
         (row,) = (values[-1:] for values in all_logits(models[0], [prompt + path]))
-        probs = truncate(temper(row, temperature), kept, 1.0, 0.0)[0]
+        probs = distributions(row, [Row(0, (), ())], params)[1][0]
         for token in probs.nonzero().flatten().tolist():
             walk((*path, token), chance * probs[token].item())
 

@@ -11,8 +11,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 from ponder.sampling import SamplingParams
 from ponder.sampling.bitmask import pack
 from ponder.sampling.rng import uniforms
-from ponder.sampling.sampler import Row, draw, process, sample_reference, temper
-from ponder.sampling.truncation import truncate
+from ponder.sampling.sampler import Row, distributions, draw, process, sample_reference
 
 DRAWS = 200_000
 
@@ -76,9 +75,7 @@ def test_draws_follow_the_exact_distribution(setting, size, along):
     """200,000 draws by the sampler's own steps against the truncated distribution computed in float64."""
     params = SamplingParams(seed=11, **setting)
     logits = random_logits(size, seed=size)
-    probs = truncate(
-        temper(logits[None], params.temperature), params.top_k, params.top_p, params.min_p
-    ).expand(20_000, -1)
+    probs = distributions(logits[None], rows(1), params)[1].expand(20_000, -1)
     counts = np.zeros(size)
     for start in range(0, DRAWS, 20_000):
         places, zeros = list(range(start, start + 20_000)), [0] * 20_000
@@ -89,11 +86,11 @@ def test_draws_follow_the_exact_distribution(setting, size, along):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_sample_is_these_steps(setting):
-    """`sample_reference` draws token for token what its steps draw one after another."""
+    """`sample_reference` draws token for token what the truncated distribution and the numbers say."""
     params = SamplingParams(seed=5, **setting)
     logits = torch.stack([random_logits(120, seed) for seed in range(300)])
     traces = sample_reference(logits, rows(300, output=(1, 2, 3)), params)
-    probs = truncate(temper(logits, params.temperature), params.top_k, params.top_p, params.min_p)
+    _, probs, _ = distributions(logits, rows(300), params)
     expected = draw(probs, torch.from_numpy(uniforms(5, list(range(300)), [3] * 300)))
     assert [trace.token_id for trace in traces] == expected.tolist()
 

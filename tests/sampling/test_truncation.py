@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from ponder.sampling.truncation import min_p, renormalise, top_k, top_p, truncate
+from ponder.sampling.truncation import min_p, renormalise, top_k, top_p
 
 SHAPES = ("normal", "peaked", "flat", "ties", "uniform", "one hot", "dyadic", "zeros")
 
@@ -150,16 +150,6 @@ def test_transformers_keeps_the_same_tokens(scale, size):
         assert torch.equal(top_p(probs, p), expected > -torch.inf)
         expected = MinPLogitsWarper(p)(None, logits)
         assert torch.equal(min_p(probs, p), expected > -torch.inf)
-
-
-def test_truncate_renormalises_between_the_rules():
-    """top-p counts shares of what top-k left: of (0.4, 0.3) the first holds 4/7, which is over p = 0.56."""
-    probs = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
-    assert truncate(probs, 2, 0.56, 0)[0].tolist() == [1, 0, 0, 0]
-    assert truncate(probs, 0, 0.56, 0)[0].tolist() == pytest.approx([4 / 7, 3 / 7, 0, 0])
-    assert truncate(probs, 3, 0.8, 0.8)[0].tolist() == [1, 0, 0, 0]
-    assert truncate(probs, 3, 0.8, 0.7)[0].tolist() == pytest.approx([4 / 7, 3 / 7, 0, 0])
-    assert truncate(probs, 0, 1, 0) is probs
 
 
 def test_renormalised_rows_sum_to_one():

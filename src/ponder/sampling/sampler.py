@@ -14,7 +14,6 @@ from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
 from ponder.sampling.semantics import STEPS
 from ponder.sampling.steps import Context
-from ponder.sampling.temperature import cool
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.variants import rule
 
@@ -80,11 +79,6 @@ def distributions(
     return drawn if tempered is truncated else torch.softmax(tempered, -1), drawn, possible
 
 
-def temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Softmax of [R, V] float32 at a temperature; 0: all mass on the largest logit, ties to the lowest id."""
-    return torch.softmax(cool(logits, temperature), dim=-1)
-
-
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     """Invert the distribution function in token order: the first id whose cumulative mass exceeds u * total.
 
@@ -140,7 +134,7 @@ def describe(
         raw.gather(-1, column).squeeze(-1),
         _log(tempered.gather(-1, column).squeeze(-1)),
         _log(truncated.gather(-1, column).squeeze(-1)),
-        entropy(raw),
+        -row_sum(raw.exp() * raw.clamp(min=torch.finfo(raw.dtype).min)),  # entropy; 0 * -inf would be NaN
         ranks(logits, column),
         kept.count_nonzero(-1),
         row_sum(torch.where(kept, tempered, 0.0)).clamp(max=1.0),
@@ -170,11 +164,6 @@ def trace_prompt(logits: torch.Tensor, tokens: Sequence[int], top: int) -> list[
 def _log(probs: torch.Tensor) -> torch.Tensor:
     """Logarithms of probabilities of tokens that were chosen: positive, though float32 may have lost them."""
     return probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
-
-
-def entropy(logprobs: torch.Tensor) -> torch.Tensor:
-    """Entropy in nats of [R, V] log-probabilities -> [R]."""
-    return -row_sum(logprobs.exp() * logprobs.clamp(min=torch.finfo(logprobs.dtype).min))
 
 
 def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ...]]:

@@ -155,17 +155,6 @@ def entropy(probs: torch.Tensor) -> torch.Tensor:
     return -torch.where(exact > 0, exact * exact.log(), 0.0).sum(-1)
 
 
-def truncate(probs: torch.Tensor, k: int, p: float, minimum: float) -> torch.Tensor:
-    """Top-k, then top-p, then min-p, renormalising between; return the kept tokens' new probabilities."""
-    if k:
-        probs = renormalise(probs, top_k(probs, k))
-    if p < 1:
-        probs = renormalise(probs, top_p(probs, p))
-    if minimum > 0:
-        probs = renormalise(probs, min_p(probs, minimum))
-    return probs
-
-
 def renormalise(probs: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """Zero what is not kept and scale the rest to sum to one."""
     kept = torch.where(keep, probs, 0.0)
