@@ -299,6 +299,7 @@ function element(name) {
     name, children: [], dataset: {}, style: {}, attributes: {}, listeners: {}, textContent: "", hidden: false,
     append(...c) { self.children.push(...c); }, replaceChildren(...c) { self.children = c; },
     setAttribute(k, v) { self.attributes[k] = v; }, addEventListener(k, f) { self.listeners[k] = f; },
+    focus() { document.activeElement = self; },
   };
   self.tBodies = [self];
   made.push(self);
@@ -328,6 +329,38 @@ console.log(JSON.stringify({
   })),
 }));
 """
+WALK = r"""
+const buttons = document.getElementById("tokens").children;
+const currentTarget = { querySelectorAll: () => buttons };
+let prevented = 0;
+buttons[0].focus();
+const keys = ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp", "End", "ArrowRight", "Home"];
+const places = keys.map((key) => {
+  const event = { key, currentTarget, preventDefault: () => prevented++ };
+  document.getElementById("tokens").listeners.keydown(event);
+  return [buttons.indexOf(document.activeElement), trace.texts[0].tokens.indexOf(state.token)];
+});
+console.log(JSON.stringify({ places, prevented, count: buttons.length }));
+"""
+
+
+def run_page(script, trace, value):
+    """Run the page's script and then another under node, with a stub of a document; return what it prints."""
+    script = STUB + Page(page(trace)).bodies[("script", None)] + script
+    data = json.dumps(value).replace("\\ud800", "?").encode()
+    done = subprocess.run([NODE, "-e", script], input=data, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not there to run the page's script")
+def test_arrow_keys_go_from_token_to_token(sampled):
+    """Focus and choice go together, and stop at both ends; other keys are the browser's."""
+    done = run_page(WALK, parse_trace(json.dumps(sampled).encode()), sampled)
+    last = done["count"] - 1
+    assert last > 2
+    assert done["places"] == [[place, place] for place in (1, 2, 1, 1, last, last, 0)]
+    assert done["prevented"] == 5
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not there to run the page's script")
@@ -336,12 +369,7 @@ def test_the_slider_redraws_what_python_does(request, kind):
     """The page's script, run: no error, control characters shown as escapes, the same probabilities."""
     value = with_hostile_text(request.getfixturevalue(kind))
     trace = parse_trace(json.dumps(value).encode())
-    found = Page(page(trace))
-    script = STUB + found.bodies[("script", None)] + PROBE
-    data = json.dumps(value).replace("\\ud800", "?").encode()
-    done = subprocess.run([NODE, "-e", script], input=data, capture_output=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
-    result = json.loads(done.stdout)
+    result = run_page(PROBE, trace, value)
     for row, by_temperature in zip(trace.rows, result["drawn"], strict=True):
         for temperature, drawn in zip((0.1, 0.47, 1, 1.25, 2), by_temperature, strict=True):
             ours = redraw(row, trace.temperatures, temperature)

@@ -69,7 +69,6 @@ function tokenButton(number) {
   button.type = "button";
   button.style.background = shade(rowOf(token).entropy);
   button.title = `logprob ${token.logprob.toFixed(3)}, entropy ${rowOf(token).entropy.toFixed(2)}`;
-  button.setAttribute("aria-pressed", String(number === state.token));
   button.dataset.token = number;
   button.addEventListener("click", () => choose(number));
   return button;
@@ -77,10 +76,31 @@ function tokenButton(number) {
 
 function choose(number) {
   state.token = number;
-  for (const button of document.querySelectorAll("button[data-token]")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.token) === number));
-  }
+  mark();
   drawToken();
+}
+
+// Shows which token is chosen. Each list of tokens is one stop of the tab key.
+function mark() {
+  for (const list of ["#tokens", "#tree"]) {
+    const buttons = [...document.querySelectorAll(`${list} button`)];
+    const chosen = (button) => Number(button.dataset.token) === state.token;
+    const stop = buttons.find(chosen) ?? buttons[0];
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(chosen(button)));
+      button.tabIndex = button === stop ? 0 : -1;
+    }
+  }
+}
+
+function walk(event) {
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const at = buttons.indexOf(document.activeElement);
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (at < 0 || event.ctrlKey || event.altKey || event.metaKey || buttons[to] === undefined) return;
+  event.preventDefault();
+  buttons[to].focus();
+  choose(Number(buttons[to].dataset.token));
 }
 
 function drawEntropy(tokens) {
@@ -95,18 +115,22 @@ function drawEntropy(tokens) {
   svg.replaceChildren(line);
 }
 
-function drawText() {
-  const text = trace.texts[state.text];
+function drawTabs() {
   byId("tabs").replaceChildren(...(trace.texts.length < 2 ? [] : trace.texts.map((one, i) => {
     const tab = make("button", `${i}: ${one.score.toFixed(2)}`);
     tab.type = "button";
-    tab.setAttribute("aria-pressed", String(i === state.text));
     tab.addEventListener("click", () => { state.text = i; state.token = one.tokens[0] ?? null; drawText(); });
     return tab;
   })));
+}
+
+function drawText() {
+  const text = trace.texts[state.text];
+  [...byId("tabs").children].forEach((tab, i) => tab.setAttribute("aria-pressed", String(i === state.text)));
   if (!text) return;
   byId("ending").textContent = `${text.finish_reason}, logprob ${text.logprob.toFixed(3)}, score ${text.score.toFixed(3)}`;
   byId("tokens").replaceChildren(...text.tokens.map(tokenButton));
+  mark();
   drawEntropy(text.tokens);
   drawToken();
 }
@@ -158,6 +182,8 @@ function drawBars(token, row) {
     const bar = make("span", undefined, "bar"), cell = make("td");
     bar.style.width = `${100 * probs[i] / largest}%`;
     cell.append(bar);
+    if (!kept[i]) cell.append(make("span", "cut", "spoken"));
+    if (id === token.id) line.setAttribute("aria-current", "true");
     line.append(cell);
     return line;
   }));
@@ -206,12 +232,9 @@ const asked = trace.params.temperature?.value, topP = trace.params.top_p?.value;
 slider.value = typeof asked === "number" && asked > 0 ? asked : 1;
 byId("top-p").value = typeof topP === "number" ? topP : 1;
 for (const id of ["temperature", "top-p", "again"]) byId(id).addEventListener("input", drawToken);
-byId("tokens").addEventListener("keydown", (event) => {
-  const tokens = trace.texts[state.text]?.tokens ?? [];
-  const next = tokens.indexOf(state.token) + { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (tokens[next] !== undefined) choose(tokens[next]);
-});
+for (const id of ["tokens", "tree"]) byId(id).addEventListener("keydown", walk);
 state.token = trace.texts[0]?.tokens[0] ?? (trace.tokens.length ? 0 : null);
 if (trace.tokens.some((token) => token.score !== null)) drawTree();
+drawTabs();
 drawText();
 drawToken();
