@@ -103,12 +103,14 @@ def _tails(rest: Floats) -> tuple[float, ...]:
     largest = rest.max()
     if np.isneginf(largest):
         return (-math.inf,) * len(TEMPERATURES)
-    below, scaled, tails = rest - largest, np.empty_like(rest), []
-    for temperature in TEMPERATURES:
-        np.multiply(below, 1 / temperature, out=scaled)
-        total = np.exp(scaled, out=scaled).sum()
-        tails.append(math.log(total) + float(largest) / temperature)
-    return tuple(tails)
+    below, weights, tails = rest - largest, np.empty_like(rest), {}
+    for temperature in (one for one in TEMPERATURES if one * 2 not in TEMPERATURES):
+        np.exp(np.multiply(below, 1 / temperature, out=weights), out=weights)
+        while temperature in TEMPERATURES:
+            tails[temperature] = math.log(weights.sum()) + float(largest) / temperature
+            temperature /= 2
+            np.square(weights, out=weights)  # half a temperature: a quarter of an exponential's time
+    return tuple(tails[temperature] for temperature in TEMPERATURES)
 
 
 class _Watch:
