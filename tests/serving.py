@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from ponder.backends.local import LocalModel
 from ponder.server.run import Server
@@ -94,6 +95,16 @@ class Tiny:
         """How many requests the engine has, waiting ones included."""
         stats = self.model.stats()
         return stats.running + stats.waiting
+
+
+def samples(tiny: Tiny) -> dict[tuple[str, ...], float]:
+    """Return a server's metrics: name and label values -> value."""
+    text = tiny.client.get("/metrics").text
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def events(text: str) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from dataclasses import fields
 
 import pytest
 
-from ponder.cli.options import SAMPLING
+from ponder.cli.options import SAMPLING, SEARCH, SPECULATION
+from ponder.decoders.named import SETTINGS
 from ponder.sampling import SamplingParams
 
 STORY = ("run", "--json", "--seed", "7", "--temperature", "0.8", "--top-p", "0.9", "--max-tokens", "32")
@@ -90,6 +91,11 @@ def test_dry_run_says_what_would_run(ponder):
         ("--num-beams 4 --beam-sample -t 0.7", "BeamSample", {"num_beams": 4}),
         ("--num-beams 6 --num-beam-groups 3", "DiverseBeamSearch", {"num_beams": 6, "num_beam_groups": 3}),
         ("--stochastic-beams 5 -n 5", "StochasticBeamSearch", {"num_beams": 5}),
+        (
+            "--prompt-lookup 5 --max-ngram 4 --min-ngram 1",
+            "Speculative",
+            {"draft": {"tokens": 5, "max_ngram": 4, "min_ngram": 1}},
+        ),
     ],
 )
 def test_searches(ponder, options, name, fields):
@@ -105,6 +111,11 @@ def test_every_sampling_parameter_is_an_option(ponder):
     given = json.loads(ponder("run", "--dry-run", "--stop", "x", "--include-stop-str-in-output", "hi").out)
     assert given["params"]["include_stop_str_in_output"] == {"value": True, "from": "caller"}
     assert given["params"]["ignore_eos"] == {"value": False, "from": "default"}
+
+
+def test_every_decoder_setting_is_an_option():
+    """As it is a field of the server's requests."""
+    assert {*SEARCH, *SPECULATION} == set(SETTINGS)
 
 
 def test_choose(ponder):

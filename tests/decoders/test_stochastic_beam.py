@@ -9,7 +9,7 @@ from scipy import stats
 from decoders.answering import answer
 from decoders.naive import next_logprobs
 from ponder.constraints import Ban
-from ponder.decoders import StochasticBeamSearch, draws
+from ponder.decoders import StochasticBeamSearch
 from ponder.decoders.stochastic_beam import inclusion_probability
 from ponder.errors import ParameterError
 from tiny_models import tiny_engine, tiny_tokenizer
@@ -114,13 +114,11 @@ def test_weighted_draws_estimate_expectations(texts, runs):
     exact = [math.fsum(math.exp(lp) * f(ids) for ids, lp in texts.items()) for f in functions]
     estimates = [[] for _ in functions]
     for outputs in runs:
-        found = draws(outputs, 4)
-        assert len(found) == 3
         for f, values in zip(functions, estimates, strict=True):
             values.append(
                 math.fsum(
-                    math.exp(draw.logprob) / draw.inclusion * f(output.token_ids)
-                    for draw, output in zip(found, outputs, strict=False)
+                    math.exp(output.truncated_logprob) / output.inclusion * f(output.token_ids)
+                    for output in outputs[:-1]
                 )
             )
     for value, values in zip(exact, estimates, strict=True):
@@ -128,14 +126,15 @@ def test_weighted_draws_estimate_expectations(texts, runs):
         assert abs(np.mean(values) - value) < 4 * error
 
 
-def test_draws_say_what_they_are(texts, runs):
-    """Log-probability by the traces, G, and 1 - exp(-exp(logprob - threshold))."""
+def test_outputs_say_how_they_were_drawn(texts, runs):
+    """Log-probability by the traces, and 1 - exp(-exp(logprob - threshold)); the last is the threshold."""
     for outputs in runs[:50]:
-        for draw, output in zip(draws(outputs, 4), outputs, strict=False):
-            assert draw.logprob == pytest.approx(texts[output.token_ids], abs=1e-4)
-            assert draw.perturbed == output.score
-            expected = 1 - math.exp(-math.exp(draw.logprob - outputs[-1].score))
-            assert draw.inclusion == pytest.approx(expected)
+        *drawn, last = outputs
+        for output in drawn:
+            assert output.truncated_logprob == pytest.approx(texts[output.token_ids], abs=1e-4)
+            expected = 1 - math.exp(-math.exp(output.truncated_logprob - last.score))
+            assert output.inclusion == pytest.approx(expected)
+        assert last.inclusion is None
     assert inclusion_probability(-1.0, -math.inf) == 1.0
     assert inclusion_probability(-800.0, 0.0) == 0.0
 
@@ -149,6 +148,17 @@ def test_a_narrow_search_is_the_beginning_of_a_wide_one(engine):
         assert [o.score for o in narrow] == [o.score for o in wide[:width]]
 
 
+def test_a_text_that_is_not_asked_for_is_the_threshold(engine):
+    """Of a wider search all answers have an inclusion: that which the next text would give them."""
+    wide = answer(engine, PROMPT, StochasticBeamSearch(9), max_tokens=5, n=9, seed=4)
+    for n in range(1, 9):
+        asked = answer(engine, PROMPT, StochasticBeamSearch(9), max_tokens=5, n=n, seed=4)
+        assert [output.token_ids for output in asked] == [output.token_ids for output in wide[:n]]
+        assert [output.inclusion for output in asked] == pytest.approx(
+            [inclusion_probability(output.truncated_logprob, wide[n].score) for output in asked]
+        )
+
+
 @pytest.mark.parametrize("params", [{}, {"temperature": 0.6}, {"temperature": 1.4, "top_k": 3}], ids=str)
 def test_wide_enough_it_finds_every_text(engine, params):
     """All texts the parameters leave possible, each once, with its log-probability; the estimate is exact."""
@@ -157,12 +167,10 @@ def test_wide_enough_it_finds_every_text(engine, params):
     expected = every_text(model, ends, 3, params.get("temperature", 1.0), params.get("top_k", 5))
     outputs = answer(engine, PROMPT, StochasticBeamSearch(60), max_tokens=3, n=60, seed=2, **params)
     assert {output.token_ids for output in outputs} == set(expected)
-    found = draws(outputs, 60)
-    assert [draw.logprob for draw in found] == pytest.approx(
-        [expected[output.token_ids] for output in outputs], abs=1e-4
-    )
-    assert all(draw.inclusion == 1 for draw in found)
-    assert math.fsum(math.exp(draw.logprob) for draw in found) == pytest.approx(1, abs=1e-4)
+    logprobs = [output.truncated_logprob for output in outputs]
+    assert logprobs == pytest.approx([expected[output.token_ids] for output in outputs], abs=1e-4)
+    assert all(output.inclusion == 1 for output in outputs)
+    assert math.fsum(map(math.exp, logprobs)) == pytest.approx(1, abs=1e-4)
 
 
 def test_constraints_and_stop_strings_shape_the_tree(engine):
@@ -174,7 +182,7 @@ def test_constraints_and_stop_strings_shape_the_tree(engine):
     assert not any("ab" in text or "ba" in text for text in texts)
     stopped = [output for output in outputs if output.stopped_by == "ba"]
     assert stopped
-    assert math.fsum(math.exp(draw.logprob) for draw in draws(outputs, 100)) == pytest.approx(1, abs=1e-4)
+    assert math.fsum(math.exp(output.truncated_logprob) for output in outputs) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_text_that_can_go_nowhere_keeps_its_place(engine):
@@ -195,7 +203,7 @@ def test_a_text_that_can_go_nowhere_keeps_its_place(engine):
         ("ba", "constraint"),
         ("bbbb", "length"),
     ]
-    assert math.fsum(math.exp(draw.logprob) for draw in draws(outputs, 9)) == pytest.approx(1, abs=1e-5)
+    assert math.fsum(math.exp(output.truncated_logprob) for output in outputs) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("value", [0, 401, 2.0, "4", True])

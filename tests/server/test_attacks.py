@@ -75,7 +75,29 @@ VALUES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "n times prompts": ("n", [{"prompt": ["a"] * 256, "n": 3}]),
     "best_of": ("best_of", [{"best_of": n} for n in (0, -1, 129, HUGE, 2**64)]),
     "best_of under n": ("best_of", [{"best_of": 2, "n": 3}]),
-    "beam_width": ("beam_width", [{"use_beam_search": True, "beam_width": n} for n in (0, -1, 129, HUGE)]),
+    "num_beams": ("num_beams", [{"use_beam_search": True, "num_beams": n} for n in (0, -1, 129, HUGE)]),
+    "num_beams alone": ("num_beams", [{"num_beams": n} for n in (0, -1, 129, HUGE, 2**63, 10**4000)]),
+    "stochastic_beams": ("stochastic_beams", [{"stochastic_beams": n} for n in (0, -1, 129, HUGE, 2**64)]),
+    "beams times prompts": ("stochastic_beams", [{"prompt": ["a"] * 256, "stochastic_beams": 3}]),
+    "num_beam_groups": (
+        "num_beam_groups",
+        [{"num_beams": 4, "num_beam_groups": n} for n in (0, -1, 3, 5, HUGE, 2**63, 10**4000)],
+    ),
+    "diversity_penalty": (
+        "diversity_penalty",
+        [
+            {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": p}
+            for p in (-1, 1001, 1e308, 10**400, float("nan"), float("inf"), "1")
+        ],
+    ),
+    "beam_semantics": (
+        "beam_semantics",
+        [{"num_beams": 4, "beam_semantics": x} for x in ("", "HF", "x" * 100_000, "\x1b[31m", 5)],
+    ),
+    "prompt_lookup": ("prompt_lookup", [{"prompt_lookup": n} for n in (0, -1, 65, HUGE, 2**63, 10**4000)]),
+    "max_ngram": ("max_ngram", [{"prompt_lookup": 4, "max_ngram": n} for n in (0, -1, 65, HUGE, 2**63)]),
+    "min_ngram": ("min_ngram", [{"prompt_lookup": 4, "min_ngram": n} for n in (0, -1, 4, HUGE, 2**63)]),
+    "draft": ("draft", [{"draft": True}, {"draft": "x.gguf"}, {"draft": True, "draft_tokens": HUGE}]),
     "beams of best_of": ("best_of", [{"use_beam_search": True, "best_of": HUGE}]),
     "prompt lists": (
         "prompt",

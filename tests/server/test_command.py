@@ -32,7 +32,7 @@ def test_help_needs_no_torch() -> None:
     """It is quick, and names the flags."""
     status, said = serve("--help")
     assert status == 0
-    for flag in ("--port", "--api-key", "--max-n", "--config", "--max-waiting"):
+    for flag in ("--port", "--api-key", "--max-n", "--config", "--max-waiting", "--draft"):
         assert flag in said
     code = "import sys, ponder.cli.serve, ponder.server.run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -42,6 +42,7 @@ def test_help_needs_no_torch() -> None:
     ("args", "parts"),
     [
         (["-m", "gpt-17"], ["gpt-17"]),
+        (["--draft", "gpt-17"], ["gpt-17"]),
         (["--port", "70000"], ["port", "70000", "65535"]),
         (["--port", "x"], ["port"]),
         (["--max-n", "0"], ["max_n", "0"]),
@@ -129,5 +130,23 @@ def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> Non
             ):
                 refused = httpx.post(url, json={"prompt": "a", **body}, headers=headers)
                 assert error(refused, 400)["message"].endswith(most)
+    finally:
+        served.kill()
+
+
+def test_draft_model(checkpoint) -> None:
+    """A second model guesses for the requests that say so; where it is the first, it is always right."""
+    served = ServeProcess("--draft", "smollm2-135m", "--cache-bytes", "300000000")
+    try:
+        served.wait_until_loaded()
+        body = {"prompt": "The capital of France is", "temperature": 0, "max_tokens": 12}
+        plain, guessed = (
+            httpx.post(served.url + "/v1/completions", json={**body, **more}, timeout=60).json()
+            for more in ({}, {"draft": True, "draft_tokens": 3})
+        )
+        assert guessed["choices"] == plain["choices"]
+        details = guessed["usage"]["completion_tokens_details"]
+        assert details["accepted_prediction_tokens"] > 0
+        assert details["rejected_prediction_tokens"] == 0
     finally:
         served.kill()

@@ -136,11 +136,11 @@ def test_best_of(tiny: Tiny) -> None:
 
 
 def test_beam_search(tiny: Tiny) -> None:
-    """The beams of `BeamSearch`, as wide as beam_width, best_of or n says."""
+    """The beams of `BeamSearch`, as wide as num_beams, best_of or n says."""
     expected = tiny.model.generate_sync(
         GenerationRequest("hello", {"n": 2, "max_tokens": 8}, decoder=BeamSearch(4, 0.5, True))
     )
-    for width in ({"beam_width": 4}, {"best_of": 4}):
+    for width in ({"num_beams": 4}, {"best_of": 4}):
         answer = complete(
             tiny.client, prompt="hello", n=2, max_tokens=8, use_beam_search=True, temperature=0,
             length_penalty=0.5, early_stopping=True, top_p=1, top_k=-1, **width,
@@ -244,7 +244,7 @@ def test_stream_with_usage(tiny: Tiny) -> None:
 
 def test_stream_of_beams(tiny: Tiny) -> None:
     """Only the final texts; with include_tree also the tree, whose leaves spell them."""
-    body = {"prompt": "hello", "n": 2, "beam_width": 3, "use_beam_search": True, "max_tokens": 6}
+    body = {"prompt": "hello", "n": 2, "num_beams": 3, "use_beam_search": True, "max_tokens": 6}
     whole = complete(tiny.client, **body)
     plain = events(tiny.client.post("/v1/completions", json={**body, "stream": True}).text)
     assert [text_of(plain, i) for i in range(2)] == [choice["text"] for choice in whole["choices"]]

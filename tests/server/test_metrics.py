@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client.parser import text_string_to_metric_families
-
-from serving import Tiny
-
-
-def samples(tiny: Tiny) -> dict[tuple[str, ...], float]:
-    """Return name and label values -> value."""
-    text = tiny.client.get("/metrics").text
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+from serving import Tiny, samples
 
 
 def test_what_is_counted(tiny: Tiny) -> None:

@@ -385,7 +385,7 @@ def test_stream_helper(api: openai.OpenAI) -> None:
 def test_beams(api: openai.OpenAI, lm: LM) -> None:
     """use_beam_search gives the library's beams; include_tree tells of all that were tried."""
     beams = lm(PROMPT, chat=False, n=2, decoder=BeamSearch(3), max_tokens=6)
-    body = {"use_beam_search": True, "beam_width": 3}
+    body = {"use_beam_search": True, "num_beams": 3}
     assert texts(complete(api, n=2, max_tokens=6, temperature=0, extra_body=body)) == beams.texts
     assert texts(complete(api, n=2, best_of=3, max_tokens=6, extra_body={"use_beam_search": True})) == (
         beams.texts

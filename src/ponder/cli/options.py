@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -117,6 +118,12 @@ SPECULATION: Table = {
             help="Speculate: guess so many tokens at once from what the prompt and the text repeat."
         ),
     ],
+    "max_ngram": Annotated[
+        int | None, typer.Option(help="The most last tokens that --prompt-lookup looks for; default 3.")
+    ],
+    "min_ngram": Annotated[
+        int | None, typer.Option(help="The least last tokens that --prompt-lookup looks for; default 2.")
+    ],
     "draft": Annotated[
         str | None, typer.Option(help="Speculate: a smaller model with the same vocabulary guesses.")
     ],
@@ -172,13 +179,22 @@ def sampling_options(sampling: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def generation_options(
-    sampling: Mapping[str, Any], search: Mapping[str, Any], constraint: Mapping[str, Any]
+    sampling: Mapping[str, Any],
+    search: Mapping[str, Any],
+    constraint: Mapping[str, Any],
+    speculation: Table = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Turn the tables' values into the keyword arguments of `LM`."""
     options = sampling_options(sampling)
-    decoder = _search(search)
-    if decoder is not None:
-        options["decoder"] = decoder
+    decoding = {name: value for name, value in {**search, **speculation}.items() if value is not None}
+    if decoding:
+        from ponder.decoders.named import decoder_of
+
+        if "early_stopping" in decoding:
+            decoding["early_stopping"] = _early_stopping(decoding["early_stopping"])
+        decoder = decoder_of(decoding)
+        if decoder is not None:
+            options["decoder"] = decoder
     if constraint["ban"]:
         from ponder.constraints import Ban
 
@@ -186,77 +202,6 @@ def generation_options(
     elif constraint["ban_ignore_case"]:
         raise ParameterError("ban_ignore_case", True, "set only together with ban")
     return options
-
-
-def speculation_options(speculation: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the speculation table's values into a decoder, where the other options leave that open."""
-    lookup, draft, tokens = (speculation[name] for name in ("prompt_lookup", "draft", "draft_tokens"))
-    if tokens is not None and draft is None:
-        raise ParameterError("draft_tokens", tokens, "set only together with draft")
-    if lookup is None and draft is None:
-        return {}
-    name, value = ("prompt_lookup", lookup) if draft is None else ("draft", draft)
-    if "decoder" in options:
-        raise ParameterError(name, value, "left unset with beam search")
-    if lookup is not None and draft is not None:
-        raise ParameterError("prompt_lookup", lookup, "left unset with draft")
-    from ponder.decoders import DraftModel, PromptLookup, Speculative
-
-    if draft is not None and tokens is None:
-        return {"decoder": Speculative(DraftModel())}
-    name, count = ("prompt_lookup", lookup) if draft is None else ("draft_tokens", tokens)
-    try:
-        return {"decoder": Speculative(PromptLookup(count) if draft is None else DraftModel(count))}
-    except ParameterError as error:  # which calls it `tokens`
-        raise ParameterError(name, count, error.allowed) from None
-
-
-def _search(search: Mapping[str, Any]) -> Any:
-    """Return the decoder of a search; None where none was asked for."""
-    given = {name: value for name, value in search.items() if value is not None}
-    if not given:
-        return None
-    if "stochastic_beams" in given:
-        _refuse(given, {"stochastic_beams"}, "left unset with stochastic_beams")
-        from ponder.decoders import StochasticBeamSearch
-
-        return _with_names(StochasticBeamSearch, {"num_beams": "stochastic_beams"}, given)
-    if "num_beams" not in given:
-        _refuse(given, set(), "set only together with num_beams")
-    if "early_stopping" in given:
-        given["early_stopping"] = _early_stopping(given["early_stopping"])
-    ranking = {"num_beams", "length_penalty", "early_stopping"}
-    if "num_beam_groups" in given:
-        _refuse(given, ranking | {"num_beam_groups", "diversity_penalty"}, "left unset with num_beam_groups")
-        from ponder.decoders import DiverseBeamSearch
-
-        return DiverseBeamSearch(**given)
-    _refuse(given, ranking | {"beam_sample", "beam_semantics"}, "set only together with num_beam_groups")
-    if "beam_sample" in given:
-        _refuse(given, ranking | {"beam_sample"}, "left unset with beam_sample")
-        from ponder.decoders import BeamSample
-
-        del given["beam_sample"]
-        return BeamSample(**given)
-    from ponder.decoders import BeamSearch
-
-    return _with_names(BeamSearch, {"semantics": "beam_semantics"}, given)
-
-
-def _refuse(given: Mapping[str, Any], known: set[str], allowed: str) -> None:
-    for name, value in given.items():
-        if name not in known:
-            raise ParameterError(name, value, allowed)
-
-
-def _with_names(decoder: Callable[..., Any], names: Mapping[str, str], given: Mapping[str, Any]) -> Any:
-    """Make a decoder some of whose fields have another name as options, also in what it refuses."""
-    fields = {own: given[option] for own, option in names.items() if option in given}
-    others = {name: value for name, value in given.items() if name not in names.values()}
-    try:
-        return decoder(**fields, **others)
-    except ParameterError as error:
-        raise ParameterError(names.get(error.field, error.field), error.value, error.allowed) from None
 
 
 def _early_stopping(value: str) -> bool | str:

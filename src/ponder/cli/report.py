@@ -55,6 +55,7 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
         "finish_reason": output.finish_reason,
         "logprob": output.logprob,
         "score": output.score,
+        **({} if output.inclusion is None else {"inclusion": output.inclusion}),
         "tokens": [
             {
                 "id": trace.token_id,

@@ -21,7 +21,6 @@ from ponder.cli.options import (
     Quantize,
     System,
     generation_options,
-    speculation_options,
     takes,
 )
 from ponder.cli.terminal import (
@@ -85,9 +84,8 @@ def run(
     constraint: dict[str, Any],
 ) -> None:
     """Answer a prompt, streaming the text as it comes."""
-    options = generation_options(sampling, search, constraint)
-    searches = "decoder" in options
-    options |= speculation_options(speculation, options)
+    options = generation_options(sampling, search, constraint, speculation)
+    searches = "decoder" in options and not options["decoder"].streams
     if color is not Color.none and (json or options.get("n", 1) > 1 or searches):
         raise ParameterError("color", color.value, "none with --json, several samples or beams")
     if "top_logprobs" in options and not (json or dry_run):

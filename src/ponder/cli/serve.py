@@ -32,7 +32,7 @@ _SERVER: Mapping[str, tuple[Any, str]] = {
     "port": (int, "Port to listen on; default 8000, 0 takes a free one."),
     "api_key": (list[str], "Key that requests must have; repeatable. Better in PONDER_API_KEY or a file."),
     "allowed_host": (list[str], "Name this server is called by, besides localhost; repeatable."),
-    "max_n": (int, "The most n, best_of and beam_width may be; default 128."),
+    "max_n": (int, "The most n, best_of, num_beams and stochastic_beams may be; default 128."),
     "max_prompts": (int, "The most prompts in one request; default 256."),
     "max_texts": (int, "The most texts that grow for one request, n times prompts; default 512."),
     "max_tokens": (int, "The most tokens of one text; default what the model's context holds."),
@@ -49,6 +49,7 @@ _ENGINE: Mapping[str, tuple[Any, str]] = {
 }
 _MODEL: Mapping[str, tuple[Any, str]] = {
     "model": (str, f"A name, a .gguf file, a Hugging Face directory; default {DEFAULT_MODEL}."),
+    "draft": (str, "A smaller model with the same vocabulary, which guesses for requests that say so."),
     "device": (str, "A torch device; by default CUDA where there is one."),
     "quantize": (str, "q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load."),
     "cache_bytes": (int, "Memory for keys and values; by default a share of what is free."),
@@ -132,7 +133,9 @@ def serve(
             given[repeatable] = tuple(given[repeatable])
     settings = ServerSettings(**given)
     name = model["model"] or DEFAULT_MODEL
-    registry.resolve(name)  # an unknown name should not wait for torch
+    for one in (name, model["draft"]):
+        if one is not None:
+            registry.resolve(one)  # an unknown name should not wait for torch
 
     def load() -> LocalModel:
         from ponder.backends.local import load_local
@@ -146,6 +149,7 @@ def serve(
             limits=limits,
             row_invariant=bool(model["row_invariant"]),
             quantize=model["quantize"],
+            draft=model["draft"],
         )
 
     return Server(settings, load).run()

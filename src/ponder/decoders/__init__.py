@@ -6,7 +6,7 @@ from ponder.decoders.diverse_beam import DiverseBeamSearch
 from ponder.decoders.group import Decoder, FinishReason, Group, Growth, Sequence
 from ponder.decoders.sample import Sample
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
-from ponder.decoders.stochastic_beam import Draw, StochasticBeamSearch, draws
+from ponder.decoders.stochastic_beam import StochasticBeamSearch
 
 __all__ = [
     "BeamSample",
@@ -14,7 +14,6 @@ __all__ = [
     "Decoder",
     "DiverseBeamSearch",
     "DraftModel",
-    "Draw",
     "FinishReason",
     "Group",
     "Growth",
@@ -23,5 +22,4 @@ __all__ = [
     "Sequence",
     "Speculative",
     "StochasticBeamSearch",
-    "draws",
 ]

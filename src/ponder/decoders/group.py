@@ -44,6 +44,7 @@ class Sequence:
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
     proposed: tuple[int, ...] = ()
+    inclusion: float | None = None
 
     def fork(self) -> Sequence:
         """Return an independent copy, still growing, whose branch shares this one's pages."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence as Seq
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from ponder.decoders.gumbel import path_keys, perturbed_best
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
 from ponder.decoders.rows import drawn_rows, growths, pick, summarise
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.trace import TokenTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,13 @@ class StochasticBeamSearch:
     Gumbel noise, and the texts with the largest sums G are drawn without replacement, in this order. A
     beam's own G is the largest of all its continuations, so the search is exact. The distribution is the
     one `Sample` draws from, penalties, constraint, temperature and truncation included, and a text's
-    log-probability is the sum of its traces' `truncated_logprob`. `Output.score` is G; `draws` makes
-    estimates of it.
+    log-probability is its `Output.truncated_logprob`. `Output.score` is G.
+
+    `Output.inclusion` is the probability that a text's G is over the threshold, the G of the first text that
+    is not among the answers. Given the threshold, exp(truncated_logprob) / inclusion weighs the texts so that
+    weighted sums over them are unbiased estimates of expectations under the model (Kool et al. 2019, section
+    4.2). Where `n` is `num_beams` the last answer is the threshold, and has no inclusion; where there are
+    fewer texts than `num_beams`, and all of them are answers, they are certain.
 
     The noise is a function of (seed, path): the k texts of a narrow search are the first k of a wider one.
     """
@@ -78,7 +81,15 @@ class StochasticBeamSearch:
         return sequence.score
 
     def answers(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=self.final_score, reverse=True)[: group.params.n]
+        ranked, asked = sorted(group.finished, key=self.final_score, reverse=True), group.params.n
+        further = ranked[asked] if asked < len(ranked) else None
+        drawn = ranked[:asked]
+        if further is None and len(ranked) == self.num_beams:
+            *drawn, further = ranked
+        threshold = -math.inf if further is None else further.score
+        for sequence in drawn:
+            sequence.inclusion = inclusion_probability(sequence.memo, threshold)
+        return ranked[:asked]
 
 
 def _places(candidates: list[float], others: list[float], count: int) -> int:
@@ -92,54 +103,6 @@ def _places(candidates: list[float], others: list[float], count: int) -> int:
     return len(candidates)
 
 
-class DrawnText(Protocol):
-    """What `draws` reads of an `Output`."""
-
-    @property
-    def traces(self) -> tuple[TokenTrace, ...]: ...
-
-    @property
-    def score(self) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """A text drawn without replacement.
-
-    Attributes
-    ----------
-    logprob : its log-probability under the distribution it was drawn from.
-    perturbed : that with its noise, G.
-    inclusion : the probability that its G is over the threshold: 1 - exp(-exp(logprob - threshold)).
-    """
-
-    logprob: float
-    perturbed: float
-    inclusion: float
-
-
 def inclusion_probability(logprob: float, threshold: float) -> float:
     """Return 1 - exp(-exp(logprob - threshold)) (Kool et al. 2019, equation 9)."""
     return -math.expm1(-math.exp(min(logprob - threshold, 700.0)))
-
-
-def draws(outputs: Seq[DrawnText], asked: int) -> list[Draw]:
-    """Describe the outputs of a stochastic beam search, the last of which gives the threshold.
-
-    Given the threshold, each text's exp(logprob) / inclusion weighs it so that weighted sums over the draws
-    are unbiased estimates of expectations under the model (Kool et al. 2019, section 4.2). It takes one
-    text to have a threshold: ask for one more than the draws you want.
-
-    Parameters
-    ----------
-    outputs : of one request, in order.
-    asked : its `n`. Where fewer texts came back there are no others: all are returned, with certainty.
-    """
-    complete = len(outputs) < asked
-    threshold = -math.inf if complete else outputs[-1].score
-    found = []
-    for output in outputs if complete else outputs[:-1]:
-        logprob = math.fsum(trace.truncated_logprob for trace in output.traces)
-        inclusion = 1.0 if complete else inclusion_probability(logprob, threshold)
-        found.append(Draw(logprob, output.score, inclusion))
-    return found

@@ -331,6 +331,7 @@ class Engine:
                     row.branch.publish()
                 computed += len(row.tokens)
                 entry.job.proposed += row.guessed
+                self._totals.proposed_tokens += row.guessed
             entry.job.computed += computed
             self._totals.computed_tokens += computed
         counts = [sum(row.logits for row in entry.rows) for entry in batch]
@@ -412,10 +413,12 @@ class Engine:
         )
         job.generated += new
         # The last token that a growth has after its guesses is the model's own.
-        job.accepted += sum(
+        right = sum(
             min(len(growth.further), len(added)) for growth, added in zip(growths, texts, strict=True)
         )
+        job.accepted += right
         self._totals.generated_tokens += new
+        self._totals.accepted_tokens += right
         self._leave(group.part())
         request_id, usage = job.request_id, job.usage
         if job.request.decoder.streams:
@@ -506,4 +509,5 @@ def _output(index: int, sequence: Sequence, score: float) -> Output:
         sequence.stopped_by,
         sequence.logprob,
         score,
+        sequence.inclusion,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,6 +109,7 @@ class Output:
     `text` is without the end token or stop string that ended it, which `stopped_by` names; `token_ids` and
     `traces` are all that was generated. `logprob` is the sum of raw log-probabilities; `score` what outputs
     are ranked by: the length-normalised score of beams, and for samples, which are not ranked, `logprob`.
+    `inclusion` is how probable a stochastic beam search was to draw it, as in `StochasticBeamSearch`.
     """
 
     index: int
@@ -118,6 +120,12 @@ class Output:
     stopped_by: str | int | None
     logprob: float
     score: float
+    inclusion: float | None = None
+
+    @property
+    def truncated_logprob(self) -> float:
+        """The text's log-probability under the distribution that its tokens were drawn from."""
+        return math.fsum(trace.truncated_logprob for trace in self.traces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ class EngineStats:
     pages, busy_pages, idle_pages : of the cache: all; held by running requests; kept for later ones. The
         rest is free.
     steps : forward passes over requests.
-    prompt_tokens, hit_tokens, cached_tokens, computed_tokens, generated_tokens : as in `Usage`, over all
-        requests and scores.
+    prompt_tokens, hit_tokens, cached_tokens, computed_tokens, generated_tokens, proposed_tokens,
+    accepted_tokens : as in `Usage`, over all requests and scores.
     finished, failed, cancelled, refused : requests by how they ended; refused ones found the queue full.
     preemptions : how often a request gave its memory to another.
     evictions : pages of finished texts that made room.
@@ -35,6 +35,8 @@ class EngineStats:
     cached_tokens: int
     computed_tokens: int
     generated_tokens: int
+    proposed_tokens: int
+    accepted_tokens: int
     finished: int
     failed: int
     cancelled: int
@@ -53,6 +55,8 @@ class Totals:
     cached_tokens: int = 0
     computed_tokens: int = 0
     generated_tokens: int = 0
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
     finished: int = 0
     failed: int = 0
     cancelled: int = 0

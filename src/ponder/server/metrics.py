@@ -71,6 +71,8 @@ class _EngineCollector:
             ("prompt_tokens", "Prompt tokens.", stats.prompt_tokens),
             ("generation_tokens", "Tokens generated.", stats.generated_tokens),
             ("computed_tokens", "Tokens run through the model.", stats.computed_tokens),
+            ("spec_decode_num_draft_tokens", "Tokens that speculation guessed.", stats.proposed_tokens),
+            ("spec_decode_num_accepted_tokens", "Guesses that were right.", stats.accepted_tokens),
             ("prefix_cache_queries", "Prompt tokens looked up in the cache.", stats.prompt_tokens),
             ("prefix_cache_hits", "Prompt tokens found in the cache.", stats.hit_tokens),
             ("num_preemptions", "Times a request gave its memory to another.", stats.preemptions),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ponder.backends import Completion, GenerationRequest, Output
 from ponder.decoders import FinishReason
@@ -19,7 +19,7 @@ class Plan:
     Attributes
     ----------
     n : texts answered for each prompt, of the possibly more that grow.
-    beams : whether a beam search finds them.
+    beams : whether a search finds them, so that which they are is known at the end.
     echo : whether a text begins with its prompt.
     discard : whether what is generated is left out (max_tokens 0: one token is generated for its prompt).
     logprobs : alternatives told with each token; None: no log-probabilities at all.
@@ -62,6 +62,7 @@ class Piece:
     told : its tokens, if log-probabilities are wanted.
     prompt_text, prompt_told : the same of an echoed prompt, which comes before it.
     finish_reason, stop_reason : OpenAI's, and vLLM's: what exactly ended the text.
+    search : what a search says of its text.
     """
 
     prompt: int
@@ -73,6 +74,7 @@ class Piece:
     prompt_told: tuple[Told, ...] = ()
     finish_reason: str | None = None
     stop_reason: str | int | None = None
+    search: Mapping[str, float | None] = field(default_factory=dict)
 
     def ended(self, reason: FinishReason, by: str | int | None = None) -> Piece:
         """Return it as the end of its text; `by` is the stop string or token."""

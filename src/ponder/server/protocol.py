@@ -105,12 +105,22 @@ class GenerationBody(NamingBody):
     xtc_probability: float | None = None
     xtc_threshold: float | None = None
     # ours
+    beam_sample: bool | None = None
+    beam_semantics: str | None = None
+    diversity_penalty: float | None = None
+    draft: bool | None = None
+    draft_tokens: Int | None = None
+    max_ngram: Int | None = None
+    min_ngram: Int | None = None
+    num_beam_groups: Int | None = None
+    num_beams: Int | None = None
     order: Texts | None = None
     penalty_range: Int | None = None
+    prompt_lookup: Int | None = None
     semantics: str | None = None
+    stochastic_beams: Int | None = None
     top_p_decay: float | None = None
     top_p_floor: float | None = None
-    beam_width: Int | None = None
     deadline_s: float | None = None
     # labels, which change nothing
     metadata: dict[str, Any] | None = None

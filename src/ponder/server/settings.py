@@ -24,9 +24,9 @@ class ServerSettings:
     host, port : where to listen; port 0 takes a free one.
     api_key : keys of which a request needs one; none: no key is needed.
     allowed_host : names by which this server may be called besides those of the loopback interface.
-    max_n : of `n`, `best_of` and `beam_width`.
+    max_n : of `n`, `best_of`, `num_beams` and `stochastic_beams`.
     max_prompts : in one request.
-    max_texts : that may grow for one request: prompts times the largest of `n`, `best_of`, `beam_width`.
+    max_texts : that may grow for one request: prompts times the largest of those.
     max_tokens : of one text; None: what the model's context holds.
     max_logprobs : alternatives to a token.
     max_body_bytes : of a request.

@@ -8,7 +8,8 @@ from typing import Any
 from ponder.backends import GenerationRequest
 from ponder.backends.local import LocalModel
 from ponder.constraints import Ban
-from ponder.decoders import BeamSearch, Decoder, Sample
+from ponder.decoders import Decoder, Sample
+from ponder.decoders.named import SETTINGS, decoder_of
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.server.plan import Plan
@@ -23,7 +24,7 @@ MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 # Fields of SamplingParams that mean something else on the wire, or have another name there.
 _TRANSLATED = {"logit_bias", "max_tokens", "n", "seed", "top_logprobs"}
 _SAMPLING = tuple(one.name for one in fields(SamplingParams) if one.name not in _TRANSLATED)
-_NEUTRAL_FOR_BEAMS = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
+_NEUTRAL_WHERE_UNUSED = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
 
 
 def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: ServerSettings) -> Plan:
@@ -36,8 +37,8 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     """
     _check_tokens(body, settings)
     _check_logprobs(body, settings)
-    shape = _shape(body, settings)
-    beams = isinstance(shape.decoder, BeamSearch)
+    shape = _shape(body, model, settings)
+    beams = not shape.decoder.streams
     _check_stream(body, beams)
     prompts = encode_prompts(body, model, settings.max_prompts)
     most = model.engine.limits.max_waiting
@@ -84,7 +85,9 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
 
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
-    names = {"ban": "bad_words", "num_beams": _width_name(body)}
+    names = {"ban": "bad_words"}
+    if body.use_beam_search:
+        names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):
         names["top_logprobs"] = "logprobs"
     elif isinstance(body, ChatBody) and body.max_completion_tokens is not None:
@@ -94,7 +97,8 @@ def names_of(body: GenerationBody) -> dict[str, str]:
 
 def _width_name(body: GenerationBody) -> str:
     """Return what says how many texts grow for a prompt."""
-    return next((name for name in ("beam_width", "best_of") if getattr(body, name) is not None), "n")
+    names = ("num_beams", "stochastic_beams", "best_of")
+    return next((name for name in names if getattr(body, name) is not None), "n")
 
 
 def _check_tokens(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
@@ -124,34 +128,43 @@ class _Shape:
     decoder: Decoder
 
 
-def _shape(body: GenerationBody, settings: ServerSettings) -> _Shape:
+def _shape(body: GenerationBody, model: LocalModel, settings: ServerSettings) -> _Shape:
     n = 1 if body.n is None else body.n
-    for name in ("n", "best_of", "beam_width"):
+    for name in ("n", "best_of", "num_beams", "stochastic_beams"):
         value = getattr(body, name)
         if value is not None and not 1 <= value <= settings.max_n:
             raise ParameterError(name, value, f"a whole number from 1 to {settings.max_n}")
     if body.best_of is not None and body.best_of < n:
         raise ParameterError("best_of", body.best_of, f"at least n, which is {n}")
-    return _beam_shape(body, n) if body.use_beam_search else _sample_shape(body, n)
-
-
-def _beam_shape(body: GenerationBody, n: int) -> _Shape:
-    width = body.beam_width or body.best_of or n
+    decoder = _decoder(body, n, model)
+    width = body.num_beams or body.stochastic_beams or body.best_of or n
+    if decoder.streams:
+        if body.stream and width != n:
+            allowed = f"n, which is {n}, in a stream: only its end shows the best"
+            raise ParameterError("best_of", width, allowed)
+        return _Shape(n, width, decoder)
+    name = _width_name(body)
+    if n > width:
+        raise ParameterError("n", n, f"at most {name}, which is {width}")
     if body.best_of not in (None, width):
-        raise ParameterError("best_of", body.best_of, f"left out, or beam_width, which is {width}")
-    penalty = 1.0 if body.length_penalty is None else body.length_penalty
-    return _Shape(n, width, BeamSearch(width, penalty, body.early_stopping or False))
+        raise ParameterError("best_of", body.best_of, f"left out, or {name}, which is {width}")
+    return _Shape(n, width, decoder)
 
 
-def _sample_shape(body: GenerationBody, n: int) -> _Shape:
-    for name, neutral in (("beam_width", None), ("length_penalty", 1), ("early_stopping", False)):
-        value = getattr(body, name)
-        if value not in (None, neutral):
-            raise ParameterError(name, value, "set only together with use_beam_search")
-    width = body.best_of or n
-    if body.stream and width != n:
-        raise ParameterError("best_of", width, f"n, which is {n}, in a stream: only its end shows the best")
-    return _Shape(n, width, Sample())
+def _decoder(body: GenerationBody, n: int, model: LocalModel) -> Decoder:
+    """Return what the request's settings describe; `use_beam_search` is how vLLM says num_beams."""
+    given = {name: getattr(body, name) for name in SETTINGS}
+    if body.use_beam_search:
+        if body.stochastic_beams is not None:
+            raise ParameterError("use_beam_search", True, "left unset with stochastic_beams")
+        given["num_beams"] = body.num_beams or body.best_of or n
+    elif body.use_beam_search is False and body.num_beams is not None:
+        raise ParameterError("num_beams", body.num_beams, "left out where use_beam_search is false")
+    if given["length_penalty"] == 1:  # the default, which clients send without a search too
+        given["length_penalty"] = None
+    if body.draft and model.engine.drafter is None:
+        raise ParameterError("draft", True, "left out or false: no draft model is loaded")
+    return decoder_of(given) or Sample()
 
 
 def _check_stream(body: GenerationBody, beams: bool) -> None:
@@ -164,13 +177,13 @@ def _check_stream(body: GenerationBody, beams: bool) -> None:
         shown = options.model_dump(exclude_none=True)
         raise ParameterError("stream_options", shown, "set only together with stream")
     if options.include_tree and not beams:
-        raise ParameterError("stream_options.include_tree", True, "set only together with use_beam_search")
+        allowed = "set only together with num_beams, use_beam_search or stochastic_beams"
+        raise ParameterError("stream_options.include_tree", True, allowed)
 
 
 def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
-    beams = isinstance(shape.decoder, BeamSearch)
     sampling = {name: getattr(body, name) for name in _SAMPLING}
-    sampling["n"] = shape.n if beams else shape.width
+    sampling["n"] = shape.width if shape.decoder.streams else shape.n
     sampling["top_logprobs"] = body.alternatives
     if sampling["top_k"] == -1:  # how vLLM says: all
         sampling["top_k"] = 0
@@ -178,9 +191,9 @@ def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
         sampling["seed"] = body.seed % 2**64
     if body.logit_bias is not None:
         sampling["logit_bias"] = {_token_id(key): bias for key, bias in body.logit_bias.items()}
-    if beams:  # which draws nothing: values that say so are no mistake
-        for name, neutral in _NEUTRAL_FOR_BEAMS.items():
-            sampling[name] = None if sampling[name] == neutral else sampling[name]
+    for name, neutral in _NEUTRAL_WHERE_UNUSED.items():
+        if name in shape.decoder.unused and sampling[name] == neutral:
+            sampling[name] = None  # which says that nothing is drawn: that is no mistake
     return sampling
 
 

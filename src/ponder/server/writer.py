@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from ponder.backends import Completion, GenerationEvent, Output, TokenEvent, Usage
+from ponder.decoders import StochasticBeamSearch
 from ponder.engine.events import ProgressEvent, TreeEvent, TreeNode
 from ponder.sampling.trace import PromptTrace
 from ponder.server.logprobs import finite, prompt_logprobs, token_text
@@ -142,6 +143,7 @@ class Writer:
             **members,
             "finish_reason": piece.finish_reason,
             "stop_reason": piece.stop_reason,
+            **piece.search,
         }
         return choice | {"token_ids": list(piece.token_ids)} if self._plan.token_ids else choice
 
@@ -166,8 +168,17 @@ class Writer:
         if self._plan.discard:
             return Piece(prompt, index).ended("length")
         tokens = () if self._plan.logprobs is None else told(output.traces, self._plan.logprobs)
-        piece = Piece(prompt, index, output.text, tokens, output.token_ids)
+        search = self._search(prompt, output) if self._plan.beams else {}
+        piece = Piece(prompt, index, output.text, tokens, output.token_ids, search=search)
         return piece.ended(output.finish_reason, self._stop_reason(prompt, output.stopped_by))
+
+    def _search(self, prompt: int, output: Output) -> dict[str, float | None]:
+        """Return what a search says of a text."""
+        search: dict[str, float | None] = {"score": finite(output.score)}
+        if isinstance(self._plan.requests[prompt].decoder, StochasticBeamSearch):
+            search["truncated_logprob"] = finite(output.truncated_logprob)
+            search["inclusion_probability"] = output.inclusion
+        return search
 
     def _growth(self, prompt: int, event: TokenEvent) -> Piece:
         """Return what a token added to a text."""
@@ -206,9 +217,15 @@ class Writer:
         usages = self._usages.values()
         prompt = sum(usage.prompt_tokens for usage in usages)
         generated = 0 if self._plan.discard else sum(usage.generated_tokens for usage in usages)
+        proposed = sum(usage.proposed_tokens for usage in usages)
+        accepted = sum(usage.accepted_tokens for usage in usages)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": generated,
             "total_tokens": prompt + generated,
             "prompt_tokens_details": {"cached_tokens": sum(usage.hit_tokens for usage in usages)},
+            "completion_tokens_details": {
+                "accepted_prediction_tokens": accepted,
+                "rejected_prediction_tokens": proposed - accepted,
+            },
         }

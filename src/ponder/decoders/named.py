@@ -1,0 +1,95 @@
+"""Decoders by named settings: what the command line and the server call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ponder.decoders.beam import BeamSearch
+from ponder.decoders.beam_sample import BeamSample
+from ponder.decoders.diverse_beam import DiverseBeamSearch
+from ponder.decoders.group import Decoder
+from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
+from ponder.decoders.stochastic_beam import StochasticBeamSearch
+from ponder.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a setting makes, of which others: `fields` maps their names to those of `make`'s parameters."""
+
+    setting: str
+    make: Callable[..., Any]
+    fields: Mapping[str, str]
+
+
+_RANKING = {name: name for name in ("num_beams", "length_penalty", "early_stopping")}
+
+# In the order in which they say what the others mean: num_beams has a part in three of them.
+_KINDS = (
+    _Kind("stochastic_beams", StochasticBeamSearch, {"stochastic_beams": "num_beams"}),
+    _Kind(
+        "num_beam_groups",
+        DiverseBeamSearch,
+        {**_RANKING, "num_beam_groups": "num_beam_groups", "diversity_penalty": "diversity_penalty"},
+    ),
+    _Kind("beam_sample", BeamSample, _RANKING),
+    _Kind("num_beams", BeamSearch, {**_RANKING, "beam_semantics": "semantics"}),
+    _Kind("draft", DraftModel, {"draft_tokens": "tokens"}),
+    _Kind(
+        "prompt_lookup",
+        PromptLookup,
+        {"prompt_lookup": "tokens", "max_ngram": "max_ngram", "min_ngram": "min_ngram"},
+    ),
+)
+
+# Setting -> the one without which it means nothing.
+_NEEDED = {
+    "length_penalty": "num_beams",
+    "early_stopping": "num_beams",
+    "beam_semantics": "num_beams",
+    "beam_sample": "num_beams",
+    "num_beam_groups": "num_beams",
+    "diversity_penalty": "num_beam_groups",
+    "draft_tokens": "draft",
+    "max_ngram": "prompt_lookup",
+    "min_ngram": "prompt_lookup",
+}
+
+SETTINGS = tuple(dict.fromkeys(name for kind in _KINDS for name in (kind.setting, *kind.fields)))
+
+
+def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
+    """Return the decoder that named settings describe; None where none of them is set.
+
+    Parameters
+    ----------
+    settings : by their names in `SETTINGS`; None and False are unset. `num_beams` makes a `BeamSearch`, with
+        `beam_sample` a `BeamSample`, with `num_beam_groups` a `DiverseBeamSearch`; `stochastic_beams` a
+        `StochasticBeamSearch`; `prompt_lookup`, which is how many tokens, or `draft` a `Speculative`.
+
+    Raises
+    ------
+    ParameterError : one of them has a wrong value, or means nothing beside the others; by its name here.
+    """
+    given = {name: value for name, value in settings.items() if value is not None and value is not False}
+    for name, value in given.items():
+        if name in _NEEDED and _NEEDED[name] not in given:
+            raise ParameterError(name, value, f"set only together with {_NEEDED[name]}")
+    kind = next((kind for kind in _KINDS if kind.setting in given), None)
+    if kind is None:
+        return None
+    for name, value in given.items():
+        if name != kind.setting and name not in kind.fields:
+            raise ParameterError(name, value, f"left unset with {kind.setting}")
+    made = _made(kind, given)
+    return Speculative(made) if isinstance(made, DraftModel | PromptLookup) else made
+
+
+def _made(kind: _Kind, given: Mapping[str, Any]) -> Any:
+    try:
+        return kind.make(**{own: given[name] for name, own in kind.fields.items() if name in given})
+    except ParameterError as error:
+        names = {own: name for name, own in kind.fields.items()}
+        raise ParameterError(names[error.field], error.value, error.allowed) from None
