@@ -20,8 +20,10 @@ struct Batch {
   const int64_t* pages;            // the sequences' pages, one sequence after another
   const uint8_t* const* trees;     // [S]: null, or [new, new] which new tokens each new token sees
   const int64_t* logit_rows;       // [R]
+  const int64_t* logit_depths;     // [R]: after d layers, or ~d and without the last norm; null: after all, and normed
   int num_logits;
   float* logits;                   // [R, V]
+  float* states;                   // [R, hidden]: what the head reads; null: not wanted
   uint8_t *keys, *values;          // [pages, layers, bytes of a layer's part of a page]
   int64_t num_pages, page_stride;  // bytes from one page to the next
 };

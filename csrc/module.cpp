@@ -22,6 +22,7 @@ namespace {
 
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats2 = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Logits = nb::ndarray<nb::pytorch, float, nb::ndim<2>>;
 using Integers = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Stored = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -148,6 +149,12 @@ class PyProgram {
     program_->add_feed_forward(this->norm(norm, shape_.hidden, eps), linear(gate, gate_bias), linear(up, up_bias), linear(down, down_bias));
   }
 
+  void exit(int depth) {
+    require(depth == exits_ && depth <= layers_, "exits are added in order, one more than there are layers");
+    exits_++;
+    program_->exit(depth);
+  }
+
   void logits(Floats norm, float eps, const Matrix& head) {
     require(outputs_ == 0, "there is one head");
     require(head.in == shape_.hidden, "the head has another width");
@@ -155,9 +162,10 @@ class PyProgram {
     program_->logits(this->norm(norm, shape_.hidden, eps), {&head, nullptr});
   }
 
-  // The logits of `logit_rows`, [rows, vocabulary].
+  // The logits of `logit_rows`, [rows, vocabulary]; their states, if wanted, [rows, hidden].
   Logits run(Integers token_ids, Integers slots, Floats2 cos, Floats2 sin, Integers query_lengths, Integers context_lengths, Integers pages,
-           const std::vector<std::optional<Flags>>& trees, Integers logit_rows, Pages keys, Pages values, int threads) {
+           const std::vector<std::optional<Flags>>& trees, Integers logit_rows, std::optional<Integers> logit_depths, std::optional<Rows> states, Pages keys, Pages values,
+           int threads) {
     Batch batch{};
     batch.tokens = static_cast<int>(token_ids.size());
     batch.sequences = static_cast<int>(query_lengths.size());
@@ -168,6 +176,18 @@ class PyProgram {
     require(keys.nbytes() == values.nbytes() && keys.nbytes() % all_bytes == 0, "the cache does not consist of whole pages");
     require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
     check(batch, token_ids, slots, cos, sin, query_lengths, context_lengths, pages, trees, logit_rows);
+    if (logit_depths) {
+      require(logit_depths->size() == logit_rows.size(), "depths are one for each row of logits");
+      for (size_t i = 0; i < logit_depths->size(); i++) {
+        const int64_t depth = logit_depths->data()[i];
+        require((depth >= 0 ? depth : ~depth) < exits_, "the model has no exit at such a depth");
+      }
+      batch.logit_depths = logit_depths->data();
+    }
+    if (states) {
+      require(states->shape(0) == logit_rows.size() && states->shape(1) == static_cast<size_t>(shape_.hidden), "states are [rows of logits, hidden]");
+      batch.states = states->data();
+    }
     std::vector<const uint8_t*> tree_data(trees.size());
     for (size_t i = 0; i < trees.size(); i++) tree_data[i] = trees[i] ? reinterpret_cast<const uint8_t*>(trees[i]->data()) : nullptr;
     batch.token_ids = token_ids.data(), batch.slots = slots.data(), batch.cos = cos.data(), batch.sin = sin.data();
@@ -229,7 +249,7 @@ class PyProgram {
 
   const Shape shape_;
   const int rotated_, layers_;
-  int vocabulary_ = 0, outputs_ = 0;
+  int vocabulary_ = 0, outputs_ = 0, exits_ = 0;
   std::unique_ptr<Program> program_;
   std::shared_ptr<LogitsMemory> logits_memory_ = std::make_shared<LogitsMemory>();
   std::vector<Floats> kept_;
@@ -265,9 +285,11 @@ NB_MODULE(_native, m) {
       .def("add_projection", &PyProgram::add_projection, nb::arg("o"), nb::arg("bias").noconvert().none(), nb::keep_alive<1, 2>())
       .def("add_feed_forward", &PyProgram::add_feed_forward, nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("gate"), nb::arg("gate_bias").noconvert().none(), nb::arg("up"),
            nb::arg("up_bias").noconvert().none(), nb::arg("down"), nb::arg("down_bias").noconvert().none(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 6>(), nb::keep_alive<1, 8>())
+      .def("exit", &PyProgram::exit, nb::arg("depth"))
       .def("logits", &PyProgram::logits, nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("head"), nb::keep_alive<1, 4>())
       .def("run", &PyProgram::run, nb::arg("token_ids").noconvert(), nb::arg("slots").noconvert(), nb::arg("cos").noconvert(), nb::arg("sin").noconvert(), nb::arg("query_lengths").noconvert(),
-           nb::arg("context_lengths").noconvert(), nb::arg("pages").noconvert(), nb::arg("trees").noconvert(), nb::arg("logit_rows").noconvert(), nb::arg("keys").noconvert(), nb::arg("values").noconvert(),
+           nb::arg("context_lengths").noconvert(), nb::arg("pages").noconvert(), nb::arg("trees").noconvert(), nb::arg("logit_rows").noconvert(), nb::arg("logit_depths").noconvert().none(),
+           nb::arg("states").noconvert().none(), nb::arg("keys").noconvert(), nb::arg("values").noconvert(),
            nb::arg("threads"))
       .def("take_times", &PyProgram::take_times);
   bind_sampling(m);

@@ -42,6 +42,8 @@ class Program {
   virtual void add_projection(Linear o) = 0;
   // residual += down(silu(gate(norm)) * up(norm))
   virtual void add_feed_forward(Norm norm, Linear gate, Linear up, Linear down) = 0;
+  // Here, `depth` layers have been run: logits may be wanted of what the residual stream is now.
+  virtual void exit(int depth) = 0;
   // norm -> logits, for the batch's logit rows
   virtual void logits(Norm norm, Linear head) = 0;
 

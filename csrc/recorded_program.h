@@ -127,6 +127,19 @@ class RecordedProgram final : public Program {
     });
   }
 
+  void exit(int depth) override {
+    record("exit", [=, this](Step& step) {
+      const Batch& batch = step.batch;
+      const Crew& crew = step.crew;
+      if (!batch.logit_depths) return;
+      for (int i = crew.members.index; i < batch.num_logits; i += crew.members.team_size()) {
+        const int row = static_cast<int>(batch.logit_rows[i]);
+        if (depth_of(batch.logit_depths[i]) != depth || row < crew.first || row >= crew.first + crew.rows) continue;
+        std::copy_n(residual(row), shape_.hidden, exited(i));
+      }
+    });
+  }
+
   void logits(Norm norm, Linear head) override {
     inputs_.last.reads({head});
     record("logits", [=, this](Step& step) {
@@ -134,7 +147,15 @@ class RecordedProgram final : public Program {
       const Crew& crew = step.logits_crew;
       if (batch.num_logits == 0) return;
       if (step.apart) step.team.meet();  // any member may need any row
-      normalise(crew, norm, crew.inputs.last, [&](int i) { return residual(static_cast<int>(batch.logit_rows[crew.first + i])); });
+      if (batch.logit_depths && !step.apart) step.team.meet();  // a member may have taken any row's exit
+      auto final_state = [&](int i) { return batch.logit_depths ? exited(i) : residual(static_cast<int>(batch.logit_rows[i])); };
+      crew.members.each(crew.rows, [&](int i) {
+        const int row = crew.first + i;
+        const bool normed = !batch.logit_depths || batch.logit_depths[row] >= 0;
+        const float* state = normed ? scratch_norm(final_state(row), norm) : final_state(row);
+        put_row(crew.inputs.last, i, state);
+        if (batch.states) std::copy_n(state, shape_.hidden, batch.states + static_cast<int64_t>(row) * shape_.hidden);
+      });
       const Matrix* parts[] = {head.weight};
       linear(crew.members, parts, 1, crew.inputs.last, [&](int, int i, int first, int count, const float* y) {
         put(batch.logits + static_cast<int64_t>(crew.first + i) * head.weight->out + first, y, head.bias, first, count);
@@ -154,6 +175,7 @@ class RecordedProgram final : public Program {
     grow(projected_, tokens * static_cast<size_t>(shape_.q_size() + 2 * shape_.kv_size()));
     grow(queries_, tokens * static_cast<size_t>(shape_.q_size()));
     grow(mixed_, tokens * static_cast<size_t>(shape_.q_size()));
+    if (batch.logit_depths) grow(exited_, static_cast<size_t>(batch.num_logits) * static_cast<size_t>(shape_.hidden));
     grow(partials_, static_cast<size_t>(plan_.partials * shape_.heads * (shape_.layout.head_dim + 2)));
     own_inputs_.resize(static_cast<size_t>(threads), inputs_);
     inputs_.resize(apart(batch.tokens) ? 0 : batch.tokens);
@@ -215,6 +237,11 @@ class RecordedProgram final : public Program {
 
   float* residual(int row) { return residual_.data() + static_cast<size_t>(row) * static_cast<size_t>(shape_.hidden); }
 
+  static int64_t depth_of(int64_t depth) { return depth >= 0 ? depth : ~depth; }
+
+  // The residual stream of a row of logits, where `logit_depths` says when to take it.
+  float* exited(int row) { return exited_.data() + static_cast<size_t>(row) * static_cast<size_t>(shape_.hidden); }
+
   static void put(float* to, const float* y, const float* bias, int first, int count) {
     for (int i = 0; i < count; i += LANES) {
       f32x16 x = load(y + i);
@@ -226,12 +253,15 @@ class RecordedProgram final : public Program {
   // The rows' norms, for linear layers to read.
   template <class Row>
   void normalise(const Crew& crew, Norm norm, Activations& to, Row row_at) {
-    crew.members.each(crew.rows, [&](int i) {
-      static thread_local std::vector<float> normed;
-      grow(normed, static_cast<size_t>(shape_.hidden));
-      rms_norm(row_at(i), norm, shape_.hidden, normed.data());
-      put_row(to, i, normed.data());
-    });
+    crew.members.each(crew.rows, [&](int i) { put_row(to, i, scratch_norm(row_at(i), norm)); });
+  }
+
+  // A row's norm, in memory of this thread that the next call uses again.
+  const float* scratch_norm(const float* x, Norm norm) {
+    static thread_local std::vector<float> normed;
+    grow(normed, static_cast<size_t>(shape_.hidden));
+    rms_norm(x, norm, shape_.hidden, normed.data());
+    return normed.data();
   }
 
   void add(const Crew& crew, Linear layer, Activations& x) {
@@ -324,7 +354,7 @@ class RecordedProgram final : public Program {
   AttentionPlan plan_;
   Inputs inputs_;                   // of the whole batch
   std::vector<Inputs> own_inputs_;  // of each member's rows
-  std::vector<float> residual_, projected_, mixed_, partials_;
+  std::vector<float> residual_, projected_, mixed_, partials_, exited_;
   std::vector<Element> queries_;
 };
 

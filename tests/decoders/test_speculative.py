@@ -255,13 +255,13 @@ def test_guesses_are_bounded(make):
         engine = make(token_budget=budget, speculation_rows=12)
         forward, most = engine.runner.forward, []
 
-        def watched(rows, forward=forward, most=most):
+        def watched(rows, *states, forward=forward, most=most):
             guessed, known = (
                 sum(f(row) for row in rows)
                 for f in (lambda r: r.guessed, lambda r: len(r.tokens) - r.guessed)
             )
             most.append((guessed, known))
-            return forward(rows)
+            return forward(rows, *states)
 
         engine.runner.forward = watched
         numbers = [engine.submit(ask(draft, temperature=0.8, n=4, max_tokens=30))]

@@ -399,7 +399,7 @@ def check_rows(engine):
     """From now on, assert of every batch that its rows write slots of their own, each to one place."""
     forward = engine.runner.forward
 
-    def checked(rows):
+    def checked(rows, *states):
         slots = [slot for row in rows for slot in row.slots]
         assert len(set(slots)) == len(slots)
         for row in rows:
@@ -408,7 +408,7 @@ def check_rows(engine):
             assert list(row.slots) == [row.branch.pages[p // 16] * 16 + p % 16 for p in places]
             assert row.branch.tokens[end - len(row.tokens) :] == list(row.tokens)
             assert all(engine.pool.is_exclusive(slot // 16) for slot in row.slots)
-        return forward(rows)
+        return forward(rows, *states)
 
     engine.runner.forward = checked
 

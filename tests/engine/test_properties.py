@@ -174,14 +174,14 @@ class Crowd:
         self.known = {}
         self.counts = Counter()
 
-    def _forward(self, rows):
+    def _forward(self, rows, *states):
         if self.failures and rows:
             self.failures -= 1
             raise BrokenError
         written = [check_row(self.engine.pool, row) for row in rows]
         pages = [page for row in written for page in row]
         assert len(set(pages)) == len(pages), "two rows write to one page"
-        return self.forward(rows)
+        return self.forward(rows, *states)
 
     def submit(self, request):
         number = self.engine.submit(request)

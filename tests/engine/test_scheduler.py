@@ -93,10 +93,10 @@ def recorded(engine):
     """Record each step's rows, [(branch, tokens computed)]."""
     steps, forward = [], engine.runner.forward
 
-    def record(rows):
+    def record(rows, *states):
         if rows:
             steps.append([(row.branch, len(row.tokens)) for row in rows])
-        return forward(rows)
+        return forward(rows, *states)
 
     engine.runner.forward = record
     return steps
@@ -537,7 +537,9 @@ def test_prompts_of_one_request_are_not_computed_twice_after_a_preemption(make):
     engine.tree.evict(256)
     engine.score((*prompt[:5], *numbers(60, 20)), ChoiceTrie.build([[1]]))
     computed = job.computed
-    while job.running is False or any(job.group.pending(sequence)[1:] for sequence in job.group.live):
+    while job.running is False or any(
+        context.pending(sequence.output)[1:] for sequence in job.group.live for context in sequence.contexts
+    ):
         engine.step()
     assert job.computed - computed <= 200 + 4 * (8 + 6)
     drain(engine)

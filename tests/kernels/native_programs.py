@@ -216,6 +216,9 @@ class Sides:
     def add_feed_forward(self, norm, gate, up, down):
         self._ops.add_feed_forward(norm, *map(self._linear, (gate, up, down)))
 
+    def exit(self, depth):
+        self._ops.exit(depth)
+
     def logits(self, norm, head):
         self._ops.logits(norm, self._take(head))
 

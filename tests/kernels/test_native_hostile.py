@@ -71,10 +71,13 @@ def feed_forward(**changes) -> dict:
 def program() -> _native.Program:
     made = _native.Program(**SHAPE)
     made.embed(matrix(VOCABULARY, HIDDEN))
+    made.exit(0)
     made.project(**projections())
     made.attend(0, None)
     made.add_projection(matrix(HIDDEN, HEADS * HEAD_DIM), None)
+    made.exit(1)
     made.add_feed_forward(**feed_forward())
+    made.exit(2)
     made.logits(ones(HIDDEN), 1e-5, matrix(OUTPUTS, HIDDEN))
     return made
 
@@ -99,6 +102,8 @@ def batch(**changes) -> dict:
         "pages": longs(0, 1, 2),
         "trees": [None, torch.eye(2, dtype=torch.bool)],
         "logit_rows": longs(4, 0),
+        "logit_depths": longs(1, 2),
+        "states": torch.zeros(2, HIDDEN),
         "keys": cache(),
         "values": cache(),
         "threads": 2,
@@ -153,6 +158,17 @@ BATCHES = {
     "a tree in a row": {"trees": [None, torch.ones(4, dtype=torch.bool)]},
     "logits of a row beyond the batch": change("logit_rows", 0, TOKENS),
     "logits of a negative row": change("logit_rows", 0, -1),
+    "too few depths": {"logit_depths": longs(1)},
+    "too many depths": {"logit_depths": longs(0, 1, 2)},
+    "a depth beyond the model": change("logit_depths", 1, LAYERS + 1),
+    "a depth below the model": change("logit_depths", 0, ~(LAYERS + 1)),
+    "the smallest depth": change("logit_depths", 0, -(2**63)),
+    "depths that are fractions": {"logit_depths": torch.ones(2)},
+    "states of too few rows": {"states": torch.zeros(1, HIDDEN)},
+    "states of another width": {"states": torch.zeros(2, HIDDEN + 1)},
+    "states in a row": {"states": torch.zeros(2 * HIDDEN)},
+    "states of another type": {"states": torch.zeros(2, HIDDEN, dtype=torch.float64)},
+    "states with gaps": {"states": torch.zeros(2, 2 * HIDDEN)[:, ::2]},
     "keys and values of different sizes": {"keys": cache(pages=PAGES - 1)},
     "part of a page": {name: cache().flatten()[:-1] for name in ("keys", "values")},
     "no cache": {name: cache(pages=0) for name in ("keys", "values")},
@@ -183,7 +199,12 @@ INTEGERS = st.lists(st.integers(-2, 60), max_size=7) | st.lists(st.integers(0, 4
 @settings(max_examples=300)
 @given(
     changes=st.dictionaries(
-        st.sampled_from(["token_ids", "slots", "query_lengths", "context_lengths", "pages", "logit_rows"]),
+        st.sampled_from(
+            [
+                *("token_ids", "slots", "query_lengths", "context_lengths", "pages"),
+                *("logit_rows", "logit_depths"),
+            ]
+        ),
         INTEGERS,
         min_size=1,
         max_size=3,
@@ -199,6 +220,10 @@ def test_random_batches(changes, at):
             good[place] = at.draw(st.integers(-1, 50))
             changes[name] = good
     arguments = batch() | {name: longs(*values) for name, values in changes.items()}
+    if at.draw(st.booleans()):
+        arguments["states"] = torch.zeros(len(arguments["logit_rows"]), HIDDEN)
+    if "logit_depths" not in changes and at.draw(st.booleans()):
+        arguments["logit_depths"] = None
     try:
         logits = PROGRAM.run(**arguments)
     except ValueError:
@@ -213,10 +238,13 @@ def test_a_batch_of_nothing():
     """No tokens and no sequences: no logits, and nothing written."""
     nothing = {
         name: longs()
-        for name in ("token_ids", "slots", "query_lengths", "context_lengths", "pages", "logit_rows")
+        for name in (
+            *("token_ids", "slots", "query_lengths", "context_lengths", "pages"),
+            *("logit_rows", "logit_depths"),
+        )
     }
     empty = torch.ones(0, ROTATED // 2)
-    arguments = batch(**nothing, cos=empty, sin=empty, trees=[])
+    arguments = batch(**nothing, cos=empty, sin=empty, trees=[], states=torch.zeros(0, HIDDEN))
     assert program().run(**arguments).shape == (0, OUTPUTS)
     assert not arguments["keys"].any()
 
@@ -280,6 +308,10 @@ COMMANDS = {
     "a down projection of another width": ("add_feed_forward", feed_forward(down=matrix(HIDDEN, 65))),
     "a down projection of another height": ("add_feed_forward", feed_forward(down=matrix(HIDDEN + 1, 64))),
     "a gate's bias of another length": ("add_feed_forward", feed_forward(gate_bias=ones(63))),
+    "an exit out of order": ("exit", {"depth": 1}),
+    "an exit twice": ("exit", {"depth": 2}),
+    "an exit beyond the layers": ("exit", {"depth": LAYERS + 1}),
+    "a negative exit": ("exit", {"depth": -1}),
     "a head of another width": (
         "logits",
         {"norm": ones(HIDDEN), "eps": 1e-5, "head": matrix(OUTPUTS, HIDDEN + 1)},
@@ -396,12 +428,13 @@ def test_a_program_keeps_what_it_reads():
 def test_logits_stay_what_they_are():
     """The memory of logits is used again only when nothing looks at it any more, not even a row."""
     made = program()
-    kept = [made.run(**batch(logit_rows=longs(i % TOKENS))) for i in range(10)]
+    plain = {"logit_depths": None, "states": None}
+    kept = [made.run(**batch(logit_rows=longs(i % TOKENS), **plain)) for i in range(10)]
     copies = [logits.clone() for logits in kept]
     rows = [logits[0, 3:] for logits in kept]
     del kept
     for _ in range(5):
-        made.run(**batch(token_ids=longs(9, 9, 9, 9, 9), logit_rows=longs(0, 1, 2, 3, 4)))
+        made.run(**batch(token_ids=longs(9, 9, 9, 9, 9), logit_rows=longs(0, 1, 2, 3, 4), **plain))
     assert all(torch.equal(row, copy[0, 3:]) for row, copy in zip(rows, copies, strict=True))
     del made
     gc.collect()

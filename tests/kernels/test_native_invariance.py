@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,8 +30,9 @@ KINDS = {
 
 
 @functools.cache
-def random_model(isa: str, name: str) -> Model:
-    """Two layers, the second with a window; 3 key heads of 20 dimensions, each read by 3 query heads."""
+def random_model(isa: str, name: str, layers: int = 2) -> Model:
+    """Two layers, or the first of them only, the second with a window; 3 key heads of 20 dimensions, each
+    read by 3 query heads."""
     kinds, hidden, cache = KINDS[name]
     heads, kv_heads, head_dim, inner = 9, 3, 20, 96 if hidden < 256 else 256
     if hidden == 256:
@@ -53,11 +55,13 @@ def random_model(isa: str, name: str) -> Model:
 
     def define(ops):
         ops.embed(table)
-        for i in range(2):
+        ops.exit(0)
+        for i in range(layers):
             ops.project(i, norms[i], *qkv[i], *(head_norms if i else (None, None)), rotate=True)
             ops.attend(i, 75 if i else None)
             ops.add_projection(o[i])
             ops.add_feed_forward(norms[i], *feed[i])
+            ops.exit(i + 1)
         ops.logits(norms[2], head)
 
     return Model(define, isa, hidden, heads, kv_heads, head_dim, 8, 2, cache, num_pages=300)
@@ -81,6 +85,20 @@ def alone(model: Model, text: list[int]) -> torch.Tensor:
     pages = list(range(-(-len(text) // PAGE)))
     with threads(1):
         return run(model, text, [(len(text), len(text), pages)], range(len(text)))
+
+
+def alone_with_states(isa: str, name: str, layers: int, text: list[int], bare: bool):
+    """`alone`, in a model of so many layers, and what the head reads; `bare`: without the last norm."""
+    model = random_model(isa, name, layers)
+    angles = torch.arange(len(text))[:, None] * torch.tensor([1.0, 0.3, 0.1, 0.03])
+    batch = ragged(text, [(len(text), len(text), list(range(-(-len(text) // PAGE))))])
+    states = torch.full((len(text), KINDS[name][1]), torch.nan)
+    depths = torch.full((len(text),), ~layers) if bare else None
+    with threads(1):
+        logits = model.native(
+            replace(batch, logit_depths=depths, states=states), (angles.cos(), angles.sin())
+        )
+    return logits, states
 
 
 @contextlib.contextmanager
@@ -187,6 +205,44 @@ def test_a_node_is_the_end_of_its_text(isa, name, seed, cached, nodes, data):
     with threads(data.draw(st.sampled_from([1, 2, 3]))):
         logits = run(model, company + tokens, batch, [*range(9), *depths], {1: sees})
     assert same_bits(logits[9:], torch.cat(expected))
+
+
+@on_every_isa(
+    20,
+    5,
+    {"name": list(KINDS)},
+    seed=st.integers(0, 2**32 - 1),
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_logits_after_fewer_layers_are_a_shallower_model_s(isa, name, seed, lengths, data):
+    """Any rows in any order, at any depths, by one to three threads: the bits of a model without the rest."""
+    generator = torch.Generator().manual_seed(seed)
+    texts = [torch.randint(VOCABULARY, (length,), generator=generator).tolist() for length in lengths]
+
+    def in_model_of(layers: int, bare: bool) -> list[torch.Tensor]:
+        parts = [alone_with_states(isa, name, layers, text, bare) for text in texts]
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+    normed, unnormed = ([in_model_of(layers, bare) for layers in range(3)] for bare in (False, True))
+    places = data.draw(st.lists(st.integers(0, sum(lengths) - 1), max_size=60))
+    depths = [data.draw(st.integers(0, 2)) for _ in places]
+    bare = [data.draw(st.booleans()) for _ in places]
+    tokens, positions = [token for text in texts for token in text], [i for n in lengths for i in range(n)]
+    tables = [list(range(4 * i, 4 * i + 4)) for i in range(len(lengths))]
+    sequences = [(n, n, pages) for n, pages in zip(lengths, tables, strict=True)]
+    angles = torch.tensor(positions)[:, None] * torch.tensor([1.0, 0.3, 0.1, 0.03])
+    batch = ragged(tokens, sequences, logit_rows=places)
+    states = torch.full((len(places), KINDS[name][1]), torch.nan)
+    asked = [~depth if without_norm else depth for depth, without_norm in zip(depths, bare, strict=True)]
+    batch = replace(batch, logit_depths=torch.tensor(asked, dtype=torch.int64), states=states)
+    model = forgetful(isa, name)
+    with threads(data.draw(st.sampled_from([1, 2, 3]))):
+        logits = model.native(batch, (angles.cos(), angles.sin()))
+    for row, place, depth, without_norm, state in zip(logits, places, depths, bare, states, strict=True):
+        expected = unnormed if without_norm else normed
+        assert same_bits(row, expected[depth][0][place])
+        assert same_bits(state, expected[depth][1][place])
 
 
 @pytest.mark.parametrize("name", KINDS)

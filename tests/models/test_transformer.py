@@ -1,5 +1,7 @@
 """A sequence's logits do not depend on how it was cut, batched, cached or forked."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +12,8 @@ from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfi
 from ponder.constraints import ChoiceTrie
 from ponder.engine import EngineLimits, FinishedEvent, ProgressEvent, Request
 from ponder.engine.runner import Runner
+from ponder.kernels.reference.pointwise import rms_norm
+from ponder.models import Transformer
 from ponder.sampling import SamplingParams
 from ponder.tree import Branch, RadixTree
 from stepping import assert_at_rest, forget, run
@@ -79,6 +83,60 @@ def test_forks_grow_as_if_alone(model, prompt, texts):
     for logits, text in zip(parts, texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
         torch.testing.assert_close(logits, alone, rtol=1e-5, atol=1e-4)
+
+
+@every_model
+@settings(max_examples=15)
+@given(texts=st.lists(tokens, min_size=1, max_size=3), depths=st.lists(st.integers(1, 2), max_size=4))
+def test_logits_after_fewer_layers_are_a_shallower_model_s(model, texts, depths):
+    """Besides those after all layers; and the head reads the states that it is said to."""
+    pool = poisoned_pool(model, 20)
+    tree, reach = RadixTree(pool), 200
+    rows = [replace(grow(Branch(tree), text, reach, 1), depths=tuple(depths)) for text in texts]
+    runner = Runner(model, pool)
+    states = runner.new_states(rows)
+    parts = runner.forward(rows, states).split([row.num_logits for row in rows])
+    for text, part in zip(texts, parts, strict=True):
+        for logits, depth in zip(part, (2, *depths), strict=True):
+            alone = all_logits(_cut(model, depth), [text], [reach])[0][-1]
+            torch.testing.assert_close(logits, alone, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(states @ _head(model).T, torch.cat(parts), rtol=1e-4, atol=1e-3)
+
+
+def test_the_head_reads_states_with_or_without_the_last_norm():
+    """After d layers, and after ~d the same without the norm."""
+    for model in MODELS.values():
+        pool = poisoned_pool(model, 1)
+        row = replace(grow(Branch(RadixTree(pool)), [5, 3, 8], 9, 1), depths=(1, ~1, ~2))
+        runner = Runner(model, pool)
+        states = runner.new_states([row])
+        logits = runner.forward([row], states)
+        for normed, bare in ((1, 2), (0, 3)):
+            norm = model.weights.norm
+            torch.testing.assert_close(rms_norm(states[bare], norm.weight, norm.eps), states[normed])
+        torch.testing.assert_close(states @ _head(model).T, logits, rtol=1e-4, atol=1e-3)
+
+
+def _head(model):
+    head = model.weights.lm_head
+    if isinstance(head, torch.Tensor):
+        return head
+    rows = torch.empty(head.shape)
+    for i, row in enumerate(rows):
+        head.read_row(i, row)
+    return rows
+
+
+def _cut(model, layers):
+    """The model without its last layers."""
+    config = replace(
+        model.config,
+        num_layers=layers,
+        rope_layers=model.config.rope_layers[:layers],
+        sliding_windows=model.config.sliding_windows[:layers],
+    )
+    weights = replace(model.weights, layers=model.weights.layers[:layers])
+    return Transformer(config, weights, model.kernels, model.device)
 
 
 def test_only_wanted_rows_are_returned():

@@ -203,14 +203,14 @@ def test_model_that_fails(tiny_server: Callable[..., Tiny], capfd: pytest.Captur
         for stream in (False, True):
             steps = 0
 
-            def failing(rows: list, wrong: str = wrong) -> torch.Tensor:
+            def failing(rows: list, *states: torch.Tensor | None, wrong: str = wrong) -> torch.Tensor:
                 nonlocal steps
                 steps += 1
                 if steps <= 5:
-                    return forward(rows)
+                    return forward(rows, *states)
                 if wrong == "raise":
                     raise RuntimeError("secret of the machine")
-                logits = forward(rows)
+                logits = forward(rows, *states)
                 return torch.full_like(logits, float(wrong))
 
             runner.forward = failing
@@ -242,10 +242,10 @@ def test_failure_beside_others(tiny_server: Callable[..., Tiny]) -> None:
     runner = tiny.model.engine.runner
     forward = runner.forward
 
-    def failing(rows: list) -> torch.Tensor:
+    def failing(rows: list, *states: torch.Tensor | None) -> torch.Tensor:
         if any(5 in row.tokens and row.branch.length < 20 for row in rows):
             raise RuntimeError("poison")
-        return forward(rows)
+        return forward(rows, *states)
 
     async def beside() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=tiny.server.url, timeout=60) as client:

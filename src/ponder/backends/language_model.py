@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from ponder.constraints import Constraint
-from ponder.decoders import Decoder, Sample
+from ponder.decoders import Decoder, Mixture, Sample
 from ponder.engine.events import Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 from ponder.sampling import ResolvedParams
 from ponder.sampling.distribution import TraceSettings
@@ -29,6 +29,7 @@ class GenerationRequest:
     cache_salt : only requests with an equal salt share cached prompts.
     prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
     trace : keep the distribution that each token was chosen from; None does not.
+    mixture : other sources of the next token's distribution: `Guidance`, `Contrast` or `DoLa`.
     """
 
     prompt: Prompt
@@ -40,6 +41,7 @@ class GenerationRequest:
     cache_salt: str | None = None
     prompt_logprobs: int | None = None
     trace: TraceSettings | None = None
+    mixture: Mixture | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ class LocalModel:
         """Return the text the model sees and its token ids."""
         return encode_prompt(prompt, self.tokenizer, self.template)
 
+    def _token_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        return self.encode(prompt).token_ids
+
     def prepare(self, request: GenerationRequest) -> PreparedRequest:
         """Resolve a request without running it.
 
@@ -109,6 +112,8 @@ class LocalModel:
         resolved = resolve_params(request.sampling, recommended)
         _refuse_unused(resolved, unused)
         params = self._within_context(resolved, len(encoded.token_ids))
+        mixture = request.mixture
+        further = () if mixture is None else mixture.further_prompts(self._token_ids, encoded.token_ids)
         prepared = Request(
             encoded.token_ids,
             params,
@@ -119,6 +124,8 @@ class LocalModel:
             cache_salt=request.cache_salt,
             prompt_logprobs=request.prompt_logprobs,
             trace=request.trace,
+            mixture=mixture,
+            further_prompts=further,
         )
         self.engine.check(prepared)
         return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)

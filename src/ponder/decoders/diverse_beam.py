@@ -48,6 +48,7 @@ class DiverseBeamSearch:
 
     unused: ClassVar[frozenset[str]] = DRAWING
     streams: ClassVar[bool] = False
+    reads_states: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)
@@ -102,7 +103,7 @@ class DiverseBeamSearch:
             kept = sorted(ended, key=self.final_score, reverse=True)[: self.group_size]
             if own and self._is_done(group, kept, ended, own):
                 for sequence in own:
-                    sequence.branch.drop()
+                    sequence.drop()
                 own = []
             finished += kept
             live += own

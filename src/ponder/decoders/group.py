@@ -6,6 +6,8 @@ from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ponder.constraints import ConstraintState
@@ -15,7 +17,37 @@ from ponder.sampling.trace import TokenTrace
 from ponder.text import Detokenizer, StopMatcher
 from ponder.tree import Branch
 
+States = npt.NDArray[np.float32]
 FinishReason = Literal["stop", "length", "constraint", "deadline"]
+
+
+@dataclass(slots=True)
+class Context:
+    """A prompt that a text goes on from, and the branch that has what was computed of both.
+
+    It may reach `reach` tokens. `trial` is a token that is tried after the text.
+    """
+
+    prompt: tuple[int, ...]
+    branch: Branch
+    reach: int
+    trial: TokenTrace | None = None
+
+    def length(self, output: Seq[int]) -> int:
+        """Return how many tokens there are with an output."""
+        return len(self.prompt) + len(output) + (self.trial is not None)
+
+    def pending(self, output: Seq[int]) -> tuple[int, ...]:
+        """Return the tokens that are not in the branch yet."""
+        computed = self.branch.length
+        text = self.prompt[computed:] + tuple(output[max(0, computed - len(self.prompt)) :])
+        if self.trial is None or computed == self.length(output):
+            return text
+        return (*text, self.trial.token_id)
+
+    def fork(self, trial: TokenTrace | None = None) -> Context:
+        """Return a second context over the same pages."""
+        return Context(self.prompt, self.branch.fork(), self.reach, trial)
 
 
 @dataclass(slots=True)
@@ -27,10 +59,14 @@ class Sequence:
     place in the request's tree, -1 at first. `proposed` are tokens guessed to come after `output`: as many as
     there is room for are computed together with its last token, and lie in the branch until the growth says
     which of them were right.
+
+    `contexts` are what its next token is chosen from, each with a row of logits: as many as the request has
+    prompts, or one for each token that is tried. `states` are what the model's head read of its tokens,
+    [tokens, C] float32 in parts, where the decoder asks for them.
     """
 
     index: int
-    branch: Branch
+    contexts: list[Context]
     detokenizer: Detokenizer
     stops: StopMatcher
     constraint: ConstraintState | None
@@ -45,13 +81,19 @@ class Sequence:
     stopped_by: str | int | None = None
     proposed: tuple[int, ...] = ()
     inclusion: float | None = None
+    states: list[States] = field(default_factory=list)
+
+    @property
+    def branch(self) -> Branch:
+        """The branch of its first context."""
+        return self.contexts[0].branch
 
     def fork(self) -> Sequence:
-        """Return an independent copy, still growing, whose branch shares this one's pages."""
+        """Return an independent copy, still growing, whose branches share this one's pages."""
         constraint = self.constraint.fork() if self.constraint else None  # may fail: before pages are held
         return Sequence(
             self.index,
-            self.branch.fork(),
+            [context.fork() for context in self.contexts],
             self.detokenizer.fork(),
             self.stops.fork(),
             constraint,
@@ -62,7 +104,26 @@ class Sequence:
             self.score,
             self.memo,
             self.node,
+            states=list(self.states),
         )
+
+    def drop(self) -> None:
+        """Let the pages go."""
+        for context in self.contexts:
+            context.branch.drop()
+
+    def go_on_with(self, place: int) -> None:
+        """Keep only one of the contexts, whose trial becomes part of the text."""
+        chosen = self.contexts.pop(place)
+        self.drop()
+        chosen.trial = None
+        self.contexts = [chosen]
+
+    def try_tokens(self, trials: Seq[TokenTrace]) -> None:
+        """Go on with each of some tokens, in a context of its own, over the same pages."""
+        (context,) = self.contexts
+        context.trial = trials[-1]
+        self.contexts = [*(context.fork(trial) for trial in trials[:-1]), context]
 
     def close(self, reason: FinishReason, added: str = "") -> str:
         """End the text with `added` and what was held back (half a character, the start of a stop string)."""
@@ -78,6 +139,9 @@ class Growth:
 
     `further` are the traces of the tokens after it, where the branch has guesses and they were right: one
     more than right guesses at most.
+
+    With `context` the token is one that was tried: the sequence goes on with that context alone. `trials` are
+    to be tried next; with them and without a trace, nothing is chosen yet.
     """
 
     parent: Sequence
@@ -86,6 +150,8 @@ class Growth:
     score: float = 0.0
     memo: float = 0.0
     further: tuple[TokenTrace | None, ...] = ()
+    context: int | None = None
+    trials: tuple[TokenTrace, ...] = ()
 
     @property
     def traces(self) -> tuple[TokenTrace | None, ...]:
@@ -97,10 +163,12 @@ class Growth:
 class Group:
     """All sequences of one request.
 
-    `live` have one row of logits each, and one more for each guess in their branch, in this order, when the
-    decoder is asked to advance; at first it is the prompt alone. `end_ids` end a text: end-of-text tokens
-    unless ignored, and the caller's. `drafter` is there if the engine has a draft model.
-    `breakers` and `sentence_ends` are the tokens that end a repetition and a sentence, where that matters.
+    `live` have one row of logits each, or one for each token that they try, and one more for each guess in
+    their branch, in this order, when the decoder is asked to advance; at first it is the prompt alone.
+    `states` [R, C] float32 are what the head read for these rows, if the decoder asks for them. `end_ids` end
+    a text: end-of-text tokens unless ignored, and the caller's. `drafter` is there if the engine has a draft
+    model. `breakers` and `sentence_ends` are the tokens that end a repetition and a sentence, where that
+    matters.
     """
 
     prompt: tuple[int, ...]
@@ -111,16 +179,12 @@ class Group:
     drafter: Drafter | None = None
     breakers: frozenset[int] = frozenset()
     sentence_ends: frozenset[int] = frozenset()
+    states: States | None = None
 
     @property
     def reach(self) -> int:
         """The longest a sequence may become, prompt included."""
         return len(self.prompt) + self.params.max_tokens
-
-    def pending(self, sequence: Sequence) -> tuple[int, ...]:
-        """Return the tokens of a sequence that are not in its cache yet."""
-        computed = sequence.branch.length
-        return self.prompt[computed:] + tuple(sequence.output[max(0, computed - len(self.prompt)) :])
 
     def guesses(self, sequence: Sequence) -> tuple[int, ...]:
         """Return the tokens in a sequence's branch that are not yet known to be right."""
@@ -161,7 +225,7 @@ class Group:
         last_child = {id(growth.parent): i for i, growth in enumerate(growths)}
         for sequence in self.live:
             if id(sequence) not in last_child:
-                sequence.branch.drop()
+                sequence.drop()
         children = []
         for i, growth in enumerate(growths):
             child = growth.parent
@@ -169,6 +233,10 @@ class Group:
                 child = child.fork()
                 self.live.append(child)  # whose pages go back if a later one cannot be forked
             child.index = growth.index
+            if growth.context is not None:
+                if self.states is not None:
+                    child.states.append(self.states[growth.context : growth.context + 1])
+                child.go_on_with(growth.context)
             children.append(child)
         self.live = children
         return children
@@ -212,8 +280,11 @@ class Group:
 
         Wrong guesses are cut off the branch, and what stays of it can be found by others.
         """
+        if growth.trace is None and growth.trials:
+            sequence.try_tokens(growth.trials)
+            return []
         known = len(self.prompt) + len(sequence.output)
-        guessed = sequence.branch.length > known
+        guessed = growth.context is None and sequence.branch.length > known
         texts = [self.accept(sequence, growth)]
         for trace in growth.further:
             if sequence.finish_reason:
@@ -222,6 +293,8 @@ class Group:
         if guessed:
             sequence.branch.cut(max(known, len(self.prompt) + len(sequence.output) - 1))
             sequence.branch.publish()
+        if growth.trials and not sequence.finish_reason:
+            sequence.try_tokens(growth.trials)
         return texts
 
 
@@ -237,7 +310,8 @@ class Decoder(Protocol):
     """Decides which branches grow. Decoders are frozen values; what they remember is in the group.
 
     `unused` are the sampling parameters that mean nothing to it; `streams` tells whether a sequence, once
-    grown by a token, keeps it, so that tokens can be shown as they come.
+    grown by a token, keeps it, so that tokens can be shown as they come; `reads_states` whether it looks at
+    what the model's head reads: of the prompt's tokens (`Sequence.states`), and of its rows (`Group.states`).
     """
 
     @property
@@ -246,12 +320,15 @@ class Decoder(Protocol):
     @property
     def streams(self) -> bool: ...
 
+    @property
+    def reads_states(self) -> bool: ...
+
     def check(self, params: SamplingParams) -> None:
         """Raise ParameterError for parameters that this decoder does not allow."""
         ...
 
     def width(self, params: SamplingParams) -> int:
-        """Return the most sequences that live at once."""
+        """Return the most sequences that live at once, or tokens that are tried."""
         ...
 
     def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:

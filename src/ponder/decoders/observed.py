@@ -41,11 +41,23 @@ def with_distributions(
 def _note_rows(growth: Growth, group: Group, decoder: Decoder, rows: dict[Key, Row]) -> list[Key]:
     """Describe the row of each of a growth's tokens, unless another growth has; return their keys."""
     index = growth.index if decoder.streams else 0
+    if decoder.reads_states:
+        return _note_trials(growth, group, index, rows)
     keys: list[Key] = []
     for place, row in zip(_places(growth, group), _rows(growth, group, index), strict=False):
         keys.append((place, index))
         rows.setdefault((place, index), row)
     return keys
+
+
+def _note_trials(growth: Growth, group: Group, index: int, rows: dict[Key, Row]) -> list[Key]:
+    """Describe the row of the tokens that are tried next: what was tried before, was observed then."""
+    if not growth.trials:
+        return []
+    key = growth.context or 0, index
+    first, *rest = (trace for trace in (growth.trace, growth.trials[0]) if trace)
+    *_, rows[key] = _rows(replace(growth, trace=first, further=tuple(rest)), group, index)
+    return [key]
 
 
 def _places(growth: Growth, group: Group) -> Iterator[int]:
@@ -74,6 +86,11 @@ def _rows(growth: Growth, group: Group, index: int) -> Iterator[Row]:
 
 
 def _observed(growth: Growth, keys: Seq[Key], found: dict[Key, Distribution]) -> Growth:
+    if growth.trials:
+        (key,) = keys
+        return replace(
+            growth, trials=tuple(replace(trace, distribution=found[key]) for trace in growth.trials)
+        )
     traces = list(growth.traces)
     seen: list[TokenTrace | None] = [
         trace and replace(trace, distribution=found[key]) for trace, key in zip(traces, keys, strict=False)

@@ -84,6 +84,24 @@ class DraftEngine:
                 draft.branch.drop()
         return [draft.tokens for draft in drafts]
 
+    def logits(self, group: Group) -> torch.Tensor:
+        """Return the logits of the token after each live sequence, [live, V].
+
+        Raises
+        ------
+        CapacityError : the sequences do not fit the cache together.
+        """
+        drafts = [self._open(group, sequence, group.reach) for sequence in group.live]
+        try:
+            self._prefill(drafts, group.reach)
+            logits = self._forward(drafts, group.reach)
+            for draft in drafts:
+                draft.branch.publish(partial=True)
+            return logits
+        finally:
+            for draft in drafts:
+                draft.branch.drop()
+
     def check_integrity(self) -> None:
         """Assert that the tree is sound and no page is held."""
         self.tree.check_integrity()
@@ -96,10 +114,7 @@ class DraftEngine:
 
     def _grow(self, group: Group, drafts: Seq[Draft], tokens: int, reach: int) -> None:
         growing = [draft for draft in drafts if len(draft.text) <= reach]
-        for draft in growing:
-            draft.branch.follow(draft.text[:-1])
-            while len(draft.pending) > CHUNK:
-                self._forward([draft], reach)
+        self._prefill(growing, reach)
         while growing:
             logits = self._forward(growing, reach)
             traces = sample(logits, [draft.row(group) for draft in growing], group.params)
@@ -112,6 +127,13 @@ class DraftEngine:
             ]
         for draft in drafts:
             draft.branch.publish(partial=True)
+
+    def _prefill(self, drafts: Seq[Draft], reach: int) -> None:
+        """Find what is in the tree and compute the rest, but for a last part of each text."""
+        for draft in drafts:
+            draft.branch.follow(draft.text[:-1])
+            while len(draft.pending) > CHUNK:
+                self._forward([draft], reach)
 
     def _forward(self, drafts: Seq[Draft], reach: int) -> torch.Tensor:
         """Compute the next tokens of each draft; return the logits after them, [drafts, V]."""

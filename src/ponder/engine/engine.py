@@ -11,7 +11,16 @@ from typing import TypeVar
 import torch
 
 from ponder.constraints import ChoiceTrie
-from ponder.decoders import DraftModel, Group, Growth, Sequence, Speculative
+from ponder.decoders import (
+    Context,
+    ContrastiveSearch,
+    DraftModel,
+    Group,
+    Growth,
+    Mixture,
+    Sequence,
+    Speculative,
+)
 from ponder.decoders.observed import with_distributions
 from ponder.engine.draft_engine import DraftEngine
 from ponder.engine.events import (
@@ -102,22 +111,44 @@ class Engine:
             draft = request.decoder.draft
             if isinstance(draft, DraftModel):
                 raise ParameterError("draft", draft, "PromptLookup(...): no draft model is loaded")
-        for token in request.prompt:
-            if type(token) is not int or not 0 <= token < vocab_size:
-                raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
-        if not request.prompt:
-            raise ParameterError("prompt", "", "at least one token")
-        self._check_length(len(request.prompt) + request.params.max_tokens, "the prompt and max_tokens are")
+        if request.mixture is not None:
+            self._check_mixture(request, request.mixture)
+        for prompt in (request.prompt, *request.further_prompts):
+            for token in prompt:
+                if type(token) is not int or not 0 <= token < vocab_size:
+                    raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
+            if not prompt:
+                raise ParameterError("prompt", "", "at least one token")
+            self._check_length(len(prompt) + request.params.max_tokens, "the prompt and max_tokens are")
         self._check_pages(_most_pages(request), "the request may need")
+
+    def _check_mixture(self, request: Request, mixture: Mixture) -> None:
+        mixture.depths(self.model.config)
+        if isinstance(request.decoder, ContrastiveSearch):
+            raise ParameterError("mixture", mixture, "unset with contrastive search")
+        if isinstance(request.decoder, Speculative) and (mixture.num_prompts or mixture.reads_draft):
+            raise ParameterError("mixture", mixture, "one of a single prompt and model, with speculation")
+        if mixture.reads_draft:
+            if self.drafter is None:
+                raise ParameterError("mixture", mixture, "one without a draft model: none is loaded")
+            limit = self.drafter.model.config.context_length
+            longest = len(request.prompt) + request.params.max_tokens
+            if longest > limit:
+                what = f"the prompt and max_tokens are {longest} tokens long"
+                raise ContextError(f"{what}, and the draft model's context is {limit}")
 
     def prepare(self, request: Request) -> Job:
         """Check a request and do the work that needs no model: compile its constraint."""
         self.check(request)
         params = request.params
         eos = () if params.ignore_eos else self.tokenizer.eos_ids
+        contexts = []
+        for prompt in (request.prompt, *request.further_prompts):
+            reach = len(prompt) + params.max_tokens
+            contexts.append(Context(prompt, Branch(self.tree, self._key(reach, request.cache_salt)), reach))
         root = Sequence(
             index=0,
-            branch=Branch(self.tree, self._key(len(request.prompt) + params.max_tokens, request.cache_salt)),
+            contexts=contexts,
             detokenizer=Detokenizer(self.tokenizer.bytes_table),
             stops=StopMatcher(params.stop, include_stop=params.include_stop_str_in_output),
             constraint=request.constraint.compile(self.tokenizer) if request.constraint else None,
@@ -132,7 +163,8 @@ class Engine:
             breakers=self.tokenizer.containing(params.dry_sequence_breakers if params.dry_multiplier else ()),
             sentence_ends=self.tokenizer.containing(SENTENCE_ENDS if params.top_p_decay < 1 else ()),
         )
-        return Job(request, group)
+        depths = request.mixture.depths(self.model.config) if request.mixture else ()
+        return Job(request, group, depths=depths)
 
     def submit(self, job: Job | Request) -> int:
         """Queue a request and return its id. Raises QueueFullError, and what `check` does."""
@@ -201,8 +233,9 @@ class Engine:
     def check_integrity(self) -> None:
         """Assert that tree and pool are sound and that running requests hold exactly the busy pages."""
         self.tree.check_integrity()
-        branches = [sequence.branch for job in self.scheduler.running for sequence in job.group.live]
-        held = [page for branch in branches for page in branch.pages]
+        live = [sequence for job in self.scheduler.running for sequence in job.group.live]
+        contexts = [context for sequence in live for context in sequence.contexts]
+        held = [page for context in contexts for page in context.branch.pages]
         counts = {page: held.count(page) for page in set(held)}
         assert self.pool.num_busy == len(counts), "a page is busy and no request holds it"
         for page, count in counts.items():
@@ -321,7 +354,11 @@ class Engine:
                 return logits
 
     def _compute(self, batch: list[Scheduled]) -> list[Logits]:
-        logits = self.runner.forward([row for entry in batch for row in entry.rows])
+        rows = [row for entry in batch for row in entry.rows]
+        states = None
+        if any(entry.job.reads_states for entry in batch):
+            states = self.runner.new_states(rows)
+        logits = self.runner.forward(rows, states)
         sound = iter(sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
@@ -334,39 +371,58 @@ class Engine:
                 self._totals.proposed_tokens += row.guessed
             entry.job.computed += computed
             self._totals.computed_tokens += computed
-        counts = [sum(row.logits for row in entry.rows) for entry in batch]
-        return [Logits(rows, list(islice(sound, len(rows)))) for rows in torch.split(logits, counts)]
+        counts = [sum(row.num_logits for row in entry.rows) for entry in batch]
+        parts = [None] * len(batch) if states is None else torch.split(states, counts)
+        return [
+            Logits(rows, list(islice(sound, len(rows))), own)
+            for rows, own in zip(torch.split(logits, counts), parts, strict=True)
+        ]
 
     def _decode(self, batch: list[Scheduled], logits: list[Logits]) -> list[tuple[Job, list[Growth]]]:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
         growths = []
         for entry, own in zip(batch, logits, strict=True):
             job = entry.job
-            wanted = len(job.group.live) + sum(row.guessed for row in entry.rows)
             try:
                 if not job.prefilled:
-                    self._note_prefill(job, own.rows)
-                # Its sequences take their last tokens together (`Scheduler._prefill`): all have rows or none.
-                if job.prefilled and len(own.sound) >= wanted:
-                    if not all(own.sound[-wanted:]):
-                        raise CheckpointError(
-                            "the model's logits are not numbers: its weights may be damaged"
-                        )
-                    growths.append((job, _advance(job, own.rows[-wanted:])))
+                    self._note_prefill(entry, own)
+                if job.prefilled and entry.complete:
+                    growths.append((job, _advance(job, self._choice_rows(entry, own))))
             except Exception as error:
                 self._fail(job, error)
         return growths
 
-    def _note_prefill(self, job: Job, rows: torch.Tensor) -> None:
-        """Say how far a prompt is, and trace its tokens, [tokens, V], if that was asked for."""
-        prompt, branch = job.request.prompt, job.group.live[0].branch
+    def _choice_rows(self, entry: Scheduled, own: Logits) -> torch.Tensor:
+        """Return the rows that a job's decoder chooses from, [R, V]."""
+        job = entry.job
+        sources = entry.sources()
+        if not all(own.sound[row] for source in sources for row in source):
+            raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
+        job.group.states = None if own.states is None else own.states[sources[0]].numpy(force=True)
+        mixture = job.request.mixture
+        if mixture is None:
+            return own.rows[-len(sources[0]) :]
+        logits = [own.rows[source] for source in sources]
+        if mixture.reads_draft:
+            assert self.drafter is not None, "refused without a draft model"
+            logits.append(self.drafter.logits(job.group))
+        return mixture.mix(logits)
+
+    def _note_prefill(self, entry: Scheduled, own: Logits) -> None:
+        """Say how far a prompt is, and keep of its tokens what was asked for."""
+        job, row = entry.job, entry.rows[0]
+        prompt, sequence = job.request.prompt, job.group.live[0]
+        branch = sequence.branch
         traces: tuple[PromptTrace | None, ...] = ()
-        if not job.reads_cache:  # the logits after a token trace the next one
-            start = branch.length - len(rows)
-            first, last = job.reached + 1, min(branch.length, len(prompt) - 1)
-            followed = rows[first - 1 - start : last - start]
-            known = trace_prompt(followed, prompt[first : last + 1], job.request.prompt_logprobs or 0)
-            traces = (*known,) if job.reached else (None, *known)
+        if not job.reads_cache and row.branch is branch:
+            start = branch.length - row.logits
+            if job.request.prompt_logprobs is not None:  # the logits after a token trace the next one
+                first, last = job.reached + 1, min(branch.length, len(prompt) - 1)
+                followed = own.rows[first - 1 - start : last - start]
+                known = trace_prompt(followed, prompt[first : last + 1], job.request.prompt_logprobs)
+                traces = (*known,) if job.reached else (None, *known)
+            if job.request.decoder.reads_states and own.states is not None:
+                sequence.states.append(own.states[job.reached - start : row.logits].numpy(force=True))
         job.reached = max(job.reached, branch.length)
         if job.prefilled:
             shared = (job.width - 1) * len(prompt)
@@ -414,7 +470,9 @@ class Engine:
         job.generated += new
         # The last token that a growth has after its guesses is the model's own.
         right = sum(
-            min(len(growth.further), len(added)) for growth, added in zip(growths, texts, strict=True)
+            min(len(growth.further), len(added))
+            for growth, added in zip(growths, texts, strict=True)
+            if growth.context is None
         )
         job.accepted += right
         self._totals.generated_tokens += new
@@ -432,8 +490,9 @@ class Engine:
     def _leave(sequences: list[Sequence]) -> None:
         """Let the pages of texts that grow no more go; the tree keeps them while there is room."""
         for sequence in sequences:
-            sequence.branch.publish(partial=True)
-            sequence.branch.drop()
+            for context in sequence.contexts:
+                context.branch.publish(partial=True)
+            sequence.drop()
 
     def _finish(self, job: Job) -> None:
         decoder, group = job.request.decoder, job.group
@@ -462,14 +521,17 @@ def _advance(job: Job, logits: torch.Tensor) -> list[Growth]:
 
 
 def _most_pages(request: Request) -> int:
-    """The most pages a request can need alone: the prompt's whole ones, and what each sequence may add.
+    """The most pages a request can need alone: the prompts' whole ones, and what each sequence may add.
 
     The last token a sequence grows is never computed: if it is the first, all share the prompt's last page.
     """
-    whole, rest = divmod(len(request.prompt), PAGE_SIZE)
     computed = request.params.max_tokens - 1
     width = request.decoder.width(request.params) if computed else 1
-    return whole + width * pages_for(rest + computed)
+    pages = 0
+    for prompt in (request.prompt, *request.further_prompts):
+        whole, rest = divmod(len(prompt), PAGE_SIZE)
+        pages += whole + width * pages_for(rest + computed)
+    return pages
 
 
 @contextmanager

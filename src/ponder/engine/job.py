@@ -22,7 +22,8 @@ class Job:
     reached : how much of the prompt has been in the cache already; a preemption does not take it back.
     nodes : how many tokens its tree has.
     announced : whether it has been said to wait.
-    width : the most sequences that live at once.
+    width : the most sequences that live at once, or tokens that are tried.
+    depths : after how many layers logits are wanted, besides after all.
     """
 
     request: Request
@@ -39,6 +40,7 @@ class Job:
     reached: int = 0
     nodes: int = 0
     announced: bool = False
+    depths: tuple[int, ...] = ()
     width: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,14 +52,25 @@ class Job:
         return self.request.priority, self.arrival
 
     @property
+    def rows(self) -> int:
+        """The most rows that a step computes for it, guesses aside."""
+        return self.width * (1 + len(self.request.further_prompts))
+
+    @property
     def prefilled(self) -> bool:
         """Whether the whole prompt has been in the cache once."""
         return self.reached == len(self.request.prompt)
 
     @property
     def reads_cache(self) -> bool:
-        """Whether it may take prompt tokens from the cache; not while each is to be traced."""
-        return self.prefilled or self.request.prompt_logprobs is None
+        """Whether it may take prompt tokens from the cache; not while something of each is wanted."""
+        request = self.request
+        return self.prefilled or (request.prompt_logprobs is None and not request.decoder.reads_states)
+
+    @property
+    def reads_states(self) -> bool:
+        """Whether it looks at what the model's head reads."""
+        return self.request.decoder.reads_states
 
     @property
     def usage(self) -> Usage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ponder.constraints import Constraint
-from ponder.decoders import Decoder, Sample
+from ponder.decoders import Decoder, Mixture, Sample
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
@@ -25,6 +25,8 @@ class Request:
     cache_salt : only requests with an equal salt share cached pages.
     prompt_logprobs : trace each prompt token, with so many alternatives; None does not.
     trace : keep the distribution that each token was chosen from; None does not.
+    mixture : makes one distribution of several, from which tokens are then chosen.
+    further_prompts : what else the text goes on from, in the order in which the mixture wants them.
     """
 
     prompt: tuple[int, ...]
@@ -36,9 +38,17 @@ class Request:
     cache_salt: str | None = None
     prompt_logprobs: int | None = None
     trace: TraceSettings | None = None
+    mixture: Mixture | None = None
+    further_prompts: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", tuple(self.prompt))
+        object.__setattr__(self, "further_prompts", tuple(map(tuple, self.further_prompts)))
+        wanted = self.mixture.num_prompts if self.mixture else 0
+        if len(self.further_prompts) != wanted:
+            raise ParameterError(
+                "further_prompts", self.further_prompts, f"{wanted} of them, for its mixture"
+            )
         if type(self.priority) is not int or abs(self.priority) > MAX_PRIORITY:
             raise ParameterError("priority", self.priority, "a whole number from -2^31 to 2^31")
         deadline = self.deadline_s

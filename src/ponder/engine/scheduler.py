@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
-from ponder.decoders import Sequence
+from ponder.decoders import Context, Sequence
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits
 from ponder.engine.runner import BatchRow
@@ -18,10 +18,34 @@ TRACED_CHUNK = 128  # prompt tokens a step whose logits, [tokens, V], are all wa
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """What a job computes in the next step: a row for each sequence that takes part, in their order."""
+    """What a job computes in the next step: a row for each context that takes part, in their order."""
 
     job: Job
     rows: list[BatchRow]
+
+    @property
+    def complete(self) -> bool:
+        """Whether its decoder has its logits: its contexts take their last tokens together, or none does."""
+        contexts = sum(len(sequence.contexts) for sequence in self.job.group.live)
+        return len(self.rows) == contexts and all(row.logits for row in self.rows)
+
+    def sources(self) -> list[list[int]]:
+        """Return which of its rows of logits have a next token to be chosen from, once it is complete.
+
+        There is a list for each source that a mixture mixes: the prompt, the prompt at each depth, and the
+        same for each further prompt.
+        """
+        prompts, depths = 1 + len(self.job.request.further_prompts), 1 + len(self.job.depths)
+        sources: list[list[int]] = [[] for _ in range(prompts * depths)]
+        end = 0
+        for number, row in enumerate(self.rows):
+            first, count = number % prompts * depths, 1 + row.guessed
+            end += row.logits
+            sources[first] += range(end - count, end)
+            for depth in range(1, depths):
+                sources[first + depth] += range(end, end + count)
+                end += count
+        return sources
 
 
 class Scheduler:
@@ -56,7 +80,7 @@ class Scheduler:
                 queue.remove(job)
         job.running = False
         for sequence in job.group.live:
-            sequence.branch.drop()
+            sequence.drop()
 
     def schedule(self) -> list[Scheduled]:
         """Choose the next step's rows and make room for them in the cache.
@@ -66,13 +90,13 @@ class Scheduler:
         """
         self._admit()
         batch: list[Scheduled] = []
-        for job, sequence, tokens in self._wanted():
-            slots = self._place(job, sequence, tokens, batch)
+        for job, sequence, context, tokens in self._wanted():
+            slots = self._place(job, context.branch, tokens, batch)
             if slots is None:
                 continue
             if not batch or batch[-1].job is not job:
                 batch.append(Scheduled(job, []))
-            batch[-1].rows.append(_row(job, sequence, tokens, slots))
+            batch[-1].rows.append(_row(job, sequence, context, tokens, slots))
         self._guess(batch)
         return batch
 
@@ -95,70 +119,75 @@ class Scheduler:
         """Whether a job fits beside running ones: all their tokens, and a page for each sequence to grow."""
         if not others:
             return True
-        rows = sum(other.width for other in others) + job.width
+        rows = sum(other.rows for other in others) + job.rows
         if rows > self.limits.max_rows:
             return False
         first = job.group.live[0]
-        if job.reads_cache:
-            first.branch.follow(job.group.pending(first)[:-1])
+        for context in first.contexts:
+            if job.reads_cache or context is not first.contexts[0]:
+                context.branch.follow(context.pending(first.output)[:-1])
         missing = sum(map(_missing, (*others, job)))
         if len(others) == len(self.running):
             held = self.tree.pool.num_busy
         else:
             sequences = [first, *(sequence for other in others for sequence in other.group.live)]
-            held = len({page for sequence in sequences for page in sequence.branch.pages})
-        first.branch.drop()
+            contexts = (context for sequence in sequences for context in sequence.contexts)
+            held = len({page for context in contexts for page in context.branch.pages})
+        first.drop()
         return held + missing + rows <= self.tree.pool.num_pages
 
-    def _wanted(self) -> Iterator[tuple[Job, Sequence, tuple[int, ...]]]:
-        """Yield the tokens to compute next, for as many sequences as the budget allows."""
-        growing: list[tuple[Job, Sequence]] = []
-        others: list[tuple[Job, Sequence]] = []
+    def _wanted(self) -> Iterator[tuple[Job, Sequence, Context, tuple[int, ...]]]:
+        """Yield the tokens to compute next, for as many contexts as the budget allows."""
+        growing: list[tuple[Job, Sequence, Context]] = []
+        others: list[tuple[Job, Sequence, Context]] = []
         for job in self.running:
             queue = growing if _grows(job) else others
-            queue += [(job, sequence) for sequence in job.group.live]
-        for job, sequence in growing:
+            live = job.group.live
+            queue += [(job, sequence, context) for sequence in live for context in sequence.contexts]
+        for job, sequence, context in growing:
             if job.running:  # not preempted for a row before this one
-                yield job, sequence, job.group.pending(sequence)
+                yield job, sequence, context, context.pending(sequence.output)
         # Prompts move on, however much grows.
         budget = max(self.limits.token_budget - len(growing) - self._guesses(), PAGE_SIZE)
         claimed: set[Hashable] = set()
-        for job, sequence in others:
+        for job, sequence, context in others:
             if not job.running:
                 continue
-            tokens = self._prefill(job, sequence)
-            page = sequence.branch.next_page(tokens)
+            tokens = self._prefill(job, sequence, context)
+            page = context.branch.next_page(tokens)
             tokens = tokens[:budget]
             if not tokens or page in claimed:  # who computes the same page in this step shares it in the next
                 continue
             if page is not None:
                 claimed.add(page)
             budget -= len(tokens)
-            yield job, sequence, tokens
+            yield job, sequence, context, tokens
 
-    def _prefill(self, job: Job, sequence: Sequence) -> tuple[int, ...]:
+    def _prefill(self, job: Job, sequence: Sequence, context: Context) -> tuple[int, ...]:
         """Follow the tree as far as it goes and return what is left to compute.
 
-        The last tokens of several sequences, as there are after a preemption, are left for a step that has
+        The last tokens of several contexts, as there are after a preemption, are left for a step that has
         them all: a decoder sees all of its rows at once.
         """
-        tokens = job.group.pending(sequence)
-        if job.reads_cache:
-            tokens = tokens[sequence.branch.follow(tokens[:-1]) :]
-            found = min(sequence.branch.length, len(job.request.prompt))
+        tokens = context.pending(sequence.output)
+        main = context is sequence.contexts[0]
+        if job.reads_cache or not main:
+            tokens = tokens[context.branch.follow(tokens[:-1]) :]
+        if job.reads_cache and main:
+            found = min(context.branch.length, len(job.request.prompt))
             job.hits += max(0, found - job.reached)
             job.reached = max(found, job.reached)
-        if len(job.group.live) > 1:
-            return tokens[:-1]
-        return tokens if job.reads_cache else tokens[:TRACED_CHUNK]
+        if len(job.group.live) > 1 or len(sequence.contexts) > 1:
+            tokens = tokens[:-1]
+        return tokens if job.reads_cache or not main else tokens[:TRACED_CHUNK]
 
     def _place(
-        self, job: Job, sequence: Sequence, tokens: tuple[int, ...], batch: list[Scheduled]
+        self, job: Job, branch: Branch, tokens: tuple[int, ...], batch: list[Scheduled]
     ) -> list[int] | None:
         """Make room for tokens, at the cost of the running jobs of the last rank; None: at its own cost."""
         while True:
             try:
-                return sequence.branch.extend(tokens)
+                return branch.extend(tokens)
             except CapacityError:
                 victim = self.running[-1]
                 self.preempt(victim)
@@ -182,7 +211,7 @@ class Scheduler:
         """
         known = sum(len(row.tokens) for entry in batch for row in entry.rows)
         budget = min(self._guesses(), self.limits.token_budget - known)
-        # A row with logits is not alone: all live sequences of its job have theirs.
+        # A row with logits is not alone: all live sequences of its job have one, where they guess.
         rows = [
             (entry.rows, place, sequence.proposed)
             for entry in batch
@@ -198,7 +227,7 @@ class Scheduler:
     def preempt(self, job: Job) -> None:
         """Let a running job wait again, without its pages."""
         for sequence in job.group.live:
-            sequence.branch.drop()
+            sequence.drop()
         self.running.remove(job)
         job.running = False
         insort(self.waiting, job, key=_rank)
@@ -211,27 +240,37 @@ def _rank(job: Job) -> tuple[int, int]:
 
 
 def _missing(job: Job) -> int:
-    """Return how many pages a job's tokens need that it does not hold; its sequences share the prompt's."""
-    prompt, (first, *others) = len(job.request.prompt), job.group.live
-    missing = pages_for(prompt + len(first.output)) - len(first.branch.pages)
-    for other in others:
-        whole = pages_for(prompt + len(other.output)) - len(other.branch.pages)
-        missing += min(whole, pages_for(prompt % PAGE_SIZE + len(other.output)))
+    """Return how many pages a job's tokens need that it does not hold; its sequences share the prompts'."""
+    missing, shared = 0, set[int]()  # the prompts whose pages were counted
+    for sequence in job.group.live:
+        for place, context in enumerate(sequence.contexts):
+            length, prompt = context.length(sequence.output), len(context.prompt)
+            whole = pages_for(length) - len(context.branch.pages)
+            kind = 0 if context.trial is not None else place
+            if kind in shared:
+                whole = min(whole, pages_for(prompt % PAGE_SIZE + length - prompt))
+            shared.add(kind)
+            missing += whole
     return missing
 
 
 def _grows(job: Job) -> bool:
-    """Whether each sequence has one token left to compute."""
-    computed = len(job.request.prompt) - 1
-    return all(computed + len(s.output) == s.branch.length for s in job.group.live)
+    """Whether each context has one token left to compute."""
+    return all(
+        context.length(sequence.output) - context.branch.length == 1
+        for sequence in job.group.live
+        for context in sequence.contexts
+    )
 
 
-def _row(job: Job, sequence: Sequence, tokens: tuple[int, ...], slots: list[int]) -> BatchRow:
+def _row(
+    job: Job, sequence: Sequence, context: Context, tokens: tuple[int, ...], slots: list[int]
+) -> BatchRow:
     """A row whose logits are those its decoder needs, and those of every prompt token to be traced."""
-    traced = not job.reads_cache
-    complete = sequence.branch.length == len(job.request.prompt) + len(sequence.output)
-    logits = len(tokens) if traced else int(complete)
-    return BatchRow(sequence.branch, tokens, slots, job.group.reach, logits)
+    traced = not job.reads_cache and context is sequence.contexts[0]
+    complete = context.branch.length == context.length(sequence.output)
+    logits, depths = len(tokens) if traced else int(complete), job.depths if complete else ()
+    return BatchRow(context.branch, tokens, slots, context.reach, logits, depths=depths)
 
 
 def _room(branch: Branch, guess: tuple[int, ...]) -> list[int]:

@@ -21,6 +21,10 @@ class ForwardBatch:
     plan : the pages each sequence reads.
     reaches : per sequence, the longest it may become (chooses the frequencies of length-dependent RoPE).
     logit_rows : [R] int64, the tokens whose next-token logits are wanted.
+    logit_depths : [R] int64, after how many layers, 0 being the embedding alone; ~d: after d layers, and the
+        head reads the residual stream as it is, without the last norm. None: after all, and normed.
+    states : [R, C] float32, receives what the head reads for each row of logits.
+        None: not wanted.
     """
 
     token_ids: torch.Tensor
@@ -29,3 +33,5 @@ class ForwardBatch:
     plan: AttentionPlan
     reaches: Sequence[int]
     logit_rows: torch.Tensor
+    logit_depths: torch.Tensor | None = None
+    states: torch.Tensor | None = None

@@ -64,8 +64,12 @@ class Ops(Protocol):
         """x += down(silu(gate(norm(x))) * up(norm(x))) (SwiGLU, arXiv 2002.05202)."""
         ...
 
+    def exit(self, depth: int) -> None:
+        """Note x where the batch wants logits after `depth` layers."""
+        ...
+
     def logits(self, norm: Norm, head: Any) -> None:
-        """Logits = head(norm(x)) for the batch's logit rows, [R, V]."""
+        """Logits = head(norm(x)) for the batch's logit rows, [R, V], x being that of each row's depth."""
         ...
 
 

@@ -121,6 +121,7 @@ class TorchPass:
     x: torch.Tensor
     q: torch.Tensor
     mixed: torch.Tensor
+    _exited: torch.Tensor
     result: torch.Tensor
 
     def __init__(
@@ -140,6 +141,8 @@ class TorchPass:
 
     def embed(self, table: Any) -> None:
         self.x = self._p.embed(table, self._batch.token_ids)
+        if self._batch.logit_depths is not None:
+            self._exited = self.x[self._batch.logit_rows]
 
     def project(
         self,
@@ -181,8 +184,21 @@ class TorchPass:
         gated = self._p.swiglu(self._linear(x, gate), self._linear(x, up))
         self.x = self.x + self._linear(gated, down)
 
+    def exit(self, depth: int) -> None:
+        batch = self._batch
+        if batch.logit_depths is not None:
+            here = (batch.logit_depths == depth) | (batch.logit_depths == ~depth)
+            self._exited[here] = self.x[batch.logit_rows[here]]
+
     def logits(self, norm: Norm, head: Any) -> None:
-        x = self._norm(self.x[self._batch.logit_rows], norm)
+        batch = self._batch
+        if batch.logit_depths is None:
+            x = self._norm(self.x[batch.logit_rows], norm)
+        else:
+            normed = self._norm(self._exited, norm)
+            x = torch.where(batch.logit_depths[:, None] >= 0, normed, self._exited)
+        if batch.states is not None:
+            batch.states.copy_(x)
         self.result = self._p.linear(x, head, None).float()
 
     def _heads(self, x: torch.Tensor) -> torch.Tensor:

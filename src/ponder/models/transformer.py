@@ -65,6 +65,7 @@ class Transformer:
         """The model."""
         config, weights = self.config, self.weights
         ops.embed(weights.embed)
+        ops.exit(0)
         for i, layer in enumerate(weights.layers):
             ops.project(
                 *(i, layer.attn_norm, layer.q, layer.k, layer.v, layer.q_norm, layer.k_norm),
@@ -73,6 +74,7 @@ class Transformer:
             ops.attend(i, config.sliding_windows[i])
             ops.add_projection(layer.o)
             ops.add_feed_forward(layer.mlp_norm, layer.gate, layer.up, layer.down)
+            ops.exit(i + 1)
         ops.logits(weights.norm, weights.lm_head)
 
     @torch.inference_mode()

@@ -79,6 +79,7 @@ class Program:
         down: Matrix,
         down_bias: torch.Tensor | None,
     ) -> None: ...
+    def exit(self, depth: int) -> None: ...
     def logits(self, norm: torch.Tensor, eps: float, head: Matrix) -> None: ...
     def run(
         self,
@@ -91,6 +92,8 @@ class Program:
         pages: Ints,
         trees: Sequence[torch.Tensor | None],
         logit_rows: Ints,
+        logit_depths: Ints | None,
+        states: torch.Tensor | None,
         keys: torch.Tensor,
         values: torch.Tensor,
         threads: int,

@@ -105,6 +105,9 @@ class Recorder:
         layers = (gate.weight, gate.bias, up.weight, up.bias, down.weight, down.bias)
         self._program.add_feed_forward(norm.weight, norm.eps, *layers)
 
+    def exit(self, depth: int) -> None:
+        self._program.exit(depth)
+
     def logits(self, norm: Norm, head: Any) -> None:
         self._program.logits(norm.weight, norm.eps, head)
 
@@ -138,6 +141,8 @@ class Replay:
             torch.cat(tuple(plan.block_tables)).numpy(),
             [plan.trees.get(i) for i in range(len(plan.query_lengths))],
             batch.logit_rows.numpy(),
+            None if batch.logit_depths is None else batch.logit_depths.numpy(),
+            batch.states,
             k_pages,
             v_pages,
             torch.get_num_threads(),

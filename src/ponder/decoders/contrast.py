@@ -1,0 +1,71 @@
+"""Contrastive decoding: what a model says and a weaker one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.decoders.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax, plausible
+from ponder.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Contrastive decoding: what the model says and a weaker one does not.
+
+    log p = expert log p(. | model) - amateur log p(. | weaker), among tokens of at least alpha times the
+    probability of the likeliest. Li et al. (arXiv 2210.15097) have expert 1, amateur 1, O'Brien and Lewis
+    (arXiv 2309.09117) 1 + beta and beta, with beta 0.5.
+
+    Attributes
+    ----------
+    against : "draft", the smaller model that was loaded with this one; or after how many of its layers this
+        model is asked too early, 0 its embedding alone.
+    temperature : of the weaker model.
+    """
+
+    against: Literal["draft"] | int = "draft"
+    alpha: float = 0.1
+    expert: float = 1.5
+    amateur: float = 0.5
+    temperature: float = 1.0
+
+    num_prompts: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        if self.against != "draft" and type(self.against) is not int:
+            raise ParameterError("against", self.against, '"draft", or a number of layers')
+        check_number("alpha", self.alpha, 0.0, 1.0)
+        check_number("expert", self.expert, 0.0, MAX_SCALE)
+        check_number("amateur", self.amateur, 0.0, MAX_SCALE)
+        check_number("temperature", self.temperature, 0.01, 100.0)
+
+    @property
+    def reads_draft(self) -> bool:
+        return self.against == "draft"
+
+    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        if isinstance(self.against, str):
+            return ()
+        if not 0 <= self.against < config.num_layers:
+            allowed = f'"draft", or from 0 to {config.num_layers - 1} layers'
+            raise ParameterError("against", self.against, allowed)
+        return (self.against,)
+
+    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+        own = log_softmax(logits[0])
+        weaker = log_softmax(logits[1], self.temperature)
+        kept = plausible(own, self.alpha)
+        weaker *= np.float32(self.amateur)
+        own *= np.float32(self.expert)
+        own -= weaker
+        own[~kept] = -np.inf
+        return as_tensor(own, logits[0])

@@ -1,0 +1,99 @@
+"""DoLa: what a model's last layer says and its earlier layers do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.decoders.mixture import Encode, Rows, as_tensor, check_number, log_softmax, plausible
+from ponder.errors import ParameterError
+
+DEEP = 40  # layers; in deeper models the named candidates are among 20 layers of either end
+
+
+@dataclass(frozen=True, slots=True)
+class DoLa:
+    """Decoding by contrasting layers (Chuang et al., arXiv 2309.03883), as in transformers' `dola_layers`.
+
+    log p = log p(. | all layers) - log p(. | fewer layers), among tokens of at least alpha times the
+    probability of the likeliest; of the candidates the depth that differs most, by the Jensen-Shannon
+    divergence (`divergence`), for each token anew.
+
+    Attributes
+    ----------
+    layers : the candidates: after how many layers, 0 the embedding alone; or "low" or "high": every second
+        one of the lower or upper half, at most 20 layers of each.
+    norm : give earlier layers the last norm before the head; the paper's code and transformers do not.
+    """
+
+    layers: Literal["low", "high"] | tuple[int, ...] = "high"
+    alpha: float = 0.1
+    norm: bool = False
+
+    num_prompts: ClassVar[int] = 0
+    reads_draft: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, list):
+            object.__setattr__(self, "layers", tuple(self.layers))
+        layers = self.layers
+        numbers = isinstance(layers, tuple) and layers and all(type(depth) is int for depth in layers)
+        if layers not in ("low", "high") and not numbers:
+            raise ParameterError("layers", layers, '"low", "high", or numbers of layers')
+        if type(self.norm) is not bool:
+            raise ParameterError("norm", self.norm, "true or false")
+        check_number("alpha", self.alpha, 0.0, 1.0)
+
+    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        layers, last = self.layers, config.num_layers - 1
+        if isinstance(layers, str):
+            layers = half(layers, config.num_layers, tied=config.tie_embeddings)
+        for depth in layers:
+            if not 0 <= depth <= last:
+                raise ParameterError("layers", depth, f'"low", "high", or from 0 to {last} layers')
+        return tuple(depth if self.norm else ~depth for depth in layers)
+
+    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+        own = log_softmax(logits[0])
+        earlier = [log_softmax(rows) for rows in logits[1:]]
+        kept = plausible(own, self.alpha)
+        chosen = np.zeros(len(own), dtype=np.int64)
+        if len(earlier) > 1:
+            chosen = np.stack([divergence(own, rows) for rows in earlier]).argmax(0)
+        for row, candidate in enumerate(chosen):
+            own[row] -= earlier[candidate][row]
+        own[~kept] = -np.inf
+        return as_tensor(own, logits[0])
+
+
+def half(which: str, layers: int, *, tied: bool) -> tuple[int, ...]:
+    """Return every second layer of the lower or upper half of a model, as transformers does.
+
+    Where the embedding is the head, its own logits say the token that was read: the lower half then begins
+    with the second layer.
+    """
+    if which == "high":
+        return tuple(range(layers // 2 if layers <= DEEP else layers - DEEP // 2, layers, 2))
+    start = min(2, layers - 1) if tied else 0
+    return tuple(range(start, layers // 2 if layers <= DEEP else DEEP // 2, 2)) or (start,)
+
+
+def divergence(logprobs: Rows, others: Rows) -> npt.NDArray[np.float64]:
+    """Return half of KL(M, P) + KL(M, Q) for distributions P and Q [R, V] and their mean M; [R].
+
+    So the paper's code and transformers have it; the Jensen-Shannon divergence has KL(P, M) + KL(Q, M).
+    """
+    mean = (np.exp(logprobs) + np.exp(others)) / 2
+    logs = np.log(np.maximum(mean, np.finfo(np.float32).tiny))
+    terms = mean * (2 * logs - logprobs - others)
+    found: npt.NDArray[np.float64] = terms.sum(-1, dtype=np.float64) / 2
+    return found

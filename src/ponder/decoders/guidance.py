@@ -1,0 +1,66 @@
+"""Guidance: what a prompt says, and more so than another prompt would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.decoders.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax
+from ponder.text import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Classifier-free guidance (Sanchez et al., arXiv 2306.17806): away from what another prompt would say.
+
+    log p = (1 - scale) log p(. | against) + scale log p(. | prompt), as in transformers' `guidance_scale`.
+    Where `against` is the prompt without its context, this is context-aware decoding (`context_aware`).
+
+    Attributes
+    ----------
+    scale : 1 changes nothing, over 1 strengthens the prompt.
+    against : the other prompt; None: the prompt's last token alone.
+    """
+
+    scale: float = 1.5
+    against: Prompt | None = None
+
+    num_prompts: ClassVar[int] = 1
+    reads_draft: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_number("scale", self.scale, 0.0, MAX_SCALE)
+        if isinstance(self.against, list):
+            object.__setattr__(self, "against", tuple(self.against))
+
+    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        return (prompt[-1:] if self.against is None else encode(self.against),)
+
+    def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        return ()
+
+    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+        if self.scale == 1:
+            return logits[0]
+        own, other = map(log_softmax, logits)
+        own -= other
+        own *= np.float32(self.scale)
+        own += other
+        return as_tensor(own, logits[0])
+
+
+def context_aware(without: Prompt, alpha: float = 0.5) -> Guidance:
+    """Context-aware decoding (Shi et al., arXiv 2305.14739): p(. | c, x) (p(. | c, x) / p(. | x))^alpha.
+
+    Parameters
+    ----------
+    without : the prompt without its context.
+    alpha : how much the context counts beyond what it does by itself; 0 changes nothing.
+    """
+    check_number("alpha", alpha, 0.0, MAX_SCALE - 1)
+    return Guidance(1 + alpha, without)

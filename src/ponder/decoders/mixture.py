@@ -1,0 +1,84 @@
+"""Several distributions of one next token -> the one that it is chosen from.
+
+They come of other prompts (guidance), of a smaller or shallower model (contrastive decoding), or of the
+model's own earlier layers (DoLa). What is chosen goes on in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ponder.checkpoints.config import ModelConfig
+from ponder.errors import ParameterError
+from ponder.text import Prompt
+
+Rows = npt.NDArray[np.float32]
+Encode = Callable[[Prompt], tuple[int, ...]]
+
+MAX_SCALE = 1000.0
+
+
+class Mixture(Protocol):
+    """Mixes the logits of several sources. Mixtures are frozen values.
+
+    `num_prompts` says how many prompts there are besides the request's own, and `reads_draft` whether the
+    draft model is a source.
+    """
+
+    @property
+    def num_prompts(self) -> int: ...
+
+    @property
+    def reads_draft(self) -> bool: ...
+
+    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return the other prompts, as token ids."""
+        ...
+
+    def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        """Return after how many layers the model's logits are sources, as in `ForwardBatch.logit_depths`.
+
+        Raises
+        ------
+        ParameterError : the model has no such layer.
+        """
+        ...
+
+    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Mix [R, V] float32 logits: the model's own, at each depth, of each further prompt, of the draft.
+
+        -inf where a token may not come.
+        """
+        ...
+
+
+def log_softmax(logits: torch.Tensor, temperature: float = 1.0) -> Rows:
+    """Return the log-probabilities of rows [R, V], in new memory; sums are float64."""
+    rows: Rows = logits.numpy(force=True) * np.float32(1 / temperature)
+    rows -= rows.max(-1, keepdims=True)
+    sums: npt.NDArray[np.float64] = np.exp(rows).sum(-1, keepdims=True, dtype=np.float64)
+    rows -= np.log(sums).astype(np.float32)
+    return rows
+
+
+def plausible(logprobs: Rows, alpha: float) -> npt.NDArray[np.bool_]:
+    """Return which tokens of [R, V] have at least alpha times the probability of the likeliest."""
+    least = np.float32(np.log(alpha)) if alpha > 0 else np.float32(-np.inf)
+    kept: npt.NDArray[np.bool_] = logprobs >= logprobs.max(-1, keepdims=True) + least
+    return kept
+
+
+def as_tensor(rows: Rows, like: torch.Tensor) -> torch.Tensor:
+    """Return rows as a tensor where another one is."""
+    return torch.from_numpy(rows).to(like.device)
+
+
+def check_number(name: str, value: object, least: float, most: float) -> None:
+    """Refuse what is not a number between two others."""
+    if type(value) not in (int, float) or not least <= value <= most:  # type: ignore[operator]
+        raise ParameterError(name, value, f"a number from {least:g} to {most:g}")
