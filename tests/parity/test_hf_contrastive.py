@@ -1,0 +1,62 @@
+"""Contrastive search, DoLa and guidance are transformers', token for token, in float32.
+
+What transformers 4.49 answers is in a golden file (tests/golden/make_hf_contrastive.py): later versions have
+guidance alone.
+"""
+
+import pytest
+
+import golden_files
+from ponder.backends import GenerationRequest
+from ponder.backends.local import load_local
+from ponder.decoders import ContrastiveSearch, DoLa, Guidance, Sample
+from ponder.text import TokenIds
+
+GOLDEN = golden_files.load("hf_contrastive.json")
+NEAR = 1e-4  # of scores in log-probabilities: float32 of two programs may differ by that much
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint):
+    """The default model on reference kernels."""
+    model = load_local(checkpoint.name, device="cpu", kernels="reference")
+    yield model
+    model.close()
+
+
+def request_for(case, prompt):
+    """What `generate` was asked, as a request."""
+    options = dict(case["options"])
+    sampling = {"max_tokens": prompt["max_tokens"], "temperature": 0.0}
+    penalty = options.pop("repetition_penalty", 1.0)
+    if penalty != 1:
+        sampling["repetition_penalty"] = penalty
+    decoder, mixture = Sample(), None
+    if case["name"] == "contrastive":
+        decoder = ContrastiveSearch(options.pop("top_k"), options.pop("penalty_alpha"))
+        del sampling["temperature"]
+    elif case["name"] == "dola":
+        mixture = DoLa(options.pop("dola_layers"))
+    else:
+        against = TokenIds(tuple(prompt["negative"])) if options.pop("negative", False) else None
+        mixture = Guidance(options.pop("guidance_scale"), against)
+    assert not options
+    return GenerationRequest(TokenIds(tuple(prompt["ids"])), sampling, decoder=decoder, mixture=mixture)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['name']} {case['options']}")
+def test_the_tokens_are_those_of_generate(model, case):
+    """Up to a place where two choices are as good as equal, if there is one."""
+    assert set(GOLDEN["eos"]) == set(model.tokenizer.eos_ids)
+    compared = 0
+    for prompt, result in zip(GOLDEN["prompts"], case["results"], strict=True):
+        (output,) = model.generate_sync(request_for(case, prompt)).outputs
+        close = (
+            min(abs(values[i]) for name in ("gaps", "edges", "leads") if (values := result.get(name)))
+            for i in range(len(result["ids"]))
+        )
+        sure = next((i for i, margin in enumerate(close) if margin < NEAR), None)
+        assert list(output.token_ids[:sure]) == result["ids"][:sure]
+        compared += len(result["ids"][:sure])
+    assert compared > 150
