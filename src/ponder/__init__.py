@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from ponder.decoders import (
         BeamSample,
         BeamSearch,
+        Contrast,
+        ContrastiveSearch,
         DiverseBeamSearch,
+        DoLa,
         DraftModel,
+        Guidance,
         PromptLookup,
         Speculative,
         StochasticBeamSearch,
+        context_aware,
     )
     from ponder.lm import LM, load
     from ponder.text import Message
@@ -34,28 +39,32 @@ __all__ = [
     "BeamSample",
     "BeamSearch",
     "Completion",
+    "Contrast",
+    "ContrastiveSearch",
     "DiverseBeamSearch",
+    "DoLa",
     "DraftModel",
+    "Guidance",
     "Message",
     "PonderError",
     "PromptLookup",
     "Speculative",
     "StochasticBeamSearch",
     "__version__",
+    "context_aware",
     "load",
 ]
 
+_DECODING = (
+    *("BeamSample", "BeamSearch", "ContrastiveSearch", "DiverseBeamSearch", "StochasticBeamSearch"),
+    *("Speculative", "DraftModel", "PromptLookup"),
+    *("Contrast", "DoLa", "Guidance", "context_aware"),
+)
 _HOMES = {
     "LM": "ponder.lm",
     "load": "ponder.lm",
     "Ban": "ponder.constraints",
-    "BeamSample": "ponder.decoders",
-    "BeamSearch": "ponder.decoders",
-    "DiverseBeamSearch": "ponder.decoders",
-    "StochasticBeamSearch": "ponder.decoders",
-    "DraftModel": "ponder.decoders",
-    "PromptLookup": "ponder.decoders",
-    "Speculative": "ponder.decoders",
+    **dict.fromkeys(_DECODING, "ponder.decoders"),
     "Completion": "ponder.backends",
     "Message": "ponder.text",
 }

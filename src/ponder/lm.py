@@ -21,7 +21,7 @@ from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
-from ponder.decoders import BeamSearch, Decoder, Sample
+from ponder.decoders import BeamSearch, Decoder, Mixture, Sample
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
@@ -68,6 +68,7 @@ class LM:
         cache_salt: str | None = None,
         prompt_logprobs: int | None = None,
         trace: TraceSettings | None = None,
+        mixture: Mixture | None = None,
         **sampling: Any,
     ) -> GenerationRequest:
         """Gather what was asked for; the other methods take the same arguments.
@@ -79,6 +80,7 @@ class LM:
         decoder : how texts grow; `Speculative()` gives what sampling gives, often sooner.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
         priority, deadline_s, cache_salt, prompt_logprobs, trace : as in `GenerationRequest`.
+        mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -86,6 +88,7 @@ class LM:
             constraint = Ban(ban)
         _check_role("constraint", constraint, "compile", "a constraint, such as ponder.Ban(['#'])")
         _check_role("decoder", decoder, "advance", "a decoder, such as ponder.BeamSearch(4)")
+        _check_role("mixture", mixture, "mix", "a mixture, such as ponder.Guidance(1.5)")
         if num_beams is not None:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
@@ -100,6 +103,7 @@ class LM:
             cache_salt=cache_salt,
             prompt_logprobs=prompt_logprobs,
             trace=trace,
+            mixture=mixture,
         )
 
     def __call__(self, prompt: Prompt, **options: Any) -> Completion:

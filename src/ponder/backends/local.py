@@ -24,6 +24,7 @@ from ponder.checkpoints import Checkpoint, open_checkpoint
 from ponder.checkpoints.quantized import quantized
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import ChoiceTrie
+from ponder.decoders import ContrastiveSearch, Decoder
 from ponder.engine import (
     DraftEngine,
     Engine,
@@ -110,7 +111,7 @@ class LocalModel:
         unused = request.decoder.unused
         recommended = {name: value for name, value in self.generation_defaults.items() if name not in unused}
         resolved = resolve_params(request.sampling, recommended)
-        _refuse_unused(resolved, unused)
+        _refuse_unused(resolved, request.decoder)
         params = self._within_context(resolved, len(encoded.token_ids))
         mixture = request.mixture
         further = () if mixture is None else mixture.further_prompts(self._token_ids, encoded.token_ids)
@@ -293,12 +294,15 @@ def _agreement(base: list[int], whole: list[int]) -> int:
     return length
 
 
-def _refuse_unused(resolved: ResolvedParams, unused: frozenset[str]) -> None:
-    for name in sorted(unused):
+def _refuse_unused(resolved: ResolvedParams, decoder: Decoder) -> None:
+    for name in sorted(decoder.unused):
         value = getattr(resolved.params, name)
         neutral = name == "temperature" and value == 0
         if resolved.sources[name] == "caller" and not neutral:
-            raise ParameterError(name, value, "left unset with beam search, which draws nothing at random")
+            search = "contrastive" if isinstance(decoder, ContrastiveSearch) else "beam"
+            raise ParameterError(
+                name, value, f"left unset with {search} search, which draws nothing at random"
+            )
 
 
 def load_local(

@@ -109,6 +109,12 @@ SEARCH: Table = {
     "early_stopping": Annotated[
         str | None, typer.Option(help="Beam search: true, false (default) or never.")
     ],
+    "contrastive_search": Annotated[
+        int | None, typer.Option(help="Contrastive search: try so many tokens, take the likely and unlike.")
+    ],
+    "penalty_alpha": Annotated[
+        float | None, typer.Option(help="What likeness counts for in contrastive search; default 0.6.")
+    ],
 }
 
 SPECULATION: Table = {
@@ -128,6 +134,42 @@ SPECULATION: Table = {
         str | None, typer.Option(help="Speculate: a smaller model with the same vocabulary guesses.")
     ],
     "draft_tokens": Annotated[int | None, typer.Option(help="How many tokens --draft guesses at once.")],
+}
+
+MIXTURE: Table = {
+    "guidance_scale": Annotated[
+        float | None, typer.Option(help="Classifier-free guidance: over 1 strengthens the prompt.")
+    ],
+    "negative_prompt": Annotated[
+        str | None, typer.Option(help="What --guidance-scale leads away from; by default no prompt.")
+    ],
+    "contrast": Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL|LAYERS",
+            help="Contrastive decoding against a smaller model, or this one after so few layers.",
+        ),
+    ],
+    "contrast_alpha": Annotated[
+        float | None, typer.Option(help="Least share of the likeliest token's probability; default 0.1.")
+    ],
+    "contrast_expert": Annotated[
+        float | None, typer.Option(help="What the model's log-probabilities are multiplied by; default 1.5.")
+    ],
+    "contrast_amateur": Annotated[
+        float | None, typer.Option(help="What the other's log-probabilities are multiplied by; default 0.5.")
+    ],
+    "contrast_temperature": Annotated[float | None, typer.Option(help="The other's temperature; default 1.")],
+    "dola_layers": Annotated[
+        str | None,
+        typer.Option(metavar="low|high|N,N,...", help="DoLa: contrast the last layer with one of these."),
+    ],
+    "dola_alpha": Annotated[
+        float | None, typer.Option(help="Least share of the likeliest token's probability; default 0.1.")
+    ],
+    "dola_norm": Annotated[
+        bool | None, typer.Option("--dola-norm", help="Give earlier layers the last norm before the head.")
+    ],
 }
 
 CONSTRAINT: Table = {
@@ -183,6 +225,7 @@ def generation_options(
     search: Mapping[str, Any],
     constraint: Mapping[str, Any],
     speculation: Table = MappingProxyType({}),
+    mixture: Table = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Turn the tables' values into the keyword arguments of `LM`."""
     options = sampling_options(sampling)
@@ -195,6 +238,14 @@ def generation_options(
         decoder = decoder_of(decoding)
         if decoder is not None:
             options["decoder"] = decoder
+    mixing = {name: value for name, value in mixture.items() if value is not None}
+    if mixing:
+        from ponder.decoders.named import mixture_of
+
+        for name, read in (("contrast", _contrast), ("dola_layers", _layers)):
+            if name in mixing:
+                mixing[name] = read(mixing[name])
+        options["mixture"] = mixture_of(mixing)
     if constraint["ban"]:
         from ponder.constraints import Ban
 
@@ -209,6 +260,19 @@ def _early_stopping(value: str) -> bool | str:
     if value not in named:
         raise ParameterError("early_stopping", value, "true, false or never")
     return named[value]
+
+
+def _contrast(value: str) -> str | int:
+    return int(value) if value.isdecimal() else "draft"
+
+
+def _layers(value: str) -> str | tuple[int, ...]:
+    if value in ("low", "high"):
+        return value
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise ParameterError("dola_layers", value, "low, high, or numbers such as 0,8,16") from None
 
 
 def _biases(pairs: list[str]) -> dict[int, float]:

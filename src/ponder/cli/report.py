@@ -39,6 +39,8 @@ def request_json(
     params: dict[str, Any] = {name: value for name, value in resolved.as_json().items() if name not in unused}
     source = "default" if request.decoder == Sample() else "caller"
     params["decoder"] = {"value": _named(request.decoder), "from": source}
+    if request.mixture is not None:
+        params["mixture"] = {"value": _named(request.mixture), "from": "caller"}
     if request.constraint is not None:
         params["constraint"] = {"value": _named(request.constraint), "from": "caller"}
     return {"model": model, "prompt": prompt, "params": params}

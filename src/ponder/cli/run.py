@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     CONSTRAINT,
+    MIXTURE,
     SAMPLING,
     SEARCH,
     SPECULATION,
@@ -55,7 +57,13 @@ class Color(StrEnum):
     none = "none"
 
 
-@takes(sampling=SAMPLING, search=SEARCH, speculation=SPECULATION, constraint=CONSTRAINT)
+@takes(
+    sampling=SAMPLING,
+    search=SEARCH,
+    speculation=SPECULATION,
+    mixture=MIXTURE,
+    constraint=CONSTRAINT,
+)
 def run(
     prompt: Annotated[
         str | None, typer.Argument(help="The prompt; standard input where it is left out.")
@@ -81,10 +89,11 @@ def run(
     sampling: dict[str, Any],
     search: dict[str, Any],
     speculation: dict[str, Any],
+    mixture: dict[str, Any],
     constraint: dict[str, Any],
 ) -> None:
     """Answer a prompt, streaming the text as it comes."""
-    options = generation_options(sampling, search, constraint, speculation)
+    options = generation_options(sampling, search, constraint, speculation, mixture)
     searches = "decoder" in options and not options["decoder"].streams
     if color is not Color.none and (json or options.get("n", 1) > 1 or searches):
         raise ParameterError("color", color.value, "none with --json, several samples or beams")
@@ -94,7 +103,10 @@ def run(
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     settings = trace_settings(trace, trace_top, dry_run=dry_run)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize, speculation["draft"])
+    lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture))
+    if mixture["negative_prompt"] is not None:
+        against = lm.prompt(mixture["negative_prompt"], system, chat)
+        options["mixture"] = replace(options["mixture"], against=against)
     request = lm.request(text, system=system, chat=chat, trace=settings, **options)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json
@@ -117,6 +129,12 @@ def run(
     completion = show(console, _events(lm, request, trace), color, live=options.get("n", 1) == 1)
     if err().is_terminal:
         err().print(summary(completion), style="dim")
+
+
+def _amateur(options: dict[str, Any], mixture: dict[str, Any]) -> str | None:
+    """Return the smaller model that is named to contrast with, if one is."""
+    mixed = options.get("mixture")
+    return mixture["contrast"] if mixed is not None and mixed.reads_draft else None
 
 
 def _events(lm: LM, request: GenerationRequest, trace: Path | None) -> Iterable[GenerationEvent]:

@@ -57,7 +57,7 @@ class Contrast:
             return ()
         if not 0 <= self.against < config.num_layers:
             allowed = f'"draft", or from 0 to {config.num_layers - 1} layers'
-            raise ParameterError("against", self.against, allowed)
+            raise ParameterError("contrast", self.against, allowed)
         return (self.against,)
 
     def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -59,7 +59,7 @@ class DoLa:
             layers = half(layers, config.num_layers, tied=config.tie_embeddings)
         for depth in layers:
             if not 0 <= depth <= last:
-                raise ParameterError("layers", depth, f'"low", "high", or from 0 to {last} layers')
+                raise ParameterError("dola_layers", depth, f'"low", "high", or from 0 to {last} layers')
         return tuple(depth if self.norm else ~depth for depth in layers)
 
     def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:

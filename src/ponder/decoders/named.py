@@ -1,4 +1,4 @@
-"""Decoders by named settings: what the command line and the server call them."""
+"""Decoders and mixtures by named settings: what the command line and the server call them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Any
 
 from ponder.decoders.beam import BeamSearch
 from ponder.decoders.beam_sample import BeamSample
+from ponder.decoders.contrast import Contrast
+from ponder.decoders.contrastive_search import ContrastiveSearch
 from ponder.decoders.diverse_beam import DiverseBeamSearch
+from ponder.decoders.dola import DoLa
 from ponder.decoders.group import Decoder
+from ponder.decoders.guidance import Guidance
+from ponder.decoders.mixture import Mixture
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
 from ponder.errors import ParameterError
@@ -27,7 +32,7 @@ class _Kind:
 _RANKING = {name: name for name in ("num_beams", "length_penalty", "early_stopping")}
 
 # In the order in which they say what the others mean: num_beams has a part in three of them.
-_KINDS = (
+_DECODERS = (
     _Kind("stochastic_beams", StochasticBeamSearch, {"stochastic_beams": "num_beams"}),
     _Kind(
         "num_beam_groups",
@@ -36,6 +41,11 @@ _KINDS = (
     ),
     _Kind("beam_sample", BeamSample, _RANKING),
     _Kind("num_beams", BeamSearch, {**_RANKING, "beam_semantics": "semantics"}),
+    _Kind(
+        "contrastive_search",
+        ContrastiveSearch,
+        {"contrastive_search": "top_k", "penalty_alpha": "alpha"},
+    ),
     _Kind("draft", DraftModel, {"draft_tokens": "tokens"}),
     _Kind(
         "prompt_lookup",
@@ -52,12 +62,39 @@ _NEEDED = {
     "beam_sample": "num_beams",
     "num_beam_groups": "num_beams",
     "diversity_penalty": "num_beam_groups",
+    "penalty_alpha": "contrastive_search",
     "draft_tokens": "draft",
     "max_ngram": "prompt_lookup",
     "min_ngram": "prompt_lookup",
+    "negative_prompt": "guidance_scale",
+    **dict.fromkeys(
+        ("contrast_alpha", "contrast_expert", "contrast_amateur", "contrast_temperature"), "contrast"
+    ),
+    **dict.fromkeys(("dola_alpha", "dola_norm"), "dola_layers"),
 }
 
-SETTINGS = tuple(dict.fromkeys(name for kind in _KINDS for name in (kind.setting, *kind.fields)))
+_MIXTURES = (
+    _Kind("guidance_scale", Guidance, {"guidance_scale": "scale", "negative_prompt": "against"}),
+    _Kind(
+        "contrast",
+        Contrast,
+        {
+            "contrast": "against",
+            "contrast_alpha": "alpha",
+            "contrast_expert": "expert",
+            "contrast_amateur": "amateur",
+            "contrast_temperature": "temperature",
+        },
+    ),
+    _Kind("dola_layers", DoLa, {"dola_layers": "layers", "dola_alpha": "alpha", "dola_norm": "norm"}),
+)
+
+
+def _settings(kinds: tuple[_Kind, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for kind in kinds for name in (kind.setting, *kind.fields)))
+
+
+SETTINGS, MIXTURE_SETTINGS = _settings(_DECODERS), _settings(_MIXTURES)
 
 
 def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
@@ -67,27 +104,44 @@ def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
     ----------
     settings : by their names in `SETTINGS`; None and False are unset. `num_beams` makes a `BeamSearch`, with
         `beam_sample` a `BeamSample`, with `num_beam_groups` a `DiverseBeamSearch`; `stochastic_beams` a
-        `StochasticBeamSearch`; `prompt_lookup`, which is how many tokens, or `draft` a `Speculative`.
+        `StochasticBeamSearch`; `contrastive_search`, which is how many tokens are tried, a
+        `ContrastiveSearch`; `prompt_lookup`, how many tokens are guessed, or `draft` a `Speculative`.
 
     Raises
     ------
     ParameterError : one of them has a wrong value, or means nothing beside the others; by its name here.
     """
+    made = _made(_DECODERS, settings)
+    return Speculative(made) if isinstance(made, DraftModel | PromptLookup) else made
+
+
+def mixture_of(settings: Mapping[str, Any]) -> Mixture | None:
+    """Return the mixture that named settings describe; None where none of them is set.
+
+    Parameters
+    ----------
+    settings : by their names in `MIXTURE_SETTINGS`. `guidance_scale` makes `Guidance`, `contrast` a
+        `Contrast`, `dola_layers` a `DoLa`.
+
+    Raises
+    ------
+    ParameterError : as `decoder_of`.
+    """
+    made: Mixture | None = _made(_MIXTURES, settings)
+    return made
+
+
+def _made(kinds: tuple[_Kind, ...], settings: Mapping[str, Any]) -> Any:
     given = {name: value for name, value in settings.items() if value is not None and value is not False}
     for name, value in given.items():
         if name in _NEEDED and _NEEDED[name] not in given:
             raise ParameterError(name, value, f"set only together with {_NEEDED[name]}")
-    kind = next((kind for kind in _KINDS if kind.setting in given), None)
+    kind = next((kind for kind in kinds if kind.setting in given), None)
     if kind is None:
         return None
     for name, value in given.items():
         if name != kind.setting and name not in kind.fields:
             raise ParameterError(name, value, f"left unset with {kind.setting}")
-    made = _made(kind, given)
-    return Speculative(made) if isinstance(made, DraftModel | PromptLookup) else made
-
-
-def _made(kind: _Kind, given: Mapping[str, Any]) -> Any:
     try:
         return kind.make(**{own: given[name] for name, own in kind.fields.items() if name in given})
     except ParameterError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -105,10 +106,16 @@ def _check_members(body: Body) -> None:
     if isinstance(body, GenerationBody) and body.stream_options is not None:
         _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
     if isinstance(body, ChatBody | TokenizeBody):
-        for i, message in enumerate(body.messages or ()):
-            _check(message, refused.MESSAGE, f"messages[{i}].")
-            for j, part in enumerate(message.content if isinstance(message.content, list) else ()):
-                _check(part, {}, f"messages[{i}].content[{j}].")
+        _check_messages(body.messages or (), "messages")
+    if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
+        _check_messages(body.negative_prompt, "negative_prompt")
+
+
+def _check_messages(messages: Sequence[ChatMessage], field: str) -> None:
+    for i, message in enumerate(messages):
+        _check(message, refused.MESSAGE, f"{field}[{i}].")
+        for j, part in enumerate(message.content if isinstance(message.content, list) else ()):
+            _check(part, {}, f"{field}[{i}].content[{j}].")
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ponder.backends.local import LocalModel
 from ponder.errors import ContextError, ParameterError
-from ponder.server.protocol import ChatBody, ChatMessage, CompletionBody
+from ponder.server.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
 from ponder.text import EncodedPrompt, Message, TokenIds
 
 
@@ -37,8 +37,29 @@ def encode_prompts(
     return tuple(encoded)
 
 
-def encode_messages(messages: Sequence[ChatMessage], model: LocalModel) -> EncodedPrompt:
-    """Return a conversation as the chat template writes it.
+def encode_negative(body: GenerationBody, model: LocalModel) -> TokenIds | None:
+    """Return what a request is to be led away from: in a chat a conversation, or a user's message.
+
+    Raises
+    ------
+    PonderError : it is malformed or empty.
+    """
+    negative = body.negative_prompt
+    if negative is None:
+        return None
+    if not negative:
+        raise ParameterError("negative_prompt", negative, "text, not empty")
+    if not isinstance(body, ChatBody):
+        return TokenIds(encode_prompt(str(negative), model, None).token_ids)
+    if isinstance(negative, str):
+        negative = [ChatMessage(role="user", content=negative)]
+    return TokenIds(encode_messages(negative, model, "negative_prompt").token_ids)
+
+
+def encode_messages(
+    messages: Sequence[ChatMessage], model: LocalModel, field: str = "messages"
+) -> EncodedPrompt:
+    """Return a conversation as the chat template writes it; `field` is what the request calls it.
 
     Raises
     ------
@@ -46,8 +67,8 @@ def encode_messages(messages: Sequence[ChatMessage], model: LocalModel) -> Encod
     """
     context = model.engine.model.config.context_length
     if len(messages) > context:
-        raise ParameterError("messages", f"{len(messages)} messages", f"at most {context}")
-    read = read_messages(messages)
+        raise ParameterError(field, f"{len(messages)} messages", f"at most {context}")
+    read = read_messages(messages, field)
     _check_text(sum(len(message.content) for message in read), model)
     return model.encode(read)
 
@@ -102,15 +123,17 @@ def read_prompts(value: Any, most: int) -> list[str | list[int]]:
     return prompts
 
 
-def read_messages(messages: Sequence[ChatMessage]) -> list[Message]:
+def read_messages(messages: Sequence[ChatMessage], field: str = "messages") -> list[Message]:
     """Return a conversation, the text parts of a message joined."""
     if not messages:
-        raise ParameterError("messages", [], "at least one message")
-    return [Message(message.role, _content(i, message)) for i, message in enumerate(messages)]
+        raise ParameterError(field, [], "at least one message")
+    return [
+        Message(message.role, _content(f"{field}[{i}].content", message))
+        for i, message in enumerate(messages)
+    ]
 
 
-def _content(place: int, message: ChatMessage) -> str:
-    where = f"messages[{place}].content"
+def _content(where: str, message: ChatMessage) -> str:
     if message.content is None:
         raise ParameterError(where, None, "text, or a list of text parts")
     if isinstance(message.content, str):

@@ -107,14 +107,26 @@ class GenerationBody(NamingBody):
     # ours
     beam_sample: bool | None = None
     beam_semantics: str | None = None
+    contrast: Literal["draft"] | Int | None = None
+    contrast_alpha: float | None = None
+    contrast_amateur: float | None = None
+    contrast_expert: float | None = None
+    contrast_temperature: float | None = None
+    contrastive_search: Int | None = None
     diversity_penalty: float | None = None
+    dola_alpha: float | None = None
+    dola_layers: Literal["low", "high"] | Ints | None = None
+    dola_norm: bool | None = None
     draft: bool | None = None
     draft_tokens: Int | None = None
+    guidance_scale: float | None = None
     max_ngram: Int | None = None
     min_ngram: Int | None = None
+    negative_prompt: Any = None  # a text; in a chat also messages
     num_beam_groups: Int | None = None
     num_beams: Int | None = None
     order: Texts | None = None
+    penalty_alpha: float | None = None
     penalty_range: Int | None = None
     prompt_lookup: Int | None = None
     semantics: str | None = None
@@ -137,6 +149,7 @@ class CompletionBody(GenerationBody):
     default_tokens: ClassVar[int | None] = 16  # as OpenAI has it
 
     prompt: Any = None  # of four types, and possibly very many: see prompts.read_prompts
+    negative_prompt: str | None = None
     add_special_tokens: bool | None = None
     echo: bool | None = None
     logprobs: Int | None = None
@@ -164,6 +177,7 @@ class ChatBody(GenerationBody):
     echoes: ClassVar[bool] = False
 
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
+    negative_prompt: str | Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     max_completion_tokens: Int | None = None
     top_logprobs: Int | None = None
@@ -207,6 +221,9 @@ TYPE_NAMES: dict[str, str] = {
 }
 UNION_NAMES: dict[str, str] = {
     "content": "text, or a list of text parts",
+    "contrast": "draft, or a number of layers",
+    "dola_layers": "low, high, or a list of numbers of layers",
     "early_stopping": "true, false or never",
+    "negative_prompt": "a text, or in a chat a list of messages",
     "stop": "a text or a list of texts",
 }

@@ -8,12 +8,12 @@ from typing import Any
 from ponder.backends import GenerationRequest
 from ponder.backends.local import LocalModel
 from ponder.constraints import Ban
-from ponder.decoders import Decoder, Sample
-from ponder.decoders.named import SETTINGS, decoder_of
+from ponder.decoders import Decoder, Mixture, Sample
+from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.server.plan import Plan
-from ponder.server.prompts import encode_prompts
+from ponder.server.prompts import encode_negative, encode_prompts
 from ponder.server.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.settings import ServerSettings
 from ponder.server.shared import Shared
@@ -50,7 +50,7 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     traced = body.prompt_logprobs
     if body.echoes and body.alternatives is not None:
         traced = max(body.alternatives, traced or 0)
-    sampling = _sampling(body, shape)
+    sampling, mixture = _sampling(body, shape), _mixture(body, model)
     constraint = Shared(Ban(tuple(body.bad_words))) if body.bad_words else None
     requests = tuple(
         GenerationRequest(
@@ -62,6 +62,7 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
             deadline_s=body.deadline_s,
             cache_salt=body.cache_salt,
             prompt_logprobs=traced,
+            mixture=mixture,
         )
         for prompt in prompts
     )
@@ -85,7 +86,7 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
 
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
-    names = {"ban": "bad_words"}
+    names = {"ban": "bad_words", "mixture": _mixing(body)}
     if body.use_beam_search:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):
@@ -165,6 +166,22 @@ def _decoder(body: GenerationBody, n: int, model: LocalModel) -> Decoder:
     if body.draft and model.engine.drafter is None:
         raise ParameterError("draft", True, "left out or false: no draft model is loaded")
     return decoder_of(given) or Sample()
+
+
+def _mixture(body: GenerationBody, model: LocalModel) -> Mixture | None:
+    """Return what the request's settings describe, with the negative prompt encoded."""
+    given = {name: getattr(body, name) for name in MIXTURE_SETTINGS}
+    if body.guidance_scale is not None:
+        given["negative_prompt"] = encode_negative(body, model)
+    if body.contrast == "draft" and model.engine.drafter is None:
+        raise ParameterError("contrast", "draft", "a number of layers: no draft model is loaded")
+    return mixture_of(given)
+
+
+def _mixing(body: GenerationBody) -> str:
+    """Return what of a request says that there is a mixture."""
+    names = ("contrast", "dola_layers")
+    return next((name for name in names if getattr(body, name) is not None), "guidance_scale")
 
 
 def _check_stream(body: GenerationBody, beams: bool) -> None:
