@@ -63,12 +63,12 @@ class DoLa:
         return tuple(depth if self.norm else ~depth for depth in layers)
 
     def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
-        own = log_softmax(logits[0])
-        earlier = [log_softmax(rows) for rows in logits[1:]]
+        own, *earlier = map(log_softmax, logits)
         kept = plausible(own, self.alpha)
         chosen = np.zeros(len(own), dtype=np.int64)
         if len(earlier) > 1:
-            chosen = np.stack([divergence(own, rows) for rows in earlier]).argmax(0)
+            probs = np.exp(own)
+            chosen = np.stack([divergence(own, probs, rows) for rows in earlier]).argmax(0)
         for row, candidate in enumerate(chosen):
             own[row] -= earlier[candidate][row]
         own[~kept] = -np.inf
@@ -87,13 +87,19 @@ def half(which: str, layers: int, *, tied: bool) -> tuple[int, ...]:
     return tuple(range(start, layers // 2 if layers <= DEEP else DEEP // 2, 2)) or (start,)
 
 
-def divergence(logprobs: Rows, others: Rows) -> npt.NDArray[np.float64]:
+def divergence(logprobs: Rows, probs: Rows, others: Rows) -> npt.NDArray[np.float64]:
     """Return half of KL(M, P) + KL(M, Q) for distributions P and Q [R, V] and their mean M; [R].
 
     So the paper's code and transformers have it; the Jensen-Shannon divergence has KL(P, M) + KL(Q, M).
+    `others` are Q's log-probabilities, the first two P's and its probabilities.
     """
-    mean = (np.exp(logprobs) + np.exp(others)) / 2
+    mean = np.exp(others)
+    mean += probs
+    mean *= np.float32(0.5)
     logs = np.log(np.maximum(mean, np.finfo(np.float32).tiny))
-    terms = mean * (2 * logs - logprobs - others)
-    found: npt.NDArray[np.float64] = terms.sum(-1, dtype=np.float64) / 2
+    logs *= 2
+    logs -= logprobs
+    logs -= others
+    logs *= mean
+    found: npt.NDArray[np.float64] = logs.sum(-1, dtype=np.float64) / 2
     return found
