@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import pytest
 
-from ponder.cli.options import SAMPLING, SEARCH, SPECULATION
-from ponder.decoders.named import SETTINGS
+from ponder.cli.options import MIXTURE, SAMPLING, SEARCH, SPECULATION
+from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS
 from ponder.sampling import SamplingParams
 
 STORY = ("run", "--json", "--seed", "7", "--temperature", "0.8", "--top-p", "0.9", "--max-tokens", "32")
@@ -90,6 +90,7 @@ def test_dry_run_says_what_would_run(ponder):
         ("--num-beams 4 --early-stopping never", "BeamSearch", {"early_stopping": "never"}),
         ("--num-beams 4 --beam-sample -t 0.7", "BeamSample", {"num_beams": 4}),
         ("--num-beams 6 --num-beam-groups 3", "DiverseBeamSearch", {"num_beams": 6, "num_beam_groups": 3}),
+        ("--contrastive-search 5 --penalty-alpha 0.2", "ContrastiveSearch", {"top_k": 5, "alpha": 0.2}),
         ("--stochastic-beams 5 -n 5", "StochasticBeamSearch", {"num_beams": 5}),
         (
             "--prompt-lookup 5 --max-ngram 4 --min-ngram 1",
@@ -105,6 +106,49 @@ def test_searches(ponder, options, name, fields):
     assert fields.items() <= decoder.items()
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "fields"),
+    [
+        ("--guidance-scale 2", "Guidance", {"scale": 2.0, "against": None}),
+        ("--raw --guidance-scale 2 --negative-prompt no", "Guidance", {"scale": 2.0, "against": "no"}),
+        ("--contrast 15 --contrast-alpha 0.2", "Contrast", {"against": 15, "alpha": 0.2}),
+        ("--dola-layers high --dola-norm", "DoLa", {"layers": "high", "norm": True}),
+        ("--dola-layers 0,8,16 --dola-alpha 0", "DoLa", {"layers": [0, 8, 16], "alpha": 0.0}),
+    ],
+)
+def test_mixtures(ponder, options, name, fields):
+    """Each mixture has its options."""
+    result = json.loads(ponder("run", "--dry-run", *options.split(), "hi").out)
+    assert fields.items() <= result["params"]["mixture"]["value"][name].items()
+
+
+def test_a_negative_prompt_is_sent_as_the_prompt_is(ponder):
+    """With the same system message, in a chat."""
+    asked = ("--guidance-scale", "2", "--negative-prompt", "no", "--system", "Be brief.")
+    result = json.loads(ponder("run", "--dry-run", *asked, "hi").out)
+    against = result["params"]["mixture"]["value"]["Guidance"]["against"]
+    assert [message["content"] for message in against] == ["Be brief.", "no"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--contrast 30", "contrast = 30 is not allowed"),
+        ("--contrast no-such-model", "not a known model"),
+        ("--dola-layers 1,x", "dola_layers = '1,x' is not allowed: low, high, or numbers such as 0,8,16"),
+        ("--dola-layers 31", "dola_layers = 31 is not allowed"),
+        ("--negative-prompt no", "negative_prompt = 'no' is not allowed: set only together with guidance"),
+        ("--contrastive-search 4 --guidance-scale 2", "unset with contrastive search"),
+        ("--contrastive-search 4 --seed 1", "unset with contrastive search, which draws nothing"),
+    ],
+)
+def test_mixtures_that_are_refused(ponder, options, message):
+    """In a sentence."""
+    ran = ponder("run", *options.split(), "hi")
+    assert ran.status == 2
+    assert message in ran.err
+
+
 def test_every_sampling_parameter_is_an_option(ponder):
     """What the library takes the command line takes; flags that are not given are not set."""
     assert set(SAMPLING) == {field.name for field in fields(SamplingParams)}
@@ -116,6 +160,7 @@ def test_every_sampling_parameter_is_an_option(ponder):
 def test_every_decoder_setting_is_an_option():
     """As it is a field of the server's requests."""
     assert {*SEARCH, *SPECULATION} == set(SETTINGS)
+    assert set(MIXTURE) == set(MIXTURE_SETTINGS)
 
 
 def test_choose(ponder):

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from ponder.decoders.named import SETTINGS
+from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS
 from ponder.sampling import SamplingParams
 from ponder.server.protocol import GenerationBody
 
@@ -15,4 +15,4 @@ def test_every_sampling_parameter_can_be_sent():
 
 def test_every_decoder_setting_can_be_sent():
     """Under the name that the command line has for it."""
-    assert set(SETTINGS) <= set(GenerationBody.model_fields)
+    assert {*SETTINGS, *MIXTURE_SETTINGS} <= set(GenerationBody.model_fields)
