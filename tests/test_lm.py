@@ -45,6 +45,8 @@ BAD = {
     "misspelt": lambda lm: lm("hi", temprature=1),
     "stream": lambda lm: lm.stream("hi", foo=1),
     "model": lambda lm: ponder.load(5),
+    "entropy head": lambda lm: ponder.load(entropy_head=5),
+    "no entropy head": lambda lm: lm("hi", real_temperature=1.0),
 }
 
 

@@ -22,6 +22,7 @@ from ponder.checkpoints import (
 from ponder.checkpoints.stored import StoredTensor
 from ponder.engine import Engine, EngineLimits
 from ponder.models import Transformer, load_transformer
+from ponder.sampling.entropy_head import PARAMETERS, EntropyHead
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -118,6 +119,7 @@ def tiny_engine(
     num_pages: int = 512,
     limits: EngineLimits | None = None,
     *,
+    entropy_head: EntropyHead | None = None,
     kernels: str | None = None,
     row_invariant: bool = False,
     **changes: Any,
@@ -126,7 +128,16 @@ def tiny_engine(
     tokenizer = tokenizer or tiny_tokenizer()
     config = tiny_config(vocab_size=tokenizer.vocab_size, **changes)
     transformer = tiny_transformer(config, seed, kernels=kernels, row_invariant=row_invariant)
-    return Engine(transformer, tokenizer, num_pages, limits)
+    return Engine(transformer, tokenizer, num_pages, limits, entropy_head=entropy_head)
+
+
+def random_entropy_head(hidden_size: int, window: int = 4, spread: float = 1.0) -> EntropyHead:
+    """A seeded head whose residual entropies of normed states are mostly between 0.05 and 5 nats."""
+    generator = np.random.default_rng(7)
+    count = len(PARAMETERS)
+    weight = generator.normal(0, spread / math.sqrt(hidden_size), (count, hidden_size)).astype(np.float32)
+    bias = np.full(count, -1.0, dtype=np.float32)
+    return EntropyHead(weight, bias, log_size=6.0, window=window)
 
 
 def tiny_local_model(tokenizer: Tokenizer | None = None, **options: Any) -> LocalModel:

@@ -323,6 +323,7 @@ def load(
     row_invariant: bool = False,
     quantize: str | None = None,
     draft: str | os.PathLike[str] | None = None,
+    entropy_head: str | os.PathLike[str] | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -336,13 +337,15 @@ def load(
     row_invariant : compute each text bit for bit as if it were alone, at some cost in speed.
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
     draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
+    entropy_head : a head's file, for `real_temperature` (docs/sampling.md).
 
     Raises
     ------
-    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already.
+    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
+        entropy head is not one, or for another hidden size.
     ParameterError : the draft model has other tokens.
     """
-    for name, value in (("model", model), ("draft", draft)):
+    for name, value in (("model", model), ("draft", draft), ("entropy_head", entropy_head)):
         if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
             raise ParameterError(name, value, "a name or a path")
     return LM(
@@ -354,5 +357,6 @@ def load(
             row_invariant=row_invariant,
             quantize=quantize,
             draft=None if draft is None else os.fspath(draft),
+            entropy_head=None if entropy_head is None else os.fspath(entropy_head),
         )
     )

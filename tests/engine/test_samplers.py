@@ -9,6 +9,7 @@ from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, FinishedEvent, Request
 from ponder.sampling import SEMANTICS, SamplingParams
 from stepping import assert_at_rest, run
+from tiny_models import random_entropy_head
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -29,6 +30,8 @@ SAMPLERS = {
     "n-grams": {"no_repeat_ngram_size": 2},
     "sequence bias": {"sequence_bias": {(1, 2): 5.0, (3,): -2.0}},
     "factual nucleus": {"top_p": 0.95, "top_p_decay": 0.9, "top_p_floor": 0.3},
+    "residual entropy": {"real_temperature": 2.0},
+    "residual entropy along a sentence": {"real_temperature": 4.0, "top_p": 0.95, "top_p_decay": 0.95},
     "penalties of the last": {"repetition_penalty": 1.3, "presence_penalty": 0.5, "penalty_range": 4},
     "order": {"top_k": 20, "min_p": 0.01, "order": ("min_p", "temperature", "top_k")},
     **{name: {"semantics": name, "top_k": 30, "top_p": 0.9, "min_p": 0.01} for name in SEMANTICS},
@@ -41,6 +44,11 @@ def ask(prompt, n=3, **params):
     )
 
 
+def engine_of(model, vocabulary, pages, limits=None):
+    head = random_entropy_head(model.config.hidden_size)
+    return Engine(model, vocabulary, pages, limits, entropy_head=head)
+
+
 def texts(events):
     *_, last = events
     assert isinstance(last, FinishedEvent)
@@ -51,10 +59,10 @@ def texts(events):
 def test_a_text_does_not_depend_on_its_company(model, vocabulary, name):
     """Neither tokens nor traces: on n, on what runs beside it, on a cache that is too small for all."""
     request = ask((1, 2, 3, 1, 2), **SAMPLERS[name])
-    wanted = texts(run(Engine(model, vocabulary, 64), request))
+    wanted = texts(run(engine_of(model, vocabulary, 64), request))
     single = replace(request, params=replace(request.params, n=1))
-    assert texts(run(Engine(model, vocabulary, 64), single)) == wanted[:1]
-    engine = Engine(model, vocabulary, 12, EngineLimits(token_budget=16))
+    assert texts(run(engine_of(model, vocabulary, 64), single)) == wanted[:1]
+    engine = engine_of(model, vocabulary, 12, EngineLimits(token_budget=16))
     ids = [engine.submit(request if i % 2 else ask((4, i), n=2, seed=i)) for i in range(4)]
     finished = {}
     while engine.busy:

@@ -439,6 +439,7 @@ def test_which_sampler_is_used(monkeypatch):
         {"semantics": "hf"},
         {"order": ("temperature",)},
         {"top_p": 0.9, "top_p_decay": 0.9},
+        {"real_temperature": 1.0},
         {"dynatemp_range": 0.5},
         {"presence_penalty": 1.0, "penalty_range": 3},
     ):

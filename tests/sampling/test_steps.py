@@ -18,6 +18,7 @@ from ponder.sampling.rng import EXCLUSION, uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions, sample_reference
 from ponder.sampling.semantics import STEPS
+from ponder.sampling.steps import nucleus
 
 
 def exact(logits, temperature=1.0):
@@ -241,6 +242,39 @@ def test_top_p_decays_along_a_sentence():
         assert (truncated > 0).sum() == count
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.6])
+def test_the_nucleus_narrows_with_the_residual_entropy(top_p):
+    """Each row's is top-p at the smaller of its own p and exp(-residual / T); the likeliest token stays."""
+    logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(2))
+    for temperature in (0.5, 2.0, 1e-308):
+        params = SamplingParams(real_temperature=temperature, top_p=top_p, temperature=0.8)
+        residuals = (0.0, 1e-9, 0.1, 0.7, 3.0, 50.0, 1e5, 1e300)
+        rows = [Row(0, (), (), residual=residual) for residual in residuals]
+        _, truncated, _ = distributions(logits.expand(len(rows), -1), rows, params)
+        for residual, own in zip(residuals, truncated, strict=True):
+            p = max(min(top_p, math.exp(-residual / temperature)), 1e-300)
+            plain = SamplingParams(top_p=p, temperature=0.8)
+            assert own.equal(distributions(logits, [Row(0, (), ())], plain)[1][0])
+            assert own.count_nonzero() >= 1
+
+
+def test_the_narrow_nucleus_goes_under_the_floor_of_a_decaying_one():
+    """The floor is that of the decay alone."""
+    row = Row(0, (), (), sentence=9, residual=2.0)
+    params = SamplingParams(top_p=0.9, top_p_decay=0.5, top_p_floor=0.4, real_temperature=1.0)
+    assert nucleus(row, params) == math.exp(-2.0)
+    assert nucleus(replace(row, residual=0.5), params) == 0.4
+    long = Row(0, (), (), sentence=5000)
+    assert nucleus(long, SamplingParams(top_p=0.9, top_p_decay=0.5)) > 0
+
+
+def test_a_temperature_of_zero_puts_it_off():
+    """Nothing is left to truncate, and no head is needed."""
+    resolved = resolve_params({"temperature": 0, "real_temperature": 1.0}, {})
+    assert resolved.params.real_temperature == 0
+    assert resolved.sources["real_temperature"] == "resolved"
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 3), max_size=40))
 def test_common_suffixes(text):
@@ -314,6 +348,15 @@ def test_an_order_is_kept():
         ({"semantics": "vllm", "temperature": 2.5}, "temperature", "at most 2 "),
         ({"semantics": "hf", "top_p": 0.9, "top_p_decay": 0.9}, "top_p_decay", "does not have it"),
         ({"semantics": "hf", "dynatemp_range": 0.9}, "dynatemp_range", "does not have it"),
+        *(
+            ({"semantics": name, "real_temperature": 1.0}, "real_temperature", "does not have it")
+            for name in SEMANTICS
+            if name != "ponder"
+        ),
+        ({"real_temperature": -1.0}, "real_temperature", "0 (off) or more"),
+        ({"real_temperature": math.nan}, "real_temperature", "finite"),
+        ({"mirostat": 2, "real_temperature": 1.0}, "real_temperature", "mirostat"),
+        ({"order": ["temperature"], "real_temperature": 1.0}, "order", "top_p"),
         ({"mirostat": 2, "top_k": 5}, "top_k", "mirostat"),
         ({"mirostat": 3}, "mirostat", "1 or 2"),
         ({"dry_base": 2.0}, "dry_base", "dry_multiplier"),

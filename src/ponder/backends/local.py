@@ -41,6 +41,7 @@ from ponder.engine.loop import AnswerEvent
 from ponder.errors import ContextError, ParameterError
 from ponder.models import Transformer, load_transformer
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
+from ponder.sampling.entropy_head import load_entropy_head
 from ponder.sampling.trace import PromptTrace
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer, build_tokenizer, encode_prompt
 from ponder.tree.page_pool import page_bytes
@@ -315,6 +316,7 @@ def load_local(
     quantize: str | None = None,
     kernels: str | None = None,
     draft: str | None = None,
+    entropy_head: str | None = None,
 ) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
@@ -327,10 +329,12 @@ def load_local(
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
     kernels : "native" or "reference"; by default native ones on the CPU where they are built.
     draft : a second, smaller model with the same vocabulary, for `Speculative(DraftModel())`.
+    entropy_head : a file that `load_entropy_head` reads, for `real_temperature`.
 
     Raises
     ------
-    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already.
+    CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
+        entropy head is not one, or for another hidden size.
     ParameterError : `device` is not one torch knows or has; `quantize` is not one of these; `draft` has
         other tokens.
     """
@@ -339,6 +343,7 @@ def load_local(
     checkpoint = open_checkpoint(model)
     if quantize is not None:
         checkpoint = quantized(checkpoint, quantize)
+    head = None if entropy_head is None else load_entropy_head(entropy_head, checkpoint.config.hidden_size)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     template = (
         ChatTemplate(checkpoint.chat_template, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
@@ -356,7 +361,7 @@ def load_local(
     if room < page:
         raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")
     drafter = None if second is None else DraftEngine(second, room // page)
-    engine = Engine(transformer, tokenizer, room // page, limits, drafter=drafter)
+    engine = Engine(transformer, tokenizer, room // page, limits, drafter=drafter, entropy_head=head)
     defaults = dict(checkpoint.generation_defaults)
     return LocalModel(checkpoint.name, engine, template, defaults, time.perf_counter() - start)
 

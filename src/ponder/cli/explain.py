@@ -52,6 +52,9 @@ def explain(
         return
     if sampling["semantics"] is not None:
         raise ParameterError("semantics", sampling["semantics"], "left unset: --of chooses which are shown")
+    if sampling["real_temperature"]:
+        allowed = "left unset: no entropy head is read here"
+        raise ParameterError("real_temperature", sampling["real_temperature"], allowed)
     names = tuple(of or SEMANTICS)
     for name in names:
         if name not in tuple(SEMANTICS):

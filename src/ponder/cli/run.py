@@ -85,6 +85,9 @@ def run(
     ] = None,
     device: Device = None,
     quantize: Quantize = None,
+    entropy_head: Annotated[
+        str | None, typer.Option(help="An entropy head's file, for --real-temperature.")
+    ] = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -103,7 +106,7 @@ def run(
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     settings = trace_settings(trace, trace_top, dry_run=dry_run)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture))
+    lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture), entropy_head)
     if mixture["negative_prompt"] is not None:
         against = lm.prompt(mixture["negative_prompt"], system, chat)
         options["mixture"] = replace(options["mixture"], against=against)

@@ -50,6 +50,7 @@ _ENGINE: Mapping[str, tuple[Any, str]] = {
 _MODEL: Mapping[str, tuple[Any, str]] = {
     "model": (str, f"A name, a .gguf file, a Hugging Face directory; default {DEFAULT_MODEL}."),
     "draft": (str, "A smaller model with the same vocabulary, which guesses for requests that say so."),
+    "entropy_head": (str, "An entropy head's file, for requests with a real_temperature."),
     "device": (str, "A torch device; by default CUDA where there is one."),
     "quantize": (str, "q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load."),
     "cache_bytes": (int, "Memory for keys and values; by default a share of what is free."),
@@ -150,6 +151,7 @@ def serve(
             row_invariant=bool(model["row_invariant"]),
             quantize=model["quantize"],
             draft=model["draft"],
+            entropy_head=model["entropy_head"],
         )
 
     return Server(settings, load).run()

@@ -94,7 +94,13 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda line: status.update(printable(line)[: console.width - 4])
 
 
-def load_lm(model: str, device: str | None, quantize: str | None = None, draft: str | None = None) -> LM:
+def load_lm(
+    model: str,
+    device: str | None,
+    quantize: str | None = None,
+    draft: str | None = None,
+    entropy_head: str | None = None,
+) -> LM:
     """Load a model with a spinner."""
     from ponder.checkpoints import registry
 
@@ -108,7 +114,7 @@ def load_lm(model: str, device: str | None, quantize: str | None = None, draft: 
     with working(f"loading {model}"):
         from ponder.lm import load
 
-        return load(model, device=device, quantize=quantize, draft=draft)
+        return load(model, device=device, quantize=quantize, draft=draft, entropy_head=entropy_head)
 
 
 def read_prompt(argument: str | None) -> str:

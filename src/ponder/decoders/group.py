@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ponder.constraints import ConstraintState
+from ponder.sampling.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace
@@ -62,7 +63,8 @@ class Sequence:
 
     `contexts` are what its next token is chosen from, each with a row of logits: as many as the request has
     prompts, or one for each token that is tried. `states` are what the model's head read of its tokens,
-    [tokens, C] float32 in parts, where the decoder asks for them.
+    [tokens, C] float32 in parts, where the decoder asks for them. `residuals` are the residual entropies of
+    its positions, where an entropy head reads them: of the output's, and of the next one once it is known.
     """
 
     index: int
@@ -82,6 +84,7 @@ class Sequence:
     proposed: tuple[int, ...] = ()
     inclusion: float | None = None
     states: list[States] = field(default_factory=list)
+    residuals: list[float] = field(default_factory=list)
 
     @property
     def branch(self) -> Branch:
@@ -105,6 +108,7 @@ class Sequence:
             self.memo,
             self.node,
             states=list(self.states),
+            residuals=list(self.residuals),
         )
 
     def drop(self) -> None:
@@ -165,10 +169,10 @@ class Group:
 
     `live` have one row of logits each, or one for each token that they try, and one more for each guess in
     their branch, in this order, when the decoder is asked to advance; at first it is the prompt alone.
-    `states` [R, C] float32 are what the head read for these rows, if the decoder asks for them. `end_ids` end
+    `states` [R, C] float32 are what the head read for these rows, if the job asks for them. `end_ids` end
     a text: end-of-text tokens unless ignored, and the caller's. `drafter` is there if the engine has a draft
-    model. `breakers` and `sentence_ends` are the tokens that end a repetition and a sentence, where that
-    matters.
+    model, and `entropy_head` where it narrows the nucleus. `breakers` and `sentence_ends` are the tokens that
+    end a repetition and a sentence, where that matters.
     """
 
     prompt: tuple[int, ...]
@@ -180,6 +184,7 @@ class Group:
     breakers: frozenset[int] = frozenset()
     sentence_ends: frozenset[int] = frozenset()
     states: States | None = None
+    entropy_head: EntropyHead | None = None
 
     @property
     def reach(self) -> int:
@@ -190,10 +195,19 @@ class Group:
         """Return the tokens in a sequence's branch that are not yet known to be right."""
         return tuple(sequence.branch.tokens[len(self.prompt) + len(sequence.output) :])
 
+    def note_residuals(self) -> None:
+        """Note the residual entropy of each live sequence's next position, where that matters."""
+        if self.entropy_head is None:
+            return
+        assert self.states is not None
+        residuals = self.entropy_head.residuals(self.states).tolist()
+        for sequence, residual in zip(self.live, residuals, strict=True):
+            sequence.residuals[len(sequence.output) :] = [residual]
+
     def rows(self, parents: Seq[Sequence], indices: Seq[int]) -> list[Row]:
         """Describe the rows of logits for the sampler."""
         return [
-            self.row(index, parent.output, parent.constraint, parent.traces)
+            self.row(index, parent.output, parent.constraint, parent.traces, parent.residuals)
             for parent, index in zip(parents, indices, strict=True)
         ]
 
@@ -203,6 +217,7 @@ class Group:
         output: Seq[int],
         constraint: ConstraintState | None,
         traces: Seq[TokenTrace] = (),
+        residuals: Seq[float] = (),
     ) -> Row:
         """Describe the row of logits after an output of sample `index`, where its constraint stands there."""
         too_short = len(output) < self.params.min_tokens
@@ -210,7 +225,8 @@ class Group:
         forbidden = tuple(self.end_ids) if too_short or unfinished else ()
         allowed = constraint.mask() if constraint else None
         sentence = self._sentence(output) if self.sentence_ends else 0
-        return Row(index, self.prompt, output, forbidden, allowed, traces, sentence, self.breakers)
+        residual = self.entropy_head.over_window(residuals) if self.entropy_head else 0.0
+        return Row(index, self.prompt, output, forbidden, allowed, traces, sentence, self.breakers, residual)
 
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""

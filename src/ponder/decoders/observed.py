@@ -78,7 +78,7 @@ def _rows(growth: Growth, group: Group, index: int) -> Iterator[Row]:
     for trace in growth.traces:
         if trace is None:
             return
-        yield group.row(index, tuple(output), constraint, tuple(traces))
+        yield group.row(index, tuple(output), constraint, tuple(traces), parent.residuals)
         output.append(trace.token_id)
         traces.append(trace)
         if constraint is not None and trace is not growth.traces[-1]:

@@ -127,7 +127,8 @@ class Speculative:
             raise ParameterError("draft", self.draft, "PromptLookup(...) or DraftModel(...)")
 
     def check(self, params: SamplingParams) -> None:
-        pass
+        if params.real_temperature:
+            raise ParameterError("real_temperature", params.real_temperature, "0 with speculation")
 
     def width(self, params: SamplingParams) -> int:
         return params.n

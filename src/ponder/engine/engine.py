@@ -50,6 +50,7 @@ from ponder.errors import (
 )
 from ponder.models import Transformer
 from ponder.positions.rope_scaling import regime
+from ponder.sampling.entropy_head import EntropyHead
 from ponder.sampling.sampler import trace_prompt
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
@@ -72,6 +73,7 @@ class Engine:
     num_pages : pages of the cache.
     clock : seconds, for deadlines.
     drafter : what runs a draft model, for requests that are decoded with one.
+    entropy_head : what reads residual entropies from the model, for requests with a `real_temperature`.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Engine:
         limits: EngineLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         drafter: DraftEngine | None = None,
+        entropy_head: EntropyHead | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -91,6 +94,7 @@ class Engine:
         self.scheduler = Scheduler(self.tree, self.limits)
         self.runner = Runner(model, self.pool)
         self.drafter = drafter
+        self.entropy_head = entropy_head
         self._clock = clock
         self._totals = Totals()
         self._happened: list[Event] = []
@@ -111,6 +115,7 @@ class Engine:
             draft = request.decoder.draft
             if isinstance(draft, DraftModel):
                 raise ParameterError("draft", draft, "PromptLookup(...): no draft model is loaded")
+        self._check_entropy_head(request)
         if request.mixture is not None:
             self._check_mixture(request, request.mixture)
         for prompt in (request.prompt, *request.further_prompts):
@@ -121,6 +126,13 @@ class Engine:
                 raise ParameterError("prompt", "", "at least one token")
             self._check_length(len(prompt) + request.params.max_tokens, "the prompt and max_tokens are")
         self._check_pages(_most_pages(request), "the request may need")
+
+    def _check_entropy_head(self, request: Request) -> None:
+        name, value = "real_temperature", request.params.real_temperature
+        if value and name in request.decoder.unused:
+            raise ParameterError(name, value, "0 with a search, which draws no tokens")
+        if value and self.entropy_head is None:
+            raise ParameterError(name, value, "0: no entropy head is loaded")
 
     def _check_mixture(self, request: Request, mixture: Mixture) -> None:
         mixture.depths(self.model.config)
@@ -162,6 +174,7 @@ class Engine:
             drafter=self.drafter,
             breakers=self.tokenizer.containing(params.dry_sequence_breakers if params.dry_multiplier else ()),
             sentence_ends=self.tokenizer.containing(SENTENCE_ENDS if params.top_p_decay < 1 else ()),
+            entropy_head=self.entropy_head if params.real_temperature else None,
         )
         depths = request.mixture.depths(self.model.config) if request.mixture else ()
         return Job(request, group, depths=depths)
@@ -399,6 +412,7 @@ class Engine:
         if not all(own.sound[row] for source in sources for row in source):
             raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
         job.group.states = None if own.states is None else own.states[sources[0]].numpy(force=True)
+        job.group.note_residuals()
         mixture = job.request.mixture
         if mixture is None:
             return own.rows[-len(sources[0]) :]

@@ -69,8 +69,8 @@ class Job:
 
     @property
     def reads_states(self) -> bool:
-        """Whether it looks at what the model's head reads."""
-        return self.request.decoder.reads_states
+        """Whether somebody looks at what the model's head reads for its rows of logits."""
+        return self.request.decoder.reads_states or self.group.entropy_head is not None
 
     @property
     def usage(self) -> Usage:

@@ -25,7 +25,7 @@ Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 STEPS = ("repetition_penalty", "occurrence_penalties", "logit_bias", "temperature", "top_k", "top_p", "min_p")
 _others = attrgetter(
-    *("semantics", "order", "penalty_range", "top_p_decay", "dynatemp_range"),
+    *("semantics", "order", "penalty_range", "top_p_decay", "real_temperature", "dynatemp_range"),
     *(name for step, spec in semantics.STEPS.items() if step not in STEPS for name in spec.switches),
 )
 _OFF = _others(SamplingParams())

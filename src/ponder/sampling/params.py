@@ -84,6 +84,12 @@ class SamplingParams:
     top_p_floor: float = _number(
         0.0, "a number from 0 to 1", lambda x: 0 <= x <= 1, "what top_p does not decay under"
     )
+    real_temperature: float = _number(
+        0.0,
+        "a finite number, 0 (off) or more",
+        lambda x: x >= 0,
+        "narrow top_p to exp(-residual entropy / this), as an entropy head tells it",
+    )
     min_p: float = _number(
         0.0,
         "a number from 0 to 1",

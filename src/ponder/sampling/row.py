@@ -20,6 +20,7 @@ class Row:
     (end tokens before `min_tokens`); `allowed` is the constraint's bitmask (`bitmask.pack`) on the CPU, None
     where everything is allowed. What lies beyond it, where a model pads its vocabulary, is not allowed.
     `sentence` counts the tokens of the present sentence; `breakers` are the tokens that end a repetition.
+    `residual` is the residual entropy of its last positions, in nats (`EntropyHead`).
     """
 
     sample_index: int
@@ -30,3 +31,4 @@ class Row:
     traces: Sequence[TokenTrace] = ()
     sentence: int = 0
     breakers: frozenset[int] = frozenset()
+    residual: float = 0.0

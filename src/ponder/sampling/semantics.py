@@ -45,7 +45,10 @@ STEPS: Mapping[str, Step] = {
     "top_h": Step("truncation", ("top_h",), source="arXiv 2509.02510"),
     "top_k": Step("truncation", ("top_k",), source="arXiv 1805.04833"),
     "top_p": Step(
-        "truncation", ("top_p",), ("top_p_decay", "top_p_floor"), "arXiv 1904.09751; decay 2206.04624"
+        "truncation",
+        ("top_p", "real_temperature"),
+        ("top_p_decay", "top_p_floor"),
+        "arXiv 1904.09751; decay 2206.04624; residual entropy 2406.07735",
     ),
     "min_p": Step("truncation", ("min_p",), source="arXiv 2407.01082"),
     "typical": Step("truncation", ("typical_p",), source="arXiv 2202.00666"),
@@ -83,7 +86,7 @@ class Semantics:
     lacks: frozenset[str] = frozenset()
 
 
-_DECAY = frozenset({"top_p_decay", "top_p_floor"})
+_NUCLEUS = frozenset({"top_p_decay", "top_p_floor", "real_temperature"})
 _DYNAMIC = frozenset({"dynatemp_range", "dynatemp_exponent"})
 
 
@@ -116,26 +119,26 @@ SEMANTICS: Mapping[str, Semantics] = {
             "sequence_bias logit_bias repetition_penalty no_repeat_ngram temperature",
             "top_h top_k top_p min_p typical epsilon eta",
         ),
-        lacks=_DECAY | _DYNAMIC,
+        lacks=_NUCLEUS | _DYNAMIC,
     ),
     "vllm": Semantics(
         "vLLM 0.32",
         _steps("logit_bias repetition_penalty occurrence_penalties temperature min_p top_k top_p"),
         _vllm,
         highest_temperature=2.0,
-        lacks=_DECAY | _DYNAMIC,
+        lacks=_NUCLEUS | _DYNAMIC,
     ),
     "sglang": Semantics(
         "SGLang 0.5.23, torch",
         _steps("repetition_penalty occurrence_penalties logit_bias temperature top_k top_p min_p"),
         _sglang,
-        lacks=_DECAY | _DYNAMIC,
+        lacks=_NUCLEUS | _DYNAMIC,
     ),
     "flashinfer": Semantics(
         "SGLang over FlashInfer",
         _steps("repetition_penalty occurrence_penalties logit_bias temperature top_k top_p min_p"),
         _sglang,
-        lacks=_DECAY | _DYNAMIC,
+        lacks=_NUCLEUS | _DYNAMIC,
     ),
     "llamacpp": Semantics(
         "llama.cpp (llama-cpp-python 0.3.36)",
@@ -144,7 +147,7 @@ SEMANTICS: Mapping[str, Semantics] = {
             "top_n_sigma top_k typical top_p min_p xtc temperature mirostat",
         ),
         penalty_range=64,
-        lacks=_DECAY,
+        lacks=_NUCLEUS,
     ),
     "exllama": Semantics(
         "ExLlama V2/V3",
@@ -152,6 +155,6 @@ SEMANTICS: Mapping[str, Semantics] = {
             "repetition_penalty occurrence_penalties dry logit_bias temperature",
             "min_p top_k top_p top_a tail_free typical xtc mirostat",
         ),
-        lacks=_DECAY | _DYNAMIC,
+        lacks=_NUCLEUS | _DYNAMIC,
     ),
 }

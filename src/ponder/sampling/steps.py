@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,14 +70,25 @@ def temperature(logits: torch.Tensor, context: Context) -> torch.Tensor:
     return cool(logits, params.temperature)
 
 
+SMALLEST = 1e-300
+"""The least top_p of a row: with 0 not even the likeliest token would stay."""
+
+
 def nucleus(row: Row, params: SamplingParams) -> float:
-    """The row's top_p: it decays along a sentence (factual-nucleus sampling, arXiv 2206.04624)."""
-    return max(params.top_p_floor, params.top_p * params.top_p_decay**row.sentence)
+    """The row's top_p.
+
+    It decays along a sentence (factual-nucleus sampling, arXiv 2206.04624), and is narrow where a larger
+    model would know better (REAL sampling, arXiv 2406.07735).
+    """
+    p = max(params.top_p_floor, params.top_p * params.top_p_decay**row.sentence)
+    if params.real_temperature:
+        p = min(p, math.exp(-row.residual / params.real_temperature))
+    return max(p, SMALLEST)
 
 
 def top_p(probs: torch.Tensor, context: Context) -> torch.Tensor:
     params = context.params
-    if params.top_p_decay == 1:
+    if params.top_p_decay == 1 and not params.real_temperature:
         return truncation.top_p(probs, params.top_p)
     kept = [truncation.top_p(probs[i : i + 1], nucleus(row, params)) for i, row in enumerate(context.rows)]
     return torch.cat(kept) if kept else torch.ones_like(probs, dtype=torch.bool)

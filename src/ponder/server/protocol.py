@@ -129,6 +129,7 @@ class GenerationBody(NamingBody):
     penalty_alpha: float | None = None
     penalty_range: Int | None = None
     prompt_lookup: Int | None = None
+    real_temperature: float | None = None
     semantics: str | None = None
     stochastic_beams: Int | None = None
     top_p_decay: float | None = None
