@@ -411,8 +411,9 @@ class Engine:
         sources = entry.sources()
         if not all(own.sound[row] for source in sources for row in source):
             raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
-        job.group.states = None if own.states is None else own.states[sources[0]].numpy(force=True)
-        job.group.note_residuals()
+        if job.reads_states and own.states is not None:
+            job.group.states = own.states[sources[0]].numpy(force=True)
+            job.group.note_residuals()
         mixture = job.request.mixture
         if mixture is None:
             return own.rows[-len(sources[0]) :]
