@@ -4,8 +4,8 @@
 
 MODEL_DIR is the default model in bfloat16 (benchmarks/export_hf.py); the draft model is the default model as
 it comes, in 4 and 8 bits. Three prompts grow 96 tokens each, one after another, at temperature 0 and 0.8,
-without a draft and with 1 to 8 guesses at once. Every text must be, token for token, that without speculation.
-All settings are run in turn, REPEATS times over; a speed-up is the median of the ratios of seconds.
+without a draft and with 1 to 8 guesses at once. Every text must be that without speculation. All settings are
+run in turn, REPEATS times over; a speed-up is the median of the ratios of seconds.
 """
 
 import os
