@@ -89,9 +89,22 @@ class DraftEngine:
 
         Raises
         ------
-        CapacityError : the sequences do not fit the cache together.
+        CapacityError : a sequence alone does not fit the cache.
         """
-        drafts = [self._open(group, sequence, group.reach) for sequence in group.live]
+        try:
+            return self._logits(group, group.live)
+        except CapacityError:
+            return torch.cat([self._logits_alone(group, sequence) for sequence in group.live])
+
+    def _logits_alone(self, group: Group, sequence: Sequence) -> torch.Tensor:
+        try:
+            return self._logits(group, [sequence])
+        except CapacityError:  # it fits an empty cache: a page shared in part may be one too many
+            self.tree.evict(self.pool.num_pages)
+            return self._logits(group, [sequence])
+
+    def _logits(self, group: Group, sequences: Seq[Sequence]) -> torch.Tensor:
+        drafts = [self._open(group, sequence, group.reach) for sequence in sequences]
         try:
             self._prefill(drafts, group.reach)
             logits = self._forward(drafts, group.reach)

@@ -148,6 +148,9 @@ class Engine:
             if longest > limit:
                 what = f"the prompt and max_tokens are {longest} tokens long"
                 raise ContextError(f"{what}, and the draft model's context is {limit}")
+            pages, room = pages_for(longest - 1), self.drafter.pool.num_pages
+            if pages > room:
+                raise CapacityError(f"the draft model may need {pages} cache pages and there are {room}")
 
     def prepare(self, request: Request) -> Job:
         """Check a request and do the work that needs no model: compile its constraint."""
@@ -420,7 +423,10 @@ class Engine:
         logits = [own.rows[source] for source in sources]
         if mixture.reads_draft:
             assert self.drafter is not None, "refused without a draft model"
-            logits.append(self.drafter.logits(job.group))
+            drafted = self.drafter.logits(job.group)
+            if not all(sound_rows(drafted)):
+                raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
+            logits.append(drafted)
         return mixture.mix(logits)
 
     def _note_prefill(self, entry: Scheduled, own: Logits) -> None:
