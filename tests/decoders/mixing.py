@@ -10,6 +10,7 @@ import torch
 from plain_model import Floats, PlainModel
 from ponder.decoders import Contrast, DoLa, Guidance, Mixture
 from ponder.engine import DraftEngine, Engine, EngineLimits
+from ponder.sampling import bitmask
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample_reference
 from ponder.text import Tokenizer
@@ -107,3 +108,31 @@ def mixing_engine(
         draft = tiny_transformer(config, DRAFT_SEED, kernels=kernels, row_invariant=row_invariant)
         drafter = DraftEngine(draft, draft_pages)
     return Engine(model, tokenizer, num_pages, limits, drafter=drafter)
+
+
+class OnlyOf:
+    """A constraint to some tokens, which may also be none from a place on."""
+
+    def __init__(self, tokens, ends=10**9, place=0):
+        self.tokens, self.ends, self.place = tokens, ends, place
+
+    def compile(self, tokenizer):
+        allowed = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
+        allowed[list(self.tokens)] = True
+        self._masks = bitmask.pack(allowed), bitmask.pack(torch.zeros_like(allowed))
+        return self.fork()
+
+    def mask(self):
+        return self._masks[self.place >= self.ends]
+
+    def advance(self, token_id):
+        assert token_id in self.tokens
+        self.place += 1
+
+    def fork(self):
+        twin = OnlyOf(self.tokens, self.ends, self.place)
+        twin._masks = self._masks
+        return twin
+
+    def may_stop(self):
+        return True

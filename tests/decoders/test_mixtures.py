@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from decoders.answering import answer as search
-from decoders.mixing import Truth, log_softmax, mixing_engine
+from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
 from ponder.checkpoints.config import DynamicScaling, RopeConfig
 from ponder.constraints import Ban
@@ -28,7 +28,7 @@ from ponder.decoders import (
 from ponder.decoders.dola import half
 from ponder.engine import EngineLimits, FinishedEvent, Request, TokenEvent
 from ponder.errors import CapacityError, CheckpointError, ContextError, ParameterError
-from ponder.sampling import SamplingParams, bitmask
+from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
 from stepping import assert_at_rest, run
 from tiny_models import tiny_tokenizer
@@ -138,34 +138,6 @@ def test_the_formula_over_whole_texts(name, kernels):
         for params in ({}, DRAWN):
             request = ask(name, **params, max_tokens=8)
             assert_as_truth(truth, request, answer(engine, request))
-
-
-class OnlyOf:
-    """A constraint to some tokens, which may also be none from a place on."""
-
-    def __init__(self, tokens, ends=10**9, place=0):
-        self.tokens, self.ends, self.place = tokens, ends, place
-
-    def compile(self, tokenizer):
-        allowed = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
-        allowed[list(self.tokens)] = True
-        self._masks = bitmask.pack(allowed), bitmask.pack(torch.zeros_like(allowed))
-        return self.fork()
-
-    def mask(self):
-        return self._masks[self.place >= self.ends]
-
-    def advance(self, token_id):
-        assert token_id in self.tokens
-        self.place += 1
-
-    def fork(self):
-        twin = OnlyOf(self.tokens, self.ends, self.place)
-        twin._masks = self._masks
-        return twin
-
-    def may_stop(self):
-        return True
 
 
 KINDS = {

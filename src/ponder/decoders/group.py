@@ -251,7 +251,7 @@ class Group:
             child.index = growth.index
             if growth.context is not None:
                 if self.states is not None:
-                    child.states.append(self.states[growth.context : growth.context + 1])
+                    child.states.append(self.states[growth.context : growth.context + 1].copy())
                 child.go_on_with(growth.context)
             children.append(child)
         self.live = children

@@ -443,7 +443,8 @@ class Engine:
                 known = trace_prompt(followed, prompt[first : last + 1], job.request.prompt_logprobs)
                 traces = (*known,) if job.reached else (None, *known)
             if job.request.decoder.reads_states and own.states is not None:
-                sequence.states.append(own.states[job.reached - start : row.logits].numpy(force=True))
+                states = own.states[job.reached - start : row.logits].numpy(force=True)
+                sequence.states.append(states.copy())  # else all that the step computed is kept
         job.reached = max(job.reached, branch.length)
         if job.prefilled:
             shared = (job.width - 1) * len(prompt)
@@ -545,9 +546,12 @@ def _most_pages(request: Request) -> int:
     """The most pages a request can need alone: the prompts' whole ones, and what each sequence may add.
 
     The last token a sequence grows is never computed: if it is the first, all share the prompt's last page.
+    But tokens that are tried after a text all are, and have but a page each to themselves.
     """
-    computed = request.params.max_tokens - 1
-    width = request.decoder.width(request.params) if computed else 1
+    computed, width = request.params.max_tokens - 1, request.decoder.width(request.params)
+    if request.decoder.reads_states:
+        return (len(request.prompt) + computed) // PAGE_SIZE + width
+    width = width if computed else 1
     pages = 0
     for prompt in (request.prompt, *request.further_prompts):
         whole, rest = divmod(len(prompt), PAGE_SIZE)

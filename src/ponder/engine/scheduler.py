@@ -240,17 +240,21 @@ def _rank(job: Job) -> tuple[int, int]:
 
 
 def _missing(job: Job) -> int:
-    """Return how many pages a job's tokens need that it does not hold; its sequences share the prompts'."""
-    missing, shared = 0, set[int]()  # the prompts whose pages were counted
+    """Return how many pages a job's tokens need that it does not hold.
+
+    Its sequences share the prompts' pages, and tokens that are tried all before them.
+    """
+    missing, counted = 0, set[int]()  # the prompts whose pages were counted
     for sequence in job.group.live:
         for place, context in enumerate(sequence.contexts):
-            length, prompt = context.length(sequence.output), len(context.prompt)
-            whole = pages_for(length) - len(context.branch.pages)
-            kind = 0 if context.trial is not None else place
-            if kind in shared:
-                whole = min(whole, pages_for(prompt % PAGE_SIZE + length - prompt))
-            shared.add(kind)
-            missing += whole
+            length, shared, kind = context.length(sequence.output), len(context.prompt), place
+            if context.trial is not None:
+                shared, kind = length - 1, 0
+            needed = pages_for(length) - len(context.branch.pages)
+            if kind in counted:
+                needed = min(needed, pages_for(length) - shared // PAGE_SIZE)
+            counted.add(kind)
+            missing += needed
     return missing
 
 
