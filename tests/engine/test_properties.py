@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from ponder.constraints import Ban, ChoiceTrie
-from ponder.decoders import BeamSearch, DraftModel, PromptLookup, Sample, Speculative
+from ponder.decoders import (
+    BeamSearch,
+    Contrast,
+    ContrastiveSearch,
+    DoLa,
+    DraftModel,
+    Guidance,
+    PromptLookup,
+    Sample,
+    Speculative,
+)
 from ponder.engine import (
     DraftEngine,
     Engine,
@@ -83,7 +93,30 @@ def some_request(choose):
             request["decoder"] = Speculative(
                 choose((PromptLookup(4, min_ngram=1), PromptLookup(20), DraftModel(5)))
             )
+    if choose((False, False, True)):
+        add_contexts(choose, request, params)
     return Request(some_prompt(choose), SamplingParams(**params), **request)
+
+
+def add_contexts(choose, request, params):
+    """Change a request to one that mixes distributions or tries tokens, of no more pages than there are."""
+    decoder = request.get("decoder")
+    if choose((False, False, True)) and not isinstance(decoder, BeamSearch):
+        request["decoder"] = ContrastiveSearch(choose((1, 2, 5)), choose((0.0, 0.6, 1.0)))
+        params["n"] = 1
+        return
+    mixtures = [DoLa((0, 1)), DoLa("high", norm=True), Contrast(choose((0, 1)), 0.02)]
+    if not isinstance(decoder, Speculative):
+        mixtures += [Guidance(choose((0.5, 1.0, 2.0))), Guidance(1.5), Contrast("draft", 0.02)]
+    request["mixture"] = choose(mixtures)
+    if isinstance(request["mixture"], Guidance):
+        request["further_prompts"] = (some_prompt(choose),)
+        wide = params["n"] > 1 or isinstance(decoder, BeamSearch)
+        params["max_tokens"] = min(params["max_tokens"], 5 if wide else 20)
+        params["min_tokens"] = params["max_tokens"] // 2 if "min_tokens" in params else 0
+        params["n"] = min(params["n"], 2)
+        if isinstance(decoder, BeamSearch):
+            request["decoder"] = replace(decoder, num_beams=2)
 
 
 def some_score(rng):
@@ -134,7 +167,10 @@ class Story:
             return
         if self.request.prompt_logprobs is not None:
             assert len(self.prompt_traces) == len(self.request.prompt)
-        assert self.end.usage.generated_tokens >= sum(len(output.token_ids) for output in self.outputs)
+        grown = [len(output.token_ids) for output in self.outputs]
+        if not self.request.decoder.streams:  # texts may share their beginnings
+            grown = [node.trace is not None for nodes in self.trees for node in nodes]
+        assert self.end.usage.generated_tokens == sum(grown)
         for output in self.outputs:
             assert tuple(trace.token_id for trace in output.traces) == output.token_ids
             if self.request.decoder.streams:
@@ -225,7 +261,8 @@ class Crowd:
             request = replace(request, decoder=Sample())
         key = repr(request)
         if key not in self.known:
-            engine, story = Engine(self.model, self.vocabulary, 40), Story(request)
+            drafter = DraftEngine(self.model, 40)
+            engine, story = Engine(self.model, self.vocabulary, 40, drafter=drafter), Story(request)
             engine.submit(request)
             while story.end is None:
                 for event in engine.step():
@@ -270,6 +307,8 @@ class Crowd:
             assert isinstance(error, BrokenError) or not (story.tokens or story.trees)
             return
         self.counts["finished"] += 1
+        self.counts["mixed"] += story.request.mixture is not None
+        self.counts["tried"] += isinstance(story.request.decoder, ContrastiveSearch)
         usage = story.end.usage
         self.counts["accepted"] += usage.accepted_tokens
         self.counts["rejected"] += usage.proposed_tokens - usage.accepted_tokens
@@ -419,5 +458,7 @@ def test_a_long_crowd(model, vocabulary):
     assert counts["evictions"] > 200
     assert counts["hits"] > 500
     assert counts["late"] > 0
+    assert counts["mixed"] > 50
+    assert counts["tried"] > 20
     assert counts["accepted"] > 100
     assert counts["rejected"] > 100
