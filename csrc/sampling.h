@@ -1,25 +1,55 @@
 // Rows of logits -> a token each, and what is known about it. The rules are those of docs/sampling.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace ponder {
 
-struct SamplingSettings {
-  double temperature, top_p, min_p;
-  int64_t top_k;
-  double repetition_penalty, frequency_penalty, presence_penalty;
-  uint64_t seed;
-  int alternatives;  // how many of the likeliest tokens to name
-
-  bool counts() const { return frequency_penalty != 0 || presence_penalty != 0; }
-  bool needs_output() const { return repetition_penalty != 1 || counts(); }
+// The steps of `ponder.sampling.semantics`, and their names there.
+enum class Step : uint8_t {
+  REPETITION_PENALTY, OCCURRENCE_PENALTIES, DRY, NO_REPEAT_NGRAM, SEQUENCE_BIAS, LOGIT_BIAS,
+  TEMPERATURE,
+  TOP_N_SIGMA, TOP_K, TOP_P, MIN_P, TYPICAL, TOP_H, EPSILON, ETA, TOP_A, TAIL_FREE, XTC, MIROSTAT,
+};
+constexpr const char* STEP_NAMES[] = {
+    "repetition_penalty", "occurrence_penalties", "dry", "no_repeat_ngram", "sequence_bias", "logit_bias",
+    "temperature",
+    "top_n_sigma", "top_k", "top_p", "min_p", "typical", "top_h", "epsilon", "eta", "top_a", "tail_free", "xtc", "mirostat",
 };
 
 struct TokenBias {
   int32_t token;
   float bias;  // -inf forbids
+};
+
+// Counts where a text ends with `start`.
+struct SequenceBias {
+  std::span<const int32_t> start;
+  TokenBias last;
+};
+
+// As in `SamplingParams`.
+struct SamplingSettings {
+  // The steps that are on, in order: penalties and biases, and truncations before and after the temperature.
+  std::vector<Step> changes, early, late;
+  double temperature, dynatemp_range, dynatemp_exponent;
+  int64_t top_k;
+  double top_n_sigma, min_p, typical_p, top_h, epsilon_cutoff, eta_cutoff, top_a, tfs, xtc_probability, xtc_threshold;
+  int mirostat;
+  double repetition_penalty, frequency_penalty, presence_penalty;
+  double dry_multiplier, dry_base;
+  int64_t penalty_range, dry_allowed_length, dry_range, no_repeat_ngram_size;
+  std::span<const TokenBias> biases;
+  std::span<const SequenceBias> sequences;
+  uint64_t seed;
+  int alternatives;  // how many of the likeliest tokens to name
+
+  bool reads_text() const {
+    return std::any_of(changes.begin(), changes.end(), [](Step step) { return step != Step::LOGIT_BIAS; });
+  }
 };
 
 // A row and what it stands for. Pointers and spans are borrowed for the length of the call; every token is in the
@@ -28,9 +58,11 @@ struct SamplingRow {
   const float* logits;
   const SamplingSettings* settings;
   uint32_t sample_index, position;
-  std::span<const int32_t> prompt, output;  // empty where no penalty needs them
+  std::span<const int32_t> prompt, output;  // empty where no step reads them
   std::span<const int32_t> forbidden;
-  std::span<const TokenBias> biases;
+  const bool* breakers;  // for each token of the vocabulary whether it ends a repetition; null: none does
+  double top_p;
+  double ceiling;  // Mirostat's, in bits
   // Bit i of word i / 32: token i may come. What is beyond the words may not. Null: all may.
   const uint32_t* allowed;
   int64_t allowed_words;
@@ -55,9 +87,12 @@ struct SamplingBatch {
   Alternative* const* best;
 };
 
+// What a random number is for: choosing the token; deciding whether top choices are excluded (XTC).
+constexpr uint32_t CHOICE = 0, EXCLUSION = 1;
+
 // A number in [0, 1) with 53 random bits: Philox-4x32-10 (Salmon et al., SC 2011), the seed as key.
-inline double uniform(uint64_t seed, uint32_t sample_index, uint32_t position) {
-  uint32_t c0 = position, c1 = sample_index, c2 = 0, c3 = 0;
+inline double uniform(uint64_t seed, uint32_t sample_index, uint32_t position, uint32_t purpose) {
+  uint32_t c0 = position, c1 = sample_index, c2 = purpose, c3 = 0;
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; round++) {
     const uint64_t left = uint64_t{0xD2511F53} * c0, right = uint64_t{0xCD9E8D57} * c2;

@@ -5,8 +5,10 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -47,6 +49,13 @@ class Field {
     if (!value) throw nb::python_error();
     return nb::steal(value);
   }
+  // A whole number; what is too large becomes the largest.
+  int64_t whole(nb::handle object) const {
+    int overflow = 0;
+    const long long value = PyLong_AsLongLongAndOverflow(of(object).ptr(), &overflow);
+    if (value == -1 && PyErr_Occurred()) throw nb::python_error();
+    return overflow > 0 ? std::numeric_limits<int64_t>::max() : overflow < 0 ? std::numeric_limits<int64_t>::min() : value;
+  }
   double number(nb::handle object) const {
     const double value = PyFloat_AsDouble(of(object).ptr());
     if (value == -1 && PyErr_Occurred()) throw nb::python_error();
@@ -58,10 +67,17 @@ class Field {
 };
 
 struct Fields {
-  Field temperature{"temperature"}, top_k{"top_k"}, top_p{"top_p"}, min_p{"min_p"}, seed{"seed"}, top_logprobs{"top_logprobs"};
-  Field repetition_penalty{"repetition_penalty"}, frequency_penalty{"frequency_penalty"}, presence_penalty{"presence_penalty"};
-  Field logit_bias{"logit_bias"};
+  Field temperature{"temperature"}, dynatemp_range{"dynatemp_range"}, dynatemp_exponent{"dynatemp_exponent"};
+  Field top_n_sigma{"top_n_sigma"}, top_k{"top_k"}, top_p{"top_p"}, top_p_decay{"top_p_decay"}, top_p_floor{"top_p_floor"}, min_p{"min_p"};
+  Field typical_p{"typical_p"}, top_h{"top_h"}, epsilon_cutoff{"epsilon_cutoff"}, eta_cutoff{"eta_cutoff"}, top_a{"top_a"}, tfs{"tfs"};
+  Field xtc_probability{"xtc_probability"}, xtc_threshold{"xtc_threshold"};
+  Field mirostat{"mirostat"}, mirostat_tau{"mirostat_tau"}, mirostat_eta{"mirostat_eta"};
+  Field repetition_penalty{"repetition_penalty"}, frequency_penalty{"frequency_penalty"}, presence_penalty{"presence_penalty"}, penalty_range{"penalty_range"};
+  Field dry_multiplier{"dry_multiplier"}, dry_base{"dry_base"}, dry_allowed_length{"dry_allowed_length"}, dry_range{"dry_range"};
+  Field no_repeat_ngram_size{"no_repeat_ngram_size"}, logit_bias{"logit_bias"}, sequence_bias{"sequence_bias"};
+  Field seed{"seed"}, top_logprobs{"top_logprobs"};
   Field sample_index{"sample_index"}, prompt{"prompt"}, output{"output"}, forbidden{"forbidden"}, allowed{"allowed"};
+  Field traces{"traces"}, sentence{"sentence"}, breakers{"breakers"}, tempered_logprob{"tempered_logprob"};
 };
 
 class Sequence {
@@ -83,9 +99,9 @@ class Call {
     const Sequence all(requests);
     for (size_t i = 0; i < all.size(); i++) {
       const Sequence request(all[i]);
-      require(request.size() == 3, "a request is (logits, rows, params)");
+      require(request.size() == 4, "a request is (logits, rows, params, order)");
       logits_.push_back(array<Rows>(request[0], "logits are [R, V] float32 on the CPU"));
-      add(logits_.back(), Sequence(request[1]), request[2]);
+      add(logits_.back(), Sequence(request[1]), request[2], Sequence(request[3]));
     }
     tokens_.resize(rows_.size());
     size_t wanted = 0;
@@ -124,21 +140,33 @@ class Call {
   }
 
  private:
+  static constexpr const char* NOT_ALLOWED = "a sampling parameter has a value that is not allowed";
+
+  struct Breakers {
+    nb::object owner;
+    std::unique_ptr<bool[]> flags;
+  };
   struct Mask {
     nb::object owner;
     Words words;
   };
 
-  void add(const Rows& logits, const Sequence& rows, nb::handle params) {
+  // Mirostat's parameters and those of a decaying top-p, which become one number for each row.
+  struct Changing {
+    double tau, eta, decay, floor, top_p;
+  };
+
+  void add(const Rows& logits, const Sequence& rows, nb::handle params, const Sequence& order) {
     require(logits.shape(0) == rows.size(), "there are not as many rows as rows of logits");
     if (rows.size() == 0) return;
     require(logits.shape(1) >= 1 && logits.shape(1) < (size_t{1} << 30), "the vocabulary is too large, or empty");
     require(logits.stride(1) == 1 || logits.shape(1) == 1, "a row of logits lies in one piece");
     require(vocabulary_ == 0 || vocabulary_ == static_cast<int>(logits.shape(1)), "requests have one vocabulary");
     vocabulary_ = static_cast<int>(logits.shape(1));
-    settings_.push_back(read_settings(params));
-    const SamplingSettings& settings = settings_.back();
-    const std::span<const TokenBias> biases = read_biases(fields_.logit_bias.of(params));
+    const Changing changing{fields_.mirostat_tau.number(params), fields_.mirostat_eta.number(params), fields_.top_p_decay.number(params),
+                            fields_.top_p_floor.number(params), fields_.top_p.number(params)};
+    require(changing.top_p > 0 && changing.floor >= 0 && changing.decay > 0, NOT_ALLOWED);
+    const SamplingSettings& settings = settings_.emplace_back(read_settings(params, order));
     for (size_t i = 0; i < rows.size(); i++) {
       const nb::handle row = rows[i];
       const nb::object output = fields_.output.of(row);
@@ -149,10 +177,18 @@ class Call {
       const Py_ssize_t position = PyObject_Size(output.ptr());
       if (PyErr_Occurred()) throw nb::python_error();
       made.position = static_cast<uint32_t>(position);
-      if (settings.needs_output()) made.output = read_tokens(output);
-      if (settings.repetition_penalty != 1) made.prompt = read_prompt(fields_.prompt.of(row));
+      if (settings.reads_text()) {
+        made.output = read_tokens(output);
+        made.prompt = read_prompt(fields_.prompt.of(row));
+      }
+      if (settings.dry_multiplier != 0) made.breakers = read_breakers(fields_.breakers.of(row));
       made.forbidden = read_tokens(fields_.forbidden.of(row));
-      made.biases = biases;
+      made.top_p = changing.top_p;
+      if (changing.decay != 1) {
+        constexpr double least = std::numeric_limits<double>::min();  // else nothing would be kept in the end
+        made.top_p = std::max({changing.floor, changing.top_p * std::pow(changing.decay, fields_.sentence.number(row)), least});
+      }
+      if (settings.mirostat) made.ceiling = ceiling(fields_.traces.of(row), changing);
       const nb::object allowed = fields_.allowed.of(row);
       if (!allowed.is_none()) {
         const Words& words = read_mask(allowed);
@@ -162,24 +198,112 @@ class Call {
     }
   }
 
-  SamplingSettings read_settings(nb::handle params) const {
-    SamplingSettings settings{};
-    settings.temperature = fields_.temperature.number(params);
-    settings.top_p = fields_.top_p.number(params);
-    settings.min_p = fields_.min_p.number(params);
-    settings.repetition_penalty = fields_.repetition_penalty.number(params);
-    settings.frequency_penalty = fields_.frequency_penalty.number(params);
-    settings.presence_penalty = fields_.presence_penalty.number(params);
-    int overflow = 0;
-    const long long top_k = PyLong_AsLongLongAndOverflow(fields_.top_k.of(params).ptr(), &overflow);
-    settings.top_k = overflow ? std::numeric_limits<int64_t>::max() : top_k;
-    settings.seed = PyLong_AsUnsignedLongLongMask(fields_.seed.of(params).ptr());
-    settings.alternatives = static_cast<int>(PyLong_AsLong(fields_.top_logprobs.of(params).ptr()));
+  SamplingSettings read_settings(nb::handle params, const Sequence& order) {
+    SamplingSettings set{};
+    set.temperature = fields_.temperature.number(params);
+    set.dynatemp_range = fields_.dynatemp_range.number(params);
+    set.dynatemp_exponent = fields_.dynatemp_exponent.number(params);
+    set.top_n_sigma = fields_.top_n_sigma.number(params);
+    set.top_k = fields_.top_k.whole(params);
+    set.min_p = fields_.min_p.number(params);
+    set.typical_p = fields_.typical_p.number(params);
+    set.top_h = fields_.top_h.number(params);
+    set.epsilon_cutoff = fields_.epsilon_cutoff.number(params);
+    set.eta_cutoff = fields_.eta_cutoff.number(params);
+    set.top_a = fields_.top_a.number(params);
+    set.tfs = fields_.tfs.number(params);
+    set.xtc_probability = fields_.xtc_probability.number(params);
+    set.xtc_threshold = fields_.xtc_threshold.number(params);
+    const int64_t mirostat = fields_.mirostat.whole(params), alternatives = fields_.top_logprobs.whole(params);
+    set.repetition_penalty = fields_.repetition_penalty.number(params);
+    set.frequency_penalty = fields_.frequency_penalty.number(params);
+    set.presence_penalty = fields_.presence_penalty.number(params);
+    set.penalty_range = fields_.penalty_range.whole(params);
+    set.dry_multiplier = fields_.dry_multiplier.number(params);
+    set.dry_base = fields_.dry_base.number(params);
+    set.dry_allowed_length = fields_.dry_allowed_length.whole(params);
+    set.dry_range = fields_.dry_range.whole(params);
+    set.no_repeat_ngram_size = fields_.no_repeat_ngram_size.whole(params);
+    set.seed = PyLong_AsUnsignedLongLongMask(fields_.seed.of(params).ptr());
     if (PyErr_Occurred()) throw nb::python_error();
-    require(settings.temperature >= 0 && settings.top_k >= 0 && settings.top_p > 0 && settings.min_p >= 0 && settings.min_p <= 1 &&
-                settings.repetition_penalty > 0 && settings.alternatives >= 0,
-            "a sampling parameter has a value that is not allowed");
-    return settings;
+    const auto share = [](double x) { return x >= 0 && x <= 1; };
+    require(set.temperature >= 0 && set.dynatemp_range >= 0 && set.dynatemp_exponent > 0 && set.top_n_sigma >= 0 && set.top_k >= 0 && share(set.min_p) &&
+                share(set.typical_p) && set.typical_p > 0 && share(set.top_h) && set.top_h > 0 && share(set.epsilon_cutoff) && share(set.eta_cutoff) &&
+                share(set.top_a) && share(set.tfs) && share(set.xtc_probability) && share(set.xtc_threshold) && 0 <= mirostat && mirostat <= 2 &&
+                alternatives >= 0 && set.repetition_penalty > 0 && set.penalty_range >= 0 && set.dry_multiplier >= 0 && set.dry_base >= 1 &&
+                set.dry_allowed_length >= 1 && set.dry_range >= 0 && set.no_repeat_ngram_size >= 0,
+            NOT_ALLOWED);
+    set.mirostat = static_cast<int>(mirostat);
+    set.alternatives = static_cast<int>(std::min<int64_t>(alternatives, vocabulary_));
+    set.biases = read_biases(fields_.logit_bias.of(params));
+    set.sequences = read_sequences(fields_.sequence_bias.of(params));
+    const bool nucleus = fields_.top_p.number(params) != 1;
+    bool tempered = false;
+    for (size_t i = 0; i < order.size(); i++) {
+      const Step step = read_step(order[i]);
+      if (step == Step::TEMPERATURE) {
+        require(!tempered, "a step is there twice");
+        tempered = true;
+      } else if (step < Step::TEMPERATURE) {
+        if (!is_on(step, set, nucleus)) continue;
+        require(!tempered && set.early.empty(), "penalties and biases come before all else");
+        set.changes.push_back(step);
+      } else if (is_on(step, set, nucleus)) {
+        (tempered ? set.late : set.early).push_back(step);
+      }
+    }
+    require(tempered, "the temperature is one of the steps");
+    return set;
+  }
+
+  static bool is_on(Step step, const SamplingSettings& set, bool nucleus) {
+    switch (step) {
+      case Step::REPETITION_PENALTY: return set.repetition_penalty != 1;
+      case Step::OCCURRENCE_PENALTIES: return set.frequency_penalty != 0 || set.presence_penalty != 0;
+      case Step::DRY: return set.dry_multiplier != 0;
+      case Step::NO_REPEAT_NGRAM: return set.no_repeat_ngram_size != 0;
+      case Step::SEQUENCE_BIAS: return !set.sequences.empty();
+      case Step::LOGIT_BIAS: return !set.biases.empty();
+      case Step::TEMPERATURE: return true;
+      case Step::TOP_N_SIGMA: return set.top_n_sigma != 0;
+      case Step::TOP_K: return set.top_k != 0;
+      case Step::TOP_P: return nucleus;
+      case Step::MIN_P: return set.min_p != 0;
+      case Step::TYPICAL: return set.typical_p != 1;
+      case Step::TOP_H: return set.top_h != 1;
+      case Step::EPSILON: return set.epsilon_cutoff != 0;
+      case Step::ETA: return set.eta_cutoff != 0;
+      case Step::TOP_A: return set.top_a != 0;
+      case Step::TAIL_FREE: return set.tfs != 1;
+      case Step::XTC: return set.xtc_probability != 0;
+      case Step::MIROSTAT: return set.mirostat != 0;
+    }
+    return false;
+  }
+
+  static Step read_step(nb::handle name) {
+    // Names are constants nearly always: then they are the same objects.
+    static const std::vector<PyObject*>* names = [] {
+      auto* made = new std::vector<PyObject*>;
+      for (const char* known : STEP_NAMES) made->push_back(PyUnicode_InternFromString(known));
+      return made;
+    }();
+    size_t at = 0;
+    while (at < names->size() && (*names)[at] != name.ptr()) at++;
+    if (at == names->size() && PyUnicode_Check(name.ptr())) {
+      for (at = 0; at < names->size() && PyUnicode_Compare((*names)[at], name.ptr()) != 0;) at++;
+    }
+    require(at < names->size(), "there is no such step");
+    return static_cast<Step>(at);
+  }
+
+  // `mirostat.ceiling`.
+  double ceiling(const nb::object& traces, const Changing& changing) const {
+    const double bits = 1 / std::log(2.0);
+    double mu = 2 * changing.tau;
+    const Sequence all(traces);
+    for (size_t i = 0; i < all.size(); i++) mu -= changing.eta * (-fields_.tempered_logprob.number(all[i]) * bits - changing.tau);
+    return mu;
   }
 
   int32_t read_token(nb::handle token) const {
@@ -207,18 +331,58 @@ class Call {
   }
 
   std::span<const TokenBias> read_biases(nb::object bias) {
-    constexpr double forbidding = -100, largest = std::numeric_limits<float>::max();
-    if (!PyDict_CheckExact(bias.ptr())) bias = nb::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyDict_Type), bias.ptr()));
-    if (!bias.is_valid()) throw nb::python_error();
+    bias = as_dict(std::move(bias));
     if (PyDict_Size(bias.ptr()) == 0) return {};
     std::vector<TokenBias>& kept = biases_.emplace_back();
     Py_ssize_t at = 0;
-    for (PyObject *token, *value; PyDict_Next(bias.ptr(), &at, &token, &value);) {
-      const double added = PyFloat_AsDouble(value);
-      if (added == -1 && PyErr_Occurred()) throw nb::python_error();
-      kept.push_back({read_token(token), added <= forbidding ? -std::numeric_limits<float>::infinity() : static_cast<float>(std::min(added, largest))});
+    for (PyObject *token, *value; PyDict_Next(bias.ptr(), &at, &token, &value);) kept.push_back(read_bias(token, value));
+    return kept;
+  }
+
+  TokenBias read_bias(nb::handle token, nb::handle value) const {
+    constexpr double forbidding = -100, largest = std::numeric_limits<float>::max();
+    const double added = PyFloat_AsDouble(value.ptr());
+    if (added == -1 && PyErr_Occurred()) throw nb::python_error();
+    return {read_token(token), added <= forbidding ? -std::numeric_limits<float>::infinity() : static_cast<float>(std::min(added, largest))};
+  }
+
+  std::span<const SequenceBias> read_sequences(nb::object bias) {
+    bias = as_dict(std::move(bias));
+    if (PyDict_Size(bias.ptr()) == 0) return {};
+    std::vector<SequenceBias>& kept = sequences_.emplace_back();
+    Py_ssize_t at = 0;
+    for (PyObject *tokens, *value; PyDict_Next(bias.ptr(), &at, &tokens, &value);) {
+      const std::span<const int32_t> all = read_tokens(tokens);
+      require(!all.empty(), "a sequence has tokens");
+      TokenBias last = read_bias(Sequence(tokens)[all.size() - 1], value);
+      kept.push_back({all.first(all.size() - 1), last});
     }
     return kept;
+  }
+
+  static nb::object as_dict(nb::object object) {
+    if (PyDict_CheckExact(object.ptr())) return object;
+    object = nb::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyDict_Type), object.ptr()));
+    if (!object.is_valid()) throw nb::python_error();
+    return object;
+  }
+
+  // A flag for each token. The rows of a request have one set, as a rule. What is beyond the vocabulary cannot come.
+  const bool* read_breakers(const nb::object& set) {
+    const auto [found, made] = breakers_.try_emplace(set.ptr());
+    if (made) {
+      found->second.owner = set;
+      found->second.flags = std::make_unique<bool[]>(static_cast<size_t>(vocabulary_));
+      const nb::object tokens = nb::steal(PySequence_List(set.ptr()));
+      if (!tokens.is_valid()) throw nb::python_error();
+      const Sequence all(tokens);
+      for (size_t i = 0; i < all.size(); i++) {
+        const long token = PyLong_AsLong(all[i].ptr());
+        if (token == -1 && PyErr_Occurred()) throw nb::python_error();
+        if (0 <= token && token < vocabulary_) found->second.flags[static_cast<size_t>(token)] = true;
+      }
+    }
+    return found->second.flags.get();
   }
 
   // Rows in one state of a constraint have one mask.
@@ -236,6 +400,8 @@ class Call {
   std::deque<SamplingSettings> settings_;
   std::deque<std::vector<int32_t>> lists_;
   std::deque<std::vector<TokenBias>> biases_;
+  std::deque<std::vector<SequenceBias>> sequences_;
+  std::unordered_map<PyObject*, Breakers> breakers_;
   std::unordered_map<PyObject*, Mask> masks_;
   nb::object prompt_;
   std::span<const int32_t> prompt_tokens_;
@@ -258,7 +424,7 @@ void bind_sampling(nb::module_& m) {
         return call.traces();
       },
       nb::arg("requests"), nb::arg("threads"), nb::arg("isa") = nb::none());
-  m.def("uniform", &uniform, nb::arg("seed"), nb::arg("sample_index"), nb::arg("position"));
+  m.def("uniform", &uniform, nb::arg("seed"), nb::arg("sample_index"), nb::arg("position"), nb::arg("purpose"));
 }
 
 }  // namespace ponder

@@ -368,4 +368,71 @@ PONDER_INLINE f32x16 exp(f32x16 x) {
   return where_less(x, lowest, zero(), p * power_of_two(n));
 }
 
+// Sixteen sums in double precision.
+#if PONDER_AVX512
+struct f64x16 { __m512d lo, hi; };
+PONDER_INLINE f64x16 zero64() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+PONDER_INLINE f64x16 operator+(f64x16 a, f64x16 b) { return {_mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi)}; }
+PONDER_INLINE f64x16 widen(f32x16 x) {
+  return {_mm512_cvtps_pd(_mm512_castps512_ps256(x.v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1))};
+}
+#elif PONDER_AVX2
+struct f64x16 { __m256d v[4]; };
+PONDER_INLINE f64x16 zero64() { return {{_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()}}; }
+PONDER_INLINE f64x16 operator+(f64x16 a, f64x16 b) {
+  PONDER_UNROLL for (int i = 0; i < 4; i++) a.v[i] = _mm256_add_pd(a.v[i], b.v[i]);
+  return a;
+}
+PONDER_INLINE f64x16 widen(f32x16 x) {
+  return {{_mm256_cvtps_pd(_mm256_castps256_ps128(x.lo)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.lo, 1)),
+           _mm256_cvtps_pd(_mm256_castps256_ps128(x.hi)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.hi, 1))}};
+}
+#else
+struct f64x16 { double v[LANES]; };
+PONDER_INLINE f64x16 zero64() { return {}; }
+PONDER_INLINE f64x16 operator+(f64x16 a, f64x16 b) { for (int i = 0; i < LANES; i++) a.v[i] += b.v[i]; return a; }
+PONDER_INLINE f64x16 widen(f32x16 x) {
+  f64x16 y;
+  for (int i = 0; i < LANES; i++) y.v[i] = static_cast<double>(x.v[i]);
+  return y;
+}
+#endif
+PONDER_INLINE void store(double* p, f64x16 x) { std::memcpy(p, &x, sizeof x); }
+PONDER_INLINE double sum(f64x16 x) {
+  alignas(64) double s[LANES];
+  store(s, x);
+  for (int half = LANES / 2; half > 0; half /= 2) for (int i = 0; i < half; i++) s[i] += s[i + half];
+  return s[0];
+}
+
+// Puts the elements whose bit is set one after another and returns how many they are. Sixteen may be written, and
+// `to` may lie before where x was loaded from.
+PONDER_INLINE int compress(float* to, f32x16 x, uint32_t bits) {
+#if PONDER_AVX512
+  store(to, {_mm512_maskz_compress_ps(static_cast<__mmask16>(bits), x.v)});
+  return std::popcount(bits);
+#else
+  float lanes[LANES];
+  store(lanes, x);
+  int count = 0;
+  for (; bits; bits &= bits - 1) to[count++] = lanes[std::countr_zero(bits)];
+  return count;
+#endif
+}
+PONDER_INLINE void compress_tokens(int32_t* to, const int32_t* from, uint32_t bits) {
+#if PONDER_AVX512
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), _mm512_loadu_si512(from)));
+#else
+  for (; bits; bits &= bits - 1) *to++ = from[std::countr_zero(bits)];
+#endif
+}
+PONDER_INLINE void compress_tokens(int32_t* to, int32_t first, uint32_t bits) {
+#if PONDER_AVX512
+  const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), _mm512_add_epi32(steps, _mm512_set1_epi32(first))));
+#else
+  for (; bits; bits &= bits - 1) *to++ = first + std::countr_zero(bits);
+#endif
+}
+
 }  // namespace ponder::PONDER_ISA

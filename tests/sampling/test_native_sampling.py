@@ -13,7 +13,7 @@ from ponder.kernels import native as native_kernels
 from ponder.sampling import SamplingParams
 from ponder.sampling.bitmask import pack, unpack
 from ponder.sampling.native import sample_many, usable
-from ponder.sampling.rng import uniforms
+from ponder.sampling.rng import CHOICE, EXCLUSION, uniforms
 from ponder.sampling.sampler import Row, process, sample_reference
 
 pytestmark = pytest.mark.skipif(not native_kernels.available(), reason="the native kernels are not built")
@@ -380,11 +380,12 @@ def test_random_numbers_are_the_same():
     for seed in (0, 1, 2**32, 2**64 - 1, *map(int, rng.integers(2**63, size=20))):
         samples, positions = rng.integers(2**32, size=(2, 50)).tolist()
         samples, positions = [0, *samples], [0, *positions]
-        ours = [
-            _native.uniform(seed, sample, position)
-            for sample, position in zip(samples, positions, strict=True)
-        ]
-        assert ours == uniforms(seed, samples, positions).tolist()
+        for purpose in (CHOICE, EXCLUSION):
+            ours = [
+                _native.uniform(seed, sample, position, purpose)
+                for sample, position in zip(samples, positions, strict=True)
+            ]
+            assert ours == uniforms(seed, samples, positions, purpose).tolist()
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
@@ -430,18 +431,20 @@ def test_what_does_not_fit_is_refused():
 
 def test_which_sampler_is_used(monkeypatch):
     """The native one for float32 on the CPU and the steps it has, unless the environment declines it."""
-    params = SamplingParams(top_p=0.9, repetition_penalty=1.1)
+    params = SamplingParams(
+        top_p=0.9, repetition_penalty=1.1, order=("repetition_penalty", "top_p", "temperature")
+    )
     assert usable(torch.zeros(1, 4), params)
+    assert usable(
+        torch.zeros(1, 4), SamplingParams(mirostat=2, order=("temperature", "mirostat", "logit_bias"))
+    )
     assert not usable(torch.zeros(1, 4, dtype=torch.float64), params)
     assert not usable(torch.zeros(1, 4, device="meta"), params)
     for other in (
-        {"typical_p": 0.9},
         {"semantics": "hf"},
-        {"order": ("temperature",)},
-        {"top_p": 0.9, "top_p_decay": 0.9},
+        {"order": ("temperature", "logit_bias"), "logit_bias": {0: 1.0}},
+        {"order": ("top_k", "logit_bias", "temperature"), "logit_bias": {0: 1.0}, "top_k": 3},
         {"real_temperature": 1.0},
-        {"dynatemp_range": 0.5},
-        {"presence_penalty": 1.0, "penalty_range": 3},
     ):
         assert not usable(torch.zeros(1, 4), SamplingParams(**other))
     monkeypatch.setenv("PONDER_KERNELS", "reference")

@@ -54,5 +54,6 @@ def _zipf_k(probs: torch.Tensor, mu: float) -> int:
 
 def mirostat_v2(probs: torch.Tensor, ceilings: list[float]) -> torch.Tensor:
     """Keep tokens whose surprise in bits is at most mu, and the likeliest. [R, V] -> [R, V] bool."""
-    least = torch.tensor([2.0**-mu for mu in ceilings], dtype=torch.float64, device=probs.device)
+    # Under a negative mu, however low, nothing but the likeliest is kept.
+    least = torch.tensor([2.0 ** -max(mu, -1.0) for mu in ceilings], dtype=torch.float64, device=probs.device)
     return (probs.double() >= least[:, None]) | first(probs)

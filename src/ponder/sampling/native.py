@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from operator import attrgetter
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,23 +23,23 @@ WORTH_A_THREAD = 65536  # logits, about 15 microseconds' work
 Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
-STEPS = ("repetition_penalty", "occurrence_penalties", "logit_bias", "temperature", "top_k", "top_p", "min_p")
-_others = attrgetter(
-    *("semantics", "order", "penalty_range", "top_p_decay", "real_temperature", "dynatemp_range"),
-    *(name for step, spec in semantics.STEPS.items() if step not in STEPS for name in spec.switches),
-)
-_OFF = _others(SamplingParams())
+ORDER = semantics.SEMANTICS["ponder"].order
 
 
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined.
 
-    And only with ponder's own rules, in their order, for the steps that the kernel has.
+    And only with ponder's own rules, where no penalty or bias comes after the temperature or a truncation.
     """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
         return False
-    return bool(_others(params) == _OFF)
+    return params.semantics == "ponder" and (params.order is None or _changes_come_first(params.steps()))
+
+
+def _changes_come_first(steps: Sequence[str]) -> bool:
+    kinds = [semantics.STEPS[step].kind for step in steps]
+    return "penalty" not in dropwhile(lambda kind: kind == "penalty", kinds)
 
 
 def sample_many(
@@ -58,5 +58,9 @@ def sample_many(
     if threads is None:
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
-    traces = sample(requests, threads, instruction_set)
+    ordered = [
+        (logits, rows, params, ORDER if params.order is None else params.order)
+        for logits, rows, params in requests
+    ]
+    traces = sample(ordered, threads, instruction_set)
     return [None if values is None else TokenTrace(*values) for values in traces]

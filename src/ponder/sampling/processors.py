@@ -54,9 +54,9 @@ def forbid_repeated_ngrams(logits: torch.Tensor, seen: Sequence[int], size: int)
     if len(seen) + 1 < size:
         return
     text = list(seen)
-    tail = text[len(text) - size + 1 :]
-    ends = [text[i + size - 1] for i in range(len(text) - size + 1) if text[i : i + size - 1] == tail]
-    forbid(logits, ends)
+    # Before each token stands a beginning of the text; the first one's is empty.
+    before = (0, *common_suffixes(text))
+    forbid(logits, [token for token, length in zip(text, before, strict=False) if length >= size - 1])
 
 
 def bias_sequences(logits: torch.Tensor, seen: Sequence[int], bias: Mapping[tuple[int, ...], float]) -> None:

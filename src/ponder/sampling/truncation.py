@@ -129,7 +129,7 @@ def xtc(probs: torch.Tensor, threshold: float, excludes: torch.Tensor) -> torch.
     Exclude top choices (p-e-w, text-generation-webui #6335): what is left goes on coherently, since that
     token was likely as well. Of equal ones the highest id stays. `excludes` [R] bool.
     """
-    likely = probs >= threshold
+    likely = (probs >= threshold) & (probs > 0)
     order = probs.where(likely, torch.inf).flip(-1).argmin(-1)
     spared = torch.zeros_like(likely).scatter_(-1, (probs.shape[-1] - 1 - order)[:, None], True)
     return ~likely | spared | ~excludes[:, None]
