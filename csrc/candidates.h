@@ -43,7 +43,7 @@ class Candidates {
 
   // `count` tokens have been written, among them all that a first step can keep; `whole` is the row's.
   void begin(int count, const Summary& whole, const Exponents& exponents, int vocabulary) {
-    count_ = count, now_ = whole, exponents_ = exponents, vocabulary_ = vocabulary;
+    count_ = count, now_ = whole, whole_mass_ = whole.mass, exponents_ = exponents, vocabulary_ = vocabulary;
   }
 
   // Weighs anew what is left.
@@ -84,13 +84,16 @@ class Candidates {
     const SamplingSettings& set = *row.settings;
     switch (step) {
       case Step::TOP_N_SIGMA: keep_by_deviation(set.top_n_sigma); break;
-      case Step::TOP_K: keep_first(set.top_k); break;
-      case Step::TOP_P: keep(cut<Mass>(weights_.data(), count_, row.top_p * now_.mass, spare_.data(), other_.data())); break;
+      case Step::TOP_K: keep_first(set.top_k, set.rules.top_k_ties); break;
+      case Step::TOP_P: keep_nucleus(row.top_p, set.rules); break;
       case Step::MIN_P: keep_from(static_cast<float>(set.min_p) * most()); break;
-      case Step::TYPICAL: keep_typical(set.typical_p); break;
-      case Step::TOP_H: keep_share_of_entropy(set.top_h); break;
-      case Step::EPSILON: keep_likely(in_float(set.epsilon_cutoff)); break;
-      case Step::ETA: keep_likely(eta(set.eta_cutoff)); break;
+      case Step::TYPICAL: keep_typical(set.typical_p, set.rules); break;
+      case Step::TOP_H:
+        if (set.rules.top_h_of_hundred) keep_first(HUNDRED), renew();
+        keep_share_of_entropy(set.top_h);
+        break;
+      case Step::EPSILON: keep_likely(in_float(set.epsilon_cutoff), set.rules.likeliest_ties); break;
+      case Step::ETA: keep_likely(eta(set.eta_cutoff), set.rules.likeliest_ties); break;
       case Step::TOP_A: keep_likely(top_a(set.top_a, static_cast<float>(most() / now_.mass))); break;
       case Step::TAIL_FREE: keep_to_bend(set.tfs); break;
       case Step::XTC: exclude_top_choices(in_float(set.xtc_threshold)); break;
@@ -108,8 +111,7 @@ class Candidates {
     const double size = vocabulary, mass = whole.mass;
     switch (step) {
       case Step::TOP_N_SIGMA: return std::exp(-set.top_n_sigma * whole.deviation);
-      case Step::TOP_K:
-        return set.top_k <= tops ? static_cast<double>(cut<Number>(weights_.data(), tops, static_cast<double>(set.top_k), spare_.data(), other_.data()).least) : 0;
+      case Step::TOP_K: return least_of_first(set.top_k, tops);
       case Step::TOP_P: {
         // All tokens of at most some weight hold at most V times that, and those kept have less than p ahead.
         // The sums are good to 1e-6.
@@ -121,6 +123,7 @@ class Candidates {
       case Step::TYPICAL:  // what is as far from the entropy as a certain token would be; beyond it as for top-p
         return std::min((1 - set.typical_p - 1e-6) * mass / size, std::exp(2 * (std::log(mass) - whole.entropy)));
       case Step::TOP_H: {
+        if (set.rules.top_h_of_hundred) return least_of_first(HUNDRED, tops);
         // All tokens of at most probability p hold at most -V p log p of the entropy; kept ones have as much behind them as
         // is not to be held. -p log p = y has no solution under y / (2 log(1 / y)).
         const double y = (1 - set.top_h - 1e-6) * whole.entropy / size;
@@ -139,6 +142,10 @@ class Candidates {
   int32_t token_of(int i) const { return tokens_[static_cast<size_t>(i)]; }
   float exponent_of(int i) const { return exponents_.of(token_of(i)); }
   static double in_float(double x) { return static_cast<double>(static_cast<float>(x)); }
+
+  double least_of_first(int64_t k, int tops) {
+    return k <= tops ? static_cast<double>(cut<Number>(weights_.data(), tops, static_cast<double>(k), spare_.data(), other_.data()).least) : 0;
+  }
 
   void renew() { now_ = {total<Mass>(weights_.data(), count_), UNKNOWN, UNKNOWN}; }
 
@@ -175,8 +182,26 @@ class Candidates {
     keep(cut.least, cut.ties, [least = splat(cut.least)](f32x16 x) { return less_mask(least, x); });
   }
   void keep_from(float least) { if (least > 0) keep({next_below(least), 0}); }
-  void keep_first(int64_t k) {
-    if (k < count_) keep(cut<Number>(weights_.data(), count_, static_cast<double>(k), spare_.data(), other_.data()));
+  void keep(Cut cut, bool all_ties) {
+    if (all_ties) cut.ties = count_;
+    keep(cut);
+  }
+  void keep_first(int64_t k, bool ties = false) {
+    if (k < count_) keep(cut<Number>(weights_.data(), count_, static_cast<double>(k), spare_.data(), other_.data()), ties);
+  }
+
+  void keep_nucleus(double p, const Rules& rules) {
+    double goal = p * (rules.top_p_joint ? whole_mass_ : now_.mass);
+    if (rules.top_p_at_most) goal = std::nextafter(goal, static_cast<double>(INFINITE));
+    keep(cut<Mass>(weights_.data(), count_, goal, spare_.data(), other_.data()), rules.top_p_ties);
+    if (rules.top_p_within && count_ > 1 && total<Mass>(weights_.data(), count_) > goal) drop_last();
+  }
+
+  // The least likely, and of equal ones the last.
+  void drop_last() {
+    int last = 0;
+    for (int i = 1; i < count_; i++) if (weight_of(i) <= weight_of(last)) last = i;
+    drop([&](int i) { return i == last; });
   }
 
   // The least weight whose probability, in float32, is at least `least`.
@@ -191,9 +216,9 @@ class Candidates {
   }
 
   // Probabilities of at least `least`, and the likeliest.
-  void keep_likely(double least) {
+  void keep_likely(double least, bool ties = false) {
     const float from = weight_for(least), top = most();
-    if (from > top) keep({top, 1});
+    if (from > top) keep({top, 1}, ties);
     else keep_from(from);
   }
 
@@ -282,8 +307,8 @@ class Candidates {
 
   // The order of |surprise - entropy| is a merger of two: of the tokens that are likelier than the entropy's, from the least
   // likely up, and of the others, from the likeliest down.
-  void keep_typical(double mass) {
-    const double goal = mass * now_.mass, middle = now_.mass * std::exp(-entropy());
+  void keep_typical(double mass, const Rules& rules) {
+    const double goal = rules.typical_at_most ? std::nextafter(mass * now_.mass, static_cast<double>(INFINITE)) : mass * now_.mass, middle = now_.mass * std::exp(-entropy());
     const float* w = sorted();
     int right = static_cast<int>(std::partition_point(w, w + count_, [&](float x) { return static_cast<double>(x) > middle; }) - w), left = right;
     double ahead = 0;
@@ -294,7 +319,7 @@ class Candidates {
       // Distances of logarithms are compared as products.
       const bool likelier = right == count_ || (left > 0 && static_cast<double>(w[left - 1]) * static_cast<double>(w[right]) <= middle * middle);
       level = likelier ? w[left - 1] : w[right];
-      for (taken = 0; ahead < goal && (likelier ? left > 0 && w[left - 1] == level : right < count_ && w[right] == level); taken++) {
+      for (taken = 0; (ahead < goal || rules.typical_ties) && (likelier ? left > 0 && w[left - 1] == level : right < count_ && w[right] == level); taken++) {
         likelier ? left-- : right++;
         ahead += static_cast<double>(level);
       }
@@ -306,13 +331,12 @@ class Candidates {
   // The k whose surprise is about `ceiling` bits, where the i-th likeliest token has a probability like i^-s. Where numbers
   // overflow it is everything.
   int64_t zipf_k(double ceiling) {
-    constexpr int ESTIMATED_FROM = 100;
     const float* w = weights_.data();
     int tops = count_;
-    if (count_ > ESTIMATED_FROM) {
-      const Cut first = cut<Number>(w, count_, ESTIMATED_FROM, spare_.data(), other_.data());
+    if (count_ > HUNDRED) {
+      const Cut first = cut<Number>(w, count_, HUNDRED, spare_.data(), other_.data());
       tops = compress_over(first.least);
-      while (tops < ESTIMATED_FROM) spare_[static_cast<size_t>(tops++)] = first.least;
+      while (tops < HUNDRED) spare_[static_cast<size_t>(tops++)] = first.least;
     } else {
       std::copy(w, w + count_, spare_.data());
     }
@@ -337,7 +361,10 @@ class Candidates {
     return kept;
   }
 
+  static constexpr int HUNDRED = 100;
+
   int count_ = 0, vocabulary_ = 0;
+  double whole_mass_ = 0;
   Summary now_{};
   Exponents exponents_{};
   std::vector<float> weights_, spare_, other_;

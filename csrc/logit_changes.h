@@ -53,13 +53,13 @@ class LogitChanges {
         // 0 and infinity would make NaN of some logits.
         constexpr double least = std::numeric_limits<float>::min(), most = LARGEST;
         const float penalty = static_cast<float>(std::clamp(set.repetition_penalty, least, most));
-        for (int32_t token : last(text_, set.penalty_range)) note(token).count++;
+        for (int32_t token : last(set.rules.repetition_of_output ? row_->output : Tokens(text_), set.penalty_range)) note(token).count++;
         change_counted([&](const Change& change) { return change.logit > 0 ? change.logit / penalty : change.logit * penalty; });
         break;
       }
       case Step::OCCURRENCE_PENALTIES: {
         const float frequency = static_cast<float>(set.frequency_penalty), presence = static_cast<float>(set.presence_penalty);
-        for (int32_t token : last(row_->output, set.penalty_range)) note(token).count++;
+        for (int32_t token : last(set.rules.occurrences_of_text ? Tokens(text_) : row_->output, set.penalty_range)) note(token).count++;
         change_counted([&](const Change& change) { return change.logit - (frequency * static_cast<float>(change.count) + presence); });
         break;
       }

@@ -31,8 +31,24 @@ struct SequenceBias {
   TokenBias last;
 };
 
+// Where another system's rules differ from ponder's: see `ponder.sampling.variants`.
+struct Rules {
+  bool repetition_of_output = false;  // the prompt's tokens are not penalised
+  bool occurrences_of_text = false;   // the prompt's tokens count
+  bool top_k_ties = false;            // keeps all that are as likely as the k-th
+  bool top_p_ties = false;            // keeps all that are as likely as the last
+  bool top_p_at_most = false;         // keeps a token if the mass ahead of it is at most p
+  bool top_p_within = false;          // keeps tokens that hold at most p with those ahead of them
+  bool top_p_joint = false;           // looks at the distribution before the first truncation
+  bool typical_ties = false;          // keeps all that are as near to the entropy as the last
+  bool typical_at_most = false;       // keeps a token if the mass ahead of it is at most typical_p
+  bool likeliest_ties = false;        // epsilon and eta keep all that are as likely as the likeliest
+  bool top_h_of_hundred = false;      // looks at the hundred likeliest tokens
+};
+
 // As in `SamplingParams`.
 struct SamplingSettings {
+  Rules rules;
   // The steps that are on, in order: penalties and biases, and truncations before and after the temperature.
   std::vector<Step> changes, early, late;
   double temperature, dynatemp_range, dynatemp_exponent;

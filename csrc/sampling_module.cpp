@@ -75,9 +75,9 @@ struct Fields {
   Field repetition_penalty{"repetition_penalty"}, frequency_penalty{"frequency_penalty"}, presence_penalty{"presence_penalty"}, penalty_range{"penalty_range"};
   Field dry_multiplier{"dry_multiplier"}, dry_base{"dry_base"}, dry_allowed_length{"dry_allowed_length"}, dry_range{"dry_range"};
   Field no_repeat_ngram_size{"no_repeat_ngram_size"}, logit_bias{"logit_bias"}, sequence_bias{"sequence_bias"};
-  Field seed{"seed"}, top_logprobs{"top_logprobs"};
+  Field semantics{"semantics"}, seed{"seed"}, top_logprobs{"top_logprobs"};
   Field sample_index{"sample_index"}, prompt{"prompt"}, output{"output"}, forbidden{"forbidden"}, allowed{"allowed"};
-  Field traces{"traces"}, sentence{"sentence"}, breakers{"breakers"}, tempered_logprob{"tempered_logprob"};
+  Field traces{"traces"}, sentence{"sentence"}, breakers{"breakers"}, tempered_logprob{"tempered_logprob"}, truncated_logprob{"truncated_logprob"};
 };
 
 class Sequence {
@@ -90,6 +90,23 @@ class Sequence {
 
  private:
   nb::object fast_;
+};
+
+// What a semantics does otherwise than ponder. Besides, top-p or what it leaves can be rounded to float32, XTC end at a half,
+// and Mirostat look at the probabilities that tokens were drawn with.
+struct Semantics {
+  const char* name;
+  Rules rules;
+  bool rounds_top_p = false, rounds_rest = false, xtc_to_half = false, drawn = false;
+};
+constexpr Semantics SEMANTICS[] = {
+    {"ponder", {}},
+    {"hf", {.top_k_ties = true, .typical_ties = true, .likeliest_ties = true, .top_h_of_hundred = true}, false, true},
+    {"vllm", {.top_k_ties = true}, true, true},
+    {"sglang", {.repetition_of_output = true, .top_p_at_most = true, .top_p_joint = true}},
+    {"flashinfer", {.repetition_of_output = true, .top_k_ties = true, .top_p_ties = true, .top_p_joint = true}},
+    {"llamacpp", {.occurrences_of_text = true, .typical_at_most = true}, false, false, true, true},
+    {"exllama", {.top_p_within = true}},
 };
 
 // What a call borrows from Python, in the form the kernel takes. Lists are copied, so that nothing changes meanwhile.
@@ -163,10 +180,15 @@ class Call {
     require(logits.stride(1) == 1 || logits.shape(1) == 1, "a row of logits lies in one piece");
     require(vocabulary_ == 0 || vocabulary_ == static_cast<int>(logits.shape(1)), "requests have one vocabulary");
     vocabulary_ = static_cast<int>(logits.shape(1));
+    const Semantics& semantics = known_semantics(params);
     const Changing changing{fields_.mirostat_tau.number(params), fields_.mirostat_eta.number(params), fields_.top_p_decay.number(params),
                             fields_.top_p_floor.number(params), fields_.top_p.number(params)};
     require(changing.top_p > 0 && changing.floor >= 0 && changing.decay > 0, NOT_ALLOWED);
-    const SamplingSettings& settings = settings_.emplace_back(read_settings(params, order));
+    SamplingSettings& settings = settings_.emplace_back(read_settings(params, semantics.rules, order));
+    double top_p = changing.top_p;
+    if (semantics.rounds_top_p) top_p = static_cast<double>(static_cast<float>(top_p));
+    if (semantics.rounds_rest) top_p = 1 - static_cast<double>(static_cast<float>(1 - top_p));
+    if (semantics.xtc_to_half && settings.xtc_threshold > 0.5) settings.xtc_probability = 0;
     for (size_t i = 0; i < rows.size(); i++) {
       const nb::handle row = rows[i];
       const nb::object output = fields_.output.of(row);
@@ -183,12 +205,12 @@ class Call {
       }
       if (settings.dry_multiplier != 0) made.breakers = read_breakers(fields_.breakers.of(row));
       made.forbidden = read_tokens(fields_.forbidden.of(row));
-      made.top_p = changing.top_p;
+      made.top_p = top_p;
       if (changing.decay != 1) {
         constexpr double least = std::numeric_limits<double>::min();  // else nothing would be kept in the end
         made.top_p = std::max({changing.floor, changing.top_p * std::pow(changing.decay, fields_.sentence.number(row)), least});
       }
-      if (settings.mirostat) made.ceiling = ceiling(fields_.traces.of(row), changing);
+      if (settings.mirostat) made.ceiling = ceiling(fields_.traces.of(row), semantics.drawn ? fields_.truncated_logprob : fields_.tempered_logprob, changing);
       const nb::object allowed = fields_.allowed.of(row);
       if (!allowed.is_none()) {
         const Words& words = read_mask(allowed);
@@ -198,8 +220,9 @@ class Call {
     }
   }
 
-  SamplingSettings read_settings(nb::handle params, const Sequence& order) {
+  SamplingSettings read_settings(nb::handle params, const Rules& rules, const Sequence& order) {
     SamplingSettings set{};
+    set.rules = rules;
     set.temperature = fields_.temperature.number(params);
     set.dynatemp_range = fields_.dynatemp_range.number(params);
     set.dynatemp_exponent = fields_.dynatemp_exponent.number(params);
@@ -233,6 +256,7 @@ class Call {
                 alternatives >= 0 && set.repetition_penalty > 0 && set.penalty_range >= 0 && set.dry_multiplier >= 0 && set.dry_base >= 1 &&
                 set.dry_allowed_length >= 1 && set.dry_range >= 0 && set.no_repeat_ngram_size >= 0,
             NOT_ALLOWED);
+    if (set.min_p != 0 && set.rules.top_p_ties) set.rules.top_p_joint = false;  // FlashInfer
     set.mirostat = static_cast<int>(mirostat);
     set.alternatives = static_cast<int>(std::min<int64_t>(alternatives, vocabulary_));
     set.biases = read_biases(fields_.logit_bias.of(params));
@@ -281,6 +305,14 @@ class Call {
     return false;
   }
 
+  const Semantics& known_semantics(nb::handle params) const {
+    const nb::object name = fields_.semantics.of(params);
+    if (PyUnicode_Check(name.ptr())) {
+      for (const Semantics& known : SEMANTICS) if (PyUnicode_CompareWithASCIIString(name.ptr(), known.name) == 0) return known;
+    }
+    throw std::invalid_argument("there is no such semantics");
+  }
+
   static Step read_step(nb::handle name) {
     // Names are constants nearly always: then they are the same objects.
     static const std::vector<PyObject*>* names = [] {
@@ -298,11 +330,11 @@ class Call {
   }
 
   // `mirostat.ceiling`.
-  double ceiling(const nb::object& traces, const Changing& changing) const {
+  static double ceiling(const nb::object& traces, const Field& logprob, const Changing& changing) {
     const double bits = 1 / std::log(2.0);
     double mu = 2 * changing.tau;
     const Sequence all(traces);
-    for (size_t i = 0; i < all.size(); i++) mu -= changing.eta * (-fields_.tempered_logprob.number(all[i]) * bits - changing.tau);
+    for (size_t i = 0; i < all.size(); i++) mu -= changing.eta * (-logprob.number(all[i]) * bits - changing.tau);
     return mu;
   }
 

@@ -438,10 +438,14 @@ def test_which_sampler_is_used(monkeypatch):
     assert usable(
         torch.zeros(1, 4), SamplingParams(mirostat=2, order=("temperature", "mirostat", "logit_bias"))
     )
+    assert usable(torch.zeros(1, 4), SamplingParams(semantics="llamacpp", top_p=0.9, top_k=40))
     assert not usable(torch.zeros(1, 4, dtype=torch.float64), params)
     assert not usable(torch.zeros(1, 4, device="meta"), params)
     for other in (
-        {"semantics": "hf"},
+        {"semantics": "hf", "temperature": 0.01},
+        {"semantics": "vllm", "order": ("top_k", "temperature"), "top_k": 3},
+        {"semantics": "llamacpp", "top_p": 0.9},
+        {"semantics": "exllama", "xtc_probability": 0.5},
         {"order": ("temperature", "logit_bias"), "logit_bias": {0: 1.0}},
         {"order": ("top_k", "logit_bias", "temperature"), "logit_bias": {0: 1.0}, "top_k": 3},
         {"real_temperature": 1.0},

@@ -15,7 +15,7 @@ from ponder.sampling import SamplingParams, TokenTrace
 from ponder.sampling.bitmask import pack
 from ponder.sampling.native import sample_many, usable
 from ponder.sampling.sampler import Row, sample_reference
-from ponder.sampling.semantics import STEPS
+from ponder.sampling.semantics import SEMANTICS, STEPS
 
 pytestmark = pytest.mark.skipif(not native_kernels.available(), reason="the native kernels are not built")
 
@@ -190,6 +190,65 @@ def test_any_steps_in_any_order(shape, size, params, seed):
     params = within(params, size)
     logits = torch.from_numpy(np.stack([make_row(shape, size, rng) for _ in range(2)]))
     assert disagreements(logits, make_rows(size, 2, rng), params) == 0
+
+
+UNTIED = ("normal", "peaked", "holes", "one", "flat")
+
+
+@st.composite
+def other_semantics(draw):
+    """A system, and some of its steps."""
+    name = draw(numbers(*(name for name in SEMANTICS if name != "ponder")))
+    fields = {"temperature": draw(numbers(0.0, 0.7, 1.0, 1.7)), "seed": draw(st.integers(0, 2**64 - 1))}
+    known = {"mirostat": MIROSTAT, **TRUNCATIONS, **PENALTIES}
+    chosen = draw(st.lists(numbers(*SEMANTICS[name].order), unique=True, max_size=5))
+    if "mirostat" in chosen:
+        chosen = ["mirostat"]
+    for step in chosen:
+        fields |= {field: draw(values) for field, values in known.get(step, {}).items()}
+    if name in ("hf", "vllm"):
+        fields["logit_bias"] = {token: min(bias, 2.5) for token, bias in fields.get("logit_bias", {}).items()}
+    if name == "exllama":
+        fields |= {"xtc_probability": 0.0, "xtc_threshold": 0.1}
+    if name == "llamacpp":
+        fields["penalty_range"] = draw(numbers(0, 3, 64))
+        if "mirostat" not in chosen:
+            fields["top_k"] = draw(numbers(1, 40))
+    return SamplingParams(semantics=name, **fields)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.data(), numbers(1, 2, 3, 17, 40, 1000, 1025, 3000), other_semantics(), st.integers(0, 2**32))
+def test_the_rules_of_other_systems(data, size, params, seed):
+    """Tokens, kept counts and probabilities are the oracle's; no ties where torch's sort decides them."""
+    shape = data.draw(numbers(*(UNTIED if params.semantics in ("hf", "vllm") else SHAPES)))
+    rng = np.random.default_rng(seed)
+    params = within(params, size)
+    logits = torch.from_numpy(np.stack([make_row(shape, size, rng) for _ in range(2)]))
+    assert disagreements(logits, make_rows(size, 2, rng), params) == 0
+
+
+def test_ties_of_transformers_and_vllm():
+    """What is kept together stays together; of what is not, the lowest ids."""
+    logits = torch.tensor([[0.0, 1.0, 1.0, 1.0, 1.0, -1.0]])
+    rows = [Row(0, (), ())]
+    for semantics, fields, kept in (
+        ("hf", {"top_k": 2}, 4),
+        ("vllm", {"top_k": 2}, 4),
+        ("flashinfer", {"top_k": 2}, 4),
+        ("hf", {"epsilon_cutoff": 0.9}, 4),
+        ("hf", {"eta_cutoff": 0.9}, 4),
+        ("hf", {"typical_p": 0.1}, 4),
+        ("hf", {"top_p": 0.3}, 2),
+        ("vllm", {"top_p": 0.3}, 2),
+        ("flashinfer", {"top_p": 0.3}, 4),
+        ("sglang", {"top_k": 2}, 2),
+        ("exllama", {"top_p": 0.3}, 1),
+    ):
+        (trace,) = sample_many([(logits, rows, SamplingParams(semantics=semantics, **fields))])
+        assert (semantics, fields, trace.kept) == (semantics, fields, kept)
+        (expected,) = sample_reference(logits, rows, SamplingParams(semantics=semantics, **fields))
+        assert trace.kept == expected.kept
 
 
 STEP_SETTINGS = {
@@ -431,6 +490,8 @@ def test_what_does_not_fit_is_refused():
     refused(TypeError, "iterable", row=replace(row, breakers=3), params=dry)
     refused(TypeError, "integer", row=replace(row, breakers={"a"}), params=dry)
     fields = {name: getattr(plain, name) for name in plain.__dataclass_fields__}
+    for name in ("cool", 3):
+        refused(ValueError, "no such semantics", params=SimpleNamespace(**(fields | {"semantics": name})))
     for name, value in (
         *(
             ("temperature", -1.0),

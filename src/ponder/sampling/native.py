@@ -23,23 +23,35 @@ WORTH_A_THREAD = 65536  # logits, about 15 microseconds' work
 Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
-ORDER = semantics.SEMANTICS["ponder"].order
-
-
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined.
 
-    And only with ponder's own rules, where no penalty or bias comes after the temperature or a truncation.
+    And only where no penalty or bias comes after the temperature or a truncation, and no other semantics than
+    ponder's needs what only torch does for it.
     """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
         return False
-    return params.semantics == "ponder" and (params.order is None or _changes_come_first(params.steps()))
+    if params.order is not None:
+        return params.semantics == "ponder" and _changes_come_first(params.steps())
+    return params.semantics == "ponder" or _rules_alone_differ(params)
 
 
 def _changes_come_first(steps: Sequence[str]) -> bool:
     kinds = [semantics.STEPS[step].kind for step in steps]
     return "penalty" not in dropwhile(lambda kind: kind == "penalty", kinds)
+
+
+def _rules_alone_differ(params: SamplingParams) -> bool:
+    """Whether a semantics differs in rules, not in rounding that would be noticed, nor in what a step is."""
+    match params.semantics:
+        case "hf" | "vllm":  # they divide logits whose largest is not 0
+            return params.temperature == 0 or params.temperature >= 0.1
+        case "llamacpp":  # it adds float32 in the order of tokens, unless top-k has left few
+            return 0 < params.top_k <= 1000 or (params.top_p == 1 and params.typical_p == 1)
+        case "exllama":  # its XTC mixes two distributions
+            return params.xtc_probability == 0
+    return True
 
 
 def sample_many(
@@ -59,7 +71,7 @@ def sample_many(
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
     ordered = [
-        (logits, rows, params, ORDER if params.order is None else params.order)
+        (logits, rows, params, params.order or semantics.SEMANTICS[params.semantics].order)
         for logits, rows, params in requests
     ]
     traces = sample(ordered, threads, instruction_set)
