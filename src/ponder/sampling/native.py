@@ -32,6 +32,8 @@ def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
         return False
+    if params.real_temperature:  # a nucleus that is the row's own
+        return False
     if params.order is not None:
         return params.semantics == "ponder" and _changes_come_first(params.steps())
     return params.semantics == "ponder" or _rules_alone_differ(params)
