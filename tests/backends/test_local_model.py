@@ -9,10 +9,11 @@ import pytest
 from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
 from ponder.backends.local import load_local
 from ponder.constraints import Ban
-from ponder.decoders import BeamSearch
+from ponder.decoders import BeamSearch, ContrastiveSearch, DoLa, Guidance, context_aware
 from ponder.engine import ProgressEvent, TreeEvent
 from ponder.errors import CapacityError, ClosedError, ParameterError, TemplateError
-from ponder.text import Message
+from ponder.sampling.distribution import TraceSettings
+from ponder.text import Message, TokenIds
 from stepping import assert_model_at_rest, forget_model
 from tiny_models import tiny_local_model
 
@@ -170,6 +171,52 @@ def test_max_tokens_and_the_context(model):
         model.prepare(GenerationRequest(prompt, {"min_tokens": 400}))
 
 
+def test_max_tokens_and_the_other_prompt_of_a_guidance(model):
+    """The longest of the prompts is what leaves room."""
+    for prompt, other in (("a", "b" * 200), ("b" * 200, "a")):
+        request = GenerationRequest(prompt, mixture=Guidance(1.5, other))
+        assert model.prepare(request).params.params.max_tokens == 56
+        assert model.generate_sync(request).outputs
+        with pytest.raises(ParameterError, match="at most 56"):
+            model.prepare(GenerationRequest(prompt, {"max_tokens": 57}, mixture=Guidance(1.5, other)))
+    with pytest.raises(CapacityError, match="256 tokens long"):
+        model.prepare(GenerationRequest("a", mixture=Guidance(1.5, "b" * 256)))
+
+
+def test_the_other_prompt_of_a_guidance_is_a_prompt(model):
+    """Raw text, a conversation or token ids, encoded as the prompt is; or the prompt's last token."""
+    ids = model.encode("hello").token_ids
+    for other, wanted in (
+        ("hello", ids),
+        (TokenIds(ids), ids),
+        (HELLO, model.encode(HELLO).token_ids),
+        (list(HELLO), model.encode(HELLO).token_ids),
+        (None, model.encode("abc").token_ids[-1:]),
+    ):
+        request = GenerationRequest("abc", {"max_tokens": 4}, mixture=Guidance(2.0, other))
+        assert model.prepare(request).request.further_prompts == (wanted,)
+    without = GenerationRequest("abc", {"max_tokens": 4}, mixture=context_aware("bc", 0.5))
+    assert model.prepare(without).request.mixture == Guidance(1.5, "bc")
+    with pytest.raises(ParameterError, match="at least one token"):
+        model.prepare(GenerationRequest("abc", mixture=Guidance(2.0, "")))
+    for mixture in (None, DoLa()):
+        assert model.prepare(GenerationRequest("abc", mixture=mixture)).request.further_prompts == ()
+
+
+@pytest.mark.parametrize("decoder", [BeamSearch(2), ContrastiveSearch(3)])
+def test_a_search_s_trace_is_not_sharpened(model, decoder):
+    """A temperature of 0 may be set with a search and means nothing to it, nor to what is kept of it."""
+    ends = []
+    for sampling in ({}, {"temperature": 0}):
+        request = GenerationRequest(
+            "ab", {"max_tokens": 6, **sampling}, decoder=decoder, trace=TraceSettings()
+        )
+        ends.append(model.generate_sync(request).outputs)
+        forget_model(model)
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("decoder", [BeamSearch(2), ContrastiveSearch(3)])
 @pytest.mark.parametrize(
     ("sampling", "field"),
     [
@@ -180,13 +227,13 @@ def test_max_tokens_and_the_context(model):
         ({"seed": 3}, "seed"),
     ],
 )
-def test_beam_search_refuses_what_it_would_ignore(model, sampling, field):
+def test_a_search_refuses_what_it_would_ignore(model, sampling, field, decoder):
     """What the caller set of sampling is refused by name; temperature 0 and the checkpoint's are not."""
-    with pytest.raises(ParameterError, match="left unset with beam search") as caught:
-        model.generate_sync(GenerationRequest("ab", sampling, decoder=BeamSearch(2)))
+    with pytest.raises(ParameterError, match="left unset with a search") as caught:
+        model.generate_sync(GenerationRequest("ab", sampling, decoder=decoder))
     assert caught.value.field == field
-    plain = GenerationRequest("ab", {"max_tokens": 8}, decoder=BeamSearch(2))
-    greedy = GenerationRequest("ab", {"max_tokens": 8, "temperature": 0}, decoder=BeamSearch(2))
+    plain = GenerationRequest("ab", {"max_tokens": 8}, decoder=decoder)
+    greedy = GenerationRequest("ab", {"max_tokens": 8, "temperature": 0}, decoder=decoder)
     expected = model.generate_sync(plain).outputs
     forget_model(model)
     assert model.generate_sync(greedy).outputs == expected

@@ -113,9 +113,9 @@ class LocalModel:
         recommended = {name: value for name, value in self.generation_defaults.items() if name not in unused}
         resolved = resolve_params(request.sampling, recommended)
         _refuse_unused(resolved, request.decoder)
-        params = self._within_context(resolved, len(encoded.token_ids))
         mixture = request.mixture
         further = () if mixture is None else mixture.further_prompts(self._token_ids, encoded.token_ids)
+        params = self._within_context(resolved, max(map(len, (encoded.token_ids, *further))))
         prepared = Request(
             encoded.token_ids,
             params,

@@ -12,6 +12,7 @@ from ponder.decoders.group import Decoder, Group, Growth
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
 from ponder.sampling.distribution import Distribution, TraceSettings
 from ponder.sampling.observe import observe
+from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace
 
@@ -33,9 +34,16 @@ def with_distributions(
     # Sampling and stochastic beams work on logits, the other searches on log-probabilities.
     normalised = not (decoder.streams or isinstance(decoder, StochasticBeamSearch))
     places = [place for place, _ in rows]
-    seen = observe(logits, places, list(rows.values()), group.params, settings, normalised=normalised)
+    params = _meant(group.params, decoder)
+    seen = observe(logits, places, list(rows.values()), params, settings, normalised=normalised)
     found = dict(zip(rows, seen, strict=True))
     return [_observed(growth, own, found) for growth, own in zip(growths, keys, strict=True)]
+
+
+def _meant(params: SamplingParams, decoder: Decoder) -> SamplingParams:
+    """Return parameters with those that mean nothing to a decoder unset, as a temperature of 0 may be."""
+    unset = SamplingParams()
+    return replace(params, **{name: getattr(unset, name) for name in decoder.unused})
 
 
 def _note_rows(growth: Growth, group: Group, decoder: Decoder, rows: dict[Key, Row]) -> list[Key]:

@@ -199,8 +199,9 @@ class Scheduler:
 
     def _guesses(self) -> int:
         """Return how many guesses to compute if there is room for them."""
-        growing = sum(len(job.group.live) for job in self.running)
-        proposed = sum(len(sequence.proposed) for job in self.running for sequence in job.group.live)
+        live = [sequence for job in self.running for sequence in job.group.live]
+        growing = sum(len(sequence.contexts) for sequence in live)
+        proposed = sum(len(sequence.proposed) for sequence in live)
         room = min(self.limits.speculation_rows - growing, self.limits.token_budget // 2)
         return max(0, min(proposed, room))
 
