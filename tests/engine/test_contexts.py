@@ -223,3 +223,57 @@ def test_progress_is_told_of_the_prompt(name):
             texts += isinstance(event, TokenEvent)
     assert done == sorted(done)
     assert done[-1] == len(request.prompt)
+
+
+@pytest.mark.parametrize("where", ["before", "after", "draft"])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_interrupted_step_can_be_taken_again(alone, name, where, monkeypatch):
+    """Before anything is computed, after it all was, and while the draft model runs: every second step."""
+    engine, ends, steps = make(token_budget=24), {}, 0
+    forward, drafted = engine.runner.forward, engine.drafter.logits
+
+    def interrupted_forward(*arguments):
+        if where == "after":
+            forward(*arguments)
+        raise KeyboardInterrupt
+
+    def interrupted_draft(group):
+        drafted(group)
+        raise KeyboardInterrupt
+
+    number = engine.submit(REQUESTS[name])
+    while engine.busy:
+        steps += 1
+        assert steps < 300, "no end in sight"
+        with monkeypatch.context() as patch:
+            if where == "draft":
+                patch.setattr(engine.drafter, "logits", interrupted_draft)
+            else:
+                patch.setattr(engine.runner, "forward", interrupted_forward)
+            try:
+                step(engine, ends)
+            except KeyboardInterrupt:
+                engine.check_integrity()
+        step(engine, ends)
+    assert ends[number].outputs == alone[name]
+    assert_at_rest(engine)
+
+
+def test_a_row_of_every_context_leaves_less_for_guesses():
+    """`speculation_rows` bounds what a step computes, whatever the rows are of."""
+    engine, counts = make(speculation_rows=8), []
+    forward = engine.runner.forward
+
+    def record(rows, *states):
+        counts.append((len(rows), sum(len(row.tokens) for row in rows)))
+        return forward(rows, *states)
+
+    engine.runner.forward = record
+    engine.submit(ask(TEXT[:17], mixture=Guidance(1.5), further=(TEXT[20:40],), n=2, max_tokens=60))
+    engine.submit(
+        ask(TEXT[:30] * 2, Speculative(PromptLookup(6, min_ngram=1)), max_tokens=60, temperature=0.0)
+    )
+    while engine.busy:
+        engine.step()
+    growing = [tokens for rows, tokens in counts if rows == 5 and tokens < 17]
+    assert max(growing) == 8

@@ -397,15 +397,16 @@ class Engine:
     def _decode(self, batch: list[Scheduled], logits: list[Logits]) -> list[tuple[Job, list[Growth]]]:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
         growths = []
-        for entry, own in zip(batch, logits, strict=True):
-            job = entry.job
-            try:
-                if not job.prefilled:
-                    self._note_prefill(entry, own)
-                if job.prefilled and entry.complete:
-                    growths.append((job, _advance(job, self._choice_rows(entry, own))))
-            except Exception as error:
-                self._fail(job, error)
+        with _cut_back_when_interrupted(batch):
+            for entry, own in zip(batch, logits, strict=True):
+                job = entry.job
+                try:
+                    if not job.prefilled:
+                        self._note_prefill(entry, own)
+                    if job.prefilled and entry.complete:
+                        growths.append((job, _advance(job, self._choice_rows(entry, own))))
+                except Exception as error:
+                    self._fail(job, error)
         return growths
 
     def _choice_rows(self, entry: Scheduled, own: Logits) -> torch.Tensor:
@@ -561,7 +562,7 @@ def _most_pages(request: Request) -> int:
 
 @contextmanager
 def _cut_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
-    """Take uncomputed tokens back when a forward pass is interrupted, so that the step can be taken again."""
+    """Take a step's tokens back if it is interrupted before anything grew, so that it can be taken again."""
     try:
         yield
     except BaseException:
