@@ -229,7 +229,7 @@ def test_a_search_s_trace_is_not_sharpened(model, decoder):
 )
 def test_a_search_refuses_what_it_would_ignore(model, sampling, field, decoder):
     """What the caller set of sampling is refused by name; temperature 0 and the checkpoint's are not."""
-    with pytest.raises(ParameterError, match="left unset with (beam|contrastive) search") as caught:
+    with pytest.raises(ParameterError, match=r"left unset with (beam|contrastive) search") as caught:
         model.generate_sync(GenerationRequest("ab", sampling, decoder=decoder))
     assert caught.value.field == field
     plain = GenerationRequest("ab", {"max_tokens": 8}, decoder=decoder)
