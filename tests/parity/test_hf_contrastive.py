@@ -1,8 +1,10 @@
 """Contrastive search, DoLa and guidance are transformers', token for token, in float32.
 
 What transformers 4.49 answers is in a golden file (tests/golden/make_hf_contrastive.py): later versions have
-guidance alone.
+guidance alone. Every setting is tried on two prompts; with PONDER_WHOLE_GRID=1 on all eight.
 """
+
+import os
 
 import pytest
 
@@ -13,6 +15,7 @@ from ponder.decoders import ContrastiveSearch, DoLa, Guidance, Sample
 from ponder.text import TokenIds
 
 GOLDEN = golden_files.load("hf_contrastive.json")
+WHOLE = os.environ.get("PONDER_WHOLE_GRID") == "1"
 NEAR = 1e-4  # of scores in log-probabilities: float32 of two programs may differ by that much
 
 
@@ -45,12 +48,16 @@ def request_for(case, prompt):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['name']} {case['options']}")
-def test_the_tokens_are_those_of_generate(model, case):
+@pytest.mark.parametrize(
+    ("place", "case"),
+    list(enumerate(GOLDEN["cases"])),
+    ids=[f"{case['name']} {case['options']}" for case in GOLDEN["cases"]],
+)
+def test_the_tokens_are_those_of_generate(model, place, case):
     """Up to a place where two choices are as good as equal, if there is one."""
     assert set(GOLDEN["eos"]) == set(model.tokenizer.eos_ids)
-    compared = 0
-    for prompt, result in zip(GOLDEN["prompts"], case["results"], strict=True):
+    compared, pairs = 0, list(zip(GOLDEN["prompts"], case["results"], strict=True))
+    for prompt, result in pairs if WHOLE else pairs[place % 4 :: 4]:
         (output,) = model.generate_sync(request_for(case, prompt)).outputs
         close = (
             min(abs(values[i]) for name in ("gaps", "edges", "leads") if (values := result.get(name)))
@@ -59,4 +66,4 @@ def test_the_tokens_are_those_of_generate(model, case):
         sure = next((i for i, margin in enumerate(close) if margin < NEAR), None)
         assert list(output.token_ids[:sure]) == result["ids"][:sure]
         compared += len(result["ids"][:sure])
-    assert compared > 150
+    assert compared > (150 if WHOLE else 25)
