@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
+from dataclasses import replace
 from typing import Any
 
 from ponder.backends import (
@@ -21,13 +22,13 @@ from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.choice import Choice, normalise
-from ponder.decoders import BeamSearch, Decoder, Mixture, Sample
+from ponder.decoders import BeamSearch, Decoder, Guidance, Mixture, Sample
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
-from ponder.text import Message, Prompt, TokenIds
+from ponder.text import Prompt, TokenIds, as_prompt
 
 MAX_CHOICES = 1000
 
@@ -80,7 +81,8 @@ class LM:
         decoder : how texts grow; `Speculative()` gives what sampling gives, often sooner.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
         priority, deadline_s, cache_salt, prompt_logprobs, trace : as in `GenerationRequest`.
-        mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`.
+        mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`. A string to be guided away
+            from is sent as the prompt is.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -93,6 +95,8 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
+        if isinstance(mixture, Guidance) and isinstance(mixture.against, str):
+            mixture = replace(mixture, against=self.prompt(mixture.against, system, chat))
         return GenerationRequest(
             self.prompt(prompt, system, chat),
             sampling,
@@ -243,8 +247,7 @@ class LM:
             raise ParameterError("chat", chat, "true, false or unset")
         if isinstance(prompt, str) and not prompt:
             raise ParameterError("prompt", prompt, "text that is not empty")
-        if not isinstance(prompt, str | list | tuple | TokenIds):
-            raise ParameterError("prompt", prompt, "a text, a list of messages or TokenIds")
+        prompt = as_prompt(prompt)
         if not isinstance(prompt, str):
             if system is not None or chat is False:
                 raise ParameterError(
@@ -252,9 +255,7 @@ class LM:
                     system or chat,
                     "unset for messages and token ids",
                 )
-            if isinstance(prompt, TokenIds):
-                return prompt
-            return [_message(message) for message in prompt]
+            return prompt
         if chat and not has_template:
             raise TemplateError(f"chat = True is not allowed: {self.name} has no chat template")
         if chat is False or not has_template:
@@ -281,14 +282,6 @@ async def _atokens(events: AsyncGenerator[GenerationEvent]) -> AsyncGenerator[To
 def _check_role(name: str, value: object, method: str, allowed: str) -> None:
     if value is not None and (isinstance(value, type) or not hasattr(value, method)):
         raise ParameterError(name, value, allowed)
-
-
-def _message(value: Any) -> Message:
-    if isinstance(value, Message):
-        return value
-    if not isinstance(value, Mapping) or set(value) != {"role", "content"}:
-        raise ParameterError("message", value, "a Message, or a mapping of role and content")
-    return Message(**value)
 
 
 def _check_choices(choices: Sequence[str]) -> None:

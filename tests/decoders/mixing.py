@@ -33,9 +33,13 @@ class Truth:
         self.draft = PlainModel(tiny_config(vocab_size=self.model.config.vocab_size, **DRAFT), DRAFT_SEED)
 
     def mixed(
-        self, mixture: Mixture | None, prompts: Sequence[Sequence[int]], output: Sequence[int]
+        self,
+        mixture: Mixture | None,
+        prompts: Sequence[Sequence[int]],
+        output: Sequence[int],
+        possible: Sequence[int] | slice = slice(None),
     ) -> Floats:
-        """What the token after an output is chosen from, [V]."""
+        """What the token after an output is chosen from, [V], where only some tokens may come."""
         text = [*prompts[0], *output]
         own = log_softmax(self.model.logits(text)[-1])
         if mixture is None:
@@ -43,7 +47,7 @@ class Truth:
         if isinstance(mixture, Guidance):
             other = log_softmax(self.model.logits([*prompts[1], *output])[-1])
             return (1 - mixture.scale) * other + mixture.scale * own
-        plausible = np.exp(own) >= mixture.alpha * np.exp(own).max()
+        plausible = np.exp(own) >= mixture.alpha * np.exp(own)[possible].max(initial=0.0)
         if isinstance(mixture, Contrast):
             if mixture.against == "draft":
                 logits = self.draft.logits(text)[-1]
@@ -65,9 +69,14 @@ class Truth:
         ends = {*params.stop_token_ids, *(() if params.ignore_eos else tokenizer.eos_ids)}
         constraint = request.constraint.compile(tokenizer) if request.constraint else None
         while len(output) < params.max_tokens:
-            mixed = self.mixed(request.mixture, prompts, output)
             forbidden = tuple(ends) if len(output) < params.min_tokens else ()
             allowed = constraint.mask() if constraint else None
+            possible = [
+                token
+                for token in range(tokenizer.vocab_size)
+                if token not in forbidden and (allowed is None or allowed[token // 32] >> token % 32 & 1)
+            ]
+            mixed = self.mixed(request.mixture, prompts, output, possible)
             row = Row(index, request.prompt, tuple(output), forbidden, allowed, tuple(traces))
             logits = torch.from_numpy(mixed).float()[None]
             (trace,) = sample_reference(logits, [row], params)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from decoders.answering import answer as search
+from decoders.answering import assert_paths
 from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
 from ponder.checkpoints.config import DynamicScaling, RopeConfig
@@ -30,6 +30,7 @@ from ponder.engine import EngineLimits, FinishedEvent, Request, TokenEvent
 from ponder.errors import CapacityError, CheckpointError, ContextError, ParameterError
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
+from ponder.text import Message, TokenIds
 from stepping import assert_at_rest, run
 from tiny_models import tiny_tokenizer
 
@@ -57,7 +58,7 @@ MIXTURES = {
     **{f"guidance from {name}": (Guidance(1.7), prompt) for name, prompt in AGAINST.items()},
     "guidance, all the other way": (Guidance(0.0), OTHER),
     "guidance, a lot": (Guidance(20.0), OTHER),
-    "context-aware": (context_aware("", 0.8), OTHER),
+    "context-aware": (context_aware("x", 0.8), OTHER),
     "contrast with the draft": (Contrast(), None),
     "contrast as Li et al. have it": (Contrast("draft", 0.1, 1.0, 1.0, 0.5), None),
     "contrast, everything plausible": (Contrast("draft", 0.0, 1.2, 0.2), None),
@@ -148,6 +149,7 @@ KINDS = {
     "end tokens": {"stop_token_ids": tuple(range(0, 60, 4)), "temperature": 1.0, "n": 3},
     "banned": {"temperature": 0.8, "n": 2, "constraint": Ban(("e", "ab", "x", "3"))},
     "few tokens": {"temperature": 0.8, "n": 2, "constraint": OnlyOf(tuple(range(0, 64, 3)))},
+    "three tokens": {"temperature": 0.8, "n": 2, "constraint": OnlyOf((3, 17, 40))},
     "none at last": {"constraint": OnlyOf(tuple(range(0, 64, 2)), ends=3)},
     "hot": {"temperature": 1.5, "min_p": 0.02, "top_k": 9, "n": 2, "logit_bias": {3: 2.0, 9: -50.0}},
 }
@@ -200,7 +202,8 @@ def test_a_trace_has_the_mixture(engine, truth, name):
 def test_a_guidance_of_one_is_none(engine):
     """To the bit, whatever the other prompt is."""
     plain = Request(PROMPT, SamplingParams(max_tokens=10, n=2, **DRAWN))
-    guided = replace(plain, mixture=Guidance(1.0), further_prompts=(OTHER,))
+    guided = replace(plain, mixture=Guidance(1.0, TokenIds(OTHER)))
+    assert Guidance(1.0, TokenIds(OTHER)).further_prompts(lambda prompt: prompt.ids, PROMPT) == ()
     assert answer(engine, plain) == answer(engine, guided)
 
 
@@ -286,14 +289,11 @@ def test_stochastic_beams_draw_every_text(five, name):
 
 def test_searches_answer_with_paths_of_their_tree(engine):
     """What holds of every search, with two contexts as well."""
-    mixture, further = MIXTURES["guidance from a longer prompt"]
     for decoder in (BeamSearch(3), StochasticBeamSearch(3)):
-        request = Request(PROMPT, SamplingParams(max_tokens=6, n=2), decoder=decoder)
-        plain = search(engine, PROMPT, decoder, max_tokens=6, n=2)
-        *_, end = run(
-            engine, replace(request, mixture=replace(mixture, scale=1.0), further_prompts=(further,))
-        )
-        assert end.outputs == plain
+        request = ask("guidance from a longer prompt", decoder=decoder, n=2)
+        *steps, end = run(engine, replace(request, params=SamplingParams(max_tokens=6, n=2)))
+        assert_paths(steps, end)
+        assert_at_rest(engine)
 
 
 @pytest.mark.parametrize("draft", [PromptLookup(5, min_ngram=1), DraftModel(3)])
@@ -302,7 +302,8 @@ def test_speculation_changes_nothing(name, draft):
     """Tokens and traces are the same to the bit where a model's own layers are mixed."""
     engine = mixing_engine(limits=EngineLimits(speculation_rows=64), row_invariant=True, **SIX)
     proposed = 0
-    for params in ({}, {**DRAWN, "n": 3}, {"ignore_eos": True, "stop": ("a", "e")}):
+    tight = {"constraint": OnlyOf(PROMPT[:4]), "min_tokens": 9}
+    for params in ({}, {**DRAWN, "n": 3}, {"ignore_eos": True, "stop": ("a", "e")}, tight):
         request = ask(name, prompt=PROMPT * 2, max_tokens=14, **params)
         plain = answer(engine, request)
         *_, end = run(engine, replace(request, decoder=Speculative(draft)))
@@ -411,6 +412,43 @@ def test_values_that_mean_nothing_are_refused(make, options):
     with pytest.raises(ParameterError) as caught:
         make(**options)
     assert caught.value.field in options
+
+
+def test_no_constraint_ends_a_text_while_tokens_are_allowed(engine):
+    """What is plausible is so among the tokens that may come, however unlikely they are."""
+    for seed in range(20):
+        tokens = tuple(random.Random(seed).sample(range(61), k=10))
+        for name in ("DoLa", "DoLa with norms", "contrast with an earlier layer", "contrast, the likeliest"):
+            request = ask(name, constraint=OnlyOf(tokens), seed=seed, temperature=1.0)
+            (output,) = answer(engine, request)
+            assert output.finish_reason == "length"
+
+
+def test_sources_of_nothing_are_told(engine):
+    """A token that is -inf in several sources has no place in their mixture."""
+    request, forward = ask("guidance from a longer prompt"), engine.runner.forward
+
+    def never_a_seven(*arguments):
+        logits = forward(*arguments).clone()
+        logits[:, 7] = -torch.inf
+        return logits
+
+    engine.runner.forward = never_a_seven
+    with pytest.raises(CheckpointError, match="-inf"):
+        list(run(engine, request))
+    engine.runner.forward = forward
+    assert_at_rest(engine)
+
+
+def test_what_to_be_guided_away_from_is_a_prompt():
+    """Messages may be mappings; what is no prompt is refused by name."""
+    turns = (Message("user", "Hello"),)
+    assert Guidance(2, [{"role": "user", "content": "Hello"}]) == Guidance(2, turns)
+    for value in (5, "", {"role": "user"}, b"text"):
+        with pytest.raises(ParameterError, match="against"):
+            Guidance(2, value)
+    with pytest.raises(ParameterError, match="against"):
+        Guidance(2, TokenIds(())).further_prompts(lambda prompt: prompt.ids, PROMPT)
 
 
 def test_lists_become_values():

@@ -115,7 +115,8 @@ class LocalModel:
         _refuse_unused(resolved, request.decoder)
         mixture = request.mixture
         further = () if mixture is None else mixture.further_prompts(self._token_ids, encoded.token_ids)
-        params = self._within_context(resolved, max(map(len, (encoded.token_ids, *further))))
+        context = self.engine.context_length(mixture)
+        params = _within_context(resolved, max(map(len, (encoded.token_ids, *further))), context)
         prepared = Request(
             encoded.token_ids,
             params,
@@ -131,24 +132,6 @@ class LocalModel:
         )
         self.engine.check(prepared)
         return PreparedRequest(encoded.text, replace(resolved, params=params), prepared)
-
-    def _within_context(self, resolved: ResolvedParams, prompt_tokens: int) -> SamplingParams:
-        """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did."""
-        params, context = resolved.params, self.engine.model.config.context_length
-        room = context - prompt_tokens
-        if params.max_tokens <= room:
-            return params
-        if room < 1:
-            raise ContextError(
-                f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}"
-            )
-        for name in ("max_tokens", "min_tokens"):
-            if resolved.sources[name] == "caller" and getattr(params, name) > room:
-                allowed = (
-                    f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
-                )
-                raise ParameterError(name, getattr(params, name), allowed)
-        return replace(params, max_tokens=room)
 
     def stream_sync(self, request: GenerationRequest) -> Generator[GenerationEvent]:
         """Like `stream`, for callers without an event loop; what is refused is refused here."""
@@ -293,6 +276,22 @@ def _agreement(base: list[int], whole: list[int]) -> int:
             break
         length += 1
     return length
+
+
+def _within_context(resolved: ResolvedParams, prompt_tokens: int, context: int) -> SamplingParams:
+    """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did."""
+    params, room = resolved.params, context - prompt_tokens
+    if params.max_tokens <= room:
+        return params
+    if room < 1:
+        raise ContextError(f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}")
+    for name in ("max_tokens", "min_tokens"):
+        if resolved.sources[name] == "caller" and getattr(params, name) > room:
+            allowed = (
+                f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
+            )
+            raise ParameterError(name, getattr(params, name), allowed)
+    return replace(params, max_tokens=room)
 
 
 def _refuse_unused(resolved: ResolvedParams, decoder: Decoder) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,9 +106,6 @@ def run(
     settings = trace_settings(trace, trace_top, dry_run=dry_run)
     text = read_prompt(prompt)
     lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture), entropy_head)
-    if mixture["negative_prompt"] is not None:
-        against = lm.prompt(mixture["negative_prompt"], system, chat)
-        options["mixture"] = replace(options["mixture"], against=against)
     request = lm.request(text, system=system, chat=chat, trace=settings, **options)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json

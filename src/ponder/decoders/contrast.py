@@ -12,15 +12,16 @@ import torch
 from ponder.checkpoints.config import ModelConfig
 from ponder.decoders.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax, plausible
 from ponder.errors import ParameterError
+from ponder.sampling.row import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """Contrastive decoding: what the model says and a weaker one does not.
 
-    log p = expert log p(. | model) - amateur log p(. | weaker), among tokens of at least alpha times the
-    probability of the likeliest. Li et al. (arXiv 2210.15097) have expert 1, amateur 1, O'Brien and Lewis
-    (arXiv 2309.09117) 1 + beta and beta, with beta 0.5.
+    log p = expert log p(. | model) - amateur log p(. | weaker), among tokens at least alpha times as
+    likely as the likeliest that may come. Li et al. (arXiv 2210.15097) have expert 1, amateur 1, O'Brien and
+    Lewis (arXiv 2309.09117) 1 + beta and beta, with beta 0.5.
 
     Attributes
     ----------
@@ -60,10 +61,10 @@ class Contrast:
             raise ParameterError("contrast", self.against, allowed)
         return (self.against,)
 
-    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    def mix(self, logits: Sequence[torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
         own = log_softmax(logits[0])
         weaker = log_softmax(logits[1], self.temperature)
-        kept = plausible(own, self.alpha)
+        kept = plausible(own, rows, self.alpha)
         weaker *= np.float32(self.amateur)
         own *= np.float32(self.expert)
         own -= weaker

@@ -13,6 +13,7 @@ import torch
 from ponder.checkpoints.config import ModelConfig
 from ponder.decoders.mixture import Encode, Rows, as_tensor, check_number, log_softmax, plausible
 from ponder.errors import ParameterError
+from ponder.sampling.row import Row
 
 DEEP = 40  # layers; in deeper models the named candidates are among 20 layers of either end
 
@@ -21,9 +22,9 @@ DEEP = 40  # layers; in deeper models the named candidates are among 20 layers o
 class DoLa:
     """Decoding by contrasting layers (Chuang et al., arXiv 2309.03883), as in transformers' `dola_layers`.
 
-    log p = log p(. | all layers) - log p(. | fewer layers), among tokens of at least alpha times the
-    probability of the likeliest; of the candidates the depth that differs most, by the Jensen-Shannon
-    divergence (`divergence`), for each token anew.
+    log p = log p(. | all layers) - log p(. | fewer layers), among tokens at least alpha times as
+    likely as the likeliest that may come; of the candidates the depth that differs most, by the
+    Jensen-Shannon divergence (`divergence`), for each token anew.
 
     Attributes
     ----------
@@ -62,15 +63,15 @@ class DoLa:
                 raise ParameterError("dola_layers", depth, f'"low", "high", or from 0 to {last} layers')
         return tuple(depth if self.norm else ~depth for depth in layers)
 
-    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    def mix(self, logits: Sequence[torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
         own, *earlier = map(log_softmax, logits)
-        kept = plausible(own, self.alpha)
+        kept = plausible(own, rows, self.alpha)
         chosen = np.zeros(len(own), dtype=np.int64)
         if len(earlier) > 1:
             probs = np.exp(own)
-            chosen = np.stack([divergence(own, probs, rows) for rows in earlier]).argmax(0)
-        for row, candidate in enumerate(chosen):
-            own[row] -= earlier[candidate][row]
+            chosen = np.stack([divergence(own, probs, other) for other in earlier]).argmax(0)
+        for place, candidate in enumerate(chosen):
+            own[place] -= earlier[candidate][place]
         own[~kept] = -np.inf
         return as_tensor(own, logits[0])
 

@@ -228,6 +228,20 @@ class Group:
         residual = self.entropy_head.over_window(residuals) if self.entropy_head else 0.0
         return Row(index, self.prompt, output, forbidden, allowed, traces, sentence, self.breakers, residual)
 
+    def next_rows(self) -> list[Row]:
+        """Describe the rows after each live sequence, and after each guess in its branch."""
+        found: list[Row] = []
+        for sequence in self.live:
+            found.append(self.row(sequence.index, sequence.output, sequence.constraint))
+            guess = self.guesses(sequence)
+            constraint = sequence.constraint.fork() if guess and sequence.constraint else None
+            for place, token in enumerate(guess, 1):
+                if constraint is not None:
+                    constraint.advance(token)
+                output = (*sequence.output, *guess[:place])
+                found.append(self.row(sequence.index, output, constraint))
+        return found
+
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""
         ends = (place for place, token in enumerate(reversed(output)) if token in self.sentence_ends)

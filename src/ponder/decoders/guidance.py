@@ -11,7 +11,9 @@ import torch
 
 from ponder.checkpoints.config import ModelConfig
 from ponder.decoders.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax
-from ponder.text import Prompt
+from ponder.errors import ParameterError
+from ponder.sampling.row import Row
+from ponder.text import Prompt, as_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,29 @@ class Guidance:
     scale: float = 1.5
     against: Prompt | None = None
 
-    num_prompts: ClassVar[int] = 1
     reads_draft: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_number("scale", self.scale, 0.0, MAX_SCALE)
-        if isinstance(self.against, list):
-            object.__setattr__(self, "against", tuple(self.against))
+        if self.against is not None:
+            if self.against == "":
+                raise ParameterError("against", "", "a text that is not empty")
+            object.__setattr__(self, "against", as_prompt(self.against, "against"))
+
+    @property
+    def num_prompts(self) -> int:
+        return int(self.scale != 1)
 
     def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        return (prompt[-1:] if self.against is None else encode(self.against),)
+        other = prompt[-1:] if self.against is None else encode(self.against)
+        if not other:
+            raise ParameterError("against", self.against, "a prompt of at least one token")
+        return (other,)[: self.num_prompts]
 
     def depths(self, config: ModelConfig) -> tuple[int, ...]:
         return ()
 
-    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    def mix(self, logits: Sequence[torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
         if self.scale == 1:
             return logits[0]
         own, other = map(log_softmax, logits)

@@ -15,6 +15,8 @@ import torch
 
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
+from ponder.sampling.row import Row
+from ponder.sampling.sampler import permit
 from ponder.text import Prompt
 
 Rows = npt.NDArray[np.float32]
@@ -49,10 +51,11 @@ class Mixture(Protocol):
         """
         ...
 
-    def mix(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    def mix(self, logits: Sequence[torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
         """Mix [R, V] float32 logits: the model's own, at each depth, of each further prompt, of the draft.
 
-        -inf where a token may not come.
+        `rows` say what else bears on each row of them, such as what a constraint allows. A mixture need not
+        obey that, which comes later; its own -inf are for tokens that it leaves out.
         """
         ...
 
@@ -66,10 +69,12 @@ def log_softmax(logits: torch.Tensor, temperature: float = 1.0) -> Rows:
     return rows
 
 
-def plausible(logprobs: Rows, alpha: float) -> npt.NDArray[np.bool_]:
-    """Return which tokens of [R, V] have at least alpha times the probability of the likeliest."""
+def plausible(logprobs: Rows, rows: Sequence[Row], alpha: float) -> npt.NDArray[np.bool_]:
+    """Return which tokens of [R, V] are at least alpha times as likely as the likeliest that may come."""
     least = np.float32(np.log(alpha)) if alpha > 0 else np.float32(-np.inf)
-    kept: npt.NDArray[np.bool_] = logprobs >= logprobs.max(-1, keepdims=True) + least
+    restricted = any(row.forbidden or row.allowed is not None for row in rows)
+    possible = permit(torch.from_numpy(logprobs), rows).numpy() if restricted else logprobs
+    kept: npt.NDArray[np.bool_] = logprobs >= possible.max(-1, keepdims=True) + least
     return kept
 
 

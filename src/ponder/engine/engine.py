@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from ponder.constraints import ChoiceTrie
@@ -100,6 +101,13 @@ class Engine:
         self._happened: list[Event] = []
         self._next_id = 0
 
+    def context_length(self, mixture: Mixture | None) -> int:
+        """Return the most tokens that a text may have, with its prompt, for each model that reads it."""
+        own = self.model.config.context_length
+        if mixture is None or not mixture.reads_draft or self.drafter is None:
+            return own
+        return min(own, self.drafter.model.config.context_length)
+
     def check(self, request: Request) -> None:
         """Refuse what can never run.
 
@@ -143,7 +151,7 @@ class Engine:
         if mixture.reads_draft:
             if self.drafter is None:
                 raise ParameterError("mixture", mixture, "one without a draft model: none is loaded")
-            limit = self.drafter.model.config.context_length
+            limit = self.context_length(mixture)
             longest = len(request.prompt) + request.params.max_tokens
             if longest > limit:
                 what = f"the prompt and max_tokens are {longest} tokens long"
@@ -428,7 +436,11 @@ class Engine:
             if not all(sound_rows(drafted)):
                 raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
             logits.append(drafted)
-        return mixture.mix(logits)
+        with np.errstate(invalid="ignore"):  # what comes of it is checked
+            mixed = mixture.mix(logits, job.group.next_rows())
+        if not all(sound_rows(mixed)):
+            raise CheckpointError("the mixed logits are not numbers: a token is -inf in several of them")
+        return mixed
 
     def _note_prefill(self, entry: Scheduled, own: Logits) -> None:
         """Say how far a prompt is, and keep of its tokens what was asked for."""

@@ -2,7 +2,7 @@
 
 from ponder.text.chat import ChatTemplate, Message
 from ponder.text.detokenizer import Detokenizer
-from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, encode_prompt
+from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
 
@@ -15,6 +15,7 @@ __all__ = [
     "StopMatcher",
     "TokenIds",
     "Tokenizer",
+    "as_prompt",
     "build_tokenizer",
     "encode_prompt",
 ]

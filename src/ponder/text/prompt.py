@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ponder.errors import ParameterError, TemplateError
 from ponder.text.chat import ChatTemplate, Message
@@ -27,6 +28,23 @@ class EncodedPrompt:
 
     text: str
     token_ids: tuple[int, ...]
+
+
+def as_prompt(value: Any, field: str = "prompt") -> Prompt:
+    """Return a prompt, whose messages may have been mappings. Raises ParameterError for what is none."""
+    if isinstance(value, str | TokenIds):
+        return value
+    if not isinstance(value, list | tuple):
+        raise ParameterError(field, value, "a text, a list of messages or TokenIds")
+    return tuple(map(_message, value))
+
+
+def _message(value: Any) -> Message:
+    if isinstance(value, Message):
+        return value
+    if not isinstance(value, Mapping) or set(value) != {"role", "content"}:
+        raise ParameterError("message", value, "a Message, or a mapping of role and content")
+    return Message(**value)
 
 
 def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate | None) -> EncodedPrompt:
