@@ -453,7 +453,7 @@ class RowSampler {
     for (int s = 0; s < spans_; s++) {
       if (sum_of(s).raw_top < least) continue;
       const float* x = raw_span(s);
-      for (int i = 0; i < tokens_in(s); i++) if (x[i] >= least) alternatives_.push_back({s * SPAN + i, static_cast<double>(x[i])});
+      for (int i = 0; i < tokens_in(s); i++) if (x[i] >= least && x[i] > -INFINITE) alternatives_.push_back({s * SPAN + i, static_cast<double>(x[i])});
     }
     const size_t count = std::min(wanted, alternatives_.size());
     const auto likelier = [](const Alternative& a, const Alternative& b) {

@@ -146,8 +146,10 @@ class Call {
         result.append(nb::none());
         continue;
       }
-      nb::object best = nb::steal(PyTuple_New(alternatives_of(rows_[i])));
-      for (int j = 0; j < alternatives_of(rows_[i]); j++) {
+      int named = 0;  // fewer than are asked for where fewer tokens have a probability
+      while (named < alternatives_of(rows_[i]) && best_[i][named].token >= 0) named++;
+      nb::object best = nb::steal(PyTuple_New(named));
+      for (int j = 0; j < named; j++) {
         PyTuple_SET_ITEM(best.ptr(), j, nb::make_tuple(best_[i][j].token, best_[i][j].logprob).release().ptr());
       }
       result.append(nb::make_tuple(token.token, token.logprob, token.tempered_logprob, token.truncated_logprob, token.entropy, token.rank, token.kept,

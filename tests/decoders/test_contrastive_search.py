@@ -454,8 +454,8 @@ def test_states_keep_nothing_but_themselves(engine):
         engine.step()
     (sequence,) = engine.scheduler.running[0].group.live
     kept = len(LONG) + len(sequence.output)
-    assert sum(len(part) for part in sequence.states) == kept
-    held = {id(owner): owner.nbytes for owner in map(owning, sequence.states)}
+    assert sum(len(part) for part in sequence.directions) == kept
+    held = {id(owner): owner.nbytes for owner in map(owning, sequence.directions)}
     assert sum(held.values()) == kept * engine.model.config.hidden_size * 4
     for job in list(engine.scheduler.running):
         engine.cancel(job.request_id)

@@ -61,7 +61,7 @@ class BeamSearch:
 
     unused: ClassVar[frozenset[str]] = DRAWING
     streams: ClassVar[bool] = False
-    reads_states: ClassVar[bool] = False
+    tries_tokens: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)

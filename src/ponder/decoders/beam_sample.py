@@ -48,7 +48,7 @@ class BeamSample:
 
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = False
-    reads_states: ClassVar[bool] = False
+    tries_tokens: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)

@@ -62,9 +62,10 @@ class Sequence:
     which of them were right.
 
     `contexts` are what its next token is chosen from, each with a row of logits: as many as the request has
-    prompts, or one for each token that is tried. `states` are what the model's head read of its tokens,
-    [tokens, C] float32 in parts, where the decoder asks for them. `residuals` are the residual entropies of
-    its positions, where an entropy head reads them: of the output's, and of the next one once it is known.
+    prompts, or one for each token that is tried. `directions` are what the model's head read of its tokens,
+    as unit vectors, [tokens, C] float32 in parts, where the decoder tries tokens. `residuals` are the
+    residual entropies of its positions, where an entropy head reads them: of the output's, and of the next
+    one once it is known.
     """
 
     index: int
@@ -83,7 +84,7 @@ class Sequence:
     stopped_by: str | int | None = None
     proposed: tuple[int, ...] = ()
     inclusion: float | None = None
-    states: list[States] = field(default_factory=list)
+    directions: list[States] = field(default_factory=list)
     residuals: list[float] = field(default_factory=list)
 
     @property
@@ -107,7 +108,7 @@ class Sequence:
             self.score,
             self.memo,
             self.node,
-            states=list(self.states),
+            directions=list(self.directions),
             residuals=list(self.residuals),
         )
 
@@ -115,6 +116,16 @@ class Sequence:
         """Let the pages go."""
         for context in self.contexts:
             context.branch.drop()
+
+    def note_states(self, states: States) -> None:
+        """Note what the model's head read of the next tokens, [tokens, C].
+
+        Parts of like size become one, so that there are few, and a token is copied few times.
+        """
+        parts = self.directions
+        parts.append(unit(states))
+        while len(parts) > 1 and len(parts[-2]) <= len(parts[-1]):
+            parts[-2:] = [np.concatenate(parts[-2:])]
 
     def go_on_with(self, place: int) -> None:
         """Keep only one of the contexts, whose trial becomes part of the text."""
@@ -193,7 +204,7 @@ class Group:
 
     def guesses(self, sequence: Sequence) -> tuple[int, ...]:
         """Return the tokens in a sequence's branch that are not yet known to be right."""
-        return tuple(sequence.branch.tokens[len(self.prompt) + len(sequence.output) :])
+        return tuple(sequence.branch.tokens[sequence.contexts[0].length(sequence.output) :])
 
     def note_residuals(self) -> None:
         """Note the residual entropy of each live sequence's next position, where that matters."""
@@ -265,7 +276,7 @@ class Group:
             child.index = growth.index
             if growth.context is not None:
                 if self.states is not None:
-                    child.states.append(self.states[growth.context : growth.context + 1].copy())
+                    child.note_states(self.states[growth.context : growth.context + 1])
                 child.go_on_with(growth.context)
             children.append(child)
         self.live = children
@@ -328,6 +339,13 @@ class Group:
         return texts
 
 
+def unit(states: States) -> States:
+    """Return vectors [R, C] of length 1."""
+    lengths = np.linalg.norm(states, axis=-1, keepdims=True)
+    directions: States = states / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return directions
+
+
 class Drafter(Protocol):
     """A draft model's part of the engine."""
 
@@ -340,8 +358,9 @@ class Decoder(Protocol):
     """Decides which branches grow. Decoders are frozen values; what they remember is in the group.
 
     `unused` are the sampling parameters that mean nothing to it; `streams` tells whether a sequence, once
-    grown by a token, keeps it, so that tokens can be shown as they come; `reads_states` whether it looks at
-    what the model's head reads: of the prompt's tokens (`Sequence.states`), and of its rows (`Group.states`).
+    grown by a token, keeps it, so that tokens can be shown as they come; `tries_tokens` whether it goes
+    on with one of several tokens that were computed (`Growth.trials`), by what the model's head reads of them
+    (`Group.states`) and has read of the text (`Sequence.directions`).
     """
 
     @property
@@ -351,7 +370,7 @@ class Decoder(Protocol):
     def streams(self) -> bool: ...
 
     @property
-    def reads_states(self) -> bool: ...
+    def tries_tokens(self) -> bool: ...
 
     def check(self, params: SamplingParams) -> None:
         """Raise ParameterError for parameters that this decoder does not allow."""

@@ -49,7 +49,7 @@ def _meant(params: SamplingParams, decoder: Decoder) -> SamplingParams:
 def _note_rows(growth: Growth, group: Group, decoder: Decoder, rows: dict[Key, Row]) -> list[Key]:
     """Describe the row of each of a growth's tokens, unless another growth has; return their keys."""
     index = growth.index if decoder.streams else 0
-    if decoder.reads_states:
+    if decoder.tries_tokens:
         return _note_trials(growth, group, index, rows)
     keys: list[Key] = []
     for place, row in zip(_places(growth, group), _rows(growth, group, index), strict=False):

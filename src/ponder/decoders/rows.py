@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +56,18 @@ def summarise(values: torch.Tensor, top: int = 0) -> list[Summary]:
     The sampler knows all of this when it has drawn a token, and natively reads a row once: measured, 1.4 ms
     for 50 rows of 49,152.
     """
-    drawn = sample(values, [Row(0, (), ())] * len(values), SamplingParams(top_logprobs=top))
+    drawn = sample(values, [Row(0, (), ())] * len(values), _plain(top))
     tokens = torch.tensor([trace.token_id if trace else 0 for trace in drawn], device=values.device)
     logits = values.gather(-1, tokens[:, None]).squeeze(-1).tolist()
     return [
         Summary(logit - trace.logprob, trace.entropy, trace.kept, trace.top) if trace else NOTHING
         for logit, trace in zip(logits, drawn, strict=True)
     ]
+
+
+@lru_cache
+def _plain(top: int) -> SamplingParams:
+    return SamplingParams(top_logprobs=top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def search_rows(
 
 def untouched(rows: Seq[Row], params: SamplingParams) -> bool:
     """Whether processing would leave all of the rows as they are."""
-    neutral = SamplingParams()
+    neutral = _plain(0)
     set_ = any(
         getattr(params, field.name) != getattr(neutral, field.name)
         for field in fields(params)

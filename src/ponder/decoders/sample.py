@@ -18,7 +18,7 @@ class Sample:
 
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = True
-    reads_states: ClassVar[bool] = False
+    tries_tokens: ClassVar[bool] = False
 
     def check(self, params: SamplingParams) -> None:
         pass

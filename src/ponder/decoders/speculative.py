@@ -120,7 +120,7 @@ class Speculative:
 
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = True
-    reads_states: ClassVar[bool] = False
+    tries_tokens: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if isinstance(self.draft, type) or not hasattr(self.draft, "propose"):

@@ -39,7 +39,7 @@ class StochasticBeamSearch:
 
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = False
-    reads_states: ClassVar[bool] = False
+    tries_tokens: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)

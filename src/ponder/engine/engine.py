@@ -455,13 +455,11 @@ class Engine:
                 followed = own.rows[first - 1 - start : last - start]
                 known = trace_prompt(followed, prompt[first : last + 1], job.request.prompt_logprobs)
                 traces = (*known,) if job.reached else (None, *known)
-            if job.request.decoder.reads_states and own.states is not None:
-                states = own.states[job.reached - start : row.logits].numpy(force=True)
-                sequence.states.append(states.copy())  # else all that the step computed is kept
+            if job.request.decoder.tries_tokens and own.states is not None:
+                sequence.note_states(own.states[job.reached - start : row.logits].numpy(force=True))
         job.reached = max(job.reached, branch.length)
         if job.prefilled:
-            shared = (job.width - 1) * len(prompt)
-            self._totals.add_prompt(len(prompt), job.hits, job.hits + shared)
+            self._totals.add_prompt(len(prompt), job.hits, job.hits + job.shared)
         self._happened.append(ProgressEvent(job.request_id, "prefill", branch.length, job.usage, traces))
 
     def _apply(self, growths: list[tuple[Job, list[Growth]]]) -> list[Event]:
@@ -562,7 +560,7 @@ def _most_pages(request: Request) -> int:
     But tokens that are tried after a text all are, and have but a page each to themselves.
     """
     computed, width = request.params.max_tokens - 1, request.decoder.width(request.params)
-    if request.decoder.reads_states:
+    if request.decoder.tries_tokens:
         return (len(request.prompt) + computed) // PAGE_SIZE + width
     width = width if computed else 1
     pages = 0

@@ -65,22 +65,26 @@ class Job:
     def reads_cache(self) -> bool:
         """Whether it may take prompt tokens from the cache; not while something of each is wanted."""
         request = self.request
-        return self.prefilled or (request.prompt_logprobs is None and not request.decoder.reads_states)
+        return self.prefilled or (request.prompt_logprobs is None and not request.decoder.tries_tokens)
 
     @property
     def reads_states(self) -> bool:
         """Whether somebody looks at what the model's head reads for its rows of logits."""
-        return self.request.decoder.reads_states or self.group.entropy_head is not None
+        return self.request.decoder.tries_tokens or self.group.entropy_head is not None
+
+    @property
+    def shared(self) -> int:
+        """The prompt tokens that its texts do not compute again, as they would one by one."""
+        texts = 1 if self.request.decoder.tries_tokens else self.width
+        return (texts - 1) * len(self.request.prompt)
 
     @property
     def usage(self) -> Usage:
         """What the request used so far."""
-        prompt = len(self.request.prompt)
-        shared = (self.width - 1) * prompt if self.generated else 0
         return Usage(
-            prompt,
+            len(self.request.prompt),
             self.hits,
-            self.hits + shared,
+            self.hits + (self.shared if self.generated else 0),
             self.computed,
             self.generated,
             self.proposed,

@@ -39,7 +39,7 @@ class Scheduled:
         sources: list[list[int]] = [[] for _ in range(prompts * depths)]
         end = 0
         for number, row in enumerate(self.rows):
-            first, count = number % prompts * depths, 1 + row.guessed
+            first, count = (number % prompts) * depths, 1 + row.guessed
             end += row.logits
             sources[first] += range(end - count, end)
             for depth in range(1, depths):

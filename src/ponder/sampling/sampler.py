@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -167,9 +168,13 @@ def _log(probs: torch.Tensor) -> torch.Tensor:
 
 
 def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ...]]:
-    """Return the `count` likeliest (id, log-probability) of each row of [R, V], falling; ties by id."""
+    """Return the `count` likeliest (id, log-probability) of each row of [R, V], falling; ties by id.
+
+    Fewer where fewer have a probability at all.
+    """
     if not count:
         return [()] * logprobs.shape[0]
     values, ids = logprobs.topk(min(count, logprobs.shape[-1]))
     rows = (zip(*pair, strict=True) for pair in zip(ids.tolist(), values.tolist(), strict=True))
-    return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in rows]
+    possible = (((token, logprob) for token, logprob in row if logprob > -math.inf) for row in rows)
+    return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in possible]

@@ -14,14 +14,14 @@ class TokenTrace:
     Attributes
     ----------
     token_id : the chosen token.
-    logprob : raw: under the model, before anything was changed.
+    logprob : raw: under the model, or the mixture that takes its place, before anything was changed.
     tempered_logprob : after penalties, bias, constraint and temperature.
     truncated_logprob : after top-k, top-p and min-p as well: what the token was drawn from.
     entropy : of the raw distribution, in nats.
     rank : place in the raw distribution, 1 the likeliest, ties to the lowest id.
     kept : how many tokens survived truncation.
     kept_mass : their share of the tempered distribution.
-    top : the likeliest tokens with their raw log-probabilities, as many as asked for.
+    top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible.
     distribution : where it came from, if that was asked for.
     """
 
