@@ -92,3 +92,13 @@ def test_a_text_of_no_tokens_has_no_score(lm):
     beside = lm.model.score_sync(conversation, ["c", ""], ends=True).texts[0]
     assert alone.token_ids == beside.token_ids
     assert alone.logprob == pytest.approx(beside.logprob, abs=1e-4)
+
+
+def test_what_to_be_guided_away_from_is_sent_as_the_prompt_is(lm):
+    """With the same system message where it is a user's; as raw text where the prompt is."""
+    options = {"system": "abc", "chat": True} if lm.model.template else {"chat": False}
+    request = lm.request("hello", mixture=ponder.Guidance(2.0, "other"), **options)
+    assert request.mixture.against == lm.prompt("other", **options)
+    assert lm.request("hello", mixture=ponder.Guidance(2.0, "other"), chat=False).mixture.against == "other"
+    aware = lm.request("hello", mixture=ponder.context_aware("other"), **options)
+    assert aware.mixture.against == lm.prompt("other", **options)

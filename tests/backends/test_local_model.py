@@ -197,7 +197,7 @@ def test_the_other_prompt_of_a_guidance_is_a_prompt(model):
         assert model.prepare(request).request.further_prompts == (wanted,)
     without = GenerationRequest("abc", {"max_tokens": 4}, mixture=context_aware("bc", 0.5))
     assert model.prepare(without).request.mixture == Guidance(1.5, "bc")
-    with pytest.raises(ParameterError, match="at least one token"):
+    with pytest.raises(ParameterError, match="not empty"):
         model.prepare(GenerationRequest("abc", mixture=Guidance(2.0, "")))
     for mixture in (None, DoLa()):
         assert model.prepare(GenerationRequest("abc", mixture=mixture)).request.further_prompts == ()
