@@ -6,12 +6,13 @@ import time
 
 import pytest
 
+from decoders.mixing import mixing_engine
 from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
-from ponder.backends.local import load_local
+from ponder.backends.local import LocalModel, load_local
 from ponder.constraints import Ban
-from ponder.decoders import BeamSearch, ContrastiveSearch, DoLa, Guidance, context_aware
+from ponder.decoders import BeamSearch, Contrast, ContrastiveSearch, DoLa, Guidance, context_aware
 from ponder.engine import ProgressEvent, TreeEvent
-from ponder.errors import CapacityError, ClosedError, ParameterError, TemplateError
+from ponder.errors import CapacityError, ClosedError, ContextError, ParameterError, TemplateError
 from ponder.sampling.distribution import TraceSettings
 from ponder.text import Message, TokenIds
 from stepping import assert_model_at_rest, forget_model
@@ -181,6 +182,21 @@ def test_max_tokens_and_the_other_prompt_of_a_guidance(model):
             model.prepare(GenerationRequest(prompt, {"max_tokens": 57}, mixture=Guidance(1.5, other)))
     with pytest.raises(CapacityError, match="256 tokens long"):
         model.prepare(GenerationRequest("a", mixture=Guidance(1.5, "b" * 256)))
+
+
+def test_max_tokens_and_the_context_of_a_draft_model():
+    """Where it is read and shorter, it is what leaves room, and what a refusal names."""
+    model = LocalModel("tiny", mixing_engine(draft_changes={"context_length": 64}), None, {})
+    try:
+        request = GenerationRequest("a" * 40, mixture=Contrast())
+        assert model.prepare(request).params.params.max_tokens == 24
+        assert model.prepare(GenerationRequest("a" * 40)).params.params.max_tokens == 216
+        with pytest.raises(ParameterError, match=r"at most 24: .* the draft model's context 64"):
+            model.prepare(GenerationRequest("a" * 40, {"max_tokens": 25}, mixture=Contrast()))
+        with pytest.raises(ContextError, match="64 tokens long, and the draft model's context is 64"):
+            model.prepare(GenerationRequest("a" * 64, mixture=Contrast()))
+    finally:
+        model.close()
 
 
 def test_the_other_prompt_of_a_guidance_is_a_prompt(model):

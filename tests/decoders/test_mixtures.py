@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from decoders.answering import answer as search
 from decoders.answering import assert_paths
 from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
@@ -290,10 +291,16 @@ def test_stochastic_beams_draw_every_text(five, name):
 def test_searches_answer_with_paths_of_their_tree(engine):
     """What holds of every search, with two contexts as well."""
     for decoder in (BeamSearch(3), StochasticBeamSearch(3)):
-        request = ask("guidance from a longer prompt", decoder=decoder, n=2)
-        *steps, end = run(engine, replace(request, params=SamplingParams(max_tokens=6, n=2)))
-        assert_paths(steps, end)
-        assert_at_rest(engine)
+        params = SamplingParams(max_tokens=6, n=2)
+        plain = search(engine, PROMPT, decoder, max_tokens=6, n=2)
+        for name in ("guidance from a longer prompt", "guidance from itself"):
+            *steps, end = run(engine, replace(ask(name, decoder=decoder), params=params))
+            assert_paths(steps, end)
+            assert_at_rest(engine)
+        assert [output.token_ids for output in end.outputs] == [output.token_ids for output in plain]
+        assert [output.score for output in end.outputs] == pytest.approx(
+            [output.score for output in plain], abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("draft", [PromptLookup(5, min_ngram=1), DraftModel(3)])
@@ -502,6 +509,10 @@ def test_every_prompt_fits_the_context(engine):
     narrow.check(ask("contrast with the draft", max_tokens=64 - len(PROMPT)))
     with pytest.raises(ContextError, match="draft model's context is 64"):
         narrow.check(ask("contrast with the draft", max_tokens=65 - len(PROMPT)))
+    assert narrow.context_limit(Contrast()) == (64, "draft model")
+    assert narrow.context_limit(Contrast(2)) == narrow.context_limit(None) == (limit, "model")
+    wide = mixing_engine(draft_changes={"context_length": 2 * limit}, **SIX)
+    assert wide.context_limit(Contrast()) == (limit, "model")
 
 
 def test_no_prompt_is_empty_or_of_unknown_tokens(engine):

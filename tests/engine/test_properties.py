@@ -107,9 +107,9 @@ def add_contexts(choose, request, params):
         return
     mixtures = [DoLa((0, 1)), DoLa("high", norm=True), Contrast(choose((0, 1)), 0.02)]
     if not isinstance(decoder, Speculative):
-        mixtures += [Guidance(choose((0.5, 0.9, 2.0))), Guidance(1.5), Contrast("draft", 0.02)]
+        mixtures += [Guidance(choose((0.5, 1.0, 2.0))), Guidance(1.5), Contrast("draft", 0.02)]
     request["mixture"] = choose(mixtures)
-    if isinstance(request["mixture"], Guidance):
+    if request["mixture"].num_prompts:
         request["further_prompts"] = (some_prompt(choose),)
         wide = params["n"] > 1 or isinstance(decoder, BeamSearch)
         params["max_tokens"] = min(params["max_tokens"], 5 if wide else 20)

@@ -115,8 +115,8 @@ class LocalModel:
         _refuse_unused(resolved, request.decoder)
         mixture = request.mixture
         further = () if mixture is None else mixture.further_prompts(self._token_ids, encoded.token_ids)
-        context = self.engine.context_length(mixture)
-        params = _within_context(resolved, max(map(len, (encoded.token_ids, *further))), context)
+        longest = max(map(len, (encoded.token_ids, *further)))
+        params = _within_context(resolved, longest, *self.engine.context_limit(mixture))
         prepared = Request(
             encoded.token_ids,
             params,
@@ -278,17 +278,23 @@ def _agreement(base: list[int], whole: list[int]) -> int:
     return length
 
 
-def _within_context(resolved: ResolvedParams, prompt_tokens: int, context: int) -> SamplingParams:
-    """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did."""
+def _within_context(
+    resolved: ResolvedParams, prompt_tokens: int, context: int, reader: str
+) -> SamplingParams:
+    """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did.
+
+    `reader` is the model whose context it is.
+    """
     params, room = resolved.params, context - prompt_tokens
     if params.max_tokens <= room:
         return params
     if room < 1:
-        raise ContextError(f"the prompt is {prompt_tokens} tokens long, and the model's context is {context}")
+        what = f"the prompt is {prompt_tokens} tokens long"
+        raise ContextError(f"{what}, and the {reader}'s context is {context}")
     for name in ("max_tokens", "min_tokens"):
         if resolved.sources[name] == "caller" and getattr(params, name) > room:
             allowed = (
-                f"at most {room}: the prompt has {prompt_tokens} tokens and the model's context {context}"
+                f"at most {room}: the prompt has {prompt_tokens} tokens and the {reader}'s context {context}"
             )
             raise ParameterError(name, getattr(params, name), allowed)
     return replace(params, max_tokens=room)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -241,17 +242,22 @@ class Group:
 
     def next_rows(self) -> list[Row]:
         """Describe the rows after each live sequence, and after each guess in its branch."""
-        found: list[Row] = []
-        for sequence in self.live:
-            found.append(self.row(sequence.index, sequence.output, sequence.constraint))
-            guess = self.guesses(sequence)
-            constraint = sequence.constraint.fork() if guess and sequence.constraint else None
-            for place, token in enumerate(guess, 1):
-                if constraint is not None:
-                    constraint.advance(token)
-                output = (*sequence.output, *guess[:place])
-                found.append(self.row(sequence.index, output, constraint))
-        return found
+        return [
+            row
+            for sequence in self.live
+            for row in self.rows_along(sequence, sequence.index, self.guesses(sequence))
+        ]
+
+    def rows_along(
+        self, sequence: Sequence, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()
+    ) -> Iterator[Row]:
+        """Describe the row after a sequence, and after each of some tokens that may follow it."""
+        constraint = sequence.constraint.fork() if sequence.constraint else None
+        for place in range(len(tokens) + 1):
+            if place and constraint is not None:
+                constraint.advance(tokens[place - 1])
+            output, known = (*sequence.output, *tokens[:place]), (*sequence.traces, *traces[:place])
+            yield self.row(index, output, constraint, known, sequence.residuals)
 
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""

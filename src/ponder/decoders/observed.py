@@ -80,17 +80,11 @@ def _places(growth: Growth, group: Group) -> Iterator[int]:
 
 def _rows(growth: Growth, group: Group, index: int) -> Iterator[Row]:
     """Describe the row that each of a growth's tokens was chosen from; none where nothing was possible."""
-    parent = growth.parent
-    constraint = parent.constraint.fork() if parent.constraint else None
-    output, traces = list(parent.output), list(parent.traces)
-    for trace in growth.traces:
-        if trace is None:
-            return
-        yield group.row(index, tuple(output), constraint, tuple(traces), parent.residuals)
-        output.append(trace.token_id)
-        traces.append(trace)
-        if constraint is not None and trace is not growth.traces[-1]:
-            constraint.advance(trace.token_id)
+    known = [trace for trace in growth.traces if trace]
+    if not known:
+        return iter(())
+    chosen = known[:-1]
+    return group.rows_along(growth.parent, index, [trace.token_id for trace in chosen], chosen)
 
 
 def _observed(growth: Growth, keys: Seq[Key], found: dict[Key, Distribution]) -> Growth:

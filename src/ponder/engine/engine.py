@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -101,12 +102,12 @@ class Engine:
         self._happened: list[Event] = []
         self._next_id = 0
 
-    def context_length(self, mixture: Mixture | None) -> int:
-        """Return the most tokens that a text may have, with its prompt, for each model that reads it."""
-        own = self.model.config.context_length
-        if mixture is None or not mixture.reads_draft or self.drafter is None:
-            return own
-        return min(own, self.drafter.model.config.context_length)
+    def context_limit(self, mixture: Mixture | None) -> tuple[int, str]:
+        """Return the most tokens that a text may have, with its prompt, and which model sets that limit."""
+        limits = [(self.model.config.context_length, "model")]
+        if mixture is not None and mixture.reads_draft and self.drafter is not None:
+            limits.append((self.drafter.model.config.context_length, "draft model"))
+        return min(limits, key=itemgetter(0))
 
     def check(self, request: Request) -> None:
         """Refuse what can never run.
@@ -151,7 +152,7 @@ class Engine:
         if mixture.reads_draft:
             if self.drafter is None:
                 raise ParameterError("mixture", mixture, "one without a draft model: none is loaded")
-            limit = self.context_length(mixture)
+            limit = self.drafter.model.config.context_length
             longest = len(request.prompt) + request.params.max_tokens
             if longest > limit:
                 what = f"the prompt and max_tokens are {longest} tokens long"
