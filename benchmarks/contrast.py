@@ -30,8 +30,8 @@ import torch
 
 import ponder
 from machine import write_result
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.decoders import Sample
+from ponder.hub.registry import DEFAULT_MODEL
 from ponder.text import TokenIds
 
 THREADS, NEW_TOKENS, WARM_UP = 2, 64, 8

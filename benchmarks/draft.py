@@ -20,8 +20,8 @@ import torch
 
 import ponder
 from machine import write_result
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.decoders import Sample
+from ponder.hub.registry import DEFAULT_MODEL
 
 PROMPTS = (
     "Write a story about a lighthouse keeper.",

@@ -22,7 +22,7 @@ from ponder.checkpoints import (
 from ponder.checkpoints.stored import StoredTensor
 from ponder.engine import Engine, EngineLimits
 from ponder.models import Transformer, load_transformer
-from ponder.sampling.entropy_head import PARAMETERS, EntropyHead
+from ponder.models.entropy_head import PARAMETERS, EntropyHead
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")

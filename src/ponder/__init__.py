@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     from ponder.decoders import (
         BeamSample,
         BeamSearch,
-        Contrast,
         ContrastiveSearch,
         DiverseBeamSearch,
-        DoLa,
         DraftModel,
-        Guidance,
         PromptLookup,
         Speculative,
         StochasticBeamSearch,
-        context_aware,
     )
     from ponder.lm import LM, load
+    from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
     from ponder.text import Message
 
 __version__ = "0.1.0"
@@ -58,13 +55,14 @@ __all__ = [
 _DECODING = (
     *("BeamSample", "BeamSearch", "ContrastiveSearch", "DiverseBeamSearch", "StochasticBeamSearch"),
     *("Speculative", "DraftModel", "PromptLookup"),
-    *("Contrast", "DoLa", "Guidance", "context_aware"),
 )
+_MIXING = ("Contrast", "DoLa", "Guidance", "context_aware")
 _HOMES = {
     "LM": "ponder.lm",
     "load": "ponder.lm",
     "Ban": "ponder.constraints",
     **dict.fromkeys(_DECODING, "ponder.decoders"),
+    **dict.fromkeys(_MIXING, "ponder.mixtures"),
     "Completion": "ponder.backends",
     "Message": "ponder.text",
 }

@@ -19,15 +19,16 @@ from ponder.backends import (
     conversation,
 )
 from ponder.backends.local import LocalModel, load_local
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.constraints import Ban, Constraint
-from ponder.constraints.choice import Choice, normalise
-from ponder.decoders import BeamSearch, Decoder, Guidance, Mixture, Sample
+from ponder.decoders import BeamSearch, Decoder, Sample
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.mixtures import Guidance, Mixture
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
+from ponder.scoring.choice import Choice, normalise
 from ponder.text import Prompt, TokenIds, as_prompt
 
 MAX_CHOICES = 1000

@@ -10,9 +10,10 @@ from decoders.mixing import mixing_engine
 from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
 from ponder.backends.local import LocalModel, load_local
 from ponder.constraints import Ban
-from ponder.decoders import BeamSearch, Contrast, ContrastiveSearch, DoLa, Guidance, context_aware
+from ponder.decoders import BeamSearch, ContrastiveSearch
 from ponder.engine import ProgressEvent, TreeEvent
 from ponder.errors import CapacityError, ClosedError, ContextError, ParameterError, TemplateError
+from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
 from ponder.sampling.distribution import TraceSettings
 from ponder.text import Message, TokenIds
 from stepping import assert_model_at_rest, forget_model

@@ -11,7 +11,7 @@ import pytest
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter, quants
 
-from ponder.checkpoints import registry
+from ponder.hub import registry
 
 HF_TO_GGUF = {
     "embed": "token_embd",

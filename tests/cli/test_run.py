@@ -243,6 +243,6 @@ def test_quick_commands_do_not_import_torch(args, local_model):
 
 def test_model_text_cannot_drive_a_terminal():
     """Escape sequences and direction marks are shown, not sent."""
-    from ponder.cli.terminal import printable
+    from ponder.traces.colours import printable
 
     assert printable("a\x1b[31mb\u202ec\x07\n") == "a\\x1b[31mb\\u202ec\\x07\n"

@@ -17,11 +17,11 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from ponder.cli.report import request_json
-from ponder.cli.trace_drawing import draw
 from ponder.lm import LM
 from ponder.sampling.distribution import TraceSettings
 from ponder.traces import file as trace_file
 from ponder.traces.document import Trace
+from ponder.traces.drawing import draw
 from ponder.traces.file import parse_trace, trace_json
 from ponder.traces.form import schema
 from ponder.traces.page import page

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from plain_model import Floats, PlainModel
-from ponder.decoders import Contrast, DoLa, Guidance, Mixture
 from ponder.engine import DraftEngine, Engine, EngineLimits
+from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
 from ponder.sampling import bitmask
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample_reference

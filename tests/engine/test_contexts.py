@@ -6,18 +6,10 @@ from dataclasses import replace
 import pytest
 
 from decoders.mixing import mixing_engine
-from ponder.decoders import (
-    BeamSearch,
-    Contrast,
-    ContrastiveSearch,
-    DoLa,
-    Guidance,
-    PromptLookup,
-    Speculative,
-    StochasticBeamSearch,
-)
+from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
 from ponder.engine import EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TokenEvent
 from ponder.errors import DeadlineError
+from ponder.mixtures import Contrast, DoLa, Guidance
 from ponder.sampling import SamplingParams
 from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest, forget, run

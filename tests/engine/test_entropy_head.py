@@ -14,7 +14,6 @@ from ponder.decoders import (
     ContrastiveSearch,
     DiverseBeamSearch,
     DraftModel,
-    Guidance,
     PromptLookup,
     Sample,
     Speculative,
@@ -23,6 +22,7 @@ from ponder.decoders import (
 from ponder.engine import DraftEngine, Engine, EngineLimits, FinishedEvent, Request
 from ponder.engine.runner import BatchRow, Runner
 from ponder.errors import CheckpointError, ParameterError
+from ponder.mixtures import Guidance
 from ponder.sampling import SamplingParams, TraceSettings
 from ponder.tree import Branch, PagePool, RadixTree
 from stepping import assert_at_rest, assert_model_at_rest, run

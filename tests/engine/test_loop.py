@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ponder.constraints import ChoiceTrie
+from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent, ProgressEvent, Request, TokenEvent
 from ponder.engine import loop as loop_module

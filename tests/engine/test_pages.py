@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from forward import all_logits
-from ponder.constraints import Ban, ChoiceTrie
+from ponder.asks.choice_trie import ChoiceTrie
+from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
 from ponder.engine.engine import _most_pages

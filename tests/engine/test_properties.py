@@ -15,18 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from ponder.constraints import Ban, ChoiceTrie
-from ponder.decoders import (
-    BeamSearch,
-    Contrast,
-    ContrastiveSearch,
-    DoLa,
-    DraftModel,
-    Guidance,
-    PromptLookup,
-    Sample,
-    Speculative,
-)
+from ponder.asks.choice_trie import ChoiceTrie
+from ponder.constraints import Ban
+from ponder.decoders import BeamSearch, ContrastiveSearch, DraftModel, PromptLookup, Sample, Speculative
 from ponder.engine import (
     DraftEngine,
     Engine,
@@ -39,6 +30,7 @@ from ponder.engine import (
     TreeEvent,
 )
 from ponder.errors import DeadlineError
+from ponder.mixtures import Contrast, DoLa, Guidance
 from ponder.sampling import SamplingParams
 from ponder.tree import PAGE_SIZE
 from stepping import assert_at_rest

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from forward import all_logits
-from ponder.constraints import ChoiceTrie
+from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import (
     Engine,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forward import all_logits, grow, poisoned_pool
+from ponder.asks.choice_trie import ChoiceTrie
 from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
-from ponder.constraints import ChoiceTrie
 from ponder.engine import EngineLimits, FinishedEvent, ProgressEvent, Request
 from ponder.engine.runner import Runner
 from ponder.kernels.reference.pointwise import rms_norm

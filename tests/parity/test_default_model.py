@@ -8,10 +8,10 @@ import transformers
 
 from forward import all_logits, grow, poisoned_pool
 from ponder.backends.local import load_local
-from ponder.constraints.choice import normalise
 from ponder.engine import FinishedEvent, Request
 from ponder.engine.runner import Runner
 from ponder.sampling import SamplingParams
+from ponder.scoring.choice import normalise
 from ponder.text import Message
 from ponder.tree import Branch, RadixTree
 

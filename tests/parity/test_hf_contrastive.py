@@ -11,7 +11,8 @@ import pytest
 import golden_files
 from ponder.backends import GenerationRequest
 from ponder.backends.local import load_local
-from ponder.decoders import ContrastiveSearch, DoLa, Guidance, Sample
+from ponder.decoders import ContrastiveSearch, Sample
+from ponder.mixtures import DoLa, Guidance
 from ponder.text import TokenIds
 
 GOLDEN = golden_files.load("hf_contrastive.json")

@@ -7,16 +7,8 @@ from typing import Any
 import pytest
 
 from ponder.backends import GenerationRequest
-from ponder.decoders import (
-    BeamSearch,
-    Contrast,
-    ContrastiveSearch,
-    Decoder,
-    DoLa,
-    Guidance,
-    Mixture,
-    Sample,
-)
+from ponder.decoders import BeamSearch, ContrastiveSearch, Decoder, Sample
+from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
 from ponder.text import Message
 from server.test_decoders import drafting_model, post
 from serving import Tiny, error, events, text_of

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from ponder.constraints import Constraint
-from ponder.decoders import Decoder, Mixture, Sample
+from ponder.decoders import Decoder, Sample
 from ponder.engine.events import Output, ProgressEvent, TokenEvent, TreeEvent, Usage
+from ponder.mixtures import Mixture
 from ponder.sampling import ResolvedParams
 from ponder.sampling.distribution import TraceSettings
 from ponder.sampling.trace import PromptTrace

@@ -21,8 +21,8 @@ from ponder.bench.quality import WINDOW, LogitSource, Quality, Say, measure, win
 from ponder.bench.transformer_logits import TransformerLogits
 from ponder.checkpoints import Checkpoint, open_checkpoint
 from ponder.checkpoints.quantized import quantized
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.errors import ParameterError
+from ponder.hub.registry import DEFAULT_MODEL
 from ponder.kernels import native
 from ponder.models import load_transformer
 from ponder.text import Tokenizer, build_tokenizer

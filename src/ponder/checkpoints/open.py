@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ponder.checkpoints import registry
 from ponder.checkpoints.checkpoint import Checkpoint
+from ponder.hub import registry
 
 
 def open_checkpoint(name_or_path: str) -> Checkpoint:

@@ -19,8 +19,9 @@ from ponder.cli import bench_figures
 from ponder.cli.bench_output import check_files
 from ponder.cli.bench_quality import quality
 from ponder.cli.options import Device, Json
-from ponder.cli.terminal import out, printable, progress
+from ponder.cli.terminal import out, progress
 from ponder.errors import ParameterError, PonderError
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -185,7 +186,7 @@ async def _run(
 
 
 def _serve_command(model: str | None, device: str | None, port: int) -> list[str]:
-    from ponder.checkpoints.registry import DEFAULT_MODEL, resolve
+    from ponder.hub.registry import DEFAULT_MODEL, resolve
 
     model = model or DEFAULT_MODEL
     resolve(model)  # an unknown name should not wait for a server

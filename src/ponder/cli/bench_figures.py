@@ -12,8 +12,9 @@ import typer
 
 from ponder.cli.bench_output import check_files
 from ponder.cli.options import takes
-from ponder.cli.terminal import out, printable, progress
+from ponder.cli.terminal import out, progress
 from ponder.errors import ParameterError, PonderError
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

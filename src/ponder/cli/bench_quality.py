@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.bench_figures import RUN, run_settings
 from ponder.cli.bench_output import check_files
 from ponder.cli.options import Json, Model, Quantize
-from ponder.cli.terminal import out, printable, progress
+from ponder.cli.terminal import out, progress
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
@@ -23,8 +22,10 @@ from ponder.cli.options import (
     takes,
 )
 from ponder.cli.run import Color, show, summary
-from ponder.cli.terminal import err, load_lm, out, printable
+from ponder.cli.terminal import err, load_lm, out
 from ponder.errors import ParameterError, PonderError
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import Chat, Device, Json, Model, Quantize, System
-from ponder.cli.terminal import load_lm, out, printable, read_prompt
+from ponder.cli.terminal import load_lm, out, read_prompt
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
-    from ponder.constraints.choice import Choice
+    from ponder.scoring.choice import Choice
 
 
 def choose(

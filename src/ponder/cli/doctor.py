@@ -88,7 +88,7 @@ def _template_worker() -> Check:
 
 
 def _cache() -> Check:
-    from ponder.checkpoints.registry import cache_dir
+    from ponder.hub.registry import cache_dir
 
     folder = cache_dir()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -101,8 +101,8 @@ def _cache() -> Check:
 
 def _model() -> Check:
     from ponder.checkpoints import open_checkpoint
-    from ponder.checkpoints.registry import DEFAULT_MODEL
     from ponder.errors import PonderError
+    from ponder.hub.registry import DEFAULT_MODEL
 
     try:
         checkpoint = open_checkpoint(DEFAULT_MODEL)

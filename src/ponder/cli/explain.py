@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import SAMPLING, Chat, Device, Json, Model, Quantize, System, sampling_options, takes
-from ponder.cli.terminal import load_lm, out, printable, read_prompt
+from ponder.cli.terminal import load_lm, out, read_prompt
 from ponder.errors import ParameterError
+from ponder.hub.registry import DEFAULT_MODEL
 from ponder.sampling import SEMANTICS, resolve_params
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.sampling.explain import Kept
@@ -109,7 +110,7 @@ def _as_json(kept: Kept, tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _explain_runs(runs: tuple[Path, Path], json: bool) -> None:
     from ponder.cli.report import print_json
-    from ponder.cli.runs import first_divergence, read_run
+    from ponder.traces.compare import first_divergence, read_run
 
     found = first_divergence(read_run(runs[0]), read_run(runs[1]))
     if json:

@@ -12,8 +12,8 @@ from typing import TextIO
 import typer
 
 from ponder.cli import bench, chat, choose, doctor, explain, models, run, serve, solve, tour, trace
-from ponder.cli.terminal import printable
 from ponder.errors import PonderError, PonderWarning
+from ponder.traces.colours import printable
 
 app = typer.Typer(
     name="ponder",

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import Json
 from ponder.cli.terminal import err, out
+from ponder.hub.registry import DEFAULT_MODEL
 
 app = typer.Typer(help="List, fetch and describe models.", no_args_is_help=True)
 Name = Annotated[
@@ -20,7 +20,7 @@ Name = Annotated[
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """List the models that can be had by name."""
-    from ponder.checkpoints.registry import list_models
+    from ponder.hub.registry import list_models
 
     entries = list_models()
     if json:
@@ -39,7 +39,7 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Fetch a model into the cache, unless it is there."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from ponder.checkpoints.registry import pull
+    from ponder.hub.registry import pull
 
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal) as bar:
@@ -51,7 +51,7 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
 @app.command()
 def path(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Print where a model is."""
-    from ponder.checkpoints.registry import resolve
+    from ponder.hub.registry import resolve
 
     _print_path(name, str(resolve(name)), json)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ponder.backends import Completion, GenerationRequest, Output
     from ponder.backends.local import LocalModel
-    from ponder.constraints.choice import Choice
     from ponder.sampling import ResolvedParams
+    from ponder.scoring.choice import Choice
     from ponder.text import Tokenizer
 
 

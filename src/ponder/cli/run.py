@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     CONSTRAINT,
     MIXTURE,
@@ -24,19 +23,11 @@ from ponder.cli.options import (
     generation_options,
     takes,
 )
-from ponder.cli.terminal import (
-    entropy_legend,
-    entropy_style,
-    err,
-    load_lm,
-    out,
-    probability_legend,
-    probability_style,
-    read_prompt,
-    write,
-)
+from ponder.cli.terminal import err, load_lm, out, read_prompt, write
 from ponder.cli.trace import last, recorded, trace_settings
 from ponder.errors import ParameterError
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import entropy_legend, entropy_style, probability_legend, probability_style
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import takes
 from ponder.errors import ParameterError, UnsupportedError
+from ponder.hub.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from ponder.backends.local import LocalModel
@@ -124,7 +124,7 @@ def serve(
     """
     if not all(find_spec(package) for package in _PACKAGES):
         raise UnsupportedError("ponder serve needs more packages: pip install 'ponder[server]'")
-    from ponder.checkpoints import registry
+    from ponder.hub import registry
     from ponder.server.run import Server
     from ponder.server.settings import ServerSettings
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.options import (
     SAMPLING,
     Chat,
@@ -22,8 +21,10 @@ from ponder.cli.options import (
     sampling_options,
     takes,
 )
-from ponder.cli.terminal import err, load_lm, out, printable, read_prompt, working
+from ponder.cli.terminal import err, load_lm, out, read_prompt, working
 from ponder.errors import DataError, ParameterError, PonderError
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.cli.choose import choice_lines
 from ponder.cli.options import Device, Json, Model
 from ponder.cli.run import Color, show, summary
 from ponder.cli.solve import ledger_line
-from ponder.cli.terminal import entropy_legend, load_lm, out, printable
+from ponder.cli.terminal import load_lm, out
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.traces.colours import entropy_legend, printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ponder.cli.options import Json
-from ponder.cli.terminal import err, out, printable, working
+from ponder.cli.terminal import err, out, working
 from ponder.errors import ParameterError
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.backends import Completion, GenerationEvent, GenerationRequest
-    from ponder.cli.trace_drawing import Redraw
     from ponder.lm import LM
     from ponder.sampling.distribution import TraceSettings
     from ponder.traces import Trace
+    from ponder.traces.drawing import Redraw
 
 app = typer.Typer(help="See how a text was decoded.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -66,7 +67,7 @@ def show(
     elif token is not None:
         _show_token(found, text, token, how)
     else:
-        from ponder.cli.trace_drawing import draw
+        from ponder.traces.drawing import draw
 
         draw(out(), found, how=how, pruned=pruned)
 
@@ -100,7 +101,7 @@ def summary(trace: Trace) -> dict[str, object]:
 def _redraw(trace: Trace, temperature: float | None, top_p: float | None) -> Redraw | None:
     if temperature is None and top_p is None:
         return None
-    from ponder.cli.trace_drawing import Redraw
+    from ponder.traces.drawing import Redraw
     from ponder.traces.redraw import check_temperature
 
     settled = 1.0 if temperature is None else temperature
@@ -111,7 +112,7 @@ def _redraw(trace: Trace, temperature: float | None, top_p: float | None) -> Red
 
 
 def _show_token(trace: Trace, number: int, place: int, how: Redraw | None) -> None:
-    from ponder.cli.trace_drawing import draw_token
+    from ponder.traces.drawing import draw_token
 
     if not 0 <= number < len(trace.texts):
         raise ParameterError("text", number, f"a whole number from 0 to under {len(trace.texts)}")

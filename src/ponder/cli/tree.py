@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from ponder.cli.terminal import printable
+from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.backends import Completion, GenerationEvent, TreeEvent

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ponder.constraints import ConstraintState
-from ponder.sampling.entropy_head import EntropyHead
+from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace

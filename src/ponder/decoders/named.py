@@ -8,16 +8,16 @@ from typing import Any
 
 from ponder.decoders.beam import BeamSearch
 from ponder.decoders.beam_sample import BeamSample
-from ponder.decoders.contrast import Contrast
 from ponder.decoders.contrastive_search import ContrastiveSearch
 from ponder.decoders.diverse_beam import DiverseBeamSearch
-from ponder.decoders.dola import DoLa
 from ponder.decoders.group import Decoder
-from ponder.decoders.guidance import Guidance
-from ponder.decoders.mixture import Mixture
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
 from ponder.errors import ParameterError
+from ponder.mixtures.contrast import Contrast
+from ponder.mixtures.dola import DoLa
+from ponder.mixtures.guidance import Guidance
+from ponder.mixtures.mixture import Mixture
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ponder.constraints import ChoiceTrie
-from ponder.decoders import (
-    Context,
-    ContrastiveSearch,
-    DraftModel,
-    Group,
-    Growth,
-    Mixture,
-    Sequence,
-    Speculative,
-)
+from ponder.asks.choice_trie import ChoiceTrie
+from ponder.decoders import Context, ContrastiveSearch, DraftModel, Group, Growth, Sequence, Speculative
 from ponder.decoders.observed import with_distributions
 from ponder.engine.draft_engine import DraftEngine
 from ponder.engine.events import (
@@ -50,9 +41,10 @@ from ponder.errors import (
     ParameterError,
     QueueFullError,
 )
+from ponder.mixtures import Mixture
 from ponder.models import Transformer
+from ponder.models.entropy_head import EntropyHead
 from ponder.positions.rope_scaling import regime
-from ponder.sampling.entropy_head import EntropyHead
 from ponder.sampling.sampler import trace_prompt
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ponder.constraints import ChoiceTrie
+from ponder.asks.choice_trie import ChoiceTrie
 from ponder.engine.engine import Engine
 from ponder.engine.events import Event, FailedEvent, FinishedEvent, ProgressEvent, TokenEvent, TreeEvent
 from ponder.engine.job import Job

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ponder.constraints import Constraint
-from ponder.decoders import Decoder, Mixture, Sample
+from ponder.decoders import Decoder, Sample
 from ponder.errors import ParameterError
+from ponder.mixtures import Mixture
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
 

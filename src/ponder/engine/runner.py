@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ponder.constraints import ChoiceTrie
+from ponder.asks.choice_trie import ROOT, ChoiceTrie
 from ponder.kernels import native
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer
@@ -85,7 +85,7 @@ class Runner:
         slots = branch.extend(trie.token_ids)
         row = BatchRow(branch, trie.token_ids, slots, reach, len(slots))
         positions = [start + depth for depth in trie.depths()]
-        return self._run([row], positions, list(range(len(positions))), {0: trie.ancestry()})
+        return self._run([row], positions, list(range(len(positions))), {0: ancestry(trie)})
 
     def _run(
         self,
@@ -126,6 +126,15 @@ class Runner:
 
     def _tensor(self, values: Seq[int]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.model.device)
+
+
+def ancestry(trie: ChoiceTrie) -> torch.Tensor:
+    """Return [nodes, nodes] bool: which nodes each node sees (itself and its ancestors)."""
+    sees = torch.eye(len(trie.parents), dtype=torch.bool)
+    for node, parent in enumerate(trie.parents):
+        if parent != ROOT:
+            sees[node] |= sees[parent]
+    return sees
 
 
 def sound_rows(logits: torch.Tensor) -> list[bool]:

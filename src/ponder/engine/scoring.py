@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ponder.constraints import ChoiceTrie
+from ponder.asks.choice_trie import ChoiceTrie
 from ponder.engine.runner import BatchRow, Runner
 from ponder.tree import Branch
 

@@ -8,9 +8,10 @@ from typing import Any
 from ponder.backends import GenerationRequest
 from ponder.backends.local import LocalModel
 from ponder.constraints import Ban
-from ponder.decoders import Decoder, Mixture, Sample
+from ponder.decoders import Decoder, Sample
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
 from ponder.errors import ParameterError
+from ponder.mixtures import Mixture
 from ponder.sampling import SamplingParams
 from ponder.server.plan import Plan
 from ponder.server.prompts import encode_negative, encode_prompts

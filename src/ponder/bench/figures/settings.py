@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ponder.checkpoints.registry import DEFAULT_MODEL
 from ponder.errors import ParameterError
+from ponder.hub.registry import DEFAULT_MODEL
 
 PEERS = ("llama.cpp", "transformers", "vllm")
 DTYPES = {"bfloat16": "bf16", "float32": "f32"}

@@ -12,8 +12,8 @@ from typing import Any
 from ponder.bench.figures.settings import DTYPES, RunSettings
 from ponder.bench.peers import process
 from ponder.bench.peers.process import Program
-from ponder.checkpoints import registry
 from ponder.errors import ParameterError
+from ponder.hub import registry
 
 PONDER = "ponder"
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from ponder.checkpoints.config import ModelConfig
-from ponder.decoders.mixture import Encode, Rows, as_tensor, check_number, log_softmax, plausible
 from ponder.errors import ParameterError
+from ponder.mixtures.mixture import Encode, Rows, as_tensor, check_number, log_softmax, plausible
 from ponder.sampling.row import Row
 
 DEEP = 40  # layers; in deeper models the named candidates are among 20 layers of either end

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text as Line
 from rich.tree import Tree
 
-from ponder.cli.terminal import entropy_style, printable
+from ponder.traces.colours import entropy_style, printable
 from ponder.traces.document import Row, Text, Token, Trace
 from ponder.traces.redraw import nucleus, redraw
 

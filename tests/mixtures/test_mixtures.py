@@ -16,19 +16,16 @@ from ponder.checkpoints.config import DynamicScaling, RopeConfig
 from ponder.constraints import Ban
 from ponder.decoders import (
     BeamSearch,
-    Contrast,
     ContrastiveSearch,
-    DoLa,
     DraftModel,
-    Guidance,
     PromptLookup,
     Speculative,
     StochasticBeamSearch,
-    context_aware,
 )
-from ponder.decoders.dola import half
 from ponder.engine import EngineLimits, FinishedEvent, Request, TokenEvent
 from ponder.errors import CapacityError, CheckpointError, ContextError, ParameterError
+from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
+from ponder.mixtures.dola import half
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
 from ponder.text import Message, TokenIds

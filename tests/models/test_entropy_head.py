@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ponder.errors import CheckpointError, ParameterError, PonderError
-from ponder.sampling.entropy_head import (
+from ponder.models.entropy_head import (
     FORMAT,
     MAX_BYTES,
     MAX_WINDOW,

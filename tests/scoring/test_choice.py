@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponder.constraints import ChoiceTrie
-from ponder.constraints.choice import ROOT, normalise
+from ponder.asks.choice_trie import ROOT, ChoiceTrie
+from ponder.engine.runner import ancestry
+from ponder.scoring.choice import normalise
 
 sequences = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=8)
 some_logprobs = st.lists(st.floats(-2000, 0), min_size=1, max_size=8)
@@ -21,7 +22,7 @@ def test_the_trie_is_the_set_of_beginnings(chosen):
     beginnings = {tuple(s[:length]) for s in chosen for length in range(1, len(s) + 1)}
     assert len(trie.token_ids) == len(beginnings)
     assert all(parent < node for node, parent in enumerate(trie.parents))
-    depths, sees = trie.depths(), trie.ancestry()
+    depths, sees = trie.depths(), ancestry(trie)
     for sequence, path in zip(chosen, trie.paths, strict=True):
         assert [trie.token_ids[node] for node in path] == sequence
         assert [depths[node] for node in path] == list(range(len(path)))

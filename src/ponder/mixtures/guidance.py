@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from ponder.checkpoints.config import ModelConfig
-from ponder.decoders.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax
 from ponder.errors import ParameterError
+from ponder.mixtures.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax
 from ponder.sampling.row import Row
 from ponder.text import Prompt, as_prompt
 

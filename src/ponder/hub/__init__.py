@@ -1,0 +1,1 @@
+"""Names of models, and downloads, to files."""
