@@ -24,7 +24,8 @@ import torch
 
 import ponder
 from machine import write_result
-from ponder.checkpoints import open_checkpoint, registry
+from ponder.checkpoints import open_checkpoint
+from ponder.hub import registry
 from ponder.text import build_tokenizer
 
 WIDTH, WIDE, NEW_TOKENS, THREADS = 50, (200, 400), 32, 2

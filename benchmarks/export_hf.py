@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from ponder.checkpoints import open_checkpoint, registry
+from ponder.checkpoints import open_checkpoint
 from ponder.checkpoints.hf_directory import file_name
 from ponder.checkpoints.layout import tensor_shapes
+from ponder.hub import registry
 
 
 def export(model: str, folder: Path) -> None:

@@ -23,7 +23,8 @@ import torch
 
 import ponder
 from machine import write_result
-from ponder.checkpoints import open_checkpoint, registry
+from ponder.checkpoints import open_checkpoint
+from ponder.hub import registry
 from ponder.text import build_tokenizer
 
 REQUESTS, ALONE, NEW_TOKENS = 32, 6, 32

@@ -17,7 +17,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 import torch
 
 from machine import write_result
-from ponder.checkpoints import open_checkpoint, registry
+from ponder.checkpoints import open_checkpoint
+from ponder.hub import registry
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer, load_transformer
 

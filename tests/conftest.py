@@ -9,9 +9,10 @@ import torch
 from hypothesis import settings
 
 from ponder.backends.local import load_local
-from ponder.checkpoints import open_checkpoint, registry
+from ponder.checkpoints import open_checkpoint
 from ponder.engine import Engine
 from ponder.errors import CheckpointError
+from ponder.hub import registry
 from ponder.text import build_tokenizer
 from tiny_models import tiny_local_model
 
@@ -35,6 +36,12 @@ def checkpoint():
     except CheckpointError:
         registry.pull(DEFAULT_MODEL)
     return open_checkpoint(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def default_model():
+    """The default model's file."""
+    return registry.pull(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="session")

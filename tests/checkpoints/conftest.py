@@ -11,8 +11,6 @@ import pytest
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter, quants
 
-from ponder.hub import registry
-
 HF_TO_GGUF = {
     "embed": "token_embd",
     "norm": "output_norm",
@@ -151,8 +149,3 @@ def write_gguf() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def permute() -> Callable[[Any, int], Any]:
     return hf_permute
-
-
-@pytest.fixture(scope="session")
-def default_model() -> Path:
-    return registry.pull("smollm2-135m")
