@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from ponder.constraints import Constraint
 from ponder.errors import ParameterError
 from ponder.sampling.distribution import TraceSettings
 from ponder.sampling.params import SamplingParams
+from ponder.text import Prompt
 
 MAX_PRIORITY = 2**31
 MAX_SALT = 1000  # characters, which are kept as long as the pages are
@@ -45,6 +46,14 @@ class Mixing(Protocol):
     @property
     def name(self) -> str:
         """What a message calls it."""
+        ...
+
+    def converted(self, convert: Callable[[Prompt], Prompt]) -> Mixing:
+        """Return it with the prompts that it names as `convert` returns them."""
+        ...
+
+    def prompts(self, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return its further prompts, as token ids. Those that it names are `TokenIds` by now."""
         ...
 
 
@@ -159,9 +168,9 @@ class Grow:
     method: Method | None = None
     mixture: Mixing | None = None
     constraint: Constraint | None = None
-    until: Until = End()
-    record: Record = Record()
-    service: Service = Service()
+    until: Until = field(default_factory=End)
+    record: Record = field(default_factory=Record)
+    service: Service = field(default_factory=Service)
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read
 from ponder.errors import UnsupportedError
+from ponder.text import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Offers:
     seeds : whether a seed makes a text repeatable.
     reads : the kinds of `Read.of` it has, by the names of their classes.
     texts : whether it reads texts after a path.
+    context : the most tokens that a text may have, with its prompt; None: nobody knows.
+    draft, entropy_head : whether a draft model and an entropy head are loaded.
+    vocabulary : its tokens; None: nobody knows them.
     """
 
     chat: bool = True
@@ -32,6 +36,10 @@ class Offers:
     seeds: bool = True
     reads: frozenset[str] = frozenset({"Given", "These", "Likeliest", "Logits", "States"})
     texts: bool = True
+    context: int | None = None
+    draft: bool = False
+    entropy_head: bool = False
+    vocabulary: Vocabulary | None = None
 
     def refuse(self, ask: Grow | Read, backend: str) -> None:
         """Raise UnsupportedError for what a backend of this name does not have."""

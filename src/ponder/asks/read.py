@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ponder.asks.events import Usage
@@ -74,6 +74,8 @@ class Read:
     of : what to tell. At a place it is told of the token that comes next, but for `Given`, which tells of
         the token itself.
     ends : whether an end token after each text is read with it.
+    join : what comes between path and text; None: one space where neither the path (as the chat template
+        writes it) ends nor the text begins with white space.
     """
 
     path: Path
@@ -81,7 +83,8 @@ class Read:
     at: At = "every"
     of: Of = Given()
     ends: bool = False
-    service: Service = Service()
+    join: str | None = ""
+    service: Service = field(default_factory=Service)
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):
@@ -92,6 +95,8 @@ class Read:
             raise ParameterError("of", self.of, "Given, These, Likeliest, Logits or States")
         if self.texts and not isinstance(self.of, Given):
             raise ParameterError("of", self.of, "Given() where texts are read")
+        if not isinstance(self.join, str | None):
+            raise ParameterError("join", self.join, "text, or unset")
         if self.ends and not self.texts:
             raise ParameterError("ends", self.ends, "false where no texts are read")
 
@@ -128,4 +133,4 @@ class Reading:
     logprobs: tuple[tuple[float, ...], ...] = ()
     likeliest: tuple[tuple[tuple[int, float], ...], ...] = ()
     rows: npt.NDArray[np.float32] | None = None
-    usage: Usage = Usage(0, 0, 0, 0, 0)
+    usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0, 0))

@@ -178,3 +178,21 @@ def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ..
     rows = (zip(*pair, strict=True) for pair in zip(ids.tolist(), values.tolist(), strict=True))
     possible = (((token, logprob) for token, logprob in row if logprob > -math.inf) for row in rows)
     return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in possible]
+
+
+def gathered_logprobs(logits: torch.Tensor, tokens: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+    """Return the raw log-probabilities of some tokens of each row of [R, V], without a second [R, V]."""
+    sums = logits.double().logsumexp(-1).tolist()
+    return [
+        tuple(float(row[token]) - total for token in own)
+        for row, total, own in zip(logits, sums, tokens, strict=True)
+    ]
+
+
+def sample_many(
+    requests: Sequence[tuple[torch.Tensor, Sequence[Row], SamplingParams]],
+) -> list[TokenTrace | None]:
+    """Do `sample` for several requests, in one parallel region where that can be."""
+    if all(native.usable(logits, params) for logits, _, params in requests):
+        return native.sample_many(requests)
+    return [trace for logits, rows, params in requests for trace in sample(logits, rows, params)]
