@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ponder.constraints import ConstraintState
+from ponder.constraints.state import ConstraintState
 from ponder.decoders.candidates import Floats, best
 from ponder.decoders.group import Group, Growth, Sequence, States, unit
 from ponder.decoders.rows import SearchRows, summarise

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ponder.constraints import ConstraintState
+from ponder.constraints.state import ConstraintState
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row

@@ -20,7 +20,7 @@ from typing import ClassVar, Protocol
 
 import torch
 
-from ponder.constraints import ConstraintState
+from ponder.constraints.state import ConstraintState
 from ponder.decoders.group import Group, Growth, Sequence
 from ponder.decoders.sample import Sample
 from ponder.errors import ParameterError

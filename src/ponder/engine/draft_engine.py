@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ponder.constraints import ConstraintState
+from ponder.constraints.state import ConstraintState
 from ponder.decoders import Group, Sequence
 from ponder.engine.runner import BatchRow, Runner
 from ponder.errors import CapacityError

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from ponder.asks.choice_trie import ChoiceTrie
+from ponder.constraints import AutomatonCache
+from ponder.constraints.state import compile_state
 from ponder.decoders import Context, ContrastiveSearch, DraftModel, Group, Growth, Sequence, Speculative
 from ponder.decoders.observed import with_distributions
 from ponder.engine.draft_engine import DraftEngine
@@ -89,6 +91,7 @@ class Engine:
         self.runner = Runner(model, self.pool)
         self.drafter = drafter
         self.entropy_head = entropy_head
+        self.automata = AutomatonCache()
         self._clock = clock
         self._totals = Totals()
         self._happened: list[Event] = []
@@ -167,7 +170,9 @@ class Engine:
             contexts=contexts,
             detokenizer=Detokenizer(self.tokenizer.bytes_table),
             stops=StopMatcher(params.stop, include_stop=params.include_stop_str_in_output),
-            constraint=request.constraint.compile(self.tokenizer) if request.constraint else None,
+            constraint=compile_state(request.constraint, self.tokenizer, self.automata)
+            if request.constraint
+            else None,
         )
         end_ids = frozenset((*eos, *params.stop_token_ids))
         group = Group(

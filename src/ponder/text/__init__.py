@@ -5,6 +5,7 @@ from ponder.text.detokenizer import Detokenizer
 from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
+from ponder.text.vocabulary import Vocabulary
 
 __all__ = [
     "ChatTemplate",
@@ -15,6 +16,7 @@ __all__ = [
     "StopMatcher",
     "TokenIds",
     "Tokenizer",
+    "Vocabulary",
     "as_prompt",
     "build_tokenizer",
     "encode_prompt",
