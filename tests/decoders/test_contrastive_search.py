@@ -11,6 +11,7 @@ import torch
 from decoders.mixing import OnlyOf
 from plain_model import PlainModel
 from ponder.constraints import Ban
+from ponder.constraints.state import compile_state
 from ponder.decoders import ContrastiveSearch, Sample
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TokenEvent
 from ponder.engine.scheduler import TRACED_CHUNK
@@ -94,7 +95,7 @@ def searched(model, request):
     """What the search finds where all is computed from the beginning for every token that is tried."""
     params, decoder, tokenizer = request.params, request.decoder, tiny_tokenizer()
     ends = {*params.stop_token_ids, *(() if params.ignore_eos else tokenizer.eos_ids)}
-    constraint = request.constraint.compile(tokenizer) if request.constraint else None
+    constraint = compile_state(request.constraint, tokenizer) if request.constraint else None
     found = Tried([], 0.0, 0, [], [], [], [])
     while len(found.tokens) < params.max_tokens:
         text = [*request.prompt, *found.tokens]

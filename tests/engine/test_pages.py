@@ -71,25 +71,21 @@ def test_cancelling_beams_frees_everything(engine):
 
 
 class Broken:
-    """A constraint whose state fails at its third token."""
+    """A constraint that fails after two tokens; its own automaton, whose states count tokens."""
 
-    def __init__(self, tokens=0):
-        self.tokens = tokens
+    start = 0
 
-    def compile(self, tokenizer):
-        return Broken()
+    def compile(self, vocabulary):
+        return self
 
-    def mask(self):
-        if self.tokens == 2:
+    def mask(self, state):
+        if state == 2:
             raise ArithmeticError("broken")
 
-    def advance(self, token_id):
-        self.tokens += 1
+    def step(self, state, token):
+        return state + 1
 
-    def fork(self):
-        return Broken(self.tokens)
-
-    def may_stop(self):
+    def may_end(self, state):
         return True
 
 

@@ -17,7 +17,6 @@ from ponder.server.plan import Plan
 from ponder.server.prompts import encode_negative, encode_prompts
 from ponder.server.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.settings import ServerSettings
-from ponder.server.shared import Shared
 from ponder.text import TokenIds
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
@@ -52,7 +51,7 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     if body.echoes and body.alternatives is not None:
         traced = max(body.alternatives, traced or 0)
     sampling, mixture = _sampling(body, shape), _mixture(body, model)
-    constraint = Shared(Ban(tuple(body.bad_words))) if body.bad_words else None
+    constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
     requests = tuple(
         GenerationRequest(
             TokenIds(prompt.token_ids),

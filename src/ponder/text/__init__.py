@@ -5,6 +5,7 @@ from ponder.text.detokenizer import Detokenizer, spell
 from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher, StopStrings
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
+from ponder.text.vocabulary import Vocabulary
 
 __all__ = [
     "ChatTemplate",
@@ -16,6 +17,7 @@ __all__ = [
     "StopStrings",
     "TokenIds",
     "Tokenizer",
+    "Vocabulary",
     "as_prompt",
     "build_tokenizer",
     "encode_prompt",
