@@ -1,12 +1,12 @@
 """A group's logits -> which branches grow."""
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.beam import BeamSearch
 from ponder.decoders.beam_sample import BeamSample
 from ponder.decoders.contrastive_search import ContrastiveSearch
-from ponder.decoders.diverse_beam import DiverseBeamSearch
 from ponder.decoders.decoder import Decoder
+from ponder.decoders.diverse_beam import DiverseBeamSearch
 from ponder.decoders.group import Group
-from ponder.asks.needs import Asker, Needs
 from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative

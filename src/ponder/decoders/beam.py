@@ -8,11 +8,9 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, best, ranked
 from ponder.decoders.group import Group
-from ponder.asks.needs import Asker, Needs
-from ponder.decoders.rows import Rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -24,7 +22,9 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
+from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import SearchRows, dead_end, growths, rank, search_rows, summarise
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING

@@ -8,11 +8,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, ranked
 from ponder.decoders.group import Group
-from ponder.asks.needs import Asker, Needs
-from ponder.decoders.rows import Rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.decoders.gumbel import path_keys, perturbed_best
 from ponder.decoders.hypotheses import (
     EarlyStopping,
@@ -26,7 +24,17 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
-from ponder.decoders.search_rows import SearchRows, dead_end, drawn_rows, growths, pick, search_rows, summarise
+from ponder.decoders.rows import Rows
+from ponder.decoders.search_rows import (
+    SearchRows,
+    dead_end,
+    drawn_rows,
+    growths,
+    pick,
+    search_rows,
+    summarise,
+)
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 

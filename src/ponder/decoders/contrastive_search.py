@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Floats, best
 from ponder.decoders.group import Group
-from ponder.asks.needs import Asker, Needs
 from ponder.decoders.observed import meant
 from ponder.decoders.rows import Rows, States
 from ponder.decoders.search_rows import SearchRows, summarise

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ponder.asks.grow import Method
-from ponder.decoders.group import Group
 from ponder.asks.needs import Asker
+from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows, States
 from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams

@@ -8,11 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import best
 from ponder.decoders.group import Group
-from ponder.asks.needs import Asker, Needs
-from ponder.decoders.rows import Rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -23,7 +21,9 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
+from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import dead_end, growths, search_rows, summarise
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ponder.asks.events import FinishReason
 from ponder.asks.grow import Boundary, End, Tokens, Until
-from ponder.asks.path import branched, stream_of
-from ponder.constraints import Automaton
 from ponder.asks.needs import Replay
+from ponder.asks.path import branched, stream_of
+from ponder.constraints.allowed import Allowed
 from ponder.decoders.text import Growth, Node, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling import bitmask
@@ -40,7 +40,7 @@ class Group:
     begun : the tokens of the path.
     replay : how the path is gone through, token by token, before texts grow (`Needs.replay`).
     grew : whether texts have begun to grow, and the path to branch.
-    automaton : the constraint.
+    allowed : what the constraint allows.
     breakers, sentence_ends : the tokens that end a repetition and a sentence, where that matters.
     entropy_head : there if it narrows the nucleus.
     """
@@ -54,7 +54,7 @@ class Group:
     begun: tuple[int, ...] = ()
     replay: Replay = "no"
     grew: bool = False
-    automaton: Automaton[Any] | None = None
+    allowed: Allowed | None = None
     until: Until = field(default_factory=End)
     breakers: frozenset[int] = frozenset()
     sentence_ends: frozenset[int] = frozenset()
@@ -104,8 +104,8 @@ class Group:
         """Describe the row after a text, and after each of some tokens that may follow it."""
         stream, state = self.stream(text, index), text.node.state
         for place in range(len(tokens) + 1):
-            if place and self.automaton is not None:
-                state = self.automaton.step(state, tokens[place - 1])
+            if place and self.allowed is not None:
+                state = self.allowed.step(state, tokens[place - 1])
             if not place:
                 yield self._row(text, stream, text.output, state, text.traces)
                 continue
@@ -116,9 +116,7 @@ class Group:
         """Describe the rows after each live text, and after each token of its chain."""
         return [row for text in self.live for row in self.rows_along(text, text.index, guessed.get(text, ()))]
 
-    def _row(
-        self, text: Text, stream: int, output: Seq[int], state: Any, traces: Seq[TokenTrace]
-    ) -> Row:
+    def _row(self, text: Text, stream: int, output: Seq[int], state: Any, traces: Seq[TokenTrace]) -> Row:
         forced = self.forced(len(output))
         sentence = self._sentence(output) if self.sentence_ends else 0
         residual = self.entropy_head.over_window(text.residuals) if self.entropy_head else 0.0
@@ -126,9 +124,9 @@ class Group:
             only = _only(forced, self.vocabulary)
             return Row(stream, self.prompt, output, (), only, traces, sentence, self.breakers, residual)
         must_go_on, allowed = len(output) < self.params.min_tokens, None
-        if self.automaton is not None:
-            must_go_on = must_go_on or not self.automaton.may_end(state)
-            allowed = self.automaton.mask(state)
+        if self.allowed is not None:
+            must_go_on = must_go_on or not self.allowed.may_end(state)
+            allowed = self.allowed.mask(state)
         forbidden = tuple(self.end_ids) if must_go_on else ()
         rest = (traces, sentence, self.breakers, residual, forced)
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
@@ -174,6 +172,10 @@ class Group:
         """Return whether a token that a text has as its `depth`-th ends it, whatever it spells."""
         return depth >= len(self.begun) and (token in self.end_ids or depth >= self.params.max_tokens)
 
+    def forced_by_constraint(self, text: Text) -> tuple[int, ...]:
+        """Return the tokens that its constraint leaves as the only way on."""
+        return () if self.allowed is None else self.allowed.forced(text.node.state)
+
     def possible(self, text: Text, guess: Seq[int]) -> tuple[int, ...]:
         """Return a guess up to where it cannot be right, or nothing could come after it.
 
@@ -184,8 +186,8 @@ class Group:
         for token in guess[: self.params.max_tokens - text.depth - 1]:
             if token in self.end_ids:
                 break
-            if self.automaton is not None:
-                state = self.automaton.step(state, token)
+            if self.allowed is not None:
+                state = self.allowed.step(state, token)
                 if state is None:
                     break
             right.append(token)
@@ -219,8 +221,8 @@ class Group:
             text.node.begun, text.node.held = before.begun, before.held
             return self.close(text, "stop")
         state = before.state
-        if self.automaton is not None and token not in self.end_ids:
-            state = self.automaton.step(state, token)
+        if self.allowed is not None:
+            state = self.allowed.step(state, token)
         spelled, begun = "", before.begun
         if token < len(self.spellings):
             spelled, begun = spell(before.begun, self.spellings[token])
@@ -229,6 +231,8 @@ class Group:
         text.move(Node(before, token, trace, added, begun, held, state, number))
         if found is not None:
             text.stopped_by, text.finish_reason = found, "stop"
+        elif ends and self.allowed is not None and self.allowed.is_complete(state):
+            return added + self.close(text, "stop")
         elif ends and depth >= self.params.max_tokens:
             return added + self.close(text, "length")
         elif trace is not None and depth > len(self.begun):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ponder.decoders.group import Group
 from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams

@@ -13,17 +13,16 @@ lookup, both accept with probability p(x); a draft model's, at a temperature ove
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import torch
 
-from ponder.decoders.group import Group
 from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
-from ponder.decoders.text import Ahead, Answer, Chain, Drafted, Growth, Settled, Text
 from ponder.decoders.sample import Sample, by_index
+from ponder.decoders.text import Ahead, Answer, Chain, Drafted, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
@@ -161,8 +160,17 @@ class Speculative:
         return [text.growth() for text in choosing]
 
     def settle(self, group: Group) -> Settled:
-        """Guess what comes next. The request is answered when nothing grows any more."""
-        return Settled(not group.live, () if group.replays else self.draft.propose(group))
+        """Guess what comes next. The request is answered when nothing grows any more.
+
+        Where a constraint leaves one way on, that is the guess.
+        """
+        if group.replays or not group.live:
+            return Settled(not group.live)
+        forced = [Chain(group.possible(text, group.forced_by_constraint(text))) for text in group.live]
+        if all(chain.tokens for chain in forced):
+            return Settled(False, tuple(forced))
+        proposed = zip(forced, self.draft.propose(group), strict=True)
+        return Settled(False, tuple(chain if chain.tokens else other for chain, other in proposed))
 
     def answers(self, group: Group) -> list[Answer]:
         return by_index(group)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 
-from ponder.decoders.group import Group
 from ponder.asks.needs import Asker, Needs
-from ponder.decoders.rows import Rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
+from ponder.decoders.group import Group
 from ponder.decoders.gumbel import path_keys, perturbed_best
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
+from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import drawn_rows, growths, pick, summarise
+from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams
 
 
@@ -68,7 +67,9 @@ class StochasticBeamSearch:
         keys = path_keys(params.seed, [beam.output for beam in live])
         found = perturbed_best(drawn.truncated, locations, maxima, keys, self.num_beams)
         stuck = [i for i, possible in enumerate(drawn.possible) if not possible]
-        contending = sorted([*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True)
+        contending = sorted(
+            [*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True
+        )
         picks = found.first(_places(found.scores.tolist(), contending, self.num_beams))
         logprobs = locations[picks.beams] + np.log(pick(drawn.truncated, picks))
         grown = growths(live, picks, drawn.traces(picks), logprobs.tolist())
@@ -91,7 +92,9 @@ class StochasticBeamSearch:
         threshold = -math.inf if further is None else further.score
         known = [inclusion_probability(text.note or 0.0, threshold) for text in drawn]
         inclusions = [*known, *[None] * (asked - len(known))]
-        return [Answer(text, text.score, known) for text, known in zip(ranked[:asked], inclusions, strict=False)]
+        return [
+            Answer(text, text.score, known) for text, known in zip(ranked[:asked], inclusions, strict=False)
+        ]
 
 
 def _places(candidates: list[float], others: list[float], count: int) -> int:

@@ -12,6 +12,7 @@ from ponder.asks.needs import Asker, Needs
 from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read
 from ponder.constraints import AutomatonCache
+from ponder.constraints.allowed import Allowed
 from ponder.decoders import Context, Decoder, Group, Sample, Text
 from ponder.decoders.decoder import StateReader
 from ponder.decoders.rows import States
@@ -104,16 +105,17 @@ class Admission:
     def _group(
         self, ask: Grow, params: SamplingParams, prompts: tuple[tuple[int, ...], ...], needs: Needs
     ) -> Group:
-        automaton = None
+        allowed = None
         if ask.constraint is not None:
-            automaton = self.automata.get(ask.constraint, self.tokenizer.vocabulary)
+            vocabulary = self.tokenizer.vocabulary
+            allowed = Allowed(self.automata.get(ask.constraint, vocabulary), vocabulary)
         salt, breakers, ends = ask.service.cache_salt, params.dry_sequence_breakers, SENTENCE_ENDS
         contexts = []
         for prompt in prompts:
             reach = len(prompt) + params.max_tokens
             contexts.append(Context(prompt, self.policy.branch(reach, salt), reach))
         lineage = ask.path.lineage
-        root = Node(state=None if automaton is None else automaton.start)
+        root = Node(state=None if allowed is None else allowed.start)
         path = Text(0, root, contexts, lineage, stream_of(lineage))
         eos = () if params.ignore_eos else self.tokenizer.eos_ids
         group = Group(
@@ -124,7 +126,7 @@ class Admission:
             [path],
             begun=ask.path.tokens,
             replay=needs.replay,
-            automaton=automaton,
+            allowed=allowed,
             until=ask.until,
             breakers=self.tokenizer.containing(breakers if params.dry_multiplier else ()),
             sentence_ends=self.tokenizer.containing(ends if params.top_p_decay < 1 else ()),
@@ -139,14 +141,12 @@ class Admission:
 
     @staticmethod
     def _follow_constraint(group: Group) -> None:
-        """Refuse a path that the constraint does not allow; an end token comes after what it bears on."""
-        if group.automaton is None:
+        """Refuse a path that the constraint does not allow."""
+        if group.allowed is None:
             return
-        state = group.automaton.start
+        state = group.allowed.start
         for place, token in enumerate(group.begun):
-            if token in group.end_ids:
-                continue
-            state = group.automaton.step(state, token)
+            state = group.allowed.step(state, token)
             if state is None:
                 allowed = f"a path that the constraint allows: its token {place} is not"
                 raise ParameterError("path", list(group.begun[: place + 1]), allowed)
@@ -189,9 +189,7 @@ class Admission:
             if type(token) is not int or not 0 <= token < vocab_size:
                 raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
 
-    def _granted(
-        self, ask: Grow, decoder: Decoder, mixture: Mixture | None, params: SamplingParams
-    ) -> Needs:
+    def _granted(self, ask: Grow, decoder: Decoder, mixture: Mixture | None, params: SamplingParams) -> Needs:
         """Return what decoder, mixture and parameters need together, or refuse it by name."""
         askers = [decoder.asks(params)]
         if mixture is not None:

@@ -144,9 +144,7 @@ class Engine:
     def fail_all(self, error: Exception) -> list[Event]:
         """End every request with an error."""
         untold, self._untold = self._untold, []
-        return untold + [
-            self._fail(job, error) for job in (*self.scheduler.running, *self.scheduler.waiting)
-        ]
+        return untold + [self._fail(job, error) for job in (*self.scheduler.running, *self.scheduler.waiting)]
 
     def stats(self) -> EngineStats:
         """Return what the engine has done and holds."""
@@ -319,9 +317,7 @@ class Engine:
         needing = [job for job in jobs if job.needs.draft_rows]
         if not needing or self.drafter is None:
             return {}
-        asked = [
-            Asked(job.group, text, job.service.cache_salt) for job in needing for text in job.group.live
-        ]
+        asked = [Asked(job.group, text, job.service.cache_salt) for job in needing for text in job.group.live]
         found, failed = each_or_alone(asked, self.drafter.logits)
         for job in needing:
             if job.group in failed:
@@ -473,7 +469,9 @@ class Engine:
             yield
         except BaseException:
             for entry in batch:
-                for row in entry.rows if entry.job.running else ():  # one that failed has nothing to take back
+                for row in (
+                    entry.rows if entry.job.running else ()
+                ):  # one that failed has nothing to take back
                     row.branch.cut(row.branch.length - len(row.tokens))
             self._untold = told
             raise
@@ -510,7 +508,9 @@ def _leave(texts: list[Text]) -> None:
         text.drop()
 
 
-def _text_events(job: Job, text: Text, growth: Growth, added: list[_Added]) -> Iterator[TokenEvent | BackEvent]:
+def _text_events(
+    job: Job, text: Text, growth: Growth, added: list[_Added]
+) -> Iterator[TokenEvent | BackEvent]:
     """One event for each token that the growth gave; the last says how the text ended, if it did."""
     begun, usage = len(job.group.begun), job.usage
     settled = None if growth.settled is None else max(0, growth.settled - begun)
@@ -520,9 +520,7 @@ def _text_events(job: Job, text: Text, growth: Growth, added: list[_Added]) -> I
         yield BackEvent(job.request_id, text.index, kept - begun, told, settled or 0)
     for i, one in enumerate(added, 1):
         reason, stopped_by = (text.finish_reason, text.stopped_by) if i == len(added) else (None, None)
-        yield TokenEvent(
-            job.request_id, text.index, one.trace, one.text, reason, usage, stopped_by, settled
-        )
+        yield TokenEvent(job.request_id, text.index, one.trace, one.text, reason, usage, stopped_by, settled)
 
 
 def _nodes(text: Text, parent: int, growth: Growth, added: list[_Added]) -> Iterator[TreeNode]:

@@ -6,7 +6,7 @@ model's own earlier layers (DoLa). What is chosen goes on in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +19,6 @@ from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import permit
-from ponder.text import Prompt
 
 Rows = npt.NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.asks.grow import Grow, Method
@@ -74,7 +74,9 @@ class Preparing:
 
     def _resolve(self, ask: Grow) -> ResolvedParams:
         if isinstance(ask.params, SamplingParams):
-            return ResolvedParams(ask.params, dict.fromkeys(ask.params.names(), "caller"))
+            return ResolvedParams(
+                ask.params, dict.fromkeys((one.name for one in fields(SamplingParams)), "caller")
+            )
         unused = ask.method.unused if ask.method is not None else frozenset()
         recommended = {name: value for name, value in self.recommended.items() if name not in unused}
         resolved = resolve_params(ask.params, recommended)
