@@ -43,9 +43,9 @@ $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(SOURCES) | $(BIN)/python
+$(VENV)/.installed-dev: $(SOURCES) benchmarks/pyproject.toml | $(BIN)/python
 	@echo 'installing ponder, torch and the tools of the tests into $(VENV): a minute or two'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable benchmarks
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -251,7 +251,9 @@ def test_bad_options_are_named(bench, args, field):
 @pytest.mark.parametrize("package", ["httpx", "matplotlib"])
 def test_a_missing_extra_is_one_sentence(bench, monkeypatch, package):
     monkeypatch.setattr("ponder.cli.bench.find_spec", lambda name: None if name == package else name)
-    with pytest.raises(PonderError, match=rf"needs {package}: pip install 'ponder\[bench\]'"):
+    with pytest.raises(
+        PonderError, match=rf"ponder bench serve needs {package}: pip install 'ponder\[bench\]'"
+    ):
         bench("-c", 1, "--plot", "x.png")
 
 
