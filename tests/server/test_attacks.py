@@ -21,8 +21,8 @@ import pytest
 from pydantic import BaseModel
 
 from hostile import CONTEXT, VOCABULARY, Answer, Target, http_request, post_request
-from ponder.server import refused
-from ponder.server.protocol import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody
+from ponder.server.openai import refused
+from ponder.server.openai.protocol import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody
 from serving import error, events
 
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"

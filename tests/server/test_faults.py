@@ -168,8 +168,8 @@ def test_readers_that_stop_are_given_up(
     tiny_server: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that reads nothing for so long loses its connection and what was kept for it."""
-    for place in ("guard", "run"):
-        monkeypatch.setattr(f"ponder.server.{place}.WRITE_SECONDS", 0.5)
+    for place in ("guard", "listening"):
+        monkeypatch.setattr(f"ponder.server.front.{place}.WRITE_SECONDS", 0.5)
     tiny = tiny_server(tiny_local_model(context_length=8192))
     host, port = tiny.client.base_url.host, tiny.client.base_url.port
     connections = tiny.server._http.server_state.connections
