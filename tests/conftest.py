@@ -2,6 +2,10 @@
 
 import os
 
+# Where tests run side by side each worker has one core: for itself, and for the servers it starts.
+ONE_OF_SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
+if ONE_OF_SEVERAL:
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line does (ponder/cli/main.py)
 
 import pytest
@@ -23,9 +27,9 @@ settings.load_profile("ponder")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads():
+def _threads():
     """Two threads whatever the machine, so that a figure in a test means the same everywhere."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1 if ONE_OF_SEVERAL else 2)
 
 
 @pytest.fixture(scope="session")
