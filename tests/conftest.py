@@ -3,9 +3,7 @@
 import os
 
 # Where tests run side by side each worker has one core: for itself, and for the servers it starts.
-ONE_OF_SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
-if ONE_OF_SEVERAL:
-    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.update({"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {})
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line does (ponder/cli/main.py)
 
 import pytest
@@ -28,8 +26,8 @@ settings.load_profile("ponder")
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads():
-    """Two threads whatever the machine, so that a figure in a test means the same everywhere."""
-    torch.set_num_threads(1 if ONE_OF_SEVERAL else 2)
+    """Two threads whatever the machine, so that a figure means the same everywhere; one in a worker."""
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(scope="session")
