@@ -20,6 +20,17 @@ from tiny_models import tiny_local_model
 
 DEFAULT_MODEL = "smollm2-135m"
 
+REAL = frozenset({"checkpoint", "default_model"})  # fixtures; others over the default model ask for one of them
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what needs the default model."""
+    for item in items:
+        if REAL.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.real)
+
+
 settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
 settings.load_profile("ponder")
 
