@@ -176,6 +176,7 @@ def test_load(figure):
     assert over_file == pytest.approx(megabytes * 1e6 / 98_362_432)
 
 
+@pytest.mark.timed
 def test_a_started_process_that_fails_or_hangs_is_told():
     program = Program("it", sys.executable, WORKER)
     fails = [sys.executable, "-c", "raise SystemExit('no model')"]

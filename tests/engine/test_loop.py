@@ -490,6 +490,7 @@ def test_cancelled_before_it_was_queued(model, vocabulary):
     loop.close()
 
 
+@pytest.mark.timed
 def test_many_come_and_go(model, vocabulary):
     """Threads and tasks that submit and cancel at random for a few seconds: no deadlock, no wrong answer."""
     loop = EngineLoop(Engine(model, vocabulary, 40, EngineLimits(max_waiting=6, max_rows=8)))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ponder.server.errors import ApiError
+from ponder.server.front.errors import ApiError
 
 Neutral = Mapping[str, tuple[Any, ...]]
 

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ponder.server.errors import ApiError, ClientGone, as_api_error, unavailable
-from ponder.server.metrics import Metrics
-from ponder.server.settings import MAX_HEADER_BYTES, WRITE_SECONDS, ServerSettings
+from ponder.server.front.errors import ApiError, ClientGone, as_api_error, unavailable
+from ponder.server.front.metrics import Metrics
+from ponder.server.front.settings import MAX_HEADER_BYTES, WRITE_SECONDS, ServerSettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health"})  # need no key

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from ponder.server.errors import ClientGone
+from ponder.server.front.errors import ClientGone
 
 T = TypeVar("T")
 BUFFERED_EVENTS = 64

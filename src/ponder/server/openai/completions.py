@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ponder.server.logprobs import Offsets, completion_logprobs
-from ponder.server.plan import Piece, Plan
+from ponder.server.openai.logprobs import Offsets, completion_logprobs
+from ponder.server.openai.plan import Piece, Plan
 from ponder.text import Tokenizer
 
 

@@ -14,12 +14,12 @@ from starlette.types import Receive, Scope, Send
 from ponder.backends import Completion, GenerationEvent, TokenEvent
 from ponder.backends.local import LocalModel
 from ponder.errors import PonderError
-from ponder.server.errors import ClientGone, as_api_error, renaming
-from ponder.server.guard import Record, log
-from ponder.server.metrics import Metrics, Stopwatch
-from ponder.server.plan import ENDINGS, Plan
-from ponder.server.stream import DONE, merge, sse, unless_gone
-from ponder.server.writer import Face, Writer
+from ponder.server.front.errors import ClientGone, as_api_error, renaming
+from ponder.server.front.guard import Record, log
+from ponder.server.front.metrics import Metrics, Stopwatch
+from ponder.server.front.stream import DONE, merge, sse, unless_gone
+from ponder.server.openai.plan import ENDINGS, Plan
+from ponder.server.openai.writer import Face, Writer
 
 
 class Run:

@@ -13,10 +13,10 @@ from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixtur
 from ponder.errors import ParameterError
 from ponder.mixtures import Mixture
 from ponder.sampling import SamplingParams
-from ponder.server.plan import Plan
-from ponder.server.prompts import encode_negative, encode_prompts
-from ponder.server.protocol import ChatBody, CompletionBody, GenerationBody
-from ponder.server.settings import ServerSettings
+from ponder.server.front.settings import ServerSettings
+from ponder.server.openai.plan import Plan
+from ponder.server.openai.prompts import encode_negative, encode_prompts
+from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.text import TokenIds
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB

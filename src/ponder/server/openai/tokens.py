@@ -6,9 +6,9 @@ from typing import Any
 
 from ponder.backends.local import LocalModel
 from ponder.errors import ParameterError
-from ponder.server.logprobs import token_text
-from ponder.server.prompts import encode_messages, encode_prompt
-from ponder.server.protocol import DetokenizeBody, TokenizeBody
+from ponder.server.openai.logprobs import token_text
+from ponder.server.openai.prompts import encode_messages, encode_prompt
+from ponder.server.openai.protocol import DetokenizeBody, TokenizeBody
 from ponder.text import Tokenizer
 
 

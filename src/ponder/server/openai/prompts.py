@@ -7,7 +7,7 @@ from typing import Any
 
 from ponder.backends.local import LocalModel
 from ponder.errors import ContextError, ParameterError
-from ponder.server.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
+from ponder.server.openai.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
 from ponder.text import EncodedPrompt, Message, TokenIds
 
 

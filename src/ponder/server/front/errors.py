@@ -19,7 +19,7 @@ from ponder.errors import (
     PonderError,
     QueueFullError,
 )
-from ponder.server.settings import RETRY_SECONDS
+from ponder.server.front.settings import RETRY_SECONDS
 
 RETRY = {"Retry-After": str(RETRY_SECONDS)}
 

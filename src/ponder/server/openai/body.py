@@ -1,18 +1,18 @@
-"""From bytes to a checked request: size, time, JSON, types, names."""
+"""From a body's bytes to a checked request: JSON, types, names."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ponder.errors import ParameterError
-from ponder.server import refused
-from ponder.server.errors import ApiError, ClientGone
-from ponder.server.protocol import (
+from ponder.server.front.body import read_bytes
+from ponder.server.front.errors import ApiError
+from ponder.server.openai import refused
+from ponder.server.openai.protocol import (
     TYPE_NAMES,
     UNION_NAMES,
     Body,
@@ -22,7 +22,6 @@ from ponder.server.protocol import (
     GenerationBody,
     TokenizeBody,
 )
-from ponder.server.settings import BODY_SECONDS
 
 B = TypeVar("B", bound=Body)
 
@@ -35,33 +34,13 @@ async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
     ApiError : it is too large (413), too slow (408), no JSON, of a wrong type or has unknown members (400).
     ClientGone : the client went away before all of it was there.
     """
-    raw = await _read(request, max_bytes)
+    raw = await read_bytes(request, max_bytes)
     try:
         body = kind.model_validate_json(raw)
     except ValidationError as error:
         raise _as_api_error(error) from None
     _check_members(body)
     return body
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
-    too_large = ApiError(413, f"the body may have at most {max_bytes} bytes", code="body_too_large")
-    # Not a number, or longer than one has digits for: the HTTP parser has refused it.
-    if int(request.headers.get("content-length", "0")) > max_bytes:
-        raise too_large
-    raw = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > max_bytes:
-                    raise too_large
-    except TimeoutError:
-        message = f"the body took more than {BODY_SECONDS:g} s to arrive"
-        raise ApiError(408, message, "timeout_error", code="body_too_slow") from None
-    except ClientDisconnect:
-        raise ClientGone from None
-    return bytes(raw)
 
 
 def _as_api_error(error: ValidationError) -> ApiError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ponder.server.plan import Piece, Told
+from ponder.server.openai.plan import Piece, Told
 from ponder.text import Detokenizer, Tokenizer
 
 LOWEST = -9999.0  # JSON has no infinity

@@ -11,8 +11,8 @@ from ponder.backends import Completion, GenerationEvent, Output, TokenEvent, Usa
 from ponder.decoders import StochasticBeamSearch
 from ponder.engine.events import ProgressEvent, TreeEvent, TreeNode
 from ponder.sampling.trace import PromptTrace
-from ponder.server.logprobs import finite, prompt_logprobs, token_text
-from ponder.server.plan import Piece, Plan, chosen, told, told_prompt
+from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
+from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
 from ponder.text import Tokenizer
 
 
