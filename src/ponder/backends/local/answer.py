@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from ponder.asks.events import ProgressEvent, TokenEvent, Usage
 from ponder.asks.grow import Grow
-from ponder.asks.language_model import Completion, Timing, Told
-from ponder.asks.read import Read
-from ponder.backends.local.prepare import Prepared
+from ponder.asks.language_model import Completion, Resolved, Timing, Told
 from ponder.engine import FinishedEvent, ReadEvent
 from ponder.engine.loop import AnswerEvent
 from ponder.sampling.trace import PromptTrace
 
 
-class Answer:
-    """Turns the engine's events into those of a `LanguageModel`: measures, and ends with the whole answer."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to grow, as a completion names it: by which model, as it applies, after what time to load."""
 
-    def __init__(self, name: str, ask: Grow | Read, prepared: Prepared, load_s: float) -> None:
-        self._name = name
-        self._ask = ask
-        self._prepared = prepared
-        self._load_s = load_s
+    model: str
+    ask: Grow
+    resolved: Resolved
+    load_s: float
+
+
+class Answer:
+    """Turns the engine's events into those of a `LanguageModel`: measures, and ends with the whole answer.
+
+    Parameters
+    ----------
+    asked : what grows; None: the request only reads.
+    """
+
+    def __init__(self, asked: Asked | None = None) -> None:
+        self._asked = asked
         self._start = time.perf_counter()
         self._first: float | None = None
         self._prompt_traces: list[PromptTrace | None] = []
@@ -39,27 +50,27 @@ class Answer:
         return event
 
     def _completion(self, event: FinishedEvent) -> Completion:
-        prepared = self._prepared
-        assert isinstance(self._ask, Grow), "what is read ends with a reading"
-        assert prepared.params is not None, "what grows has parameters"
+        asked = self._asked
+        assert asked is not None, "what is read ends with a reading"
+        resolved = asked.resolved
         return Completion(
-            self._name,
-            prepared.prompt,
-            prepared.params,
-            self._ask,
+            asked.model,
+            resolved.prompt,
+            resolved.params,
+            asked.ask,
             event.outputs,
             event.usage,
-            self._timing(event.usage, prepared.params.params.n),
+            self._timing(event.usage, resolved.params.params.n, asked.load_s),
             tuple(self._prompt_traces),
-            prepared.begun,
+            resolved.begun,
         )
 
-    def _timing(self, usage: Usage, texts: int) -> Timing:
+    def _timing(self, usage: Usage, texts: int, load_s: float) -> Timing:
         """Beams show no first token: theirs are all there at the end."""
         end = time.perf_counter()
         total = end - self._start
         if self._first is None:
-            return Timing(self._load_s, total, total, None)
+            return Timing(load_s, total, total, None)
         later = usage.generated_tokens - texts
         rate = later / (end - self._first) if later > 0 else None
-        return Timing(self._load_s, self._first - self._start, total, rate)
+        return Timing(load_s, self._first - self._start, total, rate)
