@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ponder.backends import GenerationRequest
+from asking import face_ask
+from ponder.asks.fronts import generate
 from ponder.constraints import Ban
 from ponder.decoders import (
     BeamSample,
@@ -197,14 +198,14 @@ def test_how_much_is_kept_is_checked(top):
 
 def test_a_request_wants_settings(tiny_model):
     with pytest.raises(ParameterError, match="trace = True is not allowed: a TraceSettings"):
-        tiny_model.generate_sync(GenerationRequest("a", {"seed": 1}, trace=True))
+        generate(tiny_model, face_ask("a", {"seed": 1}, trace=True))
 
 
 def answer(model, decoder, trace, **sampling):
     drawn = {} if "seed" in decoder.unused else {"seed": 3}
     sampling = {"max_tokens": 12, "repetition_penalty": 1.2, **drawn, **sampling}
-    request = GenerationRequest("abcabcabcab", sampling, Ban(["q"]), decoder, trace=trace)
-    return model.generate_sync(request).outputs
+    request = face_ask("abcabcabcab", sampling, Ban(["q"]), decoder, trace=trace)
+    return generate(model, request).outputs
 
 
 DECODERS = [
