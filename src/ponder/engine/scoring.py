@@ -6,6 +6,7 @@ import torch
 
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.engine.runner import BatchRow, Runner
+from ponder.sampling.softmax import logprobs_of
 from ponder.tree import Branch
 
 
@@ -42,6 +43,6 @@ def prefill(runner: Runner, branch: Branch, prompt: tuple[int, ...], reach: int,
 
 
 def _logprobs(logits: torch.Tensor, rows: list[int], trie: ChoiceTrie, nodes: list[int]) -> list[float]:
-    """The log-probability of each node's token under a row of logits, without a second [rows, V]."""
+    """The log-probability of each node's token under a row of logits."""
     tokens = [trie.token_ids[node] for node in nodes]
-    return (logits[rows, tokens] - logits.logsumexp(-1)[rows]).tolist()
+    return logprobs_of(logits, rows, tokens)
