@@ -205,7 +205,8 @@ class Group:
 
     def guesses(self, sequence: Sequence) -> tuple[int, ...]:
         """Return the tokens in a sequence's branch that are not yet known to be right."""
-        return tuple(sequence.branch.tokens[sequence.contexts[0].length(sequence.output) :])
+        known = sequence.contexts[0].length(sequence.output)
+        return tuple(sequence.branch.last(max(0, sequence.branch.length - known)))
 
     def note_residuals(self) -> None:
         """Note the residual entropy of each live sequence's next position, where that matters."""

@@ -16,7 +16,7 @@ from ponder.positions.rope_scaling import regime
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample
 from ponder.sampling.trace import TokenTrace
-from ponder.tree import Branch, PagePool, RadixTree
+from ponder.tree import Branch, PagePool, RadixTree, check_branches
 
 CHUNK = 256  # tokens a pass while a text is new to the draft model
 
@@ -117,7 +117,7 @@ class DraftEngine:
 
     def check_integrity(self) -> None:
         """Assert that the tree is sound and no page is held."""
-        self.tree.check_integrity()
+        check_branches(self.tree, [])
         assert self.pool.num_busy == 0, "a draft holds a page"
 
     def _open(self, group: Group, sequence: Sequence, reach: int) -> Draft:

@@ -48,7 +48,7 @@ from ponder.positions.rope_scaling import regime
 from ponder.sampling.sampler import trace_prompt
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
-from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, pages_for
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, check_branches, pages_for
 
 T = TypeVar("T")
 
@@ -249,14 +249,8 @@ class Engine:
 
     def check_integrity(self) -> None:
         """Assert that tree and pool are sound and that running requests hold exactly the busy pages."""
-        self.tree.check_integrity()
         live = [sequence for job in self.scheduler.running for sequence in job.group.live]
-        contexts = [context for sequence in live for context in sequence.contexts]
-        held = [page for context in contexts for page in context.branch.pages]
-        counts = {page: held.count(page) for page in set(held)}
-        assert self.pool.num_busy == len(counts), "a page is busy and no request holds it"
-        for page, count in counts.items():
-            assert self.pool._holders[page] == count, f"page {page} is held {count} times"
+        check_branches(self.tree, [context.branch for sequence in live for context in sequence.contexts])
         if self.drafter is not None:
             self.drafter.check_integrity()
 

@@ -251,7 +251,7 @@ def _missing(job: Job) -> int:
             length, shared, kind = context.length(sequence.output), len(context.prompt), place
             if context.trial is not None:
                 shared, kind = length - 1, 0
-            needed = pages_for(length) - len(context.branch.pages)
+            needed = pages_for(length) - pages_for(context.branch.length)
             if kind in counted:
                 needed = min(needed, pages_for(length) - shared // PAGE_SIZE)
             counted.add(kind)
