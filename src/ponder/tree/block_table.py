@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+NO_PAGES = np.empty(0, np.int64)
+
 
 class BlockTable:
     """Pages [capacity] int64. A branch reads its first entries and knows how many; forks read one table.
@@ -17,8 +19,8 @@ class BlockTable:
 
     __slots__ = ("_filled", "_pages", "_readers")
 
-    def __init__(self, pages: np.ndarray | None = None) -> None:
-        self._pages = np.empty(0, np.int64) if pages is None else pages
+    def __init__(self, pages: np.ndarray = NO_PAGES) -> None:
+        self._pages = pages
         self._readers = 1
         self._filled = 0  # entries from here on are read by nobody, where the table has several readers
 
@@ -57,5 +59,5 @@ class BlockTable:
 
     def tensor(self, length: int, device: torch.device) -> torch.Tensor:
         """Return the first entries as a tensor; on the CPU it is a view, valid until the reader writes."""
-        view = torch.from_numpy(self._pages)[:length]
+        view = torch.from_numpy(self._pages[:length])
         return view if device.type == "cpu" else view.to(device)

@@ -30,6 +30,18 @@ class Branch:
     key : the branch shares pages only with branches of an equal key.
     """
 
+    __slots__ = (
+        "_block_table",
+        "_lender",
+        "_node",
+        "_pages",
+        "_published",
+        "_table",
+        "_tail",
+        "key",
+        "tree",
+    )
+
     def __init__(self, tree: RadixTree, key: Hashable = None) -> None:
         self.tree = tree
         self.key = key
@@ -78,8 +90,8 @@ class Branch:
         """
         self.publish()
         twin = Branch(self.tree, self.key)
-        twin._node, twin._published, twin._lender = self._node, self._published, self._lender
-        self.tree.hold(twin._held())
+        twin._node, twin._published, twin._lender = self._end(), self._published, self._lender
+        self.tree.hold(self._held())
         if self._lender is None and self._pages:
             self.tree.pool.hold(self._pages[0])
         twin._tail, twin._pages = self._tail.copy(), self._pages.copy()
@@ -267,12 +279,10 @@ class Branch:
 
         The cost grows with the pages that nobody else holds.
         """
+        self._release_pages(0)
         if self._node is not None:
             self.tree.touch(self._node)
-            self._release_pages(0)
-            self.tree.release(self._held())
-        elif self._pages:
-            self._release_pages(0)
+            self.tree.release(self._lender or self._node)
         self._table.leave()
         self._node, self._published, self._table, self._block_table = None, 0, BlockTable(), None
         self._lend(None, 0)
