@@ -409,7 +409,7 @@ def check_rows(engine):
             end = row.branch.length
             places = range(end - len(row.tokens), end)
             assert list(row.slots) == [row.branch.pages[p // 16] * 16 + p % 16 for p in places]
-            assert row.branch.tokens[end - len(row.tokens) :] == list(row.tokens)
+            assert row.branch.last(len(row.tokens)) == list(row.tokens)
             assert all(engine.pool.is_exclusive(slot // 16) for slot in row.slots)
         return forward(rows, *states)
 

@@ -11,7 +11,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from ponder.asks import Path, Completion, Grow as GenerationRequest, LanguageModel, TokenEvent
+from ponder.asks import Completion, LanguageModel, Path, TokenEvent
+from ponder.asks import Grow as GenerationRequest
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards import (
     AnswerEquality,
