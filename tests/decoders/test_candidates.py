@@ -9,7 +9,7 @@ from scipy import stats
 
 from ponder.decoders.candidates import best, block_reduce, members
 from ponder.decoders.gumbel import gumbels, path_keys, perturbed_best, with_maximum
-from ponder.decoders.rows import rank
+from ponder.decoders.search_rows import rank
 
 
 def all_ranked(values, offsets):

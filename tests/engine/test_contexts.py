@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from asking import engine_ask, prompt_of, prompts_of
+from asking import at_rank, engine_ask, prompts_of
 from decoders.mixing import mixing_engine
 from ponder.asks import ProgressEvent, TokenEvent
 from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
@@ -92,7 +92,7 @@ def drain(engine, ends):
 
 def together(names, rng):
     """Some requests by name, of several priorities."""
-    return [(name, replace(REQUESTS[name], priority=rng.choice((0, 0, 1)))) for name in names]
+    return [(name, at_rank(REQUESTS[name], rng.choice((0, 0, 1)))) for name in names]
 
 
 @pytest.mark.parametrize("budget", [1, 20, 256])

@@ -13,7 +13,7 @@ from decoders.answering import answer as search
 from decoders.answering import assert_paths
 from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
-from ponder.asks import TokenEvent
+from ponder.asks import Record, TokenEvent
 from ponder.checkpoints.config import DynamicScaling, RopeConfig
 from ponder.constraints import Ban
 from ponder.decoders import (
@@ -314,7 +314,7 @@ def test_speculation_changes_nothing(name, draft):
     for params in ({}, {**DRAWN, "n": 3}, {"ignore_eos": True, "stop": ("a", "e")}, tight):
         request = ask(name, prompt=PROMPT * 2, max_tokens=14, **params)
         plain = answer(engine, request)
-        *_, end = run(engine, replace(request, decoder=Speculative(draft)))
+        *_, end = run(engine, replace(request, method=Speculative(draft)))
         assert end.outputs == plain
         proposed += end.usage.proposed_tokens
     assert proposed > 0
@@ -344,8 +344,8 @@ def test_prompt_logprobs_are_the_model_s_own(engine):
     for name in (None, *SOME):
         request = ask(name or SOME[0], prompt=OTHER * 2)
         if name is None:
-            request = replace(request, mixture=None, further_prompts=())
-        request = replace(request, prompt_logprobs=2)
+            request = replace(request, mixture=None)
+        request = replace(request, record=Record(2))
         number, found = engine.submit(request), []
         while engine.busy:
             for event in engine.step():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import cast
 
@@ -86,12 +86,12 @@ class Admission:
             raise ParameterError("max_tokens", params.max_tokens, allowed)
         width = decoder.width(params)
         self._check_draft(needs, len(prompt) + params.max_tokens)
-        self._check_pages(_most_pages(prompts, ask, params, width, needs), "the request may need")
         group = self._group(ask, params, prompts, needs)
         watches: list[Watch] = []
         if ask.record.prompt is not None:
             watches.append(PromptTraces(prompt, ask.record.prompt))
         job = Job(ask, group, decoder, mixture, needs, watches, width=width)
+        self._check_pages(most_pages(job), "the request may need")
         if needs.whole:
             (path,) = group.live
             reader = cast(StateReader, decoder)
@@ -268,28 +268,23 @@ def _places(ask: Read, length: int) -> tuple[int, ...]:
     return tuple(sorted(set(ask.at)))
 
 
-def _most_pages(
-    prompts: tuple[tuple[int, ...], ...], ask: Grow, params: SamplingParams, width: int, needs: Needs
-) -> int:
+def most_pages(job: Job) -> int:
     """The most pages a request can need alone: the prompts' whole ones, and what each text may add.
 
     The last token a text grows is never computed: if it is the first, all share the prompt's last page.
     But tokens that are tried after a text all are, and have but a page each to themselves.
     """
-    begun, most = 0 if needs.replay == "masked" else len(ask.path.tokens), params.max_tokens
-    if isinstance(ask.until, Tokens):
-        most = min(most, begun + ask.until.count)
+    group = job.group
+    prompts = [context.prompt for context in group.live[0].contexts]
+    begun, most = 0 if group.replay == "masked" else len(group.begun), group.params.max_tokens
+    if isinstance(group.until, Tokens):
+        most = min(most, len(group.begun) + group.until.count)
     computed = max(most - 1, begun)
-    if needs.star:
-        return (len(prompts[0]) + computed) // PAGE_SIZE + width
-    width = width if most - 1 > begun else 1
+    if job.needs.star:
+        return (len(prompts[0]) + computed) // PAGE_SIZE + job.width
+    width = job.width if most - 1 > begun else 1
     pages = 0
     for prompt in prompts:
         whole, rest = divmod(len(prompt) + begun, PAGE_SIZE)
         pages += whole + width * pages_for(rest + computed - begun)
     return pages
-
-
-def with_ids(ask: Grow, ids: tuple[int, ...], params: SamplingParams) -> Grow:
-    """Return a request with its prompt as token ids and all of its parameters."""
-    return replace(ask, path=replace(ask.path, prompt=TokenIds(ids)), params=params)

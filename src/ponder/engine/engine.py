@@ -453,7 +453,7 @@ class Engine:
 
     def _fail(self, job: Job, error: Exception) -> FailedEvent:
         self.scheduler.remove(job)
-        self._totals.failed += 1
+        self._totals.failed += job.decoder is not None
         return FailedEvent(job.request_id, error)
 
     @contextmanager
