@@ -147,7 +147,7 @@ class BanAutomaton:
                 for remainder in self._remainders[suffix]:
                     mask[self._starting_with(remainder)] = False
                 suffix = self._fail[suffix]
-            self._masks[state] = bitmask.pack(mask)
+            self._masks[state] = torch.from_numpy(bitmask.pack(mask.numpy()))
         return self._masks[state]
 
     def _starting_with(self, prefix: bytes) -> list[int]:
