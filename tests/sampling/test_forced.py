@@ -1,4 +1,4 @@
-"""A token that is given and not drawn: traced as if it had been drawn, and -inf where it could not have been."""
+"""A token that is given and not drawn: traced as if it had been drawn, -inf where it could not have been."""
 
 import math
 from dataclasses import astuple, replace
