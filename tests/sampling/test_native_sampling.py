@@ -179,7 +179,7 @@ def test_the_rules_hold(shape, size, fields, count, masked, seed):
     traces = sample_many([(torch.from_numpy(logits), rows, params)])
     assert np.array_equal(logits, before)
     processed = process(torch.from_numpy(logits), rows, params).numpy()
-    numbers = uniforms(params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows])
+    numbers = uniforms(params.seed, [row.stream for row in rows], [len(row.output) for row in rows])
     for trace, raw, changed, u in zip(traces, logits, processed, numbers, strict=True):
         assert (trace is None) == (changed.max() == -np.inf)
         if trace is not None:
@@ -377,8 +377,9 @@ def test_random_numbers_are_the_same():
 
     rng = np.random.default_rng(0)
     for seed in (0, 1, 2**32, 2**64 - 1, *map(int, rng.integers(2**63, size=20))):
-        samples, positions = rng.integers(2**32, size=(2, 50)).tolist()
-        samples, positions = [0, *samples], [0, *positions]
+        positions = rng.integers(2**32, size=50).tolist()
+        samples = rng.integers(2**64, size=50, dtype=np.uint64).tolist()
+        samples, positions = [0, 2**32, 2**64 - 1, *samples[2:]], [0, *positions]
         for purpose in (CHOICE, EXCLUSION):
             ours = [
                 _native.uniform(seed, sample, position, purpose)
@@ -460,10 +461,10 @@ def test_bitmasks_are_their_sets(size, asked, seed):
     """Bit i % 32 of word i // 32 is token i; unpacked to another size, what is beyond is not in the set."""
     members = np.random.default_rng(seed).random(size) < 0.5
     words = pack(torch.from_numpy(members))
-    assert words.dtype == torch.int32
+    assert words.dtype == np.int32
     assert words.shape == (-(-size // 32),)
     bits = sum(int(word) % 2**32 << (32 * i) for i, word in enumerate(words))
     assert [i for i in range(bits.bit_length()) if bits >> i & 1] == np.flatnonzero(members).tolist()
     expected = np.zeros(asked, dtype=bool)
     expected[: min(asked, size)] = members[:asked]
-    assert unpack(words, asked).numpy().tolist() == expected.tolist()
+    assert unpack(words, asked).tolist() == expected.tolist()

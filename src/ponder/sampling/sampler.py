@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -28,7 +29,7 @@ def permit(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     for values, row in zip(logits, rows, strict=True):
         forbid(values, row.forbidden)
         if row.allowed is not None:
-            allowed = bitmask.unpack(row.allowed, values.shape[0])
+            allowed = torch.from_numpy(bitmask.unpack(row.allowed, values.shape[0]))
             values.masked_fill_(~allowed.to(values.device), -torch.inf)
     return logits
 
@@ -96,10 +97,11 @@ def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
 def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> list[TokenTrace | None]:
     """Choose a token for each row of [R, V] float32 logits.
 
-    Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the
+    Returns None for a row whose every token is forbidden, unless its token is given: then the trace has -inf
+    where that token was cut off. The native kernel and the torch code follow the
     same rules; their probabilities differ in the last bits.
     """
-    if native.usable(logits, params) and all(row.forced is None and row.stream < 2**32 for row in rows):
+    if native.usable(logits, params):
         return native.sample_many([(logits, rows, params)])
     return sample_reference(logits, rows, params)
 
@@ -120,9 +122,33 @@ def sample_reference(
     for place, row in enumerate(rows):
         if row.forced is not None:
             chosen[place] = row.forced
-            possible[place] = True
     traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
-    return [trace if ok else None for trace, ok in zip(traces, possible.tolist(), strict=True)]
+    return [
+        (trace if ok else None)
+        if row.forced is None
+        else _given(trace, float(before[row.forced]), float(after[row.forced]), ok)
+        for trace, row, before, after, ok in zip(
+            traces, rows, tempered, truncated, possible.tolist(), strict=True
+        )
+    ]
+
+
+def _given(trace: TokenTrace, tempered: float, truncated: float, possible: bool) -> TokenTrace:
+    """Trace a token that was given, whose tempered and truncated probabilities may be 0: no value is NaN."""
+    trace = replace(
+        trace,
+        logprob=-math.inf if math.isnan(trace.logprob) else trace.logprob,
+        entropy=0.0 if math.isnan(trace.entropy) else trace.entropy,
+    )
+    if not possible:
+        return replace(trace, tempered_logprob=-math.inf, truncated_logprob=-math.inf, kept=0, kept_mass=0.0)
+    if truncated > 0:
+        return trace
+    return replace(
+        trace,
+        tempered_logprob=trace.tempered_logprob if tempered > 0 else -math.inf,
+        truncated_logprob=-math.inf,
+    )
 
 
 def describe(
