@@ -79,9 +79,8 @@ def score(
     Steps the engine, where running requests give way to it; what happens to them is added to `others`.
     """
     texts = tuple(tuple(trie.token_ids[node] for node in path) for path in trie.paths)
-    number = engine.submit(
-        engine.prepare(Read(Path(TokenIds(tuple(prompt))), texts, service=Service(priority=-1)), trie)
-    )
+    read = Read(Path(TokenIds(tuple(prompt))), texts, service=Service(priority=-1))
+    number = engine.submit(engine.prepare(read, trie))
     while True:
         for event in engine.step():
             if event.request_id != number:
@@ -102,3 +101,15 @@ def streams(request: Grow) -> bool:
 def at_rank(request: Grow, priority: int) -> Grow:
     """The request with another priority."""
     return replace(request, service=replace(request.service, priority=priority))
+
+
+def with_prompt(request: Grow, prompt: Sequence[int]) -> Grow:
+    """The request with another prompt."""
+    return replace(request, path=replace(request.path, prompt=TokenIds(tuple(prompt))))
+
+
+def as_engine_takes_it(model: Any, request: Grow) -> Grow:
+    """A face's request with its prompt as token ids and all of its parameters."""
+    resolved = model.resolve(request)
+    path = replace(request.path, prompt=TokenIds(resolved.token_ids), tokens=resolved.begun, text="")
+    return replace(request, path=path, params=resolved.params.params)

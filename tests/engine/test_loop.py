@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from asking import engine_ask, score
-from ponder.asks import Path, ProgressEvent, Read, TokenEvent
+from ponder import asks
+from ponder.asks import ProgressEvent, Read, TokenEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent
@@ -327,7 +328,7 @@ def test_close_ends_tasks(model, vocabulary):
 
 def read_texts(loop, prompt, texts):
     """The log-probabilities of texts after a prompt."""
-    job = loop.engine.prepare(Read(Path(TokenIds(prompt)), texts), ChoiceTrie.build(texts))
+    job = loop.engine.prepare(Read(asks.Path(TokenIds(prompt)), texts), ChoiceTrie.build(texts))
     *_, last = loop.run(job)
     return [list(text.token_logprobs) for text in last.reading.texts]
 

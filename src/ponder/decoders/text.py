@@ -284,6 +284,10 @@ class Text:
             residuals=self.residuals,
         )
 
+    def note_residual(self, residual: float) -> None:
+        """Note the residual entropy of the next position."""
+        self.residuals = (*self.residuals[: self.depth], residual)
+
     def go_back(self, depth: int) -> None:
         """Give up the tokens after a depth, with what was computed of them."""
         self.move(self.node.ancestor(depth))

@@ -339,7 +339,7 @@ class Engine:
         if job.needs.residuals and states is not None and group.entropy_head is not None:
             for text in group.live:
                 (residual,) = group.entropy_head.residuals(states[starts[text]][None]).tolist()
-                text.residuals = (*text.residuals[: text.depth], residual)
+                text.note_residual(residual)
         keep = entry.job.ask.record.trace if isinstance(entry.job.ask, Grow) else None
         if job.mixture is None:
             first = main[0]
