@@ -12,9 +12,8 @@ from ponder.decoders import Group, Sequence
 from ponder.engine.runner import BatchRow, Runner
 from ponder.errors import CapacityError
 from ponder.models import Transformer
-from ponder.positions.rope_scaling import regime
 from ponder.sampling.row import Row
-from ponder.sampling.sampler import sample
+from ponder.sampling.sampler import sampler_for
 from ponder.sampling.trace import TokenTrace
 from ponder.tree import Branch, PagePool, RadixTree
 
@@ -63,9 +62,10 @@ class DraftEngine:
 
     def __init__(self, model: Transformer, num_pages: int) -> None:
         self.model = model
-        self.pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
+        self.pool = PagePool(model.new_cache(num_pages))
         self.tree = RadixTree(self.pool)
         self.runner = Runner(model, self.pool)
+        self.sampler = sampler_for(model.kernels)
 
     def draft(self, group: Group, tokens: int) -> list[tuple[int, ...]]:
         """Return for each live sequence up to `tokens` tokens that may come after its output.
@@ -121,7 +121,7 @@ class DraftEngine:
         assert self.pool.num_busy == 0, "a draft holds a page"
 
     def _open(self, group: Group, sequence: Sequence, reach: int) -> Draft:
-        key = (sequence.branch.key, regime(self.model.config.rope, reach))
+        key = (sequence.branch.key, self.model.positions.regime(reach))
         constraint = sequence.constraint.fork() if sequence.constraint else None
         return Draft(sequence, Branch(self.tree, key), (*group.prompt, *sequence.output), constraint)
 
@@ -130,7 +130,7 @@ class DraftEngine:
         self._prefill(growing, reach)
         while growing:
             logits = self._forward(growing, reach)
-            traces = sample(logits, [draft.row(group) for draft in growing], group.params)
+            traces = self.sampler.sample(logits, [draft.row(group) for draft in growing], group.params)
             growing = [
                 draft
                 for draft, trace in zip(growing, traces, strict=True)

@@ -15,6 +15,7 @@ import torch
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import Context, ContrastiveSearch, DraftModel, Group, Growth, Sequence, Speculative
 from ponder.decoders.observed import with_distributions
+from ponder.decoders.ranker import ranker_for
 from ponder.engine.draft_engine import DraftEngine
 from ponder.engine.events import (
     Event,
@@ -29,7 +30,7 @@ from ponder.engine.events import (
 )
 from ponder.engine.job import Job
 from ponder.engine.request import EngineLimits, Request
-from ponder.engine.runner import Logits, Runner, sound_rows
+from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.scoring import prefill, score_trie
 from ponder.engine.stats import EngineStats, Totals
@@ -44,8 +45,7 @@ from ponder.errors import (
 from ponder.mixtures import Mixture
 from ponder.models import Transformer
 from ponder.models.entropy_head import EntropyHead
-from ponder.positions.rope_scaling import regime
-from ponder.sampling.sampler import trace_prompt
+from ponder.sampling.sampler import sampler_for, trace_prompt
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Detokenizer, StopMatcher, Tokenizer
 from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, pages_for
@@ -83,10 +83,12 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.limits = limits or EngineLimits()
-        self.pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
+        self.pool = PagePool(model.new_cache(num_pages))
         self.tree = RadixTree(self.pool)
         self.scheduler = Scheduler(self.tree, self.limits)
         self.runner = Runner(model, self.pool)
+        self.sampler = sampler_for(model.kernels)
+        self.ranker = ranker_for(model.kernels, model.device)
         self.drafter = drafter
         self.entropy_head = entropy_head
         self._clock = clock
@@ -317,7 +319,7 @@ class Engine:
 
     def _key(self, reach: int, salt: str | None = None) -> Hashable:
         """What sequences that share pages agree on: the salt, and the frequencies of their positions."""
-        return salt, regime(self.model.config.rope, reach)
+        return salt, self.model.positions.regime(reach)
 
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.model.config.context_length
@@ -376,7 +378,7 @@ class Engine:
         if any(entry.job.reads_states for entry in batch):
             states = self.runner.new_states(rows)
         logits = self.runner.forward(rows, states)
-        sound = iter(sound_rows(logits))
+        sound = iter(self.sampler.sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
             computed = 0
@@ -426,12 +428,12 @@ class Engine:
         if mixture.reads_draft:
             assert self.drafter is not None, "refused without a draft model"
             drafted = self.drafter.logits(job.group)
-            if not all(sound_rows(drafted)):
+            if not all(self.sampler.sound_rows(drafted)):
                 raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
             logits.append(drafted)
         with np.errstate(invalid="ignore"):  # what comes of it is checked
             mixed = mixture.mix(logits, job.group.next_rows())
-        if not all(sound_rows(mixed)):
+        if not all(self.sampler.sound_rows(mixed)):
             raise CheckpointError("the mixed logits are not numbers: a token is -inf in several of them")
         return mixed
 

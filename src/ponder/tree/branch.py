@@ -41,7 +41,7 @@ class Branch:
     def block_table(self) -> torch.Tensor:
         """The pages as an int64 tensor on the pool's device, read-only; the same one until they change."""
         if self._block_table is None:
-            device = self.tree.pool.k_pages.device
+            device = self.tree.pool.cache.keys.device
             self._block_table = torch.tensor(self.pages, dtype=torch.int64, device=device)
         return self._block_table
 

@@ -15,7 +15,7 @@ from ponder.checkpoints.layout import tensor_shapes
 from ponder.engine import EngineLimits
 from ponder.kernels import native
 from ponder.text import TokenIds
-from ponder.tree.page_pool import PAGE_SIZE, page_bytes
+from ponder.tree import PAGE_SIZE
 
 _LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
 
@@ -52,7 +52,7 @@ class Ponder:
             "instruction_set": native.instruction_set() if native.available() else None,
             "weight_bytes": transformer.weight_bytes,
             "linear_macs": _linear_macs(config),
-            "kv_bytes_per_token": page_bytes(config, engine.pool.k_pages.dtype) / PAGE_SIZE,
+            "kv_bytes_per_token": transformer.page_bytes / PAGE_SIZE,
         }
 
     def prefill(self, prompt: Sequence[int]) -> dict[str, Any]:
