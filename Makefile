@@ -1,4 +1,4 @@
-# `make run`: set up and see it work.  `make test`: set up and run every check.
+# `make run`: set up and see it work.  `make check`: the quick checks.  `make test`: set up and run every check.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What the native kernels are built from: when it changes, ponder is installed again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: run test lint parity sanitize clean
+.PHONY: run check quick test lint parity sanitize clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
@@ -14,7 +14,18 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev lint
 	@$(BIN)/ponder models pull smollm2-135m
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -m "not timed"
+	$(BIN)/python -m pytest -m timed
+
+# Tests that compare with a package whose import alone takes seconds.
+PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin)' tests) tests/parity
+
+# While one writes: what is quick and needs no real model. Code is read beside the tests.
+check: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
+
+quick: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto -m "not timed and not real and not slow" $(addprefix --ignore=,$(PEERS))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -43,9 +54,9 @@ $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(SOURCES) | $(BIN)/python
+$(VENV)/.installed-dev: $(SOURCES) benchmarks/pyproject.toml | $(BIN)/python
 	@echo 'installing ponder, torch and the tools of the tests into $(VENV): a minute or two'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable benchmarks
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -2,6 +2,8 @@
 
 import os
 
+# Where tests run side by side each worker has one core: for itself, and for the servers it starts.
+os.environ.update({"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {})
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line does (ponder/cli/main.py)
 
 import pytest
@@ -18,14 +20,27 @@ from tiny_models import tiny_local_model
 
 DEFAULT_MODEL = "smollm2-135m"
 
+REAL = frozenset(
+    {"checkpoint", "default_model"}
+)  # fixtures; others over the default model ask for one of them
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what needs the default model."""
+    for item in items:
+        if REAL.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.real)
+
+
 settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
 settings.load_profile("ponder")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads():
-    """Two threads whatever the machine, so that a figure in a test means the same everywhere."""
-    torch.set_num_threads(2)
+def _threads():
+    """Two threads whatever the machine, so that a figure means the same everywhere; one in a worker."""
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(scope="session")

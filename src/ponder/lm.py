@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import Any
 
-from ponder.backends import (
+from ponder.asks import (
     Completion,
-    GenerationEvent,
-    GenerationRequest,
+    Grow,
+    LanguageModel,
+    Lineage,
+    Path,
+    Read,
+    Record,
+    Resolved,
+    Resolver,
+    Service,
     TextScore,
     TokenEvent,
+    Told,
+    Until,
     conversation,
+    fronts,
 )
-from ponder.backends.local import LocalModel, load_local
+from ponder.asks.grow import End, Method, Mixing
+from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
-from ponder.decoders import BeamSearch, Decoder, Sample
+from ponder.decoders import BeamSearch
 from ponder.engine import EngineLimits
-from ponder.errors import ParameterError, TemplateError
+from ponder.errors import ParameterError, TemplateError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
-from ponder.mixtures import Guidance, Mixture
 from ponder.positions import Specification
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
 from ponder.scoring.choice import Choice, normalise
-from ponder.text import Prompt, TokenIds, as_prompt
+from ponder.text import Prompt, TokenIds, Tokenizer, as_prompt
 
 MAX_CHOICES = 1000
 
@@ -44,7 +52,7 @@ class LM:
     raises a `PonderError` of one sentence.
     """
 
-    def __init__(self, model: LocalModel) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self.model = model
 
     @property
@@ -54,35 +62,46 @@ class LM:
 
     def close(self) -> None:
         """End all requests; nothing can be asked afterwards."""
-        self.model.close()
+        close = getattr(self.model, "close", None)  # a model elsewhere has nothing to end
+        if close is not None:
+            close()
 
     def request(
         self,
-        prompt: Prompt,
+        prompt: Prompt | Path,
         *,
         system: str | None = None,
         chat: bool | None = None,
+        prefix: str | Sequence[int] = "",
+        lineage: Lineage = (),
+        until: Until | None = None,
         ban: str | Sequence[str] | None = None,
         constraint: Constraint | None = None,
-        decoder: Decoder | None = None,
+        decoder: Method | None = None,
         num_beams: int | None = None,
         priority: int = 0,
         deadline_s: float | None = None,
         cache_salt: str | None = None,
         prompt_logprobs: int | None = None,
         trace: TraceSettings | None = None,
-        mixture: Mixture | None = None,
+        mixture: Mixing | None = None,
         **sampling: Any,
-    ) -> GenerationRequest:
+    ) -> Grow:
         """Gather what was asked for; the other methods take the same arguments.
 
         Parameters
         ----------
+        prompt : what the model is given; or a `Path`, such as `completion.path()`, to go on with.
         system : a system message, for a prompt that is sent as a message.
+        prefix : what the answer begins with, as text or as token ids. It counts as output: `max_tokens`,
+            penalties, stop strings and constraints take it in, and the answer goes on from it.
+        lineage : where the text branched off, as an `Output` says; with it the random numbers go on.
+        until : when to pause: `Boundary(...)` or `Tokens(...)` of `ponder.asks`.
         ban : strings that the text may not contain.
         decoder : how texts grow; `Speculative()` gives what sampling gives, often sooner.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
-        priority, deadline_s, cache_salt, prompt_logprobs, trace : as in `GenerationRequest`.
+        priority, deadline_s, cache_salt : as in `ponder.asks.Service`.
+        prompt_logprobs, trace : as in `ponder.asks.Record`.
         mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`. A string to be guided away
             from is sent as the prompt is.
         """
@@ -97,39 +116,79 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
-        if isinstance(mixture, Guidance) and isinstance(mixture.against, str):
-            mixture = replace(mixture, against=self.prompt(mixture.against, system, chat))
-        return GenerationRequest(
-            self.prompt(prompt, system, chat),
-            sampling,
-            constraint,
-            decoder or Sample(),
-            priority=priority,
-            deadline_s=deadline_s,
-            cache_salt=cache_salt,
-            prompt_logprobs=prompt_logprobs,
-            trace=trace,
-            mixture=mixture,
-        )
+        if mixture is not None:
+            mixture = mixture.converted(lambda other: self._like(other, system, chat))
+        path = self._path(prompt, system, chat, prefix, lineage)
+        record, service = Record(prompt_logprobs, trace), Service(priority, deadline_s, cache_salt)
+        return Grow(path, sampling, decoder, mixture, constraint, until or End(), record, service)
 
-    def __call__(self, prompt: Prompt, **options: Any) -> Completion:
-        """Answer a prompt."""
-        return self.model.generate_sync(self.request(prompt, **options))
+    def _like(self, other: Prompt, system: str | None, chat: bool | None) -> Prompt:
+        """Return another prompt as one that is sent in the same way."""
+        return self.prompt(other, system, chat) if isinstance(other, str) else other
 
-    def stream(self, prompt: Prompt, **options: Any) -> Iterator[TokenEvent | Completion]:
+    def _path(
+        self,
+        prompt: Prompt | Path,
+        system: str | None,
+        chat: bool | None,
+        prefix: str | Sequence[int],
+        lineage: Lineage,
+    ) -> Path:
+        if isinstance(prompt, Path):
+            for name, value in (("system", system), ("chat", chat), ("lineage", lineage or None)):
+                if value is not None:
+                    raise ParameterError(name, value, "unset for a path, which has its own")
+            if isinstance(prefix, str):
+                return replace(prompt, text=prompt.text + prefix)
+            raise ParameterError("prefix", prefix, "text, after a path")
+        asked = self.prompt(prompt, system, chat)
+        if isinstance(prefix, str):
+            return Path(asked, (), prefix, lineage)
+        return Path(asked, tuple(prefix), "", lineage)
+
+    def resolve(self, request: Grow) -> Resolved:
+        """Say how a request would apply, without running it.
+
+        Raises
+        ------
+        UnsupportedError : the model's backend cannot tell.
+        """
+        if not isinstance(self.model, Resolver):
+            raise UnsupportedError(f"{self.name} cannot tell how a request would apply without running it")
+        return self.model.resolve(request)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer. Raises UnsupportedError where its backend does not know it."""
+        tokenizer = self.model.offers.tokenizer
+        if tokenizer is None:
+            raise UnsupportedError(f"the tokenizer of {self.name} is not known here")
+        return tokenizer
+
+    def __call__(self, prompt: Prompt | Path, **options: Any) -> Completion:
+        """Answer a prompt, or go on with a path."""
+        return fronts.generate(self.model, self.request(prompt, **options))
+
+    def continue_(self, completion: Completion, index: int = 0, **options: Any) -> Completion:
+        """Go on with an output of a completion: with the parameters that it had, but for those given here."""
+        params = {**completion.params.set_by_caller(), **options}
+        return self(completion.path(index), **{"n": 1, **params} if "n" not in options else params)
+
+    def stream(self, prompt: Prompt | Path, **options: Any) -> Iterator[TokenEvent | Completion]:
         """Answer a prompt token by token; the last item is the `Completion`.
 
-        What else there is to see, such as a search's tree, is in `lm.model.stream_sync(lm.request(...))`.
+        What else there is to see, such as a search's tree, is in
+        `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
-        return _tokens(self.model.stream_sync(self.request(prompt, **options)))
+        return _tokens(fronts.stream(self.model, self.request(prompt, **options)))
 
-    async def generate(self, prompt: Prompt, **options: Any) -> Completion:
+    async def generate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
-        return await self.model.generate(self.request(prompt, **options))
+        return await fronts.agenerate(self.model, self.request(prompt, **options))
 
-    def astream(self, prompt: Prompt, **options: Any) -> AsyncGenerator[TokenEvent | Completion]:
+    def astream(self, prompt: Prompt | Path, **options: Any) -> AsyncGenerator[TokenEvent | Completion]:
         """Like `stream`, for an event loop."""
-        return _atokens(self.model.stream(self.request(prompt, **options)))
+        return _atokens(self.model.run(self.request(prompt, **options)))
 
     def choose(
         self,
@@ -161,16 +220,14 @@ class LM:
         ParameterError : no choices, an empty one, or the same one twice.
         """
         _check_choices(choices)
-        if not isinstance(join, str | None):
-            raise ParameterError("join", join, "text, or unset")
 
         def scores(after: Prompt) -> tuple[TextScore, ...]:
             asked = self.prompt(after, system, chat)
-            before = asked if isinstance(asked, str) else self.model.encode(asked).text
-            texts = [_joint(before, choice, join) + choice for choice in choices]
-            _refuse_repeated(texts)
             end = not isinstance(asked, str | TokenIds) if ends is None else ends
-            return self.model.score_sync(asked, texts, ends=end).texts
+            read = Read(Path(asked), tuple(choices), ends=end, join=join)
+            found = fronts.read(self.model, read).texts
+            _refuse_repeated(choices, [text.token_ids for text in found])
+            return found
 
         found = scores(prompt)
         prior = None if baseline is None else [score.logprob for score in scores(baseline)]
@@ -219,9 +276,9 @@ class LM:
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):
             return reward_named(reward, self.model)
-        if callable(reward) and not hasattr(reward, "score"):
+        if callable(reward) and not hasattr(reward, "judge"):
             return callable_verifier(reward)
-        _check_role("reward", reward, "score", "a Reward, the name of one, or a function")
+        _check_role("reward", reward, "judge", "a Reward, the name of one, or a function")
         named: Reward | None = reward
         return named
 
@@ -239,12 +296,11 @@ class LM:
 
     def solve(self, question: str, **options: Any) -> Answer:
         """Like `asolve`, for callers without an event loop."""
-        with ThreadPoolExecutor(1) as pool:  # asyncio.run refuses a thread that has a loop, as notebooks do
-            return pool.submit(asyncio.run, self.asolve(question, **options)).result()
+        return fronts.run_apart(self.asolve(question, **options))
 
     def prompt(self, prompt: Prompt, system: str | None = None, chat: bool | None = None) -> Prompt:
         """Return what the model is sent: raw text, or a conversation."""
-        has_template = self.model.template is not None
+        has_template = self.model.offers.chat
         if not isinstance(chat, bool | None):
             raise ParameterError("chat", chat, "true, false or unset")
         if isinstance(prompt, str) and not prompt:
@@ -267,14 +323,14 @@ class LM:
         return conversation(prompt, system)
 
 
-def _tokens(events: Generator[GenerationEvent]) -> Generator[TokenEvent | Completion]:
+def _tokens(events: Generator[Told]) -> Generator[TokenEvent | Completion]:
     with closing(events):
         for event in events:
             if isinstance(event, TokenEvent | Completion):
                 yield event
 
 
-async def _atokens(events: AsyncGenerator[GenerationEvent]) -> AsyncGenerator[TokenEvent | Completion]:
+async def _atokens(events: AsyncGenerator[Told]) -> AsyncGenerator[TokenEvent | Completion]:
     async with aclosing(events):
         async for event in events:
             if isinstance(event, TokenEvent | Completion):
@@ -292,21 +348,16 @@ def _check_choices(choices: Sequence[str]) -> None:
     for choice in choices:
         if not isinstance(choice, str) or not choice.strip():
             raise ParameterError("choices", choice, "texts that are not empty or blank")
-    _refuse_repeated(choices)
+    _refuse_repeated(choices, choices)
 
 
-def _refuse_repeated(texts: Sequence[str]) -> None:
+def _refuse_repeated(choices: Sequence[str], as_read: Sequence[object]) -> None:
+    """Refuse a choice that is read as an earlier one is."""
     seen = set()
-    for text in texts:
-        if text in seen:
-            raise ParameterError("choices", text, "texts that differ: this one is given twice")
-        seen.add(text)
-
-
-def _joint(before: str, choice: str, join: str | None) -> str:
-    if join is not None:
-        return join
-    return "" if before[-1:].isspace() or choice[0].isspace() or not before else " "
+    for choice, read in zip(choices, as_read, strict=True):
+        if read in seen:
+            raise ParameterError("choices", choice, "texts that differ: this one is given twice")
+        seen.add(read)
 
 
 def load(

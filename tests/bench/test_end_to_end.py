@@ -17,6 +17,7 @@ from ponder.errors import DataError, ParameterError, PonderError
 SLACK_S = 0.25  # what a busy machine may add
 
 
+@pytest.mark.timed
 def test_closed_loop_times_are_the_servers(bench):
     """Time to first token, gaps and latency agree with the server's own clock."""
     with FakeServer(first_s=0.1, gap_s=0.05, tokens=5) as server:
@@ -78,6 +79,7 @@ def test_without_tokenize_and_usage_texts_are_sent_and_chunks_counted(bench):
     assert (ran.json["summary"]["without_usage"], ran.json["summary"]["generated_tokens"]) == (2, 8)
 
 
+@pytest.mark.timed
 def test_open_loop_latency_has_no_coordinated_omission(bench):
     """A server that takes one request in 50 ms, asked 100 times a second: requests wait longer and longer.
 
@@ -98,6 +100,7 @@ def test_open_loop_latency_has_no_coordinated_omission(bench):
     assert server.most_under_way == 1
 
 
+@pytest.mark.timed
 def test_open_loop_sends_when_due(bench):
     with FakeServer(first_s=0.3, tokens=1) as server:
         summary = bench("--url", server.url, "--rate", 50, "--requests", 25, "--json").json["summary"]
@@ -178,6 +181,7 @@ def test_what_is_written_and_shown(bench, tmp_path):
     assert "8 answered, 0 refused (429), 0 failed, 0 unfinished" in ran.out
 
 
+@pytest.mark.timed
 def test_time_is_up(bench):
     with FakeServer(first_s=0.1, tokens=1) as server:
         args = ("--url", server.url, "-c", 2, "--requests", 1000, "--seconds", 0.5, "--json")
@@ -251,7 +255,9 @@ def test_bad_options_are_named(bench, args, field):
 @pytest.mark.parametrize("package", ["httpx", "matplotlib"])
 def test_a_missing_extra_is_one_sentence(bench, monkeypatch, package):
     monkeypatch.setattr("ponder.cli.bench.find_spec", lambda name: None if name == package else name)
-    with pytest.raises(PonderError, match=rf"needs {package}: pip install 'ponder\[bench\]'"):
+    with pytest.raises(
+        PonderError, match=rf"ponder bench serve needs {package}: pip install 'ponder\[bench\]'"
+    ):
         bench("-c", 1, "--plot", "x.png")
 
 

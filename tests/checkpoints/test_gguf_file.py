@@ -109,6 +109,7 @@ def test_default_model_equals_the_gguf_package(default_model: Path) -> None:
         np.testing.assert_array_equal(tensor.numpy(), expected)
 
 
+@pytest.mark.timed
 def test_opening_the_default_model_is_fast(default_model: Path) -> None:
     took = []
     for _ in range(3):

@@ -147,6 +147,7 @@ def test_what_cannot_be_quantized(kind: str) -> None:
             quantize(values, kind)
 
 
+@pytest.mark.timed
 def test_quantizing_a_large_matrix_is_fast() -> None:
     values = matrix(49152, 576)
     for kind in ("Q8_0", "Q4_1"):

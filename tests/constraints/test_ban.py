@@ -1,16 +1,20 @@
 """A banned string never occurs, and nothing else is forbidden: against brute force on the text."""
 
 import random
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ponder.backends import GenerationRequest, conversation
+from asking import face_ask
+from ponder.asks import conversation
+from ponder.asks.fronts import generate
 from ponder.constraints import Ban
+from ponder.constraints.state import ConstraintState, compile_state
 from ponder.errors import ParameterError
 from ponder.sampling.bitmask import unpack
+from ponder.text import Vocabulary
 
 # Letters, their neighbours, half characters, tokens over several characters, and control tokens (no bytes).
 EURO, SMILE = "€".encode(), "😀".encode()
@@ -20,10 +24,21 @@ VOCABULARY = (
     *(word.encode() for word in ("ab", "ba", "aab", "abab", "bcb", "Ab", "cé", "a€b")),
     *(b"a" + EURO[:2], EURO[2:] + b"b", SMILE[3:] + SMILE, b"\xff", b"", b""),
 )
-TINY = SimpleNamespace(bytes_table=VOCABULARY)
+TINY = Vocabulary(VOCABULARY)
 texts = st.text("abc AéÉ€😀", min_size=1, max_size=5)
 some_texts = st.lists(texts, min_size=1, max_size=4)
 walks = st.integers(0, 2**32)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a state needs to know of a tokenizer."""
+
+    vocabulary: Vocabulary
+
+
+def state_of(constraint, vocabulary=TINY) -> ConstraintState:
+    return compile_state(constraint, Tokens(vocabulary))
 
 
 def text_of(tokens, vocabulary=VOCABULARY):
@@ -48,7 +63,7 @@ def allowed(state, vocabulary=VOCABULARY):
 @given(some_texts, st.booleans(), walks)
 def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_case, seed):
     """At every step of a random walk a token is masked iff the text with it would contain a banned string."""
-    state, rng, tokens = Ban(tuple(banned), ignore_case).compile(TINY), random.Random(seed), []
+    state, rng, tokens = state_of(Ban(tuple(banned), ignore_case)), random.Random(seed), []
     for _ in range(12):
         free = [
             token
@@ -65,7 +80,7 @@ def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_ca
 def test_long_walks_stay_free(banned, ignore_case, seed):
     """Walks that keep close to the banned strings never write one, and always may end."""
     banned = tuple(banned)
-    state, rng, tokens = Ban(banned, ignore_case).compile(TINY), random.Random(seed), []
+    state, rng, tokens = state_of(Ban(banned, ignore_case)), random.Random(seed), []
     near = [i for i, token in enumerate(VOCABULARY) if token and any(token[:1] in s.encode() for s in banned)]
     for _ in range(60):
         free = allowed(state)
@@ -79,7 +94,7 @@ def test_long_walks_stay_free(banned, ignore_case, seed):
 @given(some_texts, walks, st.integers(0, 10))
 def test_rollback_and_fork(banned, seed, back):
     """Going back is never having gone; a fork and its origin do not see each other's tokens."""
-    rng, fresh = random.Random(seed), Ban(tuple(banned)).compile(TINY)
+    rng, fresh = random.Random(seed), state_of(Ban(tuple(banned)))
 
     def walk(state, count):
         tokens = []
@@ -89,7 +104,7 @@ def test_rollback_and_fork(banned, seed, back):
         return tokens
 
     def is_at(state, tokens):
-        again = Ban(tuple(banned)).compile(TINY)
+        again = state_of(Ban(tuple(banned)))
         for token in tokens:
             again.advance(token)
         return allowed(state) == allowed(again)
@@ -113,7 +128,7 @@ def test_rollback_and_fork(banned, seed, back):
 def test_the_whole_vocabulary_of_the_default_model(tokenizer, ignore_case):
     """All 49,152 tokens of the real vocabulary, after texts that end inside a banned string."""
     banned = ("#", "hashtag", "the cat", "\n\n", "😀é", "na na na b")
-    state = Ban(banned, ignore_case).compile(tokenizer)
+    state = compile_state(Ban(banned, ignore_case), tokenizer)
     text = " has Hash THE c na na na na 😀 \n"
     if not ignore_case:
         assert not contains(text, banned, False)
@@ -148,7 +163,7 @@ def test_the_whole_vocabulary_of_the_default_model(tokenizer, ignore_case):
 def test_case_beyond_ascii(banned, text):
     """With `ignore_case` a string is banned in upper, lower and mixed case of any script."""
     table = tuple({letter.encode() for letter in text})
-    state = Ban((banned,), ignore_case=True).compile(SimpleNamespace(bytes_table=table))
+    state = state_of(Ban((banned,), ignore_case=True), Vocabulary(table))
     for letter in text[:-1]:
         assert mask_of(state, table)[table.index(letter.encode())]
         state.advance(table.index(letter.encode()))
@@ -157,9 +172,9 @@ def test_case_beyond_ascii(banned, text):
 
 def test_case_counts_unless_ignored():
     """Without `ignore_case` only the spelling given is banned."""
-    table = SimpleNamespace(bytes_table=(b"No", b"no", b"NO"))
-    assert allowed(Ban(("no",)).compile(table), table.bytes_table) == [0, 2]
-    assert allowed(Ban(("no",), ignore_case=True).compile(table), table.bytes_table) == []
+    table = Vocabulary((b"No", b"no", b"NO"))
+    assert allowed(state_of(Ban(("no",)), table), table.tokens) == [0, 2]
+    assert allowed(state_of(Ban(("no",), ignore_case=True), table), table.tokens) == []
 
 
 @pytest.mark.parametrize(
@@ -192,8 +207,8 @@ def test_a_thousand_strings_are_their_union(banned, seed):
     """A ban of many strings masks what its parts mask."""
     assume(len(set(banned)) > 1)
     rng = random.Random(seed)
-    together = Ban(tuple(banned)).compile(TINY)
-    apart = [Ban((string,)).compile(TINY) for string in banned]
+    together = state_of(Ban(tuple(banned)))
+    apart = [state_of(Ban((string,))) for string in banned]
     for _ in range(8):
         free = allowed(together)
         assert set(free) == set.intersection(*(set(allowed(state)) for state in apart))
@@ -207,7 +222,7 @@ def test_the_default_model_writes_no_hashtag(local_model):
     """Asked for hashtags in 20 seeds, the model writes some; with "#" banned, none."""
     prompt = conversation("Write a tweet about a day at the beach with five hashtags.")
     sampling = {"n": 20, "seed": 0, "max_tokens": 24, "temperature": 0.7}
-    plain = local_model.generate_sync(GenerationRequest(prompt, sampling))
-    free = local_model.generate_sync(GenerationRequest(prompt, sampling, Ban(("#",))))
+    plain = generate(local_model, face_ask(prompt, sampling))
+    free = generate(local_model, face_ask(prompt, sampling, Ban(("#",))))
     assert sum("#" in text for text in plain.texts) >= 5
     assert not any("#" in text for text in free.texts)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from asking import prompt_of, prompts_of
 from plain_model import Floats, PlainModel
-from ponder.engine import DraftEngine, Engine, EngineLimits
+from ponder.constraints import bits
+from ponder.constraints.state import compile_state
+from ponder.engine import Engine, EngineLimits, Seat
 from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
-from ponder.sampling import bitmask
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample_reference
 from ponder.text import Tokenizer
@@ -64,10 +67,10 @@ class Truth:
 
     def continued(self, request, index=0):
         """The tokens of a sample, drawn from what is computed anew for each of them, and what each had."""
-        params, prompts = request.params, (request.prompt, *request.further_prompts)
+        params, prompts = request.params, prompts_of(request)
         tokenizer, output, logprobs, traces = tiny_tokenizer(), [], [], []
         ends = {*params.stop_token_ids, *(() if params.ignore_eos else tokenizer.eos_ids)}
-        constraint = request.constraint.compile(tokenizer) if request.constraint else None
+        constraint = compile_state(request.constraint, tokenizer) if request.constraint else None
         while len(output) < params.max_tokens:
             forbidden = tuple(ends) if len(output) < params.min_tokens else ()
             allowed = constraint.mask() if constraint else None
@@ -77,7 +80,7 @@ class Truth:
                 if token not in forbidden and (allowed is None or allowed[token // 32] >> token % 32 & 1)
             ]
             mixed = self.mixed(request.mixture, prompts, output, possible)
-            row = Row(index, request.prompt, tuple(output), forbidden, allowed, tuple(traces))
+            row = Row(index, prompt_of(request), tuple(output), forbidden, allowed, tuple(traces))
             logits = torch.from_numpy(mixed).float()[None]
             (trace,) = sample_reference(logits, [row], params)
             if trace is None:
@@ -115,33 +118,36 @@ def mixing_engine(
     if draft_pages is not None:
         config = tiny_config(vocab_size=tokenizer.vocab_size, **{**DRAFT, **(draft_changes or {})})
         draft = tiny_transformer(config, DRAFT_SEED, kernels=kernels, row_invariant=row_invariant)
-        drafter = DraftEngine(draft, draft_pages)
-    return Engine(model, tokenizer, num_pages, limits, drafter=drafter)
+        drafter = Seat(draft, draft_pages)
+    return Engine(model, tokenizer, num_pages, limits, draft=drafter)
 
 
+@dataclass(frozen=True)
 class OnlyOf:
     """A constraint to some tokens, which may also be none from a place on."""
 
-    def __init__(self, tokens, ends=10**9, place=0):
-        self.tokens, self.ends, self.place = tokens, ends, place
+    tokens: tuple[int, ...]
+    ends: int = 10**9
 
-    def compile(self, tokenizer):
-        allowed = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
-        allowed[list(self.tokens)] = True
-        self._masks = bitmask.pack(allowed), bitmask.pack(torch.zeros_like(allowed))
-        return self.fork()
+    def compile(self, vocabulary):
+        return OnlyOfAutomaton(self, vocabulary)
 
-    def mask(self):
-        return self._masks[self.place >= self.ends]
 
-    def advance(self, token_id):
-        assert token_id in self.tokens
-        self.place += 1
+class OnlyOfAutomaton:
+    """A state is how many tokens the text has; it may end where an end token is among the tokens."""
 
-    def fork(self):
-        twin = OnlyOf(self.tokens, self.ends, self.place)
-        twin._masks = self._masks
-        return twin
+    start = 0
 
-    def may_stop(self):
-        return True
+    def __init__(self, only, vocabulary):
+        self.only = only
+        self.ends = set(only.tokens) & set(vocabulary.end_ids)
+        self.masks = [bits.of(tokens, len(vocabulary)) for tokens in (set(only.tokens) - self.ends, ())]
+
+    def mask(self, state):
+        return self.masks[state >= self.only.ends]
+
+    def step(self, state, token):
+        return state + 1 if state < self.only.ends and token in self.only.tokens else None
+
+    def may_end(self, state):
+        return state < self.only.ends and bool(self.ends)

@@ -9,8 +9,8 @@ from scipy import stats
 
 from ponder.decoders.candidates import DeviceMemory, HostMemory, best, block_reduce, members
 from ponder.decoders.gumbel import gumbels, path_keys, perturbed_best, with_maximum
-from ponder.decoders.ranker import Ranker, ranker_for
-from ponder.decoders.rows import rank, summarise
+from ponder.decoders.ranker import Ranker, host_ranker, ranker_for
+from ponder.decoders.search_rows import rank
 from ponder.kernels import select_kernels
 from ponder.sampling.sampler import TorchSampler
 
@@ -145,7 +145,7 @@ def test_a_ranker_summarises_rows_by_the_models_own_sampler(name):
     values[0, 5:9] = -torch.inf
     ranker = ranker_for(select_kernels(torch.device("cpu"), name=name), values.device)
     sums, exact = values.double().logsumexp(-1).tolist(), values.double().log_softmax(-1)
-    summaries = zip(sums, exact, ranker.summarise(values, 2), summarise(values, 2), strict=True)
+    summaries = zip(sums, exact, ranker.summarise(values, 2), host_ranker().summarise(values, 2), strict=True)
     for total, row, found, by_default in summaries:
         assert found.lse == pytest.approx(total, abs=1e-5)
         assert found.entropy == pytest.approx(-(row.exp() * row.nan_to_num(neginf=0)).sum().item(), rel=1e-4)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import ponder
+from asking import engine_ask
 from forward import all_logits
 from plain_model import PlainModel, alibi, t5
 from ponder.checkpoints.config import (
@@ -17,7 +18,9 @@ from ponder.errors import ParameterError, UnsupportedError
 from ponder.kernels import native
 from ponder.models import load_transformer
 from ponder.positions import Rope, T5Bias
+from ponder.sampling import SamplingParams
 from ponder.text import build_tokenizer
+from stepping import run
 from tiny_directory import write_tiny_directory
 from tiny_models import tiny_config, tiny_engine, tiny_transformer
 
@@ -97,17 +100,13 @@ def test_keys_that_are_rotated_when_they_are_read():
 
 def test_caches_are_shared_across_reaches_where_keys_do_not_depend_on_them():
     """A second request of another reach finds the first one's prompt in the cache, or must not."""
-    from ponder.engine import Request
-    from ponder.sampling import SamplingParams
-    from stepping import run
-
     rope = RopeConfig(1000.0, 8, DynamicScaling(2.0, 32))
     read = Rope(rope, 8, torch.device("cpu"), "read")
     for positions, found in ((None, 0), (read, 39), ("none", 39), ("alibi", 39)):
         engine = tiny_engine(rope=rope, positions=positions, kernels="reference")
         for length in (5, 15):
             params = SamplingParams(temperature=0, max_tokens=length, ignore_eos=True)
-            *_, last = run(engine, Request(tuple(range(40)), params))
+            *_, last = run(engine, engine_ask(tuple(range(40)), params))
         assert last.usage.hit_tokens == found
 
 

@@ -35,6 +35,7 @@ def test_values_pass_unchanged(process, value):
     assert process.ask({"echo": value}) == {"echo": value}
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "request_",
     [

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ponder.server.front.settings import ServerSettings
 from ponder.server.run import Server
-from ponder.server.settings import ServerSettings
 from serving import LOADED_S, ServeProcess, Tiny, wait_until_healthy
 from tiny_models import tiny_local_model
 

@@ -21,8 +21,8 @@ import pytest
 from pydantic import BaseModel
 
 from hostile import CONTEXT, VOCABULARY, Answer, Target, http_request, post_request
-from ponder.server import refused
-from ponder.server.protocol import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody
+from ponder.server.openai import refused
+from ponder.server.openai.protocol import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody
 from serving import error, events
 
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
@@ -407,6 +407,7 @@ def test_odd_json(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_long_texts(target: Target) -> None:
     """What cannot fit the context is refused before it is read to the end, and others go on meanwhile."""
     long, words = "a" * 4_000_000, "a b c d " * 500_000
@@ -437,6 +438,7 @@ def test_long_texts(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_detokenize(target: Target) -> None:
     """Ids that are none are refused wherever they stand, and a long list holds nobody up."""
     for i in IDS:
@@ -454,6 +456,7 @@ def test_detokenize(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_a_ban_for_many_prompts(target: Target) -> None:
     """A constraint is made ready once for a request, not once for each prompt."""
     start = time.perf_counter()
@@ -488,6 +491,7 @@ def test_everything_banned(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_deadlines(target: Target) -> None:
     """A deadline no request can meet ends it with an error of its own; a short one with what there is."""
     for seconds in (1e-300, 1e-9):
@@ -774,6 +778,7 @@ def test_lengths_that_lie(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_slow_requests(target: Target) -> None:
     """300 connections that send a byte now and then hold nobody up."""
     slow = [target.connect() for _ in range(300)]
@@ -797,6 +802,7 @@ def test_slow_requests(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_more_connections_than_files(target: Target) -> None:
     """Where the system allows no more, those that say nothing make room for those that ask."""
     limits = resource.prlimit(target.process_id, resource.RLIMIT_NOFILE)

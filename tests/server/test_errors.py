@@ -13,8 +13,8 @@ import pytest
 
 from ponder.backends.local import LocalModel
 from ponder.engine import Engine, EngineLimits
+from ponder.server.front.settings import ServerSettings
 from ponder.server.run import Server
-from ponder.server.settings import ServerSettings
 from serving import Tiny, error, wait_until_healthy
 from stepping import fill_queue
 from tiny_models import tiny_local_model

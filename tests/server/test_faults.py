@@ -44,6 +44,7 @@ def streaming(**body: object) -> bytes:
     return post_request(COMPLETIONS, {**LONG, "stream": True, **body})
 
 
+@pytest.mark.timed
 def test_leaving_mid_stream(target: Target) -> None:
     """The pages of a text whose reader left are free within a second."""
     for reset in (False, True):
@@ -59,6 +60,7 @@ def test_leaving_mid_stream(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_leaving_mid_prefill(target: Target) -> None:
     """A long prompt that nobody waits for is not computed to its end."""
     for stream in (False, True):
@@ -73,6 +75,7 @@ def test_leaving_mid_prefill(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_leaving_without_a_stream(target: Target) -> None:
     """The same where the answer would have come as a whole, for many texts and for a beam search."""
     for body in ({}, {"n": 4}, {"use_beam_search": True, "n": 4}, {"prompt": ["a", "b", "c"]}):
@@ -84,6 +87,7 @@ def test_leaving_without_a_stream(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_leaving_with_more_in_the_pipe(target: Target) -> None:
     """A client that has sent its next request already is missed too when it leaves."""
     for more in (streaming(), http_request("GET", "/version"), b"x", b"x" * 1_000_000):
@@ -100,6 +104,7 @@ def test_leaving_with_more_in_the_pipe(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_leaving_the_queue(target: Target) -> None:
     """Requests that wait are forgotten when their clients leave; the one that runs is not."""
     with target.connect() as running:
@@ -120,6 +125,7 @@ def test_leaving_the_queue(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_200_clients_that_leave(target: Target) -> None:
     """All of them mid-stream or in the queue: nothing is held a second later."""
     files = target.files()
@@ -136,6 +142,7 @@ def test_200_clients_that_leave(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_slow_reader(target: Target) -> None:
     """Who reads a byte a second has its answer kept for it; nobody else waits, and memory stays."""
 
@@ -168,8 +175,8 @@ def test_readers_that_stop_are_given_up(
     tiny_server: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that reads nothing for so long loses its connection and what was kept for it."""
-    for place in ("guard", "run"):
-        monkeypatch.setattr(f"ponder.server.{place}.WRITE_SECONDS", 0.5)
+    for place in ("guard", "listening"):
+        monkeypatch.setattr(f"ponder.server.front.{place}.WRITE_SECONDS", 0.5)
     tiny = tiny_server(tiny_local_model(context_length=8192))
     host, port = tiny.client.base_url.host, tiny.client.base_url.port
     connections = tiny.server._http.server_state.connections

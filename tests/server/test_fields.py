@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS
 from ponder.sampling import SamplingParams
-from ponder.server.protocol import GenerationBody
+from ponder.server.openai.protocol import GenerationBody
 
 
 def test_every_sampling_parameter_can_be_sent():

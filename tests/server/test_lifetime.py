@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from ponder.errors import CheckpointError
+from ponder.server.front.settings import ServerSettings
 from ponder.server.run import Server
-from ponder.server.settings import ServerSettings
 from serving import ServeProcess, Tiny, error
 from tiny_models import tiny_local_model
 

@@ -66,6 +66,7 @@ def seconds(target: Target) -> float:
     return statistics.median(one() for _ in range(9))
 
 
+@pytest.mark.timed
 def test_storm(target: Target) -> None:
     """All get an answer or 429, none hangs, and afterwards time and memory are what they were before."""
     memory = []
@@ -83,6 +84,7 @@ def test_storm(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_queue_recovers_while_it_is_full(target: Target) -> None:
     """Who is refused and comes again is served in the end, while others keep the queue full."""
 
@@ -106,6 +108,7 @@ def test_queue_recovers_while_it_is_full(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_one_request_as_large_as_the_queue(target: Target) -> None:
     """More prompts than may wait are refused as a whole, and leave nothing behind."""
     for stream in (False, True):

@@ -1,4 +1,4 @@
-"""`ponder bench`: what a server does under load; the engine's own figures are in `bench_figures`."""
+"""`ponder bench serve`: what a server does under load. Further commands are found by `bench_group`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.cli import bench_figures
+from ponder.cli.bench_group import BenchGroup
 from ponder.cli.bench_output import check_files
-from ponder.cli.bench_quality import quality
 from ponder.cli.options import Device, Json
 from ponder.cli.terminal import out, progress
 from ponder.errors import ParameterError, PonderError
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
     from ponder.bench.settings import Settings
     from ponder.bench.summary import Distribution, Summary
 
-app = typer.Typer(help="Measure servers under load, and the engine beside others.", no_args_is_help=True)
-app.command()(quality)
-for figure in bench_figures.COMMANDS:
-    app.command()(figure)
+HELP = "Measure servers under load, and with ponder-benchmarks the engine beside others."
+
+app = typer.Typer(cls=BenchGroup, help=HELP, no_args_is_help=True)
 
 
 class Endpoint(StrEnum):
@@ -43,9 +41,9 @@ class Endpoint(StrEnum):
     chat = "chat"
 
 
-@app.callback()
+@app.callback(help=HELP)
 def bench() -> None:
-    """Measure servers under load, and the engine beside others."""
+    """Take no options of its own."""
 
 
 @app.command()
@@ -140,7 +138,7 @@ def _check_options(
     """Refuse what would otherwise fail after minutes of measuring."""
     for package in ("httpx", *(["matplotlib"] if plot else [])):
         if find_spec(package) is None:
-            raise PonderError(f"ponder bench needs {package}: pip install 'ponder[bench]'")
+            raise PonderError(f"ponder bench serve needs {package}: pip install 'ponder[bench]'")
     if url is not None and device is not None:
         raise ParameterError("device", device, "set only without --url")
     if not 0 < start_timeout < float("inf"):

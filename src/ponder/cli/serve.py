@@ -125,8 +125,8 @@ def serve(
     if not all(find_spec(package) for package in _PACKAGES):
         raise UnsupportedError("ponder serve needs more packages: pip install 'ponder[server]'")
     from ponder.hub import registry
+    from ponder.server.front.settings import ServerSettings
     from ponder.server.run import Server
-    from ponder.server.settings import ServerSettings
 
     given: dict[str, Any] = {name: value for name, value in server.items() if value not in (None, [])}
     for repeatable in ("api_key", "allowed_host"):

@@ -8,15 +8,21 @@ string, so the ban holds on the text and there is nothing to rewind.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
+from ponder.constraints import bits, dfa
+from ponder.constraints.bits import Bits
+from ponder.constraints.composition import Composable
+from ponder.constraints.dfa import Dfa
+from ponder.constraints.dfa_automaton import MASK_BYTES
+from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
-from ponder.sampling import bitmask
-from ponder.text import Tokenizer
+from ponder.text.vocabulary import Vocabulary
 
 MAX_STRINGS = 1000
 MAX_LENGTH = 1000
@@ -25,11 +31,12 @@ MAX_VARIANTS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Ban:
+class Ban(Composable):
     """No text may contain any of `strings`; with `ignore_case` in no mixture of upper and lower case.
 
     Signs that look or fold like a letter without being one (the Kelvin sign, full-width letters) are other
-    characters. U+FFFD cannot be banned: bytes that are no character are shown as it.
+    characters. U+FFFD cannot be banned: bytes that are no character are shown as it. Control tokens spell
+    nothing and are allowed.
     """
 
     strings: str | Sequence[str]
@@ -56,9 +63,18 @@ class Ban:
                 "ban", f"{len(self.strings)} strings", f"at most {MAX_CHARACTERS} characters in all"
             )
 
-    def compile(self, tokenizer: Tokenizer) -> BanState:
-        patterns = {pattern for string in self.strings for pattern in _patterns(string, self.ignore_case)}
-        return BanState(BanAutomaton(sorted(patterns), tokenizer.bytes_table, self.ignore_case))
+    @property
+    def allows_control(self) -> bool:
+        return True
+
+    def dfa(self) -> Dfa:
+        return self._search().dfa(self.ignore_case)
+
+    def compile(self, vocabulary: Vocabulary) -> BanAutomaton:
+        return BanAutomaton(self._search(), vocabulary, self.ignore_case)
+
+    def _search(self) -> AhoCorasick:
+        return AhoCorasick({p for string in self.strings for p in _patterns(string, self.ignore_case)})
 
 
 def _patterns(string: str, ignore_case: bool) -> list[bytes]:
@@ -85,98 +101,135 @@ def _forms(letter: str) -> set[str]:
     return {letter, letter.lower(), letter.upper(), letter.title(), letter.casefold()} | final
 
 
-class BanAutomaton:
-    """States are the prefixes of the patterns, 0 the empty one; masks are made when first needed."""
+class AhoCorasick:
+    """Finds patterns in bytes. States are the prefixes of the patterns, 0 the empty one."""
 
-    def __init__(self, patterns: list[bytes], vocabulary: tuple[bytes, ...], fold: bool) -> None:
-        self.vocabulary = tuple(token.lower() for token in vocabulary) if fold else vocabulary
-        self._by_bytes = sorted(range(len(vocabulary)), key=self.vocabulary.__getitem__)
-        self._sorted = [self.vocabulary[token] for token in self._by_bytes]
-        self._build(patterns)
-        self._always = torch.tensor([not self._spells_pattern(text) for text in self.vocabulary])
-        self._masks: dict[int, torch.Tensor] = {}
-
-    def _build(self, patterns: list[bytes]) -> None:
-        self._next: list[dict[int, int]] = [{}]
-        self._remainders: list[list[bytes]] = [[]]  # of each state: what would complete a pattern from here
-        self._ends = [False]
-        for pattern in patterns:
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        self.next: list[dict[int, int]] = [{}]
+        self.ends = [False]  # whether a pattern ends here
+        for pattern in sorted(patterns):
             state = 0
-            for i, byte in enumerate(pattern):
-                if byte not in self._next[state]:
-                    self._next[state][byte] = len(self._next)
-                    self._next.append({})
-                    self._remainders.append([])
-                    self._ends.append(False)
-                state = self._next[state][byte]
-                self._remainders[state].append(pattern[i + 1 :])
-            self._ends[state] = True
-        self._fail = [0] * len(self._next)
-        queue = list(self._next[0].values())
-        for state in queue:
-            for byte, child in self._next[state].items():
-                self._fail[child] = self._step(self._fail[state], byte)
-                self._ends[child] = self._ends[child] or self._ends[self._fail[child]]
-                queue.append(child)
+            for byte in pattern:
+                if byte not in self.next[state]:
+                    self.next[state][byte] = len(self.next)
+                    self.next.append({})
+                    self.ends.append(False)
+                state = self.next[state][byte]
+            self.ends[state] = True
+        self.fail = [0] * len(self.next)  # the longest proper suffix that is a state
+        self.by_length = list(self.next[0].values())  # all states but 0
+        for state in self.by_length:
+            for byte, child in self.next[state].items():
+                self.fail[child] = self.step(self.fail[state], byte)
+                self.ends[child] = self.ends[child] or self.ends[self.fail[child]]
+                self.by_length.append(child)
 
-    def _step(self, state: int, byte: int) -> int:
-        while state and byte not in self._next[state]:
-            state = self._fail[state]
-        return self._next[state].get(byte, 0)
+    def step(self, state: int, byte: int) -> int:
+        """Return the state after a byte."""
+        while state and byte not in self.next[state]:
+            state = self.fail[state]
+        return self.next[state].get(byte, 0)
 
-    def _spells_pattern(self, text: bytes) -> bool:
-        state = 0
-        for byte in text:
-            state = self._step(state, byte)
-            if self._ends[state]:
-                return True
-        return False
+    def dfa(self, fold: bool) -> Dfa:
+        """Return the set of strings without any pattern; with `fold` ASCII letters are read in lower case."""
+        letters = sorted({byte for children in self.next for byte in children})
+        classes = np.full(256, len(letters), dtype=np.int64)  # bytes of no pattern
+        classes[letters] = np.arange(len(letters))
+        if fold:
+            classes[ord("A") : ord("Z") + 1] = classes[ord("a") : ord("z") + 1]
+        num_classes = int(classes.max()) + 1
+        dfa.check_size(len(self.next), num_classes)
+        table = np.zeros((len(self.next), num_classes), dtype=np.int32)
+        for state in (0, *self.by_length):
+            table[state] = table[self.fail[state]]
+            for byte, child in self.next[state].items():
+                table[state, classes[byte]] = child
+        ends = np.array(self.ends)
+        table[ends[table]] = -1
+        return dfa.trimmed(classes.astype(np.uint8), table, ~ends)
 
-    def read(self, state: int, token: int) -> int:
-        """Return the state after the bytes of a token."""
-        for byte in self.vocabulary[token]:
-            state = self._step(state, byte)
+
+class BanAutomaton:
+    """States are those of the search, which end no pattern; masks are made when first needed and kept."""
+
+    start = 0
+
+    def __init__(self, search: AhoCorasick, vocabulary: Vocabulary, fold: bool) -> None:
+        self._search = search
+        self._vocabulary = vocabulary
+        self._fold = fold
+        self._trie = vocabulary.lowered_trie if fold else vocabulary.trie
+        self._always = self._without_pattern()
+        self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
+
+    def mask(self, state: int) -> Bits:
+        """Return the tokens that complete no pattern from `state`."""
+        return self._masks.get(state, self._mask)
+
+    def step(self, state: int, token: int) -> int | None:
+        """Return the state after the bytes of a token; None: they complete a pattern."""
+        search, spelled = self._search, self._vocabulary.tokens[token]
+        for byte in spelled.lower() if self._fold else spelled:
+            state = search.step(state, byte)
+            if search.ends[state]:
+                return None
         return state
 
-    def mask(self, state: int) -> torch.Tensor:
-        """Return the bitmask of the tokens that complete no pattern from `state`."""
-        if state not in self._masks:
-            mask = self._always.clone()
-            suffix = state
-            while suffix:
-                for remainder in self._remainders[suffix]:
-                    mask[self._starting_with(remainder)] = False
-                suffix = self._fail[suffix]
-            self._masks[state] = bitmask.pack(mask)
-        return self._masks[state]
-
-    def _starting_with(self, prefix: bytes) -> list[int]:
-        first = bisect_left(self._sorted, prefix)
-        last = first
-        while last < len(self._sorted) and self._sorted[last].startswith(prefix):
-            last += 1
-        return self._by_bytes[first:last]
-
-
-class BanState:
-    """One text's place in the automaton, with the places before it for `rollback`."""
-
-    def __init__(self, automaton: BanAutomaton, path: tuple[int, ...] = (0,)) -> None:
-        self._automaton = automaton
-        self._path = list(path)
-
-    def mask(self) -> torch.Tensor:
-        return self._automaton.mask(self._path[-1])
-
-    def advance(self, token_id: int) -> None:
-        self._path.append(self._automaton.read(self._path[-1], token_id))
-
-    def rollback(self, tokens: int) -> None:
-        if tokens:
-            del self._path[-tokens:]
-
-    def fork(self) -> BanState:
-        return BanState(self._automaton, tuple(self._path))
-
-    def may_stop(self) -> bool:
+    def may_end(self, state: int) -> bool:
+        """A text without a banned string may end anywhere."""
         return True
+
+    def must_end(self, state: int) -> bool:
+        """Return whether every text token completes a pattern."""
+        text = self._vocabulary.is_text
+        return not bits.unpack(self.mask(state), len(text))[text].any()
+
+    def forced(self, state: int) -> tuple[int, ...]:
+        """Nothing is: the text may end."""
+        return ()
+
+    def closing(self, state: int) -> int:
+        """The text may end."""
+        return 0
+
+    def _without_pattern(self) -> npt.NDArray[np.bool_]:
+        """[V]: the tokens that have no pattern in them and end no text."""
+        search, trie = self._search, self._trie
+        states = [0]  # after each node's bytes; -1: a pattern is in them
+        for parent, byte in zip(trie.parent[1:].tolist(), trie.byte[1:].tolist(), strict=True):
+            state = states[parent]
+            if state >= 0:
+                state = search.step(state, byte)
+                if search.ends[state]:
+                    state = -1
+            states.append(state)
+        spells = np.array(states)[trie.node] < 0
+        without = np.ones(len(self._vocabulary), dtype=np.bool_)
+        without[trie.numbers[spells]] = False
+        without[list(self._vocabulary.end_ids)] = False
+        return without
+
+    def _mask(self, state: int) -> Bits:
+        allowed = self._always.copy()
+        while state:
+            for first, last in self._completing(state):
+                allowed[self._trie.numbers[first:last]] = False
+            state = self._search.fail[state]
+        return bits.pack(allowed)
+
+    def _completing(self, state: int) -> Iterable[tuple[int, int]]:
+        """Find the ranges of the trie's strings that begin with the rest of a pattern after `state`."""
+        strings = self._trie.strings
+        ahead = [(state, b"", 0, len(strings))]  # a state, its bytes after `state`, the strings that begin so
+        while ahead:
+            at, prefix, first, last = ahead.pop()
+            for byte, child in self._search.next[at].items():
+                longer = prefix + bytes((byte,))
+                low = bisect_left(strings, longer, first, last)
+                high = last if byte == 255 else bisect_left(strings, prefix + bytes((byte + 1,)), low, last)
+                if low == high:
+                    continue
+                if self._search.ends[child]:
+                    yield low, high
+                else:
+                    ahead.append((child, longer, low, high))

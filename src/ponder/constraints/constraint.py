@@ -1,45 +1,121 @@
-"""A constraint is a value; compiled for a tokenizer it becomes a state that follows one text."""
+"""A constraint in three stages: a value, the automaton it is for one vocabulary, and states of that.
+
+The value is declared by whoever asks: frozen, comparable, hashable, and free of any tokenizer. The automaton
+is what costs time to make; it is made once for a vocabulary and shared by all texts and threads. A state is
+a small hashable value: whoever keeps an old one can go on from there, so that a fork or a rewind is free.
+
+Which tokens a mask is about
+----------------------------
+A mask speaks of *text tokens*: those that have bytes and do not end a text. Tokens that end a text
+(`Vocabulary.end_ids`) are in no mask: whether the text may or must end is said by `may_end` and `must_end`.
+A constraint that restricts texts to a language leaves out control tokens that are no end as well, for they
+spell nothing and could come for ever. `Ban` and what is made of bans alone by `&` and `|` says nothing
+about such tokens: it allows them, and they leave its state as it is.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Hashable, Iterable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import torch
+from ponder.constraints.bits import Bits
+from ponder.constraints.dfa import Dfa
+from ponder.text.vocabulary import Vocabulary
 
-from ponder.text import Tokenizer
+S = TypeVar("S", bound=Hashable)
 
 
-class ConstraintState(Protocol):
-    """Where one text stands. States are forked with the branch they belong to."""
+class Automaton(Protocol[S]):
+    """What a constraint allows, compiled for a vocabulary. Safe to share by threads."""
 
-    def mask(self) -> torch.Tensor | None:
-        """Return which tokens may come next; None: all may.
+    @property
+    def start(self) -> S:
+        """The state of an empty text."""
+        ...
 
-        A bitmask (`sampling.bitmask`), [ceil(vocabulary / 32)] int32 on the CPU, read-only. States at the
-        same place return the same tensor where they can: it is read once for all rows that have it.
+    def mask(self, state: S) -> Bits | None:
+        """Return which text tokens may come next; None: all may.
+
+        [ceil(V / 32)] int32, read-only. The same state returns the same array where possible, and for as long
+        as somebody has it, it does not change.
         """
         ...
 
-    def advance(self, token_id: int) -> None:
-        """Take in a token that the mask allowed."""
+    def step(self, state: S, token: int) -> S | None:
+        """Return the state after a text token; None: the token is not allowed."""
         ...
 
-    def rollback(self, tokens: int) -> None:
-        """Forget the last `tokens` tokens."""
-        ...
-
-    def fork(self) -> ConstraintState:
-        """Return an independent state at the same place."""
-        ...
-
-    def may_stop(self) -> bool:
+    def may_end(self, state: S) -> bool:
         """Return whether the text may end here."""
+        ...
+
+    def must_end(self, state: S) -> bool:
+        """Return whether no text token may follow. If `may_end` is not so as well, this is a dead end."""
+        ...
+
+    def forced(self, state: S) -> tuple[int, ...]:
+        """Return the tokens that come next in every text that is allowed.
+
+        Where the text may end or two tokens may follow: none. The chain may be cut short.
+        """
+        ...
+
+    def closing(self, state: S) -> int | None:
+        """Return the fewest tokens after which the text may end; 0 if it may end here.
+
+        None: this is not known, or there is no such text. An automaton may return less than the fewest where
+        it says so, but never more.
+        """
         ...
 
 
 class Constraint(Protocol):
-    """A declarative value: frozen, comparable, free of any tokenizer."""
+    """A declared value: frozen, comparable, hashable, free of any tokenizer.
 
-    def compile(self, tokenizer: Tokenizer) -> ConstraintState:
-        """Return the state of an empty text."""
+    Those of this package have the operators of `Composable` as well; an own one need not.
+    """
+
+    def compile(self, vocabulary: Vocabulary) -> Automaton[Any]:
+        """Return what the constraint allows over a vocabulary.
+
+        Raises
+        ------
+        ParameterError : no text over this vocabulary is allowed, or the automaton would be too large.
+        """
         ...
+
+
+@runtime_checkable
+class Language(Protocol):
+    """A constraint that is a regular set of texts, read as bytes: what `|`, `~` and `then` are defined on."""
+
+    @property
+    def allows_control(self) -> bool:
+        """Whether control tokens that are no end may come anywhere."""
+        ...
+
+    def dfa(self) -> Dfa:
+        """Return the set.
+
+        Raises
+        ------
+        ParameterError : it has more states than a `Dfa` can have.
+        """
+        ...
+
+    def compile(self, vocabulary: Vocabulary) -> Automaton[Any]: ...
+
+
+def follow(automaton: Automaton[S], state: S, tokens: Iterable[int]) -> S | None:
+    """Return the state after some text tokens; None: one of them is not allowed."""
+    at: S | None = state
+    for token in tokens:
+        if at is None:
+            return None
+        at = automaton.step(at, token)
+    return at
+
+
+def is_dead(automaton: Automaton[S], state: S) -> bool:
+    """Return whether the text can neither go on nor end here."""
+    return automaton.must_end(state) and not automaton.may_end(state)

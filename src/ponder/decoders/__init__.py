@@ -1,28 +1,40 @@
 """A group's logits -> which branches grow."""
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.beam import BeamSearch
 from ponder.decoders.beam_sample import BeamSample
 from ponder.decoders.contrastive_search import ContrastiveSearch
+from ponder.decoders.decoder import Decoder
 from ponder.decoders.diverse_beam import DiverseBeamSearch
-from ponder.decoders.group import Context, Decoder, FinishReason, Group, Growth, Sequence
+from ponder.decoders.group import Group
+from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
+from ponder.decoders.text import Ahead, Answer, Chain, Context, Drafted, Growth, Settled, Star, Text
 
 __all__ = [
+    "Ahead",
+    "Answer",
+    "Asker",
     "BeamSample",
     "BeamSearch",
+    "Chain",
     "Context",
     "ContrastiveSearch",
     "Decoder",
     "DiverseBeamSearch",
     "DraftModel",
-    "FinishReason",
+    "Drafted",
     "Group",
     "Growth",
+    "Needs",
     "PromptLookup",
+    "Rows",
     "Sample",
-    "Sequence",
+    "Settled",
     "Speculative",
+    "Star",
     "StochasticBeamSearch",
+    "Text",
 ]

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 import torch
 
-from ponder.decoders.candidates import Candidates, Floats, best, ranked
-from ponder.decoders.group import Group, Growth, Sequence
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.candidates import Candidates, Floats, ranked
+from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -21,7 +22,9 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
-from ponder.decoders.rows import SearchRows, dead_end, growths, rank, search_rows, summarise
+from ponder.decoders.rows import Rows
+from ponder.decoders.search_rows import SearchRows, dead_end, growths, rank, search_rows
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING
@@ -60,8 +63,9 @@ class BeamSearch:
     semantics: Semantics = "hf"
 
     unused: ClassVar[frozenset[str]] = DRAWING
+    name: ClassVar[str] = "beam search"
     streams: ClassVar[bool] = False
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)
@@ -78,13 +82,18 @@ class BeamSearch:
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        rows = search_rows(group, group.live, logits, summarise(logits, group.params.top_logprobs))
-        picks = self._picks(group, rows, rows.offsets(group.live))
+    def asks(self, params: SamplingParams) -> Asker:
+        return Asker("decoder", self, "another", Needs(replay="masked"))
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        logits = rows.logits
+        found = search_rows(
+            group, group.live, logits, group.ranker.summarise(logits, group.params.top_logprobs)
+        )
+        picks = self._picks(group, found, found.offsets(group.live))
         if not len(picks):
             return dead_end(group.live)
-        memos = [float(len(group.prompt))] * len(picks)  # for `final_score`, which sees no group
-        return growths(group.live, picks, rows.traces(picks), memos)
+        return growths(group.live, picks, found.traces(picks))
 
     def _picks(self, group: Group, rows: SearchRows, offsets: Floats) -> Candidates:
         last = is_last_step(group)
@@ -92,7 +101,7 @@ class BeamSearch:
             forced = _endings(group, rows, offsets)
             if len(forced):
                 return forced.first(self.num_beams)
-        found = best(rows.values, offsets, candidate_count(group, self.num_beams))
+        found = group.ranker.best(rows.values, offsets, candidate_count(group, self.num_beams))
         if self.semantics != "vllm":
             return survivors(group, found, self.num_beams, all_end=last)
         live = found.where(~np.isin(found.tokens, list(group.end_ids))).first(self.num_beams)
@@ -110,9 +119,9 @@ class BeamSearch:
         """
         found = _endings(group, rows, offsets)
         likely = candidate_count(group, self.num_beams)
-        length = len(group.prompt) + len(group.live[0].output)
+        length = len(group.prompt) + group.length
         full = len(group.finished) >= self.num_beams
-        worst = self.final_score(group.finished[-1]) if full else -np.inf
+        worst = self._score(group, group.finished[-1]) if full else -np.inf
         keep = np.array(
             [
                 normalised(score, length, self.length_penalty) > worst
@@ -125,33 +134,35 @@ class BeamSearch:
         )
         return found.where(keep).first(self.num_beams)
 
-    def settle(self, group: Group) -> bool:
+    def settle(self, group: Group) -> Settled:
         if self.semantics == "fairseq":
             group.finished = group.finished[: self.num_beams]  # who came first
         else:
             group.finished = self._ranked(group)[: self.num_beams]
-        if not group.live:
-            return True
+        return Settled(not group.live or self._is_done(group))
+
+    def _is_done(self, group: Group) -> bool:
+        """Return whether no live beam can be an answer."""
         if len(group.finished) < self.num_beams or self.semantics == "vllm":
             return False
         if self.early_stopping is True or self.semantics == "fairseq":
             return True
-        score, length = max(beam.score for beam in group.live), len(group.live[0].output)
-        hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
-        return hopeful <= self.final_score(group.finished[-1])
+        score = max(beam.score for beam in group.live)
+        hopeful = attainable(group, score, group.length, self.length_penalty, self.early_stopping)
+        return hopeful <= self._score(group, group.finished[-1])
 
-    def final_score(self, sequence: Sequence) -> float:
+    def _score(self, group: Group, text: Text) -> float:
         """Return the length-normalised score of a finished text."""
-        length: float = len(sequence.output)
+        length: float = text.depth
         if self.semantics == "vllm":
-            length += sequence.memo - isinstance(sequence.stopped_by, int)
-        return normalised(sequence.score, length, self.length_penalty)
+            length += len(group.prompt) - isinstance(text.stopped_by, int)
+        return normalised(text.score, length, self.length_penalty)
 
-    def _ranked(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=self.final_score, reverse=True)
+    def _ranked(self, group: Group) -> list[Text]:
+        return sorted(group.finished, key=lambda text: self._score(group, text), reverse=True)
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return self._ranked(group)[: group.params.n]
+    def answers(self, group: Group) -> list[Answer]:
+        return [Answer(text, self._score(group, text)) for text in self._ranked(group)[: group.params.n]]
 
 
 def _endings(group: Group, rows: SearchRows, offsets: Floats) -> Candidates:

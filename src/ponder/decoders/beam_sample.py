@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, ranked
-from ponder.decoders.group import Group, Growth, Sequence
-from ponder.decoders.gumbel import path_keys, perturbed_best
+from ponder.decoders.group import Group
+from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -23,7 +24,16 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
-from ponder.decoders.rows import SearchRows, dead_end, drawn_rows, growths, pick, search_rows, summarise
+from ponder.decoders.rows import Rows
+from ponder.decoders.search_rows import (
+    SearchRows,
+    dead_end,
+    drawn_rows,
+    growths,
+    pick,
+    search_rows,
+)
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 
@@ -47,8 +57,9 @@ class BeamSample:
     early_stopping: EarlyStopping = False
 
     unused: ClassVar[frozenset[str]] = frozenset()
+    name: ClassVar[str] = "beam-sample"
     streams: ClassVar[bool] = False
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)
@@ -64,16 +75,19 @@ class BeamSample:
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        live, params = group.live, group.params
-        raw = summarise(logits, params.top_logprobs)
-        rows = drawn_rows(group, live, logits, raw, normalised=True)
+    def asks(self, params: SamplingParams) -> Asker:
+        return Asker("decoder", self, "another", Needs(replay="masked"))
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        live, params, logits = group.live, group.params, rows.logits
+        raw = group.ranker.summarise(logits, params.top_logprobs)
+        drawn = drawn_rows(group, live, logits, raw, normalised=True)
         sums = search_rows(group, live, logits, raw)
-        found = self._draw(group, sums, rows.truncated)
+        found = self._draw(group, sums, drawn.truncated)
         picks = survivors(group, found, self.num_beams, all_end=is_last_step(group))
         if not len(picks):
             return dead_end(live)
-        return growths(live, picks, rows.traces(picks))
+        return growths(live, picks, drawn.traces(picks))
 
     def _draw(self, group: Group, sums: SearchRows, truncated: torch.Tensor) -> Candidates:
         """Draw candidates by the rows' processed log-probabilities, of which those stay that were not cut."""
@@ -90,27 +104,31 @@ class BeamSample:
             shares = added(tops) - np.log(pick(truncated, tops))
         locations = scores + np.where(np.isfinite(shares), shares, 0.0)
         keys = path_keys(params.seed, [beam.output for beam in group.live])
-        drawn = perturbed_best(truncated, locations, None, keys, candidate_count(group, self.num_beams))
+        drawn = group.ranker.perturbed_best(
+            truncated, locations, None, keys, candidate_count(group, self.num_beams)
+        )
         return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added(drawn))
 
-    def settle(self, group: Group) -> bool:
+    def settle(self, group: Group) -> Settled:
         group.finished = self._ranked(group)[: self.num_beams]
-        if not group.live:
-            return True
+        return Settled(not group.live or self._is_done(group))
+
+    def _is_done(self, group: Group) -> bool:
+        """Return whether no live beam can be an answer."""
         if len(group.finished) < self.num_beams:
             return False
         if self.early_stopping is True:
             return True
-        score, length = max(beam.score for beam in group.live), len(group.live[0].output)
-        hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
-        return hopeful <= self.final_score(group.finished[-1])
+        score = max(beam.score for beam in group.live)
+        hopeful = attainable(group, score, group.length, self.length_penalty, self.early_stopping)
+        return hopeful <= self._score(group.finished[-1])
 
-    def final_score(self, sequence: Sequence) -> float:
+    def _score(self, text: Text) -> float:
         """Return the length-normalised score of a finished text."""
-        return normalised(sequence.score, len(sequence.output), self.length_penalty)
+        return normalised(text.score, text.depth, self.length_penalty)
 
-    def _ranked(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=self.final_score, reverse=True)
+    def _ranked(self, group: Group) -> list[Text]:
+        return sorted(group.finished, key=self._score, reverse=True)
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return self._ranked(group)[: group.params.n]
+    def answers(self, group: Group) -> list[Answer]:
+        return [Answer(text, self._score(text)) for text in self._ranked(group)[: group.params.n]]

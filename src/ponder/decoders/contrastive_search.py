@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import torch
 
-from ponder.constraints import ConstraintState
-from ponder.decoders.candidates import Floats, best
-from ponder.decoders.group import Group, Growth, Sequence, States, unit
-from ponder.decoders.rows import SearchRows, summarise
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.candidates import Floats
+from ponder.decoders.group import Group
+from ponder.decoders.observed import meant
+from ponder.decoders.rows import Rows, States
+from ponder.decoders.search_rows import SearchRows
+from ponder.decoders.text import Answer, Growth, Settled, Star
 from ponder.errors import ParameterError
+from ponder.sampling.observe import observe
 from ponder.sampling.params import SamplingParams
+from ponder.sampling.row import Row
 from ponder.sampling.sampler import process
 from ponder.sampling.semantics import DRAWING
 from ponder.sampling.trace import TokenTrace
 
 MAX_TRIALS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the search keeps with a text.
+
+    Attributes
+    ----------
+    directions : what the model's head read of its tokens, as unit vectors, [tokens, C] float32 in parts.
+    trials : the tokens that are tried next.
+    """
+
+    directions: tuple[States, ...] = ()
+    trials: tuple[TokenTrace, ...] = ()
+
+    def after(self, states: States) -> Tried:
+        """Return it with the states of more tokens, [tokens, C].
+
+        Parts of like size become one, so that there are few, and a token is copied few times.
+        """
+        parts = [*self.directions, unit(states)]
+        while len(parts) > 1 and len(parts[-2]) <= len(parts[-1]):
+            parts[-2:] = [np.concatenate(parts[-2:])]
+        return replace(self, directions=tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +63,10 @@ class ContrastiveSearch:
     top_k: int = 4
     alpha: float = 0.6
 
+    name: ClassVar[str] = "contrastive search"
     unused: ClassVar[frozenset[str]] = DRAWING
     streams: ClassVar[bool] = True
-    tries_tokens: ClassVar[bool] = True
+    normalised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if type(self.top_k) is not int or not 1 <= self.top_k <= MAX_TRIALS:
@@ -52,57 +81,62 @@ class ContrastiveSearch:
     def width(self, params: SamplingParams) -> int:
         return self.top_k
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        (sequence,) = group.live
-        trials = [context.trial for context in sequence.contexts]
-        if trials == [None]:  # the prompt was computed, and nothing tried yet
-            return [
-                Growth(sequence, 0, None, trials=self._trials(group, logits, sequence, sequence.constraint))
-            ]
-        assert group.states is not None
-        probs = np.exp([trial.truncated_logprob for trial in trials if trial])
-        scores = (1 - self.alpha) * probs - self.alpha * likeness(group.states, sequence.directions)
+    def asks(self, params: SamplingParams) -> Asker:
+        needs = Needs(star=True, states=True, whole=True, replay="masked")
+        return Asker("decoder", self, "another", needs)
+
+    def read(self, note: Tried | None, states: States) -> Tried:
+        return (note or Tried()).after(states)
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        (text,) = group.live
+        note: Tried = text.note or Tried()
+        if not note.trials:  # the prompt was computed, and nothing tried yet
+            found = self._trials(group, rows, 0, group.row(text))
+            return [Growth(text, 0, (), text.score, replace(note, trials=found), stuck=not found)]
+        assert rows.states is not None
+        probs = np.exp([trial.truncated_logprob for trial in note.trials])
+        scores = (1 - self.alpha) * probs - self.alpha * likeness(rows.states, note.directions)
         place = int(scores.argmax())
-        chosen = trials[place]
-        assert chosen is not None
-        ends = chosen.token_id in group.end_ids or len(sequence.output) + 1 == group.params.max_tokens
+        chosen, row = note.trials[place], rows.place(text, place)
+        ends = group.ends(chosen.token_id, text.depth + 1)
         following: tuple[TokenTrace, ...] = ()
         if not ends:
-            constraint = sequence.constraint.fork() if sequence.constraint else None
-            if constraint is not None:
-                constraint.advance(chosen.token_id)
-            following = self._trials(group, logits[place : place + 1], sequence, constraint, (chosen,))
-        nowhere = () if ends or following else (None,)
-        score = sequence.score + float(scores[place])
-        return [Growth(sequence, 0, chosen, score, further=nowhere, context=place, trials=following)]
+            *_, after = group.rows_along(text, 0, [chosen.token_id], [chosen])
+            following = self._trials(group, rows, row, after)
+        kept = replace(note.after(rows.states[row : row + 1]), trials=following)
+        score = text.score + float(scores[place])
+        return [Growth(text, 0, (chosen,), score, kept, stuck=not (ends or following), took=place)]
 
-    def _trials(
-        self,
-        group: Group,
-        logits: torch.Tensor,
-        sequence: Sequence,
-        constraint: ConstraintState | None,
-        chosen: tuple[TokenTrace, ...] = (),
-    ) -> tuple[TokenTrace, ...]:
-        """Trace the likeliest tokens after a sequence and what was `chosen`; their row is [1, V]."""
-        output = (*sequence.output, *(trace.token_id for trace in chosen))
-        row = group.row(0, output, constraint, (*sequence.traces, *chosen))
-        raw, values = summarise(logits, group.params.top_logprobs), process(logits, [row], group.params)
-        own = summarise(values)
+    def _trials(self, group: Group, rows: Rows, place: int, row: Row) -> tuple[TokenTrace, ...]:
+        """Trace the likeliest tokens of a row of logits."""
+        logits, params = rows.logits[place : place + 1], group.params
+        raw, values = group.ranker.summarise(logits, params.top_logprobs), process(logits, [row], params)
+        own = group.ranker.summarise(values)
         if not own[0].kept:
             return ()
         norms = np.array([own[0].lse])
-        rows = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
-        return tuple(rows.traces(best(values, np.zeros(1), min(self.top_k, own[0].kept))))
+        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
+        traces = found.traces(group.ranker.best(values, np.zeros(1), min(self.top_k, own[0].kept)))
+        if rows.keep is not None:
+            (seen,) = observe(logits, [0], [row], meant(params, self), rows.keep)
+            traces = [replace(trace, distribution=seen) for trace in traces]
+        return tuple(traces)
 
-    def settle(self, group: Group) -> bool:
-        return not group.live
+    def settle(self, group: Group) -> Settled:
+        trials = [text.note.trials for text in group.live]
+        ahead = tuple(Star(tuple(trace.token_id for trace in traces)) for traces in trials)
+        return Settled(not group.live, ahead)
 
-    def final_score(self, sequence: Sequence) -> float:
-        return sequence.score
+    def answers(self, group: Group) -> list[Answer]:
+        return [Answer(text, text.score) for text in group.finished]
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return group.finished
+
+def unit(states: States) -> States:
+    """Return vectors [R, C] of length 1."""
+    lengths = np.linalg.norm(states, axis=-1, keepdims=True)
+    directions: States = states / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return directions
 
 
 def likeness(states: States, past: Seq[States]) -> Floats:

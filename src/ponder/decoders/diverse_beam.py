@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import torch
 
-from ponder.decoders.candidates import best
-from ponder.decoders.group import Group, Growth, Sequence
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -21,7 +20,9 @@ from ponder.decoders.hypotheses import (
     normalised,
     survivors,
 )
-from ponder.decoders.rows import dead_end, growths, search_rows, summarise
+from ponder.decoders.rows import Rows
+from ponder.decoders.search_rows import dead_end, growths, search_rows
+from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING
@@ -47,8 +48,9 @@ class DiverseBeamSearch:
     early_stopping: EarlyStopping = False
 
     unused: ClassVar[frozenset[str]] = DRAWING
+    name: ClassVar[str] = "diverse beam search"
     streams: ClassVar[bool] = False
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)
@@ -71,65 +73,62 @@ class DiverseBeamSearch:
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        raw = summarise(logits, group.params.top_logprobs)
-        at_first = not group.live[0].output
+    def asks(self, params: SamplingParams) -> Asker:
+        return Asker("decoder", self, "another", Needs(replay="masked"))
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        raw = group.ranker.summarise(rows.logits, group.params.top_logprobs)
         chosen: Counter[int] = Counter()
         grown: list[Growth] = []
         for number in range(self.num_beam_groups):
-            places = [i for i, sequence in enumerate(group.live) if at_first or _number(sequence) == number]
+            places = [i for i, text in enumerate(group.live) if not group.grew or text.index == number]
             if not places:
                 continue
-            own = slice(
-                places[0], places[-1] + 1
-            )  # growths are in the order of groups, and so are live beams
+            # Growths are in the order of groups, and so are live beams.
+            own = slice(places[0], places[-1] + 1)
             parents = group.live[own]
             penalties = {token: count * self.diversity_penalty for token, count in chosen.items()}
-            rows = search_rows(group, parents, logits[own], raw[own], penalties)
-            found = best(rows.values, rows.offsets(parents), candidate_count(group, self.group_size))
+            scored = search_rows(group, parents, rows.logits[own], raw[own], penalties)
+            found = group.ranker.best(
+                scored.values, scored.offsets(parents), candidate_count(group, self.group_size)
+            )
             picks = survivors(group, found, self.group_size, all_end=False)
             on = picks.tokens[~np.isin(picks.tokens, list(group.end_ids))]
             chosen.update(on.tolist())
-            steps = growths(parents, picks, rows.traces(picks)) if len(picks) else dead_end(parents)
+            steps = growths(parents, picks, scored.traces(picks)) if len(picks) else dead_end(parents)
             grown += [replace(growth, index=number) for growth in steps]
         return grown
 
-    def settle(self, group: Group) -> bool:
+    def settle(self, group: Group) -> Settled:
         """Keep each group's best finished texts, and let the beams of groups that have ended go."""
         finished, live = [], []
         for number in range(self.num_beam_groups):
-            ended = [sequence for sequence in group.finished if _number(sequence) == number]
-            own = [sequence for sequence in group.live if _number(sequence) == number]
-            kept = sorted(ended, key=self.final_score, reverse=True)[: self.group_size]
+            ended = [text for text in group.finished if text.index == number]
+            own = [text for text in group.live if text.index == number]
+            kept = sorted(ended, key=self._score, reverse=True)[: self.group_size]
             if own and self._is_done(group, kept, ended, own):
-                for sequence in own:
-                    sequence.drop()
+                for text in own:
+                    text.drop()
                 own = []
             finished += kept
             live += own
         group.finished, group.live = finished, live
-        return not live
+        return Settled(not live)
 
-    def _is_done(
-        self, group: Group, kept: list[Sequence], ended: list[Sequence], live: list[Sequence]
-    ) -> bool:
+    def _is_done(self, group: Group, kept: list[Text], ended: list[Text], live: list[Text]) -> bool:
         if len(kept) < self.group_size:
             return False
         if self.early_stopping is True:
             return True
-        length = len(live[0].output)
-        score = max(sequence.score for sequence in (*live, *ended) if len(sequence.output) == length)
+        length = live[0].depth
+        score = max(text.score for text in (*live, *ended) if text.depth == length)
         hopeful = attainable(group, score, length, self.length_penalty, self.early_stopping)
-        return hopeful <= self.final_score(kept[-1])
+        return hopeful <= self._score(kept[-1])
 
-    def final_score(self, sequence: Sequence) -> float:
+    def _score(self, text: Text) -> float:
         """Return the length-normalised score of a finished text, penalties included."""
-        return normalised(sequence.score, len(sequence.output), self.length_penalty)
+        return normalised(text.score, text.depth, self.length_penalty)
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=self.final_score, reverse=True)[: group.params.n]
-
-
-def _number(sequence: Sequence) -> int:
-    """Return which group a sequence belongs to."""
-    return sequence.index
+    def answers(self, group: Group) -> list[Answer]:
+        ranked = sorted(group.finished, key=self._score, reverse=True)[: group.params.n]
+        return [Answer(text, self._score(text)) for text in ranked]

@@ -49,7 +49,7 @@ def candidate_count(group: Group, num_beams: int) -> int:
 
 def is_last_step(group: Group) -> bool:
     """Whether the tokens chosen now are the last ones allowed."""
-    return len(group.live[0].output) + 1 >= group.params.max_tokens
+    return group.length + 1 >= group.params.max_tokens
 
 
 def survivors(group: Group, found: Candidates, num_beams: int, *, all_end: bool) -> Candidates:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
-from ponder.decoders.group import Group, Growth, Sequence
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
+from ponder.decoders.rows import Rows
+from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import sample
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Each sequence draws its own next token; all n share the prompt's pages."""
+    """Each text draws its own next token; all n share the prompt's pages."""
 
+    name: ClassVar[str] = "sampling"
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = True
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = False
 
     def check(self, params: SamplingParams) -> None:
         pass
@@ -26,23 +27,29 @@ class Sample:
     def width(self, params: SamplingParams) -> int:
         return params.n
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        if not group.live[0].output:
-            parents, indices = group.live * group.params.n, list(range(group.params.n))
-            logits = logits.expand(group.params.n, -1)
+    def asks(self, params: SamplingParams) -> Asker:
+        return Asker("decoder", self, "another", Needs())
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        if group.grew or group.replays:
+            parents, indices, logits = group.live, [text.index for text in group.live], rows.logits
         else:
-            parents, indices = group.live, [sequence.index for sequence in group.live]
-        traces = sample(logits, group.rows(parents, indices), group.params)
+            parents, indices = group.live * group.params.n, list(range(group.params.n))
+            logits = rows.logits.expand(group.params.n, -1)
+        traces = group.ranker.sampler.sample(logits, group.rows(parents, indices), group.params)
         return [
-            Growth(parent, index, trace)
+            Growth(parent, index, (trace,)) if trace else Growth(parent, index, stuck=True)
             for parent, index, trace in zip(parents, indices, traces, strict=True)
         ]
 
-    def settle(self, group: Group) -> bool:
-        return not group.live
+    def settle(self, group: Group) -> Settled:
+        return Settled(not group.live)
 
-    def final_score(self, sequence: Sequence) -> float:
-        return sequence.logprob
+    def answers(self, group: Group) -> list[Answer]:
+        return by_index(group)
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=lambda sequence: sequence.index)
+
+def by_index(group: Group) -> list[Answer]:
+    """Return the finished texts in the order of samples; what they are ranked by is their log-probability."""
+    ordered = sorted(group.finished, key=lambda text: text.index)
+    return [Answer(text, text.logprob(len(group.begun))) for text in ordered]

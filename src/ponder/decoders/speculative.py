@@ -13,21 +13,19 @@ lookup, both accept with probability p(x); a draft model's, at a temperature ove
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import ClassVar, Protocol
 
 import torch
 
-from ponder.constraints import ConstraintState
-from ponder.decoders.group import Group, Growth, Sequence
-from ponder.decoders.sample import Sample
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
+from ponder.decoders.rows import Rows
+from ponder.decoders.sample import Sample, by_index
+from ponder.decoders.text import Ahead, Answer, Chain, Drafted, Growth, Settled, Text
 from ponder.errors import ParameterError
-from ponder.sampling import bitmask
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
-from ponder.sampling.sampler import sample
 from ponder.sampling.trace import TokenTrace
 
 MAX_TOKENS = 64
@@ -35,10 +33,16 @@ MAX_NGRAM = 64
 
 
 class Draft(Protocol):
-    """Where guesses come from: a frozen value."""
+    """Where guesses come from: a frozen value.
 
-    def propose(self, group: Group) -> list[tuple[int, ...]]:
-        """Return for each live sequence the tokens that may come after its output; () is no guess."""
+    `asks_model` says whether they are the draft model's.
+    """
+
+    @property
+    def asks_model(self) -> bool: ...
+
+    def propose(self, group: Group) -> tuple[Ahead, ...]:
+        """Return for each live text the tokens that may come next."""
         ...
 
 
@@ -59,6 +63,8 @@ class PromptLookup:
     max_ngram: int = 3
     min_ngram: int = 2
 
+    asks_model: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         _check_tokens("tokens", self.tokens)
         if type(self.max_ngram) is not int or not 1 <= self.max_ngram <= MAX_NGRAM:
@@ -67,8 +73,9 @@ class PromptLookup:
             allowed = f"a whole number from 1 to max_ngram, which is {self.max_ngram}"
             raise ParameterError("min_ngram", self.min_ngram, allowed)
 
-    def propose(self, group: Group) -> list[tuple[int, ...]]:
-        return [self.lookup((*group.prompt, *sequence.output)) for sequence in group.live]
+    def propose(self, group: Group) -> tuple[Ahead, ...]:
+        guesses = [(text, self.lookup((*group.prompt, *text.output))) for text in group.live]
+        return tuple(Chain(group.possible(text, guess)) for text, guess in guesses)
 
     def lookup(self, text: tuple[int, ...]) -> tuple[int, ...]:
         """Return the tokens that followed the text's last ones before.
@@ -104,12 +111,13 @@ class DraftModel:
 
     tokens: int = 4
 
+    asks_model: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         _check_tokens("tokens", self.tokens)
 
-    def propose(self, group: Group) -> list[tuple[int, ...]]:
-        assert group.drafter is not None, "the engine refuses this without a draft model"
-        return group.drafter.draft(group, self.tokens)
+    def propose(self, group: Group) -> tuple[Ahead, ...]:
+        return (Drafted(self.tokens),) * len(group.live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,10 @@ class Speculative:
 
     draft: Draft = field(default_factory=PromptLookup)
 
+    name: ClassVar[str] = "speculation"
     unused: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = True
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if isinstance(self.draft, type) or not hasattr(self.draft, "propose"):
@@ -133,96 +142,77 @@ class Speculative:
     def width(self, params: SamplingParams) -> int:
         return params.n
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        guesses = [group.guesses(sequence) for sequence in group.live]
-        if not any(guesses):
-            return Sample().advance(group, logits)
-        places = accumulate((len(guess) + 1 for guess in guesses), initial=0)
-        growing = texts = list(map(_Text, group.live, guesses, places))
+    def asks(self, params: SamplingParams) -> Asker:
+        needs = Needs(chain=True, drafts=self.draft.asks_model)
+        return Asker("draft", self.draft, "PromptLookup(...)", needs)
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        if rows.one_each:
+            return Sample().advance(group, rows)
+        growing = choosing = [_Choosing(text, rows.guess(text), rows.place(text)) for text in group.live]
         while growing:
             # One position at a time: what was chosen there may bear on the next (`Row.traces`).
-            rows = [text.row(group) for text in growing]
-            traces = sample(_rows(logits, [text.place for text in growing]), rows, group.params)
+            described = [text.row(group) for text in growing]
+            logits = _rows(rows.logits, [text.place for text in growing])
+            traces = group.ranker.sampler.sample(logits, described, group.params)
             growing = [text for text, trace in zip(growing, traces, strict=True) if text.take(trace)]
-        return [text.growth() for text in texts]
+        return [text.growth() for text in choosing]
 
-    def settle(self, group: Group) -> bool:
-        """Guess what comes next. The request is answered when nothing grows any more."""
-        for sequence, guess in zip(group.live, self.draft.propose(group), strict=True):
-            sequence.proposed = _possible(group, sequence, guess)
-        return not group.live
+    def settle(self, group: Group) -> Settled:
+        """Guess what comes next. The request is answered when nothing grows any more.
 
-    def final_score(self, sequence: Sequence) -> float:
-        return sequence.logprob
+        Where a constraint leaves one way on, that is the guess.
+        """
+        if group.replays or not group.live:
+            return Settled(not group.live)
+        forced = [Chain(group.possible(text, group.forced_by_constraint(text))) for text in group.live]
+        if all(chain.tokens for chain in forced):
+            return Settled(False, tuple(forced))
+        proposed = zip(forced, self.draft.propose(group), strict=True)
+        return Settled(False, tuple(chain if chain.tokens else other for chain, other in proposed))
 
-    def answers(self, group: Group) -> list[Sequence]:
-        return sorted(group.finished, key=lambda sequence: sequence.index)
+    def answers(self, group: Group) -> list[Answer]:
+        return by_index(group)
 
 
 @dataclass(slots=True)
-class _Text:
-    """A sequence while its guess is looked through; `place` is the row of logits that chooses next.
+class _Choosing:
+    """A text while its guess is looked through; `place` is the row of logits that chooses next.
 
     `traces` are the model's choices: those that were guessed, and the first that was not.
     """
 
-    sequence: Sequence
+    text: Text
     guess: tuple[int, ...]
     place: int
-    traces: list[TokenTrace | None] = field(default_factory=list)
-    constraint: ConstraintState | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.constraint = self.sequence.constraint.fork() if self.sequence.constraint else None
+    traces: list[TokenTrace] = field(default_factory=list)
+    stuck: bool = False
 
     def row(self, group: Group) -> Row:
         """Describe the row of logits after what is known to be right."""
-        right = self.guess[: len(self.traces)]
-        traces = (*self.sequence.traces, *(trace for trace in self.traces if trace))
-        return group.row(self.sequence.index, (*self.sequence.output, *right), self.constraint, traces)
+        *_, row = group.rows_along(self.text, self.text.index, self.guess[: len(self.traces)], self.traces)
+        return row
 
     def take(self, trace: TokenTrace | None) -> bool:
         """Note the model's choice; return whether it was guessed, so that the next row counts as well."""
-        self.traces.append(trace)
-        if trace is None or trace.token_id not in self.guess[len(self.traces) - 1 : len(self.traces)]:
+        if trace is None:
+            self.stuck = True
             return False
-        if self.constraint is not None:
-            self.constraint.advance(trace.token_id)
+        self.traces.append(trace)
+        right = len(self.traces) - 1
+        if trace.token_id not in self.guess[right : right + 1]:
+            return False
         self.place += 1
         return True
 
     def growth(self) -> Growth:
         """Grow by the model's choices."""
-        return Growth(self.sequence, self.sequence.index, self.traces[0], further=tuple(self.traces[1:]))
+        return Growth(self.text, self.text.index, tuple(self.traces), stuck=self.stuck)
 
 
 def _rows(logits: torch.Tensor, places: list[int]) -> torch.Tensor:
     """Some rows of [R, V]; a single one where it lies."""
     return logits[places[0] : places[0] + 1] if len(places) == 1 else logits[places]
-
-
-def _possible(group: Group, sequence: Sequence, guess: Seq[int]) -> tuple[int, ...]:
-    """Return a guess up to where it cannot be right, or nothing could come after it.
-
-    An end token is not guessed: the row before it finds it.
-    """
-    possible: list[int] = []
-    constraint = sequence.constraint.fork() if sequence.constraint else None
-    for token in guess[: group.params.max_tokens - len(sequence.output) - 1]:
-        if token in group.end_ids or not _allows(constraint, token):
-            break
-        if constraint is not None:
-            constraint.advance(token)
-        possible.append(token)
-    return tuple(possible)
-
-
-def _allows(constraint: ConstraintState | None, token: int) -> bool:
-    mask = constraint.mask() if constraint else None
-    if mask is None:
-        return True
-    word, bit = divmod(token, bitmask.WORD)
-    return word < len(mask) and bool(int(mask[word]) >> bit & 1)
 
 
 def _find(text: tuple[int, ...], token: int, start: int, end: int) -> int:

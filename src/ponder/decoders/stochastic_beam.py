@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 
-from ponder.decoders.group import Group, Growth, Sequence
-from ponder.decoders.gumbel import path_keys, perturbed_best
+from ponder.asks.needs import Asker, Needs
+from ponder.decoders.group import Group
+from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
-from ponder.decoders.rows import drawn_rows, growths, pick, summarise
+from ponder.decoders.rows import Rows
+from ponder.decoders.search_rows import drawn_rows, growths, pick
+from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams
 
 
@@ -38,8 +40,9 @@ class StochasticBeamSearch:
     num_beams: int
 
     unused: ClassVar[frozenset[str]] = frozenset()
+    name: ClassVar[str] = "stochastic beam search"
     streams: ClassVar[bool] = False
-    tries_tokens: ClassVar[bool] = False
+    normalised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_beams(self.num_beams)
@@ -51,46 +54,47 @@ class StochasticBeamSearch:
     def width(self, params: SamplingParams) -> int:
         return self.num_beams
 
-    def advance(self, group: Group, logits: torch.Tensor) -> list[Growth]:
-        live, params = group.live, group.params
-        raw = summarise(logits, params.top_logprobs)
-        rows = drawn_rows(group, live, logits, raw, normalised=False)
-        # `memo` is the log-probability. What the largest of all is, is left to chance.
-        locations = np.array([beam.memo for beam in live])
-        perturbed = np.array([beam.score for beam in live])
-        maxima = perturbed if live[0].output else None
+    def asks(self, params: SamplingParams) -> Asker:
+        return Asker("decoder", self, "another", Needs(replay="masked"))
+
+    def advance(self, group: Group, rows: Rows) -> list[Growth]:
+        live, params, logits = group.live, group.params, rows.logits
+        raw = group.ranker.summarise(logits, params.top_logprobs)
+        drawn = drawn_rows(group, live, logits, raw, normalised=False)
+        # A beam's note is its log-probability. What the largest of all is, is left to chance.
+        locations = np.array([beam.note or 0.0 for beam in live])
+        maxima = np.array([beam.score for beam in live]) if group.grew else None
         keys = path_keys(params.seed, [beam.output for beam in live])
-        found = perturbed_best(rows.truncated, locations, maxima, keys, self.num_beams)
-        stuck = [i for i, possible in enumerate(rows.possible) if not possible]
+        found = group.ranker.perturbed_best(drawn.truncated, locations, maxima, keys, self.num_beams)
+        stuck = [i for i, possible in enumerate(drawn.possible) if not possible]
         contending = sorted(
             [*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True
         )
         picks = found.first(_places(found.scores.tolist(), contending, self.num_beams))
-        memos = locations[picks.beams] + np.log(pick(rows.truncated, picks))
-        grown = growths(live, picks, rows.traces(picks), memos.tolist())
-        return grown + [Growth(live[i], 0, None, live[i].score) for i in stuck]
+        logprobs = locations[picks.beams] + np.log(pick(drawn.truncated, picks))
+        grown = growths(live, picks, drawn.traces(picks), logprobs.tolist())
+        return grown + [Growth(live[i], 0, (), live[i].score, live[i].note, stuck=True) for i in stuck]
 
-    def settle(self, group: Group) -> bool:
+    def settle(self, group: Group) -> Settled:
         """Keep the finished texts that are still among the first."""
         contending = sorted((s.score for s in (*group.finished, *group.live)), reverse=True)
         least = contending[: self.num_beams][-1]
-        group.finished = [sequence for sequence in group.finished if sequence.score >= least]
-        return not group.live
+        group.finished = [text for text in group.finished if text.score >= least]
+        return Settled(not group.live)
 
-    def final_score(self, sequence: Sequence) -> float:
-        """Return the perturbed log-probability."""
-        return sequence.score
-
-    def answers(self, group: Group) -> list[Sequence]:
-        ranked, asked = sorted(group.finished, key=self.final_score, reverse=True), group.params.n
+    def answers(self, group: Group) -> list[Answer]:
+        ranked = sorted(group.finished, key=lambda text: text.score, reverse=True)
+        asked = group.params.n
         further = ranked[asked] if asked < len(ranked) else None
         drawn = ranked[:asked]
         if further is None and len(ranked) == self.num_beams:
             *drawn, further = ranked
         threshold = -math.inf if further is None else further.score
-        for sequence in drawn:
-            sequence.inclusion = inclusion_probability(sequence.memo, threshold)
-        return ranked[:asked]
+        known = [inclusion_probability(text.note or 0.0, threshold) for text in drawn]
+        inclusions = [*known, *[None] * (asked - len(known))]
+        return [
+            Answer(text, text.score, known) for text, known in zip(ranked[:asked], inclusions, strict=False)
+        ]
 
 
 def _places(candidates: list[float], others: list[float], count: int) -> int:

@@ -1,24 +1,16 @@
 """Many requests at once."""
 
-from ponder.engine.draft_engine import DraftEngine
+from ponder.engine.drafter import Drafter
 from ponder.engine.engine import Engine
-from ponder.engine.events import (
-    Event,
-    FailedEvent,
-    FinishedEvent,
-    Output,
-    ProgressEvent,
-    TokenEvent,
-    TreeEvent,
-    TreeNode,
-    Usage,
-)
+from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
+from ponder.engine.job import Job
+from ponder.engine.limits import EngineLimits
 from ponder.engine.loop import EngineLoop
-from ponder.engine.request import EngineLimits, Request
+from ponder.engine.seat import Seat
 from ponder.engine.stats import EngineStats
 
 __all__ = [
-    "DraftEngine",
+    "Drafter",
     "Engine",
     "EngineLimits",
     "EngineLoop",
@@ -26,11 +18,7 @@ __all__ = [
     "Event",
     "FailedEvent",
     "FinishedEvent",
-    "Output",
-    "ProgressEvent",
-    "Request",
-    "TokenEvent",
-    "TreeEvent",
-    "TreeNode",
-    "Usage",
+    "Job",
+    "ReadEvent",
+    "Seat",
 ]

@@ -1,131 +1,11 @@
-"""What happened: the only thing faces read."""
+"""How a request ends, and all that an engine says of it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
 
-from ponder.decoders import FinishReason
-from ponder.sampling import TokenTrace
-from ponder.sampling.trace import PromptTrace
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of a request.
-
-    Attributes
-    ----------
-    prompt_tokens : length of the prompt, counted once.
-    hit_tokens : of those, how many an earlier request had left in the cache.
-    cached_tokens : how often a prompt token was read from the cache where it would have been computed
-        again: the hits, and the whole prompt for each sample or beam but the first.
-    computed_tokens : tokens run through the model, those computed again after a preemption included.
-    generated_tokens : tokens of all texts grown, beams that lost included.
-    proposed_tokens, accepted_tokens : guesses of speculative decoding that the model was run on, and those of
-        them that were its own choice.
-    """
-
-    prompt_tokens: int
-    hit_tokens: int
-    cached_tokens: int
-    computed_tokens: int
-    generated_tokens: int
-    proposed_tokens: int = 0
-    accepted_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressEvent:
-    """A request moved on, or back, without a new token.
-
-    Attributes
-    ----------
-    state : "waiting" for its turn, "prefill": its prompt is being computed, "preempted": it gave its
-        memory to others and will go on, nothing lost, when there is room.
-    done : prompt tokens in the cache, of `usage.prompt_tokens`.
-    traces : for a request with `prompt_logprobs`, one entry for each prompt token computed just now; None
-        for the very first token, which follows nothing.
-    """
-
-    request_id: int
-    state: Literal["waiting", "prefill", "preempted"]
-    done: int
-    usage: Usage
-    traces: tuple[PromptTrace | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TokenEvent:
-    """Sample `index` of a request grew by a token, and its text by `text`, which may be empty.
-
-    `finish_reason` is set in a text's last event, and `stopped_by` as in `Output`. Where a constraint left no
-    token possible, or the deadline passed, that event has no trace, and whatever text had been held back.
-    `usage` is the request's so far.
-    """
-
-    request_id: int
-    index: int
-    trace: TokenTrace | None
-    text: str
-    finish_reason: FinishReason | None
-    usage: Usage
-    stopped_by: str | int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TreeNode:
-    """One token of a search's tree.
-
-    `node` numbers the request's tokens from 0; `parent` is the node it follows, -1 for the prompt. `score` is
-    the sum the search ranks by, before any length normalisation.
-    """
-
-    node: int
-    parent: int
-    trace: TokenTrace | None
-    text: str
-    score: float
-    finish_reason: FinishReason | None
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEvent:
-    """A search took a step: these nodes were added; leaves that got no child are dropped.
-
-    Which texts stay is known only when the request is answered.
-    """
-
-    request_id: int
-    nodes: tuple[TreeNode, ...]
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One finished text.
-
-    `text` is without the end token or stop string that ended it, which `stopped_by` names; `token_ids` and
-    `traces` are all that was generated. `logprob` is the sum of raw log-probabilities; `score` what outputs
-    are ranked by: the length-normalised score of beams, and for samples, which are not ranked, `logprob`.
-    `inclusion` is how probable a stochastic beam search was to draw it, as in `StochasticBeamSearch`.
-    """
-
-    index: int
-    text: str
-    token_ids: tuple[int, ...]
-    traces: tuple[TokenTrace, ...]
-    finish_reason: FinishReason
-    stopped_by: str | int | None
-    logprob: float
-    score: float
-    inclusion: float | None = None
-
-    @property
-    def truncated_logprob(self) -> float:
-        """The text's log-probability under the distribution that its tokens were drawn from."""
-        return math.fsum(trace.truncated_logprob for trace in self.traces)
+from ponder.asks.events import BackEvent, Output, ProgressEvent, TokenEvent, TreeEvent, Usage
+from ponder.asks.read import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +18,14 @@ class FinishedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEvent:
+    """A text was read."""
+
+    request_id: int
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class FailedEvent:
     """A request ended with an error, which is raised to whoever asked."""
 
@@ -145,4 +33,4 @@ class FailedEvent:
     error: Exception
 
 
-Event = ProgressEvent | TokenEvent | TreeEvent | FinishedEvent | FailedEvent
+Event = ProgressEvent | TokenEvent | BackEvent | TreeEvent | FinishedEvent | ReadEvent | FailedEvent

@@ -14,16 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ponder.asks.choice_trie import ChoiceTrie
+from ponder.asks.events import BackEvent, ProgressEvent, TokenEvent, TreeEvent
+from ponder.asks.grow import Grow
+from ponder.asks.read import Read
 from ponder.engine.engine import Engine
-from ponder.engine.events import Event, FailedEvent, FinishedEvent, ProgressEvent, TokenEvent, TreeEvent
+from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
-from ponder.engine.request import Request
 from ponder.engine.stats import EngineStats
 from ponder.errors import ClosedError
 
 T = TypeVar("T")
-AnswerEvent = ProgressEvent | TokenEvent | TreeEvent | FinishedEvent
+AnswerEvent = ProgressEvent | TokenEvent | BackEvent | TreeEvent | FinishedEvent | ReadEvent
 
 LINGER_S = 10.0  # how long the thread waits for more to do before it ends; the next request starts another
 
@@ -59,60 +60,63 @@ class EngineLoop:
         self._closed = False
         atexit.register(_close_if_alive, weakref.ref(self))  # a thread inside torch must not outlive Python
 
-    def run(self, request: Request) -> Generator[AnswerEvent]:
-        """Submit a request and yield its events, the `FinishedEvent` last. Closing the generator cancels.
+    def run(self, request: Job | Grow | Read) -> Generator[AnswerEvent]:
+        """Submit a request and yield its events, the `FinishedEvent` or `ReadEvent` last. Closing this cancels.
 
         Raises
         ------
         QueueFullError : as many requests wait as may.
         ClosedError : the loop was closed.
-        PonderError : what `Engine.check` raises, and what ends the request.
+        PonderError : what `Engine.prepare` raises, and what ends the request.
         """
         arrived: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-        ticket = self._submit(self.engine.prepare(request), Sink(_at_once, arrived.put))
+        ticket = self._submit(self._job(request), Sink(_at_once, arrived.put))
         try:
             while True:
                 for event in arrived.get():
                     yield _raise_failure(event)
-                    if isinstance(event, FinishedEvent):
+                    if isinstance(event, FinishedEvent | ReadEvent):
                         return
         finally:
             self._cancel(ticket)
 
-    async def stream(self, request: Request) -> AsyncGenerator[AnswerEvent]:
+    async def stream(self, request: Job | Grow | Read) -> AsyncGenerator[AnswerEvent]:
         """Like `run`, for an event loop."""
         arrived: asyncio.Queue[list[Event]] = asyncio.Queue()
         sink = Sink(asyncio.get_running_loop().call_soon_threadsafe, arrived.put_nowait)
-        ticket = self._submit(await asyncio.to_thread(self.engine.prepare, request), sink)
+        ticket = self._submit(await asyncio.to_thread(self._job, request), sink)
         try:
             while True:
                 for event in await arrived.get():
                     yield _raise_failure(event)
-                    if isinstance(event, FinishedEvent):
+                    if isinstance(event, FinishedEvent | ReadEvent):
                         return
         finally:
             self._cancel(ticket)
 
-    def last(self, request: Request, take: Callable[[AnswerEvent], T]) -> T:
+    def last(self, request: Job | Grow | Read, take: Callable[[AnswerEvent], T]) -> T:
         """Submit a request and return what `take` makes of its last event. Raises what `run` does.
 
         `take` is given every event, on the engine's thread, and must be quick and not raise: nobody is woken
         before the end.
         """
-        done, ticket = self._submit_until_last(self.engine.prepare(request), take)
+        done, ticket = self._submit_until_last(self._job(request), take)
         try:
             return done.result()
         finally:
             self._cancel(ticket)
 
-    async def last_async(self, request: Request, take: Callable[[AnswerEvent], T]) -> T:
+    async def last_async(self, request: Job | Grow | Read, take: Callable[[AnswerEvent], T]) -> T:
         """Like `last`, for an event loop."""
-        job = await asyncio.to_thread(self.engine.prepare, request)
+        job = await asyncio.to_thread(self._job, request)
         done, ticket = self._submit_until_last(job, take)
         try:
             return await asyncio.wrap_future(done)
         finally:
             self._cancel(ticket)
+
+    def _job(self, request: Job | Grow | Read) -> Job:
+        return request if isinstance(request, Job) else self.engine.prepare(request)
 
     def _submit_until_last(self, job: Job, take: Callable[[AnswerEvent], T]) -> tuple[Future[T], Future[int]]:
         done: Future[T] = Future()
@@ -124,14 +128,10 @@ class EngineLoop:
                     done.set_exception(event.error)
                     return
                 taken = take(event)
-                if isinstance(event, FinishedEvent):
+                if isinstance(event, FinishedEvent | ReadEvent):
                     done.set_result(taken)
 
         return done, self._submit(job, Sink(_at_once, put))
-
-    def score(self, prompt: tuple[int, ...], trie: ChoiceTrie) -> tuple[list[list[float]], int]:
-        """Do `Engine.score` between two steps."""
-        return self.call(lambda: self.engine.score(prompt, trie)).result()
 
     async def probe(self, timeout_s: float) -> float:
         """Return the seconds until the thread, between two steps, answers. Raises TimeoutError."""
@@ -265,7 +265,7 @@ class EngineLoop:
             sink = self._sinks.get(request_id)
             if sink is not None:
                 by_post.setdefault(sink.post, []).append((sink, own))
-            if isinstance(own[-1], FinishedEvent | FailedEvent):
+            if isinstance(own[-1], FinishedEvent | ReadEvent | FailedEvent):
                 self._sinks.pop(request_id, None)
         for post, letters in by_post.items():
             if not _give(post, letters):

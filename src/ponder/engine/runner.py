@@ -17,23 +17,41 @@ from ponder.tree import Branch, PagePool
 class BatchRow:
     """The last tokens of a branch, which are to be computed into their slots.
 
-    The branch may reach `reach` tokens; logits are wanted after the last `logits` of the tokens. The last
-    `guessed` of them may turn out to be wrong. Of these and the one before them, logits are also wanted after
-    as many layers as each of `depths` says.
+    Attributes
+    ----------
+    branch, tokens, slots : what is computed, and where its keys and values go.
+    reach : the length that the branch may reach.
+    wanted : after which of `tokens` logits are wanted, rising.
+    guessed : how many of the last tokens may turn out to be wrong.
+    depths : after how many layers logits are wanted besides, for the guessed tokens and the one before them.
+    trie : `tokens` are its nodes, each of which sees only its ancestors.
     """
 
     branch: Branch
     tokens: Seq[int]
     slots: Seq[int]
     reach: int
-    logits: int
+    wanted: Seq[int]
     guessed: int = 0
     depths: tuple[int, ...] = ()
+    trie: ChoiceTrie | None = None
 
     @property
     def num_logits(self) -> int:
-        """How many rows of logits it gives: `logits`, then those of each depth in turn."""
-        return self.logits + len(self.depths) * (1 + self.guessed)
+        """How many rows of logits it gives: `wanted`, then those of each depth in turn."""
+        return len(self.wanted) + len(self.depths) * (1 + self.guessed)
+
+    @property
+    def choices(self) -> range:
+        """Which of its rows a next token is chosen from, where the last token's is wanted."""
+        return range(len(self.wanted) - 1 - self.guessed, len(self.wanted))
+
+    def positions(self) -> list[int]:
+        """Return the positions of its tokens."""
+        start = self.branch.length - len(self.tokens)
+        if self.trie is not None:
+            return [start + depth for depth in self.trie.depths()]
+        return list(range(start, self.branch.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,39 +83,32 @@ class Runner:
         positions: list[int] = []
         wanted: list[int] = []
         for row in rows:
-            length = row.branch.length
-            positions += range(length - len(row.tokens), length)
-            wanted += range(len(positions) - row.logits, len(positions))
+            first = len(positions)
+            positions += row.positions()
+            wanted += [first + place for place in row.wanted]
             for _ in row.depths:
                 wanted += range(len(positions) - 1 - row.guessed, len(positions))
-        return self._run(rows, positions, wanted, states=states)
+        trees = {i: ancestry(row.trie) for i, row in enumerate(rows) if row.trie is not None}
+        return self._run(rows, positions, wanted, trees, states)
 
     def new_states(self, rows: Seq[BatchRow]) -> torch.Tensor:
         """Return room for the states of the rows' logits, [R, C] float32."""
         count = sum(row.num_logits for row in rows)
         return torch.empty(count, self.model.config.hidden_size, device=self.model.device)
 
-    def forward_trie(self, branch: Branch, trie: ChoiceTrie, reach: int) -> torch.Tensor:
-        """Extend a branch by all nodes of a trie, in one pass; return their logits, [nodes, V]."""
-        start = branch.length
-        slots = branch.extend(trie.token_ids)
-        row = BatchRow(branch, trie.token_ids, slots, reach, len(slots))
-        positions = [start + depth for depth in trie.depths()]
-        return self._run([row], positions, list(range(len(positions))), {0: ancestry(trie)})
-
     def _run(
         self,
         rows: Seq[BatchRow],
         positions: list[int],
         logit_rows: list[int],
-        trees: dict[int, torch.Tensor] | None = None,
-        states: torch.Tensor | None = None,
+        trees: dict[int, torch.Tensor],
+        states: torch.Tensor | None,
     ) -> torch.Tensor:
         plan = AttentionPlan(
             query_lengths=[len(row.tokens) for row in rows],
             context_lengths=[row.branch.length for row in rows],
             block_tables=[row.branch.block_table for row in rows],
-            trees={row: tree.to(self.model.device) for row, tree in (trees or {}).items()},
+            trees={row: tree.to(self.model.device) for row, tree in trees.items()},
         )
         batch = ForwardBatch(
             token_ids=self._tensor([token for row in rows for token in row.tokens]),
@@ -117,7 +128,7 @@ class Runner:
             return None
         depths: list[int] = []
         for row in rows:
-            depths += [self.model.config.num_layers] * row.logits
+            depths += [self.model.config.num_layers] * len(row.wanted)
             for depth in row.depths:
                 depths += [depth] * (1 + row.guessed)
         return self._tensor(depths)

@@ -6,9 +6,9 @@ from bisect import insort
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
-from ponder.decoders import Context, Sequence
+from ponder.decoders import Chain, Context, Text
 from ponder.engine.job import Job
-from ponder.engine.request import EngineLimits
+from ponder.engine.limits import EngineLimits
 from ponder.engine.runner import BatchRow
 from ponder.errors import CapacityError, QueueFullError
 from ponder.tree import PAGE_SIZE, Branch, RadixTree, pages_for
@@ -26,8 +26,11 @@ class Scheduled:
     @property
     def complete(self) -> bool:
         """Whether its decoder has its logits: its contexts take their last tokens together, or none does."""
-        contexts = sum(len(sequence.contexts) for sequence in self.job.group.live)
-        return len(self.rows) == contexts and all(row.logits for row in self.rows)
+        contexts = [context for text in self.job.group.live for context in text.contexts]
+        return len(self.rows) == len(contexts) and all(
+            row.branch is context.branch and row.wanted and row.wanted[-1] == len(row.tokens) - 1
+            for row, context in zip(self.rows, contexts, strict=True)
+        )
 
     def sources(self) -> list[list[int]]:
         """Return which of its rows of logits have a next token to be chosen from, once it is complete.
@@ -35,17 +38,25 @@ class Scheduled:
         There is a list for each source that a mixture mixes: the prompt, the prompt at each depth, and the
         same for each further prompt.
         """
-        prompts, depths = 1 + len(self.job.request.further_prompts), 1 + len(self.job.depths)
+        prompts, depths = 1 + self.job.needs.prompts, 1 + len(self.job.needs.depths)
         sources: list[list[int]] = [[] for _ in range(prompts * depths)]
         end = 0
         for number, row in enumerate(self.rows):
-            first, count = (number % prompts) * depths, 1 + row.guessed
-            end += row.logits
-            sources[first] += range(end - count, end)
+            first = (number % prompts) * depths
+            sources[first] += [end + place for place in row.choices]
+            end += len(row.wanted)
             for depth in range(1, depths):
-                sources[first + depth] += range(end, end + count)
-                end += count
+                sources[first + depth] += range(end, end + len(row.choices))
+                end += len(row.choices)
         return sources
+
+    def watched(self) -> tuple[list[int], list[int]]:
+        """Return which rows of its logits are of its path's tokens, and of which of those."""
+        row = self.rows[0]
+        start = row.branch.length - len(row.tokens)
+        places = {start + place: number for number, place in enumerate(row.wanted)}
+        kept = [place for place in self.job.watched(start, row.branch.length) if place in places]
+        return [places[place] for place in kept], kept
 
 
 class Scheduler:
@@ -79,24 +90,24 @@ class Scheduler:
             if job in queue:
                 queue.remove(job)
         job.running = False
-        for sequence in job.group.live:
-            sequence.drop()
+        for text in job.group.live:
+            text.drop()
 
     def schedule(self) -> list[Scheduled]:
         """Choose the next step's rows and make room for them in the cache.
 
-        Sequences that grow by a token come first; prompts share what they leave of the token budget; guesses
+        Texts that grow by a token come first; prompts share what they leave of the token budget; guesses
         come last and take what nobody else needs.
         """
         self._admit()
         batch: list[Scheduled] = []
-        for job, sequence, context, tokens in self._wanted():
+        for job, text, context, tokens in self._wanted():
             slots = self._place(job, context.branch, tokens, batch)
             if slots is None:
                 continue
             if not batch or batch[-1].job is not job:
                 batch.append(Scheduled(job, []))
-            batch[-1].rows.append(_row(job, sequence, context, tokens, slots))
+            batch[-1].rows.append(_row(job, text, context, tokens, slots))
         self._guess(batch)
         return batch
 
@@ -108,7 +119,7 @@ class Scheduler:
 
     def _make_way(self, job: Job) -> bool:
         """Return whether a waiting job can run now; those of lower priority give way if that is enough."""
-        staying = [other for other in self.running if other.request.priority <= job.request.priority]
+        staying = [other for other in self.running if other.service.priority <= job.service.priority]
         if not self._fits(job, staying):
             return False
         while not self._fits(job, self.running):
@@ -116,7 +127,7 @@ class Scheduler:
         return True
 
     def _fits(self, job: Job, others: list[Job]) -> bool:
-        """Whether a job fits beside running ones: all their tokens, and a page for each sequence to grow."""
+        """Whether a job fits beside running ones: all their tokens, and a page for each text to grow."""
         if not others:
             return True
         rows = sum(other.rows for other in others) + job.rows
@@ -124,36 +135,37 @@ class Scheduler:
             return False
         first = job.group.live[0]
         for context in first.contexts:
-            if job.reads_cache or context is not first.contexts[0]:
-                context.branch.follow(context.pending(first.output)[:-1])
+            job.follow(first, context)
         missing = sum(map(_missing, (*others, job)))
         if len(others) == len(self.running):
             held = self.tree.pool.num_busy
         else:
-            sequences = [first, *(sequence for other in others for sequence in other.group.live)]
-            contexts = (context for sequence in sequences for context in sequence.contexts)
+            texts = [first, *(text for other in others for text in other.group.live)]
+            contexts = (context for text in texts for context in text.contexts)
             held = len({page for context in contexts for page in context.branch.pages})
         first.drop()
         return held + missing + rows <= self.tree.pool.num_pages
 
-    def _wanted(self) -> Iterator[tuple[Job, Sequence, Context, tuple[int, ...]]]:
+    def _wanted(self) -> Iterator[tuple[Job, Text, Context, tuple[int, ...]]]:
         """Yield the tokens to compute next, for as many contexts as the budget allows."""
-        growing: list[tuple[Job, Sequence, Context]] = []
-        others: list[tuple[Job, Sequence, Context]] = []
+        growing: list[tuple[Job, Text, Context]] = []
+        others: list[tuple[Job, Text, Context]] = []
         for job in self.running:
             queue = growing if _grows(job) else others
-            live = job.group.live
-            queue += [(job, sequence, context) for sequence in live for context in sequence.contexts]
-        for job, sequence, context in growing:
+            queue += [(job, text, context) for text in job.group.live for context in text.contexts]
+        for job, text, context in growing:
             if job.running:  # not preempted for a row before this one
-                yield job, sequence, context, context.pending(sequence.output)
+                yield job, text, context, context.pending(text.output)
         # Prompts move on, however much grows.
         budget = max(self.limits.token_budget - len(growing) - self._guesses(), PAGE_SIZE)
         claimed: set[Hashable] = set()
-        for job, sequence, context in others:
+        for job, text, context in others:
             if not job.running:
                 continue
-            tokens = self._prefill(job, sequence, context)
+            if job.trie is not None and not context.pending(text.output):
+                yield job, text, context, job.trie.token_ids
+                continue
+            tokens = self._prefill(job, text, context)
             page = context.branch.next_page(tokens)
             tokens = tokens[:budget]
             if not tokens or page in claimed:  # who computes the same page in this step shares it in the next
@@ -161,25 +173,25 @@ class Scheduler:
             if page is not None:
                 claimed.add(page)
             budget -= len(tokens)
-            yield job, sequence, context, tokens
+            yield job, text, context, tokens
 
-    def _prefill(self, job: Job, sequence: Sequence, context: Context) -> tuple[int, ...]:
+    def _prefill(self, job: Job, text: Text, context: Context) -> tuple[int, ...]:
         """Follow the tree as far as it goes and return what is left to compute.
 
         The last tokens of several contexts, as there are after a preemption, are left for a step that has
         them all: a decoder sees all of its rows at once.
         """
-        tokens = context.pending(sequence.output)
-        main = context is sequence.contexts[0]
-        if job.reads_cache or not main:
-            tokens = tokens[context.branch.follow(tokens[:-1]) :]
-        if job.reads_cache and main:
-            found = min(context.branch.length, len(job.request.prompt))
+        main = context is text.contexts[0]
+        job.follow(text, context)
+        tokens = context.pending(text.output)
+        if main:
+            found = min(context.branch.length, job.given)
             job.hits += max(0, found - job.reached)
             job.reached = max(found, job.reached)
-        if len(job.group.live) > 1 or len(sequence.contexts) > 1:
+        if len(job.group.live) > 1 or len(text.contexts) > 1:
             tokens = tokens[:-1]
-        return tokens if job.reads_cache or not main else tokens[:TRACED_CHUNK]
+        watched = main and job.first_watched() is not None
+        return tokens[:TRACED_CHUNK] if watched else tokens
 
     def _place(
         self, job: Job, branch: Branch, tokens: tuple[int, ...], batch: list[Scheduled]
@@ -199,25 +211,25 @@ class Scheduler:
 
     def _guesses(self) -> int:
         """Return how many guesses to compute if there is room for them."""
-        live = [sequence for job in self.running for sequence in job.group.live]
-        growing = sum(len(sequence.contexts) for sequence in live)
-        proposed = sum(len(sequence.proposed) for sequence in live)
+        live = [text for job in self.running for text in job.group.live]
+        growing = sum(len(text.contexts) for text in live)
+        proposed = sum(len(_guess_of(text)) for text in live)
         room = min(self.limits.speculation_rows - growing, self.limits.token_budget // 2)
         return max(0, min(proposed, room))
 
     def _guess(self, batch: list[Scheduled]) -> None:
         """Lengthen rows by what is guessed to follow them. No job gives way to a guess or waits for it.
 
-        All sequences get as many guesses: the first of a guess is the likeliest to be right.
+        All texts get as many guesses: the first of a guess is the likeliest to be right.
         """
         known = sum(len(row.tokens) for entry in batch for row in entry.rows)
         budget = min(self._guesses(), self.limits.token_budget - known)
-        # A row with logits is not alone: all live sequences of its job have one, where they guess.
+        # A row with logits is not alone: all live texts of its job have one, where they guess.
         rows = [
-            (entry.rows, place, sequence.proposed)
+            (entry.rows, place, guess)
             for entry in batch
-            for place, sequence in enumerate(entry.job.group.live[: len(entry.rows)])
-            if sequence.proposed and entry.rows[place].logits
+            for place, text in enumerate(entry.job.group.live[: len(entry.rows)])
+            if (guess := _guess_of(text)) and entry.rows[place].wanted
         ]
         for left, (own, place, proposed) in zip(range(len(rows), 0, -1), rows, strict=True):
             guess = proposed[: max(0, -(-budget // left))]
@@ -227,8 +239,8 @@ class Scheduler:
 
     def preempt(self, job: Job) -> None:
         """Let a running job wait again, without its pages."""
-        for sequence in job.group.live:
-            sequence.drop()
+        for text in job.group.live:
+            text.drop()
         self.running.remove(job)
         job.running = False
         insort(self.waiting, job, key=_rank)
@@ -240,18 +252,24 @@ def _rank(job: Job) -> tuple[int, int]:
     return job.rank
 
 
+def _guess_of(text: Text) -> tuple[int, ...]:
+    return text.ahead.tokens if isinstance(text.ahead, Chain) else ()
+
+
 def _missing(job: Job) -> int:
     """Return how many pages a job's tokens need that it does not hold.
 
-    Its sequences share the prompts' pages, and tokens that are tried all before them.
+    Its texts share the prompts' pages, and tokens that are tried all before them.
     """
     missing, counted = 0, set[int]()  # the prompts whose pages were counted
-    for sequence in job.group.live:
-        for place, context in enumerate(sequence.contexts):
-            length, shared, kind = context.length(sequence.output), len(context.prompt), place
-            if context.trial is not None:
+    for text in job.group.live:
+        for place, context in enumerate(text.contexts):
+            length, shared, kind = context.length(text.output), len(context.prompt), place
+            if job.trie is not None:
+                length += len(job.trie.token_ids)
+            if context.tried is not None:
                 shared, kind = length - 1, 0
-            needed = pages_for(length) - len(context.branch.pages)
+            needed = pages_for(length) - pages_for(context.branch.length)
             if kind in counted:
                 needed = min(needed, pages_for(length) - shared // PAGE_SIZE)
             counted.add(kind)
@@ -261,21 +279,25 @@ def _missing(job: Job) -> int:
 
 def _grows(job: Job) -> bool:
     """Whether each context has one token left to compute."""
-    return all(
-        context.length(sequence.output) - context.branch.length == 1
-        for sequence in job.group.live
-        for context in sequence.contexts
+    return job.decoder is not None and all(
+        context.length(text.output) - context.branch.length == 1
+        for text in job.group.live
+        for context in text.contexts
     )
 
 
-def _row(
-    job: Job, sequence: Sequence, context: Context, tokens: tuple[int, ...], slots: list[int]
-) -> BatchRow:
-    """A row whose logits are those its decoder needs, and those of every prompt token to be traced."""
-    traced = not job.reads_cache and context is sequence.contexts[0]
-    complete = context.branch.length == context.length(sequence.output)
-    logits, depths = len(tokens) if traced else int(complete), job.depths if complete else ()
-    return BatchRow(context.branch, tokens, slots, context.reach, logits, depths=depths)
+def _row(job: Job, text: Text, context: Context, tokens: tuple[int, ...], slots: list[int]) -> BatchRow:
+    """A row whose logits are those that its decoder needs, and those that somebody watches."""
+    branch, count = context.branch, len(tokens)
+    if job.trie is not None and branch.length > job.given:
+        return BatchRow(branch, tokens, slots, context.reach, range(count), trie=job.trie)
+    complete = branch.length == context.length(text.output)
+    wanted = [count - 1] if complete else []
+    if context is text.contexts[0] and not job.prefilled:
+        start = branch.length - count
+        wanted = sorted({*wanted, *(place - start for place in job.watched(start, branch.length))})
+    depths = job.needs.depths if complete else ()
+    return BatchRow(branch, tokens, slots, context.reach, wanted, depths=depths)
 
 
 def _room(branch: Branch, guess: tuple[int, ...]) -> list[int]:
@@ -294,6 +316,6 @@ def _lengthened(row: BatchRow, guess: tuple[int, ...], slots: list[int]) -> Batc
         row,
         tokens=(*row.tokens, *guess),
         slots=[*row.slots, *slots],
-        logits=row.logits + len(guess),
+        wanted=[*row.wanted, *range(len(row.tokens), len(row.tokens) + len(guess))],
         guessed=len(guess),
     )

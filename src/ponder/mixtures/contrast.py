@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
-from ponder.mixtures.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax, plausible
+from ponder.mixtures.mixture import MAX_SCALE, as_tensor, check_number, log_softmax, plausible
 from ponder.sampling.row import Row
+from ponder.text import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Contrast:
     amateur: float = 0.5
     temperature: float = 1.0
 
-    num_prompts: ClassVar[int] = 0
+    name: ClassVar[str] = "contrastive decoding"
 
     def __post_init__(self) -> None:
         if self.against != "draft" and type(self.against) is not int:
@@ -46,14 +48,18 @@ class Contrast:
         check_number("amateur", self.amateur, 0.0, MAX_SCALE)
         check_number("temperature", self.temperature, 0.01, 100.0)
 
-    @property
-    def reads_draft(self) -> bool:
-        return self.against == "draft"
+    def converted(self, convert: Callable[[Prompt], Prompt]) -> Contrast:
+        return self
 
-    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    def prompts(self, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         return ()
 
+    def asks(self, config: ModelConfig) -> Asker:
+        needs = Needs(draft_rows=self.against == "draft", depths=self.depths(config))
+        return Asker("mixture", self, "one without a draft model", needs)
+
     def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        """Return after how many layers the model's logits are sources. Raises ParameterError, as `asks`."""
         if isinstance(self.against, str):
             return ()
         if not 0 <= self.against < config.num_layers:

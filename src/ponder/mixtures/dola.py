@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
-from ponder.mixtures.mixture import Encode, Rows, as_tensor, check_number, log_softmax, plausible
+from ponder.mixtures.mixture import Rows, as_tensor, check_number, log_softmax, plausible
 from ponder.sampling.row import Row
+from ponder.text import Prompt
 
 DEEP = 40  # layers; in deeper models the named candidates are among 20 layers of either end
 
@@ -37,8 +39,7 @@ class DoLa:
     alpha: float = 0.1
     norm: bool = False
 
-    num_prompts: ClassVar[int] = 0
-    reads_draft: ClassVar[bool] = False
+    name: ClassVar[str] = "DoLa"
 
     def __post_init__(self) -> None:
         if isinstance(self.layers, list):
@@ -51,10 +52,17 @@ class DoLa:
             raise ParameterError("norm", self.norm, "true or false")
         check_number("alpha", self.alpha, 0.0, 1.0)
 
-    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    def converted(self, convert: Callable[[Prompt], Prompt]) -> DoLa:
+        return self
+
+    def prompts(self, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         return ()
 
+    def asks(self, config: ModelConfig) -> Asker:
+        return Asker("mixture", self, "another", Needs(depths=self.depths(config)))
+
     def depths(self, config: ModelConfig) -> tuple[int, ...]:
+        """Return after how many layers the model's logits are sources. Raises ParameterError, as `asks`."""
         layers, last = self.layers, config.num_layers - 1
         if isinstance(layers, str):
             layers = half(layers, config.num_layers, tied=config.tie_embeddings)

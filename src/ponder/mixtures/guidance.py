@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 
+from ponder.asks.needs import Asker, Needs
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
-from ponder.mixtures.mixture import MAX_SCALE, Encode, as_tensor, check_number, log_softmax
+from ponder.mixtures.mixture import MAX_SCALE, as_tensor, check_number, log_softmax
 from ponder.sampling.row import Row
-from ponder.text import Prompt, as_prompt
+from ponder.text import Prompt, TokenIds, as_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Guidance:
     scale: float = 1.5
     against: Prompt | None = None
 
-    reads_draft: ClassVar[bool] = False
+    name: ClassVar[str] = "guidance"
 
     def __post_init__(self) -> None:
         check_number("scale", self.scale, 0.0, MAX_SCALE)
@@ -41,18 +42,20 @@ class Guidance:
                 raise ParameterError("against", "", "a text that is not empty")
             object.__setattr__(self, "against", as_prompt(self.against, "against"))
 
-    @property
-    def num_prompts(self) -> int:
-        return int(self.scale != 1)
+    def converted(self, convert: Callable[[Prompt], Prompt]) -> Guidance:
+        return self if self.against is None else replace(self, against=convert(self.against))
 
-    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        other = prompt[-1:] if self.against is None else encode(self.against)
+    def prompts(self, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        if self.scale == 1:  # which changes nothing
+            return ()
+        assert self.against is None or isinstance(self.against, TokenIds), "it is encoded by now"
+        other = prompt[-1:] if self.against is None else self.against.ids
         if not other:
             raise ParameterError("against", self.against, "a prompt of at least one token")
-        return (other,)[: self.num_prompts]
+        return (other,)
 
-    def depths(self, config: ModelConfig) -> tuple[int, ...]:
-        return ()
+    def asks(self, config: ModelConfig) -> Asker:
+        return Asker("mixture", self, "one of a single prompt", Needs(prompts=int(self.scale != 1)))
 
     def mix(self, logits: Sequence[torch.Tensor], rows: Sequence[Row]) -> torch.Tensor:
         if self.scale == 1:

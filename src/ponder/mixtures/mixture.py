@@ -6,44 +6,30 @@ model's own earlier layers (DoLa). What is chosen goes on in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from ponder.asks.grow import Mixing
+from ponder.asks.needs import Asker
 from ponder.checkpoints.config import ModelConfig
 from ponder.errors import ParameterError
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import permit
-from ponder.text import Prompt
 
 Rows = npt.NDArray[np.float32]
-Encode = Callable[[Prompt], tuple[int, ...]]
 
 MAX_SCALE = 1000.0
 
 
-class Mixture(Protocol):
-    """Mixes the logits of several sources. Mixtures are frozen values.
+class Mixture(Mixing, Protocol):
+    """Mixes the logits of several sources. Mixtures are frozen values."""
 
-    `num_prompts` says how many prompts there are besides the request's own, and `reads_draft` whether the
-    draft model is a source.
-    """
-
-    @property
-    def num_prompts(self) -> int: ...
-
-    @property
-    def reads_draft(self) -> bool: ...
-
-    def further_prompts(self, encode: Encode, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        """Return the other prompts, as token ids."""
-        ...
-
-    def depths(self, config: ModelConfig) -> tuple[int, ...]:
-        """Return after how many layers the model's logits are sources, as in `ForwardBatch.logit_depths`.
+    def asks(self, config: ModelConfig) -> Asker:
+        """Say what is needed of the engine.
 
         Raises
         ------

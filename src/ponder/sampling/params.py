@@ -390,6 +390,11 @@ class ResolvedParams:
     params: SamplingParams
     sources: Mapping[str, Source]
 
+    def set_by_caller(self) -> dict[str, Any]:
+        """Return the parameters that would make the same again: those that were set, and the seed."""
+        names = [name for name, source in self.sources.items() if source == "caller" or name == "seed"]
+        return {name: getattr(self.params, name) for name in names}
+
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return field -> {"value", "from"}."""
         values = ((f.name, getattr(self.params, f.name)) for f in fields(self.params))

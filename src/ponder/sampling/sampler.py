@@ -21,13 +21,16 @@ from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
 from ponder.sampling.semantics import STEPS
+from ponder.sampling.softmax import SLAB, entropies, log_softmax, softmax
 from ponder.sampling.steps import Context
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.variants import rule
 
 Watch = Callable[[str, torch.Tensor, torch.Tensor], None]
 
-SLAB = 64  # rows at a time: a dozen temporaries of [rows, V] should stay small, however large n is
+
+Request = tuple[torch.Tensor, Sequence[Row], SamplingParams]
+"""The arguments of `Sampler.sample`."""
 
 
 class Sampler(Protocol):
@@ -40,6 +43,10 @@ class Sampler(Protocol):
 
         None for a row whose every token is forbidden.
         """
+        ...
+
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        """Do `sample` for several requests, in one parallel region where that can be."""
         ...
 
     def sound_rows(self, logits: torch.Tensor) -> list[bool]:
@@ -56,9 +63,14 @@ class NativeSampler:
     def sample(
         self, logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams
     ) -> list[TokenTrace | None]:
-        if native.usable(logits, params):
-            return native.sample_many([(logits, rows, params)])
-        return sample_reference(logits, rows, params)
+        return self.sample_many([(logits, rows, params)])
+
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        if all(_natively(*request) for request in requests):
+            return native.sample_many(requests)
+        if len(requests) == 1:
+            return sample_reference(*requests[0])
+        return [trace for request in requests for trace in self.sample(*request)]
 
     def sound_rows(self, logits: torch.Tensor) -> list[bool]:
         return native_kernels.are_numbers(logits)
@@ -72,6 +84,9 @@ class TorchSampler:
     ) -> list[TokenTrace | None]:
         return sample_reference(logits, rows, params)
 
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        return [trace for request in requests for trace in sample_reference(*request)]
+
     def sound_rows(self, logits: torch.Tensor) -> list[bool]:
         # By numpy on the CPU: torch gives so short a loop to several threads, and where another program has
         # their core, waits for one of them as long as a time slice lasts. Measured: 20 ms, against 0.07
@@ -79,6 +94,10 @@ class TorchSampler:
         highest = logits.numpy().max(-1) if logits.device.type == "cpu" else logits.amax(-1)
         sound: list[bool] = (highest < np.inf).tolist()  # a NaN is the highest of its row, and not less
         return sound
+
+
+def _natively(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> bool:
+    return native.usable(logits, params) and all(row.forced is None and row.stream < 2**32 for row in rows)
 
 
 def sampler_for(kernels: Kernels) -> Sampler:
@@ -127,7 +146,7 @@ def distributions(
     possible = some_left(truncated)
     if watch is not None:
         watch("constraint", logits, truncated)
-    tempered, context = truncated, Context(rows, params, torch.softmax(truncated, -1))
+    tempered, context = truncated, Context(rows, params, softmax(truncated))
     for step in params.steps():
         apply, before = rule(params.semantics, step), truncated
         truncated = apply(before, context)
@@ -138,9 +157,9 @@ def distributions(
         if STEPS[step].kind != "truncation":
             tempered = truncated if tempered is before else apply(tempered, context)
         if step == "temperature":
-            context = Context(rows, params, torch.softmax(truncated, -1))
-    drawn = torch.softmax(truncated, -1)
-    return drawn if tempered is truncated else torch.softmax(tempered, -1), drawn, possible
+            context = Context(rows, params, softmax(truncated))
+    drawn = softmax(truncated)
+    return drawn if tempered is truncated else softmax(tempered), drawn, possible
 
 
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
@@ -176,8 +195,12 @@ def sample_reference(
     if params.temperature == 0:
         chosen = truncated.argmax(-1)
     else:
-        numbers = uniforms(params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows])
+        numbers = uniforms(params.seed, [row.stream for row in rows], [len(row.output) for row in rows])
         chosen = draw(truncated, torch.from_numpy(numbers).to(logits.device))
+    for place, row in enumerate(rows):
+        if row.forced is not None:
+            chosen[place] = row.forced
+            possible[place] = True
     traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
     return [trace if ok else None for trace, ok in zip(traces, possible.tolist(), strict=True)]
 
@@ -186,7 +209,7 @@ def describe(
     logits: torch.Tensor, tempered: torch.Tensor, truncated: torch.Tensor, chosen: torch.Tensor, top: int
 ) -> list[TokenTrace]:
     """Trace the `chosen` [R] tokens of rows [R, V]."""
-    raw = torch.log_softmax(logits, dim=-1)
+    raw = log_softmax(logits)
     column = chosen[:, None]
     kept = truncated > 0
     alternatives = best(raw, top)
@@ -195,7 +218,7 @@ def describe(
         raw.gather(-1, column).squeeze(-1),
         _log(tempered.gather(-1, column).squeeze(-1)),
         _log(truncated.gather(-1, column).squeeze(-1)),
-        -row_sum(raw.exp() * raw.clamp(min=torch.finfo(raw.dtype).min)),  # entropy; 0 * -inf would be NaN
+        entropies(logits),
         ranks(logits, column),
         kept.count_nonzero(-1),
         row_sum(torch.where(kept, tempered, 0.0)).clamp(max=1.0),
@@ -216,7 +239,7 @@ def ranks(logits: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
 
 def trace_prompt(logits: torch.Tensor, tokens: Sequence[int], top: int) -> list[PromptTrace]:
     """Trace the tokens that a prompt has after rows of [R, V] logits, with so many alternatives."""
-    raw = torch.log_softmax(logits, dim=-1)
+    raw = log_softmax(logits)
     column = torch.tensor(tokens, dtype=torch.int64, device=logits.device)[:, None]
     columns = (list(tokens), raw.gather(-1, column).squeeze(-1).tolist(), ranks(logits, column).tolist())
     return [PromptTrace(*values) for values in zip(*columns, best(raw, top), strict=True)]

@@ -16,24 +16,24 @@ from starlette.responses import JSONResponse, Response
 from ponder import __version__
 from ponder.backends.local import LocalModel
 from ponder.errors import PonderError
-from ponder.server.body import read_body
-from ponder.server.chat import ChatFace
-from ponder.server.completions import CompletionFace
-from ponder.server.errors import ApiError, as_api_error, renaming, unavailable
-from ponder.server.metrics import Metrics
-from ponder.server.plan import Plan
-from ponder.server.protocol import (
+from ponder.server.front.errors import ApiError, as_api_error, renaming, unavailable
+from ponder.server.front.metrics import Metrics
+from ponder.server.front.settings import ServerSettings
+from ponder.server.openai.body import read_body
+from ponder.server.openai.chat import ChatFace
+from ponder.server.openai.completions import CompletionFace
+from ponder.server.openai.plan import Plan
+from ponder.server.openai.protocol import (
     ChatBody,
     CompletionBody,
     DetokenizeBody,
     NamingBody,
     TokenizeBody,
 )
-from ponder.server.respond import Run
-from ponder.server.settings import ServerSettings
-from ponder.server.tokens import detokenize, tokenize, tokenizer_info
-from ponder.server.translate import names_of, plan_of
-from ponder.server.writer import Face
+from ponder.server.openai.respond import Run
+from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
+from ponder.server.openai.translate import names_of, plan_of
+from ponder.server.openai.writer import Face
 from ponder.text import Tokenizer
 
 N = TypeVar("N", bound=NamingBody)

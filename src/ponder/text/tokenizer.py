@@ -19,6 +19,7 @@ from tokenizers.models import BPE
 
 from ponder.checkpoints.checkpoint import GgufVocabulary, SpecialTokens, TokenizerJson
 from ponder.errors import CheckpointError, ParameterError
+from ponder.text.vocabulary import Vocabulary
 
 MAX_REMEMBERED = 16  # answers of `Tokenizer.containing`
 
@@ -369,6 +370,11 @@ class Tokenizer:
         for token_id in self._added:
             table[token_id] = b"" if token_id in self._special_ids else self._tokens[token_id].encode()
         return tuple(table)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The bytes of every token and the ends as a value that constraints are compiled for."""
+        return Vocabulary(self.bytes_table, tuple(self.eos_ids))
 
     @cached_property
     def longest_token(self) -> int:

@@ -16,7 +16,10 @@ def pages_for(tokens: int) -> int:
 class PagePool:
     """The pages of a cache. A page is busy while branches hold it, idle while only the tree keeps it.
 
-    The others are free. Pages are counted here and never looked into.
+    The others are free. A page outside the tree is held once by each branch that has it, a page in the tree
+    once by its node, while that has users.
+
+    Pages are counted here and never looked into.
     """
 
     def __init__(self, cache: Cache) -> None:

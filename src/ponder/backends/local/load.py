@@ -10,11 +10,7 @@ import torch
 from ponder.backends.local.model import LocalModel
 from ponder.checkpoints import Checkpoint, open_checkpoint
 from ponder.checkpoints.quantized import quantized
-from ponder.engine import (
-    DraftEngine,
-    Engine,
-    EngineLimits,
-)
+from ponder.engine import Engine, EngineLimits, Seat
 from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.models import Transformer, load_transformer
@@ -86,10 +82,10 @@ def load_local(
     room = _cache_bytes(where) if cache_bytes is None else cache_bytes
     if room < page:
         raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")
-    drafter = None if second is None else DraftEngine(second, room // page)
-    engine = Engine(transformer, tokenizer, room // page, limits, drafter=drafter, entropy_head=head)
-    defaults = dict(checkpoint.generation_defaults)
-    return LocalModel(checkpoint.name, engine, template, defaults, time.perf_counter() - start)
+    seat = None if second is None else Seat(second, room // page)
+    engine = Engine(transformer, tokenizer, room // page, limits, draft=seat, entropy_head=head)
+    load_s = time.perf_counter() - start
+    return LocalModel(checkpoint.name, engine, template, checkpoint.generation_defaults, load_s)
 
 
 def _checkpoint_like(checkpoint: Checkpoint, tokenizer: Tokenizer, draft: str) -> Checkpoint:

@@ -1,0 +1,1 @@
+"""ponder measured beside other systems; its commands are found by `ponder bench`."""

@@ -1,0 +1,64 @@
+"""A constraint as an engine keeps to it: its automaton, and the tokens that end a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ponder.constraints import bits
+from ponder.constraints.bits import Bits
+from ponder.constraints.constraint import Automaton
+from ponder.constraints.recent import Recent
+from ponder.text.vocabulary import Vocabulary
+
+CAPACITY = 256  # masks with ends
+
+
+class Allowed:
+    """Which tokens may come, those that end a text among them. States are the automaton's.
+
+    A token that ends a text leaves the state as it is. Safe to share by threads.
+    """
+
+    def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary) -> None:
+        self._automaton = automaton
+        self._ends = frozenset(vocabulary.end_ids)
+        self._end_bits = bits.of(vocabulary.end_ids, len(vocabulary))
+        self._masks: Recent[tuple[int, bool], tuple[Bits, Bits]] = Recent(CAPACITY)
+
+    @property
+    def start(self) -> Any:
+        """The state of an empty text."""
+        return self._automaton.start
+
+    def mask(self, state: Any) -> Bits | None:
+        """Return which tokens may come next, the same array for equal states where possible; None: all may."""
+        mask = self._automaton.mask(state)
+        if mask is None:
+            return None
+        may_end = self._automaton.may_end(state)
+
+        def with_ends(_: tuple[int, bool]) -> tuple[Bits, Bits]:
+            return mask, bits.frozen(mask | self._end_bits) if may_end else mask
+
+        return self._masks.get((id(mask), may_end), with_ends)[1]  # kept with the mask whose id it is
+
+    def step(self, state: Any, token: int) -> Any | None:
+        """Return the state after a token; None: it is not allowed."""
+        return state if token in self._ends else self._automaton.step(state, token)
+
+    def may_end(self, state: Any) -> bool:
+        """Return whether the text may end here."""
+        return self._automaton.may_end(state)
+
+    def forced(self, state: Any) -> tuple[int, ...]:
+        """Return the tokens that come next in every text that is allowed."""
+        return self._automaton.forced(state)
+
+    def follow(self, state: Any, tokens: Iterable[int]) -> Any | None:
+        """Return the state after some tokens; None: one of them is not allowed."""
+        for token in tokens:
+            state = self.step(state, token)
+            if state is None:
+                return None
+        return state

@@ -1,0 +1,45 @@
+"""Sets of tokens as packed bits in numpy, in the layout of `sampling.bitmask`: bit i % 32 of word i // 32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Bits = npt.NDArray[np.int32]
+"""[ceil(V / 32)] int32, read-only; the bits beyond V are 0."""
+
+WORD = 32
+
+
+def pack(members: npt.NDArray[np.bool_]) -> Bits:
+    """[V] bool -> bits."""
+    padded = np.zeros(-(-members.shape[0] // WORD) * WORD, dtype=np.bool_)
+    padded[: members.shape[0]] = members
+    return frozen(np.packbits(padded, bitorder="little").view("<i4"))
+
+
+def of(tokens: Iterable[int], size: int) -> Bits:
+    """Return the set of some of `size` tokens."""
+    members = np.zeros(size, dtype=np.bool_)
+    members[list(tokens)] = True
+    return pack(members)
+
+
+def unpack(bits: Bits, size: int) -> npt.NDArray[np.bool_]:
+    """Bits -> [size] bool."""
+    return np.unpackbits(bits.astype("<i4", copy=False).view(np.uint8), bitorder="little")[:size].view(
+        np.bool_
+    )
+
+
+def members(bits: Bits) -> list[int]:
+    """Return the tokens of a set in the order of their ids."""
+    return [int(token) for token in np.flatnonzero(unpack(bits, bits.shape[0] * WORD))]
+
+
+def frozen(bits: Bits) -> Bits:
+    """Make an array read-only and return it."""
+    bits.flags.writeable = False
+    return bits

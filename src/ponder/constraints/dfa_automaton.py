@@ -1,0 +1,223 @@
+"""A regular set of texts as an automaton over tokens.
+
+A state is the set's state after the bytes of the text. A token is allowed if its bytes lead to a state from
+which *tokens of this vocabulary* can bring the text to an accepted end: there are no dead ends.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ponder.constraints import bits
+from ponder.constraints.bits import Bits
+from ponder.constraints.dfa import Dfa, reaching
+from ponder.constraints.recent import Recent
+from ponder.errors import ParameterError
+from ponder.text.vocabulary import Ints, Vocabulary, ranges
+
+MASK_BYTES = 2**25  # of kept masks
+MAX_FORCED = 256  # tokens in a chain
+# Steps along bytes of tokens: in all that a search for the fewest tokens to an end may take, those that
+# looking for dead ends may take, and about how many are taken at once.
+MAX_SEARCH = 2**24
+MAX_CHECKED = 2**27
+AT_ONCE = 2**21
+MANY_BYTES = 64  # a state that so many bytes may follow reads most tokens
+
+
+class DfaAutomaton:
+    """Follows a `Dfa` along tokens.
+
+    With `allows_control`, tokens without bytes that are no end are allowed everywhere and change nothing.
+
+    Raises
+    ------
+    ParameterError : no text over the vocabulary is in the set.
+    """
+
+    def __init__(self, dfa: Dfa, vocabulary: Vocabulary, *, allows_control: bool = False) -> None:
+        self.start = dfa.start
+        self._dfa = dfa
+        self._vocabulary = vocabulary
+        self._trie = vocabulary.trie
+        self._node_class = dfa.classes[self._trie.byte].astype(np.int32)
+        control = np.array([not token for token in vocabulary.tokens], dtype=np.bool_)
+        control[list(vocabulary.end_ids)] = False
+        self._control = control & allows_control
+        self._alive = self._find_alive()
+        if not self._alive[self.start]:
+            raise ParameterError(
+                "constraint",
+                "no text" if dfa.is_empty else "only texts that this vocabulary cannot spell",
+                "at least one text that the vocabulary can spell",
+            )
+        self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
+        self._closings: Recent[int, int | None] = Recent(2**16)
+
+    def mask(self, state: int) -> Bits:
+        """Return the tokens after which the text can still come to an accepted end."""
+        return self._masks.get(state, self._mask)
+
+    def step(self, state: int, token: int) -> int | None:
+        """Return the state after a token's bytes."""
+        spelled = self._vocabulary.tokens[token]
+        if not self._vocabulary.is_text[token]:
+            return state if self._control[token] else None
+        table, classes = self._dfa.table, self._dfa.classes
+        for byte in spelled:
+            state = int(table[state, classes[byte]])
+            if state < 0:
+                return None
+        return state if self._alive[state] else None
+
+    def may_end(self, state: int) -> bool:
+        """Return whether the text is in the set."""
+        return bool(self._dfa.accepting[state])
+
+    def must_end(self, state: int) -> bool:
+        """Return whether no text token may follow; then the text is in the set."""
+        return (
+            self.may_end(state)
+            and not bits.unpack(self.mask(state), len(self._vocabulary))[self._vocabulary.is_text].any()
+        )
+
+    def forced(self, state: int) -> tuple[int, ...]:
+        """Return the tokens that are the only way on, up to `MAX_FORCED`."""
+        chain: list[int] = []
+        while not self.may_end(state) and len(chain) < MAX_FORCED:
+            possible = bits.members(self.mask(state))
+            if len(possible) != 1:
+                break
+            chain += possible
+            after = self.step(state, possible[0])
+            assert after is not None
+            state = after
+        return tuple(chain)
+
+    def closing(self, state: int) -> int | None:
+        """Return exactly the fewest tokens to an accepted end; None: finding them takes too long."""
+        return 0 if self.may_end(state) else self._closings.get(state, self._closing)
+
+    def _mask(self, state: int) -> Bits:
+        allowed = self._control.copy()
+        if np.count_nonzero(self._dfa.table[state, self._dfa.classes] >= 0) > MANY_BYTES:
+            allowed[self._trie.numbers] = self._alive_after_all(state)
+        else:
+            _, tokens, targets, _ = self._walk(np.array([state]))
+            allowed[tokens[self._alive[targets]]] = True
+        return bits.pack(allowed)
+
+    def _alive_after_all(self, state: int) -> npt.NDArray[np.bool_]:
+        """Read all tokens from one state, the impossible ones too; return for each whether it may follow.
+
+        In the order of the trie's strings. Faster than `_walk` where most tokens are possible.
+        """
+        trie, dfa = self._trie, self._dfa
+        width = dfa.table.shape[1]
+        flat = dfa.table.reshape(-1)
+        at = np.empty(len(trie.parent), dtype=np.int32)
+        at[0] = state
+        for first, last in pairwise(trie.levels):
+            before = at[trie.parent[first:last]]
+            after = flat[before * width + self._node_class[first:last]]  # of -1: anything, which is put right
+            after[before < 0] = -1
+            at[first:last] = after
+        return (self._alive[at] & (at >= 0))[trie.node]
+
+    def _walk(self, states: npt.NDArray[np.integer]) -> tuple[Ints, Ints, Ints, int]:
+        """Read all tokens from each of some states, as far as a text of the set goes on so.
+
+        Returns, for each pair of state and token, the state's place in `states`, the token and where it
+        leads; and the number of steps that were taken.
+        """
+        trie, table = self._trie, self._dfa.table
+        node, origin = np.zeros(len(states), np.int64), np.arange(len(states))
+        at: npt.NDArray[np.integer] = states
+        origins, tokens, targets, steps = [], [], [], 0
+        while node.size:
+            count = trie.num_children[node]
+            child = ranges(trie.first_child[node], count)
+            after = table[np.repeat(at, count), self._node_class[child]]
+            on = after >= 0
+            steps += len(child)
+            node, at, origin = child[on], after[on], np.repeat(origin, count)[on]
+            ending = trie.num_strings[node]
+            origins.append(np.repeat(origin, ending))
+            targets.append(np.repeat(at, ending).astype(np.int64))
+            tokens.append(trie.numbers[ranges(trie.first_string[node], ending)])
+        none = [np.zeros(0, np.int64)]
+        return (
+            np.concatenate(none + origins),
+            np.concatenate(none + tokens),
+            np.concatenate(none + targets),
+            steps,
+        )
+
+    def _walk_in_parts(self, states: Ints, budget: int) -> tuple[Ints, Ints, int] | None:
+        """`_walk` from many states, a part of them at once; return each pair of a place and a target once.
+
+        None: more than `budget` steps would be taken.
+        """
+        pairs, done, part, steps = [np.zeros(0, np.int64)], 0, 1, 0
+        while done < len(states):
+            origin, _, target, taken = self._walk(states[done : done + part])
+            pairs.append(np.unique((origin + done) * self._dfa.num_states + target))
+            done, steps = done + part, steps + taken
+            if steps > budget:
+                return None
+            part = max(1, min(2 * part, AT_ONCE * done // max(steps, 1)))
+        pair = np.concatenate(pairs)
+        return pair // self._dfa.num_states, pair % self._dfa.num_states, steps
+
+    def _find_alive(self) -> npt.NDArray[np.bool_]:
+        """[S]: the states from which tokens lead to an accepted end.
+
+        Those that get there by tokens of one byte are found on the table. Others are rare: a vocabulary
+        lacks few bytes of text. From these all tokens are read.
+        """
+        dfa, trie = self._dfa, self._trie
+        children = np.arange(trie.num_children[0]) + 1
+        single = np.unique(self._node_class[children[trie.num_strings[children] > 0]])
+        used: npt.NDArray[np.bool_] = np.asarray((dfa.table >= 0).any(axis=0))
+        used[single] = False
+        if not used.any() and not dfa.is_empty:
+            return np.ones(dfa.num_states, dtype=np.bool_)
+        alive: npt.NDArray[np.bool_] = reaching(dfa.table[:, single], dfa.accepting)
+        doubtful = np.flatnonzero(~alive)
+        if doubtful.size and not dfa.is_empty:
+            walked = self._walk_in_parts(doubtful, MAX_CHECKED)
+            if walked is None:
+                raise ParameterError(
+                    "constraint",
+                    f"{doubtful.size} states whose bytes this vocabulary has no tokens for",
+                    "a set of texts that is simpler for this vocabulary",
+                )
+            place, target, _ = walked
+            origin = doubtful[place]
+            while True:
+                more = origin[alive[target] & ~alive[origin]]
+                if not more.size:
+                    break
+                alive[more] = True
+        return alive
+
+    def _closing(self, state: int) -> int | None:
+        """Search breadth first, a number of tokens at a time."""
+        seen = np.zeros(self._dfa.num_states, dtype=np.bool_)
+        frontier, budget, tokens = np.array([state]), MAX_SEARCH, 0
+        while frontier.size:
+            seen[frontier] = True
+            walked = self._walk_in_parts(frontier, budget)
+            if walked is None:
+                return None
+            _, target, steps = walked
+            budget -= steps
+            tokens += 1
+            reached = np.unique(target)
+            if self._dfa.accepting[reached].any():
+                return tokens
+            frontier = reached[~seen[reached]]
+        return None

@@ -1,0 +1,1 @@
+"""What any HTTP face needs: listening, the guard, settings, metrics, errors, reading bodies, streams."""

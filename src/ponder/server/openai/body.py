@@ -1,0 +1,103 @@
+"""From a body's bytes to a checked request: JSON, types, names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from ponder.errors import ParameterError
+from ponder.server.front.body import read_bytes
+from ponder.server.front.errors import ApiError
+from ponder.server.openai import refused
+from ponder.server.openai.protocol import (
+    TYPE_NAMES,
+    UNION_NAMES,
+    Body,
+    ChatBody,
+    ChatMessage,
+    CompletionBody,
+    GenerationBody,
+    TokenizeBody,
+)
+
+B = TypeVar("B", bound=Body)
+
+
+async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
+    """Read a request's body as a `kind`.
+
+    Raises
+    ------
+    ApiError : it is too large (413), too slow (408), no JSON, of a wrong type or has unknown members (400).
+    ClientGone : the client went away before all of it was there.
+    """
+    raw = await read_bytes(request, max_bytes)
+    try:
+        body = kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise _as_api_error(error) from None
+    _check_members(body)
+    return body
+
+
+def _as_api_error(error: ValidationError) -> ApiError:
+    first = error.errors(include_url=False)[0]
+    kind, value = first["type"], first["input"]
+    if kind == "json_invalid":
+        return ApiError(400, f"the body is no JSON: {first['ctx']['error']}", code="invalid_json")
+    name = _name(first["loc"])
+    if kind == "missing":
+        return ApiError(400, f"{name} is missing", param=name, code="missing_parameter")
+    if not name:
+        return ApiError(400, "the body is no JSON object", code="invalid_json")
+    field = name.rpartition(".")[2]
+    allowed = UNION_NAMES.get(field) or TYPE_NAMES.get(kind) or first["msg"].removeprefix("Input should be ")
+    message = str(ParameterError(name, value, allowed))
+    return ApiError(400, message, param=name.split("[")[0], code="invalid_type")
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    """Write where a value is, such as messages[0].content, without the branches of a union."""
+    name = ""
+    for part in loc:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        elif not name:
+            name = part
+        elif part in ChatMessage.model_fields or part in ("type", "text"):
+            name += f".{part}"
+    return name[:200]
+
+
+def _check_members(body: Body) -> None:
+    neutral: refused.Neutral = {}
+    match body:
+        case CompletionBody():
+            neutral = refused.COMPLETION
+        case ChatBody():
+            neutral = refused.CHAT
+        case TokenizeBody():
+            neutral = refused.TEMPLATE
+    _check(body, neutral, "")
+    if isinstance(body, GenerationBody) and body.stream_options is not None:
+        _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
+    if isinstance(body, ChatBody | TokenizeBody):
+        _check_messages(body.messages or (), "messages")
+    if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
+        _check_messages(body.negative_prompt, "negative_prompt")
+
+
+def _check_messages(messages: Sequence[ChatMessage], field: str) -> None:
+    for i, message in enumerate(messages):
+        _check(message, refused.MESSAGE, f"{field}[{i}].")
+        for j, part in enumerate(message.content if isinstance(message.content, list) else ()):
+            _check(part, {}, f"{field}[{i}].content[{j}].")
+
+
+def _check(body: Body, neutral: refused.Neutral, where: str) -> None:
+    extra: dict[str, Any] | None = body.__pydantic_extra__
+    if extra:
+        refused.check_members(extra, type(body).model_fields, neutral, where)

@@ -1,0 +1,36 @@
+"""POST /v1/completions: raw text goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ponder.server.openai.logprobs import Offsets, completion_logprobs
+from ponder.server.openai.plan import Piece, Plan
+from ponder.text import Tokenizer
+
+
+class CompletionFace:
+    """Writes texts as `text_completion` objects have them."""
+
+    id_prefix = "cmpl"
+    whole_object = "text_completion"
+    chunk_object = "text_completion"
+    prompt_in_choice = True
+
+    def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
+        self._wanted = plan.logprobs is not None
+        self._tokenizer = tokenizer
+        self._offsets: dict[int, Offsets] = {}
+
+    def opening(self) -> None:
+        return None
+
+    def whole(self, piece: Piece) -> dict[str, Any]:
+        logprobs = None
+        if self._wanted:
+            offsets = self._offsets.setdefault(piece.index, Offsets(self._tokenizer))
+            logprobs = completion_logprobs(piece, self._tokenizer, offsets)
+        return {"text": piece.prompt_text + piece.text, "logprobs": logprobs}
+
+    def chunk(self, piece: Piece) -> dict[str, Any]:
+        return self.whole(piece)

@@ -1,0 +1,146 @@
+"""What a request's text is: its prompts or messages, encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ponder.backends.local import LocalModel
+from ponder.errors import ContextError, ParameterError
+from ponder.server.openai.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
+from ponder.text import EncodedPrompt, Message, TokenIds
+
+
+def encode_prompts(
+    body: CompletionBody | ChatBody, model: LocalModel, most: int
+) -> tuple[EncodedPrompt, ...]:
+    """Return a request's prompts, of which there may be so many, cut and checked against the context.
+
+    Raises
+    ------
+    PonderError : one of them is malformed, empty or too long.
+    """
+    if isinstance(body, ChatBody):
+        encoded = [encode_messages(body.messages, model)]
+    else:
+        add_bos = False if body.add_special_tokens is False else None
+        encoded = [encode_prompt(prompt, model, add_bos) for prompt in read_prompts(body.prompt, most)]
+    if body.truncate_prompt_tokens is not None:
+        encoded = [_last(prompt, body.truncate_prompt_tokens, model) for prompt in encoded]
+    context = model.engine.model.config.context_length
+    for prompt in encoded:
+        length = len(prompt.token_ids)
+        if not length:
+            raise ParameterError("prompt", prompt.text, "text of at least one token")
+        if length >= context:
+            raise ContextError(f"the prompt is {length} tokens long, and the model's context is {context}")
+    return tuple(encoded)
+
+
+def encode_negative(body: GenerationBody, model: LocalModel) -> TokenIds | None:
+    """Return what a request is to be led away from: in a chat a conversation, or a user's message.
+
+    Raises
+    ------
+    PonderError : it is malformed or empty.
+    """
+    negative = body.negative_prompt
+    if negative is None:
+        return None
+    if not negative:
+        raise ParameterError("negative_prompt", negative, "text, not empty")
+    if not isinstance(body, ChatBody):
+        return TokenIds(encode_prompt(str(negative), model, None).token_ids)
+    if isinstance(negative, str):
+        negative = [ChatMessage(role="user", content=negative)]
+    return TokenIds(encode_messages(negative, model, "negative_prompt").token_ids)
+
+
+def encode_messages(
+    messages: Sequence[ChatMessage], model: LocalModel, field: str = "messages"
+) -> EncodedPrompt:
+    """Return a conversation as the chat template writes it; `field` is what the request calls it.
+
+    Raises
+    ------
+    PonderError : it is malformed, or surely longer than the context.
+    """
+    context = model.engine.model.config.context_length
+    if len(messages) > context:
+        raise ParameterError(field, f"{len(messages)} messages", f"at most {context}")
+    read = read_messages(messages, field)
+    _check_text(sum(len(message.content) for message in read), model)
+    return model.encode(read)
+
+
+def encode_prompt(prompt: str | list[int], model: LocalModel, add_bos: bool | None) -> EncodedPrompt:
+    """Return a prompt as it is. Raises PonderError where `encode_messages` does."""
+    if isinstance(prompt, list):
+        return model.encode(TokenIds(tuple(prompt)))
+    _check_text(len(prompt), model)
+    ids = model.tokenizer.encode(prompt, add_bos=add_bos, parse_special=True, field="prompt")
+    return EncodedPrompt(prompt, tuple(ids))
+
+
+def _check_text(characters: int, model: LocalModel) -> None:
+    """Refuse, before it is encoded, a text whose every token would have to be the vocabulary's longest."""
+    context = model.engine.model.config.context_length
+    most = context * model.tokenizer.longest_token
+    if characters > most:
+        raise ContextError(
+            f"the prompt is {characters} characters long, and the model's context of {context} tokens holds"
+            f" at most {most}"
+        )
+
+
+def _last(prompt: EncodedPrompt, most: int, model: LocalModel) -> EncodedPrompt:
+    if most < 1:
+        raise ParameterError("truncate_prompt_tokens", most, "a whole number, 1 or more")
+    if len(prompt.token_ids) <= most:
+        return prompt
+    return model.encode(TokenIds(prompt.token_ids[-most:]))
+
+
+def read_prompts(value: Any, most: int) -> list[str | list[int]]:
+    """Return the prompts of a completion: a text, a list of texts, token ids, or a list of those."""
+    allowed = "a text, a list of texts, a list of token ids or a list of such lists"
+    if value is None:
+        raise ParameterError("prompt", value, allowed)
+    prompts: Any = value
+    if isinstance(value, str) or (isinstance(value, list) and value and type(value[0]) is int):
+        prompts = [value]
+    if not isinstance(prompts, list) or not prompts:
+        raise ParameterError("prompt", value, allowed + ", and not empty")
+    if len(prompts) > most:
+        raise ParameterError("prompt", f"{len(prompts)} prompts", f"at most {most}")
+    kind = type(prompts[0])
+    for prompt in prompts:
+        if type(prompt) is not kind or kind not in (str, list):
+            raise ParameterError("prompt", prompt, allowed)
+        if kind is list and not all(type(token) is int for token in prompt):
+            wrong = next(token for token in prompt if type(token) is not int)
+            raise ParameterError("prompt", wrong, allowed)
+    return prompts
+
+
+def read_messages(messages: Sequence[ChatMessage], field: str = "messages") -> list[Message]:
+    """Return a conversation, the text parts of a message joined."""
+    if not messages:
+        raise ParameterError(field, [], "at least one message")
+    return [
+        Message(message.role, _content(f"{field}[{i}].content", message))
+        for i, message in enumerate(messages)
+    ]
+
+
+def _content(where: str, message: ChatMessage) -> str:
+    if message.content is None:
+        raise ParameterError(where, None, "text, or a list of text parts")
+    if isinstance(message.content, str):
+        return message.content
+    for i, part in enumerate(message.content):
+        if part.type != "text":
+            raise ParameterError(f"{where}[{i}].type", part.type, "text: this model reads nothing else")
+        if part.text is None:
+            raise ParameterError(f"{where}[{i}].text", None, "text")
+    return "".join(part.text or "" for part in message.content)

@@ -1,0 +1,142 @@
+"""Runs a plan and sends its answer, whole or as server-sent events, for as long as the client is there."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from ponder.backends import Completion, GenerationEvent, TokenEvent
+from ponder.backends.local import LocalModel
+from ponder.errors import PonderError
+from ponder.server.front.errors import ClientGone, as_api_error, renaming
+from ponder.server.front.guard import Record, log
+from ponder.server.front.metrics import Metrics, Stopwatch
+from ponder.server.front.stream import DONE, merge, sse, unless_gone
+from ponder.server.openai.plan import ENDINGS, Plan
+from ponder.server.openai.writer import Face, Writer
+
+
+class Run:
+    """One request under way.
+
+    Parameters
+    ----------
+    names : what the request calls parameters that have another name inside.
+    record : of the HTTP request, which learns how many tokens were generated.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        face: Face,
+        names: Mapping[str, str],
+        model: LocalModel,
+        metrics: Metrics,
+        record: Record,
+    ) -> None:
+        self._plan = plan
+        self._names = names
+        self._model = model
+        self._record = record
+        self._writer = Writer(plan, face, model.name, model.tokenizer)
+        self._watch = Stopwatch(metrics, record.arrival)
+
+    async def respond(self, request: Request) -> Response:
+        """Return the answer, or a response that sends it as it grows.
+
+        Raises
+        ------
+        PonderError : whatever ends the request; of a stream, once the response is called.
+        ClientGone : nobody waits any more.
+        """
+        if self._plan.stream:
+            return _EventStream(self)
+        return JSONResponse(await unless_gone(request.receive, self._whole()))
+
+    async def _whole(self) -> dict[str, Any]:
+        completions: dict[int, Completion] = {}
+        async with aclosing(self._events()) as events:
+            async for prompt, event in events:
+                if isinstance(event, Completion):
+                    completions[prompt] = event
+        return self._writer.whole([completions[prompt] for prompt in range(len(completions))])
+
+    async def stream(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send the answer as it grows. An error after the first event becomes the last event."""
+        async with aclosing(self._events()) as events:
+            first = await self._first(events)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            try:
+                await _send(send, self._writer.opening())
+                for prompt, event in first:
+                    await _send(send, self._writer.chunks(prompt, event))
+                async for prompt, event in events:
+                    await _send(send, self._writer.chunks(prompt, event))
+                await _send(send, self._writer.ending())
+                await send(_body(DONE))
+            except ClientGone:
+                raise
+            except Exception as error:
+                if not isinstance(error, PonderError):
+                    log(traceback.format_exc().rstrip())
+                await _send(send, [as_api_error(error).as_json()])
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _first(
+        self, events: AsyncGenerator[tuple[int, GenerationEvent]]
+    ) -> list[tuple[int, GenerationEvent]]:
+        """Return the events until there is one of each prompt: none of them was refused."""
+        first: list[tuple[int, GenerationEvent]] = []
+        unheard = set(range(len(self._plan.requests)))
+        async for prompt, event in events:
+            first.append((prompt, event))
+            unheard.discard(prompt)
+            if not unheard:
+                break
+        return first
+
+    async def _events(self) -> AsyncGenerator[tuple[int, GenerationEvent]]:
+        """Run all prompts side by side; yield what happens to which."""
+        streams = [self._model.stream(request) for request in self._plan.requests]
+        with renaming(self._names):
+            async with aclosing(merge(streams)) as events:
+                async for prompt, event in events:
+                    self._note(prompt, event)
+                    yield prompt, event
+
+    def _note(self, prompt: int, event: GenerationEvent) -> None:
+        if isinstance(event, TokenEvent) and event.trace is not None:
+            self._watch.token(prompt, event.index)
+            self._record.tokens = (self._record.tokens or 0) + 1
+        elif isinstance(event, Completion):
+            self._watch.answered(ENDINGS[output.finish_reason][0] for output in event.outputs)
+            if self._plan.beams:
+                self._record.tokens = (self._record.tokens or 0) + event.usage.generated_tokens
+
+
+class _EventStream(Response):
+    media_type = "text/event-stream"
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._run = run
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_gone(receive, self._run.stream(send, self.raw_headers))
+
+
+async def _send(send: Send, chunks: Iterable[dict[str, Any]]) -> None:
+    data = b"".join(map(sse, chunks))
+    if data:
+        await send(_body(data))
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}

@@ -1,0 +1,52 @@
+"""POST /tokenize and /detokenize, GET /tokenizer_info, as vLLM has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ponder.backends.local import LocalModel
+from ponder.errors import ParameterError
+from ponder.server.openai.logprobs import token_text
+from ponder.server.openai.prompts import encode_messages, encode_prompt
+from ponder.server.openai.protocol import DetokenizeBody, TokenizeBody
+from ponder.text import Tokenizer
+
+
+def tokenize(body: TokenizeBody, model: LocalModel) -> dict[str, Any]:
+    """Return the token ids of a prompt, or of messages as the chat template writes them.
+
+    Raises
+    ------
+    PonderError : there is neither or both, or the text cannot be encoded.
+    """
+    if (body.prompt is None) == (body.messages is None):
+        raise ParameterError("prompt", body.prompt, "given where there are no messages, and only there")
+    if body.messages is not None:
+        if body.add_special_tokens:
+            raise ParameterError("add_special_tokens", True, "false for messages: the template writes them")
+        ids = encode_messages(body.messages, model).token_ids
+    else:
+        add_bos = False if body.add_special_tokens is False else None
+        ids = encode_prompt(body.prompt or "", model, add_bos).token_ids
+    spelled = [token_text(token_id, model.tokenizer) for token_id in ids] if body.return_token_strs else None
+    context = model.engine.model.config.context_length
+    return {"count": len(ids), "max_model_len": context, "tokens": list(ids), "token_strs": spelled}
+
+
+def detokenize(body: DetokenizeBody, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return the text of token ids, control tokens written out. Raises ParameterError for no token id."""
+    for token_id in body.tokens:
+        if not 0 <= token_id < tokenizer.vocab_size:
+            raise ParameterError("tokens", token_id, f"token ids from 0 to {tokenizer.vocab_size - 1}")
+    return {"prompt": tokenizer.decode(body.tokens, skip_special=False)}
+
+
+def tokenizer_info(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return what clients that have no tokenizer ask for."""
+    return {
+        "tokenizer_class": type(tokenizer).__name__,
+        "vocab_size": tokenizer.vocab_size,
+        "bos_token": tokenizer.bos_token or None,
+        "eos_token": tokenizer.eos_token or None,
+        "pad_token": None,
+    }

@@ -1,0 +1,247 @@
+"""From a request on the wire to requests for the model. CPU work; nothing is queued here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ponder.backends import GenerationRequest
+from ponder.backends.local import LocalModel
+from ponder.constraints import Ban
+from ponder.decoders import Decoder, Sample
+from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
+from ponder.errors import ParameterError
+from ponder.mixtures import Mixture
+from ponder.sampling import SamplingParams
+from ponder.server.front.settings import ServerSettings
+from ponder.server.openai.plan import Plan
+from ponder.server.openai.prompts import encode_negative, encode_prompts
+from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
+from ponder.text import TokenIds
+
+MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
+
+# Fields of SamplingParams that mean something else on the wire, or have another name there.
+_TRANSLATED = {"logit_bias", "max_tokens", "n", "seed", "top_logprobs"}
+_SAMPLING = tuple(one.name for one in fields(SamplingParams) if one.name not in _TRANSLATED)
+_NEUTRAL_WHERE_UNUSED = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
+
+
+def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: ServerSettings) -> Plan:
+    """Plan the answer to a request.
+
+    Raises
+    ------
+    PonderError : whatever is wrong with the request and can be told without running it; in our names of
+        parameters, of which `names_of` tells the request's.
+    """
+    _check_tokens(body, settings)
+    _check_logprobs(body, settings)
+    shape = _shape(body, model, settings)
+    beams = not shape.decoder.streams
+    _check_stream(body, beams)
+    prompts = encode_prompts(body, model, settings.max_prompts)
+    most = model.engine.limits.max_waiting
+    if len(prompts) > most:
+        raise ParameterError("prompt", f"{len(prompts)} prompts", f"at most {most}: so many may wait")
+    if shape.width * len(prompts) > settings.max_texts:
+        what = f"{shape.width} for each of {len(prompts)} prompts"
+        raise ParameterError(_width_name(body), what, f"at most {settings.max_texts} texts in one request")
+    traced = body.prompt_logprobs
+    if body.echoes and body.alternatives is not None:
+        traced = max(body.alternatives, traced or 0)
+    sampling, mixture = _sampling(body, shape), _mixture(body, model)
+    constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
+    requests = tuple(
+        GenerationRequest(
+            TokenIds(prompt.token_ids),
+            {**sampling, "max_tokens": _max_tokens(body, len(prompt.token_ids), model, settings)},
+            constraint,
+            shape.decoder,
+            priority=body.priority or 0,
+            deadline_s=body.deadline_s,
+            cache_salt=body.cache_salt,
+            prompt_logprobs=traced,
+            mixture=mixture,
+        )
+        for prompt in prompts
+    )
+    _check_told(requests, shape.width, sum(len(prompt.token_ids) for prompt in prompts))
+    options = body.stream_options
+    return Plan(
+        prompts,
+        requests,
+        shape.n,
+        beams=beams,
+        echo=body.echoes,
+        discard=body.most_tokens == 0,
+        logprobs=body.alternatives,
+        prompt_logprobs=body.prompt_logprobs,
+        token_ids=bool(body.return_token_ids),
+        stream=bool(body.stream),
+        include_usage=bool(options and options.include_usage),
+        include_tree=bool(options and options.include_tree),
+    )
+
+
+def names_of(body: GenerationBody) -> dict[str, str]:
+    """Return what the request calls parameters that have another name inside."""
+    names = {"ban": "bad_words", "mixture": _mixing(body)}
+    if body.use_beam_search:
+        names["num_beams"] = _width_name(body)
+    if isinstance(body, CompletionBody):
+        names["top_logprobs"] = "logprobs"
+    elif isinstance(body, ChatBody) and body.max_completion_tokens is not None:
+        names["max_tokens"] = "max_completion_tokens"
+    return names
+
+
+def _width_name(body: GenerationBody) -> str:
+    """Return what says how many texts grow for a prompt."""
+    names = ("num_beams", "stochastic_beams", "best_of")
+    return next((name for name in names if getattr(body, name) is not None), "n")
+
+
+def _check_tokens(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
+    most = body.most_tokens
+    if body.max_tokens not in (None, most):
+        raise ParameterError("max_tokens", most, f"equal to max_tokens, which is {body.max_tokens}")
+    if most == 0 and not body.echoes:
+        raise ParameterError("max_tokens", 0, "1 or more")
+    if most is not None and settings.max_tokens is not None and most > settings.max_tokens:
+        raise ParameterError("max_tokens", most, f"at most {settings.max_tokens}")
+
+
+def _check_logprobs(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
+    if isinstance(body, ChatBody) and body.top_logprobs is not None and not body.logprobs:
+        raise ParameterError("top_logprobs", body.top_logprobs, "set only together with logprobs")
+    for name, value in (("top_logprobs", body.alternatives), ("prompt_logprobs", body.prompt_logprobs)):
+        if value is not None and not 0 <= value <= settings.max_logprobs:
+            raise ParameterError(name, value, f"a whole number from 0 to {settings.max_logprobs}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How many texts are answered for a prompt, how many grow, and how."""
+
+    n: int
+    width: int
+    decoder: Decoder
+
+
+def _shape(body: GenerationBody, model: LocalModel, settings: ServerSettings) -> _Shape:
+    n = 1 if body.n is None else body.n
+    for name in ("n", "best_of", "num_beams", "stochastic_beams"):
+        value = getattr(body, name)
+        if value is not None and not 1 <= value <= settings.max_n:
+            raise ParameterError(name, value, f"a whole number from 1 to {settings.max_n}")
+    if body.best_of is not None and body.best_of < n:
+        raise ParameterError("best_of", body.best_of, f"at least n, which is {n}")
+    decoder = _decoder(body, n, model)
+    width = body.num_beams or body.stochastic_beams or body.best_of or n
+    if decoder.streams:
+        if body.stream and width != n:
+            allowed = f"n, which is {n}, in a stream: only its end shows the best"
+            raise ParameterError("best_of", width, allowed)
+        return _Shape(n, width, decoder)
+    name = _width_name(body)
+    if n > width:
+        raise ParameterError("n", n, f"at most {name}, which is {width}")
+    if body.best_of not in (None, width):
+        raise ParameterError("best_of", body.best_of, f"left out, or {name}, which is {width}")
+    return _Shape(n, width, decoder)
+
+
+def _decoder(body: GenerationBody, n: int, model: LocalModel) -> Decoder:
+    """Return what the request's settings describe; `use_beam_search` is how vLLM says num_beams."""
+    given = {name: getattr(body, name) for name in SETTINGS}
+    if body.use_beam_search:
+        if body.stochastic_beams is not None:
+            raise ParameterError("use_beam_search", True, "left unset with stochastic_beams")
+        given["num_beams"] = body.num_beams or body.best_of or n
+    elif body.use_beam_search is False and body.num_beams is not None:
+        raise ParameterError("num_beams", body.num_beams, "left out where use_beam_search is false")
+    if given["length_penalty"] == 1:  # the default, which clients send without a search too
+        given["length_penalty"] = None
+    if body.draft and model.engine.drafter is None:
+        raise ParameterError("draft", True, "left out or false: no draft model is loaded")
+    return decoder_of(given) or Sample()
+
+
+def _mixture(body: GenerationBody, model: LocalModel) -> Mixture | None:
+    """Return what the request's settings describe, with the negative prompt encoded."""
+    given = {name: getattr(body, name) for name in MIXTURE_SETTINGS}
+    if body.guidance_scale is not None:
+        given["negative_prompt"] = encode_negative(body, model)
+    if body.contrast == "draft" and model.engine.drafter is None:
+        raise ParameterError("contrast", "draft", "a number of layers: no draft model is loaded")
+    return mixture_of(given)
+
+
+def _mixing(body: GenerationBody) -> str:
+    """Return what of a request says that there is a mixture."""
+    names = ("contrast", "dola_layers")
+    return next((name for name in names if getattr(body, name) is not None), "guidance_scale")
+
+
+def _check_stream(body: GenerationBody, beams: bool) -> None:
+    if body.stream and body.prompt_logprobs is not None:
+        raise ParameterError("prompt_logprobs", body.prompt_logprobs, "left out in a stream")
+    options = body.stream_options
+    if options is None:
+        return
+    if not body.stream:
+        shown = options.model_dump(exclude_none=True)
+        raise ParameterError("stream_options", shown, "set only together with stream")
+    if options.include_tree and not beams:
+        allowed = "set only together with num_beams, use_beam_search or stochastic_beams"
+        raise ParameterError("stream_options.include_tree", True, allowed)
+
+
+def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
+    sampling = {name: getattr(body, name) for name in _SAMPLING}
+    sampling["n"] = shape.width if shape.decoder.streams else shape.n
+    sampling["top_logprobs"] = body.alternatives
+    if sampling["top_k"] == -1:  # how vLLM says: all
+        sampling["top_k"] = 0
+    if body.seed is not None:
+        sampling["seed"] = body.seed % 2**64
+    if body.logit_bias is not None:
+        sampling["logit_bias"] = {_token_id(key): bias for key, bias in body.logit_bias.items()}
+    for name, neutral in _NEUTRAL_WHERE_UNUSED.items():
+        if name in shape.decoder.unused and sampling[name] == neutral:
+            sampling[name] = None  # which says that nothing is drawn: that is no mistake
+    return sampling
+
+
+def _token_id(key: str) -> int:
+    # One spelling of a number: "5" and "05" would be two biases for one token.
+    if not (key.isascii() and key.isdecimal() and len(key) < 19 and str(int(key)) == key):
+        raise ParameterError("logit_bias", key, "keys are token ids")
+    return int(key)
+
+
+def _max_tokens(
+    body: CompletionBody | ChatBody, prompt_tokens: int, model: LocalModel, settings: ServerSettings
+) -> int | None:
+    """Return how long a text may get; None leaves it to the model."""
+    if body.most_tokens is not None:
+        return body.most_tokens or 1  # 0: one is generated and left out
+    if body.default_tokens is None and settings.max_tokens is None:
+        return None
+    room = model.engine.model.config.context_length - prompt_tokens
+    default = body.default_tokens or SamplingParams().max_tokens
+    return min(default, settings.max_tokens or default, room)
+
+
+def _check_told(requests: tuple[GenerationRequest, ...], width: int, prompt_tokens: int) -> None:
+    """Bound the memory of an answer that tells of alternatives."""
+    longest = SamplingParams().max_tokens
+    alternatives = requests[0].sampling["top_logprobs"] or 0
+    told = sum(width * (request.sampling["max_tokens"] or longest) * alternatives for request in requests)
+    traced = requests[0].prompt_logprobs
+    if traced is not None:
+        told += prompt_tokens * (1 + traced)
+    if told > MAX_TOLD:
+        name = "top_logprobs" if alternatives else "prompt_logprobs"
+        raise ParameterError(name, f"{told} alternatives", f"at most {MAX_TOLD} in one request")

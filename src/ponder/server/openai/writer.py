@@ -1,0 +1,231 @@
+"""From events to the objects a client gets, whole or as the chunks of a stream; for both endpoints alike."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from ponder.backends import Completion, GenerationEvent, Output, TokenEvent, Usage
+from ponder.decoders import StochasticBeamSearch
+from ponder.engine.events import ProgressEvent, TreeEvent, TreeNode
+from ponder.sampling.trace import PromptTrace
+from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
+from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
+from ponder.text import Tokenizer
+
+
+class Face(Protocol):
+    """How an endpoint writes a text.
+
+    Attributes
+    ----------
+    id_prefix, whole_object, chunk_object : what `id` begins with, and the two names of `object`.
+    prompt_in_choice : whether each choice tells of its prompt's tokens; else the whole answer does.
+    """
+
+    id_prefix: str
+    whole_object: str
+    chunk_object: str
+    prompt_in_choice: bool
+
+    def whole(self, piece: Piece) -> dict[str, Any]:
+        """Return the members of a choice for all of a text."""
+        ...
+
+    def chunk(self, piece: Piece) -> dict[str, Any]:
+        """Return the members of a choice for what a text grew by."""
+        ...
+
+    def opening(self) -> dict[str, Any] | None:
+        """Return the members of the choice that a streamed text begins with, if there is one."""
+        ...
+
+
+class Writer:
+    """Writes the answer to one request."""
+
+    def __init__(self, plan: Plan, face: Face, model: str, tokenizer: Tokenizer) -> None:
+        self._plan = plan
+        self._face = face
+        self._tokenizer = tokenizer
+        self._head = {
+            "id": f"{face.id_prefix}-{secrets.token_hex(16)}",
+            "object": face.chunk_object if plan.stream else face.whole_object,
+            "created": int(time.time()),
+            "model": model,
+            "system_fingerprint": None,
+        }
+        self._usages: dict[int, Usage] = {}
+        self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
+        self._prompts: set[int] = set()  # whose texts have begun
+        self._choices: set[int] = set()  # that have begun
+
+    def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
+        """Return the answer."""
+        choices = []
+        about: dict[str, Any] = {}
+        for prompt, completion in enumerate(completions):
+            self._usages[prompt] = completion.usage
+            about = self._about_prompt(prompt, completion.prompt_traces)
+            for piece in self._texts(prompt, completion):
+                if self._plan.echo:
+                    piece = piece.with_prompt_of(self._echo(prompt, piece.index, completion.prompt_traces))
+                choice = self._choice(piece, self._face.whole(piece))
+                choices.append(choice | about if self._face.prompt_in_choice else choice)
+        answer = {**self._head, "choices": choices, "usage": self._usage()}
+        return answer if self._face.prompt_in_choice else answer | about
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        """Yield the chunks a stream begins with."""
+        members = self._face.opening()
+        if members is None:
+            return
+        about = self._about_prompt(0, ())
+        for index in range(len(self._plan.prompts) * self._plan.n):
+            yield self._chunk([{"index": index, **members, "logprobs": None, "finish_reason": None}], **about)
+            about = {}
+
+    def chunks(self, prompt: int, event: GenerationEvent) -> Iterator[dict[str, Any]]:
+        """Yield the chunks that tell what happened to a prompt."""
+        self._usages[prompt] = event.usage
+        match event:
+            case ProgressEvent():
+                self._traces.setdefault(prompt, []).extend(event.traces)
+            case TreeEvent():
+                if self._plan.include_tree:
+                    nodes = [self._node(node) for node in event.nodes]
+                    yield self._chunk([], prompt_index=prompt, tree=nodes)
+            case TokenEvent():
+                yield from self._begin(prompt)
+                yield from self._grow(self._growth(prompt, event))
+            case Completion():
+                yield from self._begin(prompt)
+                if self._plan.beams:
+                    for piece in self._texts(prompt, event):
+                        yield from self._grow(piece)
+
+    def ending(self) -> Iterator[dict[str, Any]]:
+        """Yield the chunks a stream ends with."""
+        if self._plan.include_usage:
+            yield self._chunk([]) | {"usage": self._usage()}
+
+    def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
+        usage = {"usage": None} if self._plan.include_usage else {}
+        return {**self._head, "choices": choices, **usage, **members}
+
+    def _begin(self, prompt: int) -> Iterator[dict[str, Any]]:
+        """Yield what comes before a prompt's first token."""
+        if prompt in self._prompts:
+            return
+        self._prompts.add(prompt)
+        if self._plan.echo:
+            for i in range(self._plan.n):
+                yield from self._grow(
+                    self._echo(prompt, prompt * self._plan.n + i, self._traces.get(prompt, ()))
+                )
+
+    def _grow(self, piece: Piece) -> Iterator[dict[str, Any]]:
+        """Yield the chunk of a piece, unless it says nothing."""
+        says = piece.text or piece.prompt_text or piece.told or piece.finish_reason
+        if not says and not (piece.token_ids and self._plan.token_ids):
+            return
+        choice = self._choice(piece, self._face.chunk(piece))
+        if piece.index not in self._choices and self._face.prompt_in_choice:
+            choice |= self._about_prompt(piece.prompt, ())
+        self._choices.add(piece.index)
+        yield self._chunk([choice])
+
+    def _choice(self, piece: Piece, members: dict[str, Any]) -> dict[str, Any]:
+        choice = {
+            "index": piece.index,
+            **members,
+            "finish_reason": piece.finish_reason,
+            "stop_reason": piece.stop_reason,
+            **piece.search,
+        }
+        return choice | {"token_ids": list(piece.token_ids)} if self._plan.token_ids else choice
+
+    def _about_prompt(self, prompt: int, traces: Sequence[PromptTrace | None]) -> dict[str, Any]:
+        plan = self._plan
+        about: dict[str, Any] = {}
+        ids = plan.prompts[prompt].token_ids
+        if plan.token_ids:
+            about["prompt_token_ids"] = list(ids)
+        if plan.prompt_logprobs is not None:
+            about["prompt_logprobs"] = prompt_logprobs(
+                told_prompt(ids, traces, plan.prompt_logprobs), self._tokenizer
+            )
+        return about
+
+    def _texts(self, prompt: int, completion: Completion) -> list[Piece]:
+        outputs = chosen(completion, self._plan)
+        return [self._text(prompt, prompt * self._plan.n + i, output) for i, output in enumerate(outputs)]
+
+    def _text(self, prompt: int, index: int, output: Output) -> Piece:
+        """Return a finished text."""
+        if self._plan.discard:
+            return Piece(prompt, index).ended("length")
+        tokens = () if self._plan.logprobs is None else told(output.traces, self._plan.logprobs)
+        search = self._search(prompt, output) if self._plan.beams else {}
+        piece = Piece(prompt, index, output.text, tokens, output.token_ids, search=search)
+        return piece.ended(output.finish_reason, self._stop_reason(prompt, output.stopped_by))
+
+    def _search(self, prompt: int, output: Output) -> dict[str, float | None]:
+        """Return what a search says of a text."""
+        search: dict[str, float | None] = {"score": finite(output.score)}
+        if isinstance(self._plan.requests[prompt].decoder, StochasticBeamSearch):
+            search["truncated_logprob"] = finite(output.truncated_logprob)
+            search["inclusion_probability"] = output.inclusion
+        return search
+
+    def _growth(self, prompt: int, event: TokenEvent) -> Piece:
+        """Return what a token added to a text."""
+        index = prompt * self._plan.n + event.index
+        if self._plan.discard:
+            piece = Piece(prompt, index)
+            return piece.ended("length") if event.finish_reason else piece
+        traces = () if event.trace is None else (event.trace,)
+        tokens = () if self._plan.logprobs is None else told(traces, self._plan.logprobs)
+        piece = Piece(prompt, index, event.text, tokens, tuple(trace.token_id for trace in traces))
+        if event.finish_reason is None:
+            return piece
+        return piece.ended(event.finish_reason, self._stop_reason(prompt, event.stopped_by))
+
+    def _stop_reason(self, prompt: int, stopped_by: str | int | None) -> str | int | None:
+        """What ended a text, unless it is the model's own end token, as in vLLM."""
+        ignored = self._plan.requests[prompt].sampling.get("ignore_eos")
+        own = () if ignored else self._tokenizer.eos_ids
+        return None if stopped_by in own else stopped_by
+
+    def _echo(self, prompt: int, index: int, traces: Sequence[PromptTrace | None]) -> Piece:
+        """Return the prompt as the beginning of a text."""
+        encoded, alternatives = self._plan.prompts[prompt], self._plan.logprobs
+        tokens = () if alternatives is None else told_prompt(encoded.token_ids, traces, alternatives)
+        return Piece(prompt, index, prompt_text=encoded.text, prompt_told=tokens)
+
+    def _node(self, node: TreeNode) -> dict[str, Any]:
+        shown: dict[str, Any] = {"node": node.node, "parent": node.parent, "text": node.text}
+        if node.trace is not None:
+            shown["token_id"] = node.trace.token_id
+            shown["token"] = token_text(node.trace.token_id, self._tokenizer)
+            shown["logprob"] = finite(node.trace.logprob)
+        return {**shown, "score": finite(node.score), "finish_reason": node.finish_reason}
+
+    def _usage(self) -> dict[str, Any]:
+        usages = self._usages.values()
+        prompt = sum(usage.prompt_tokens for usage in usages)
+        generated = 0 if self._plan.discard else sum(usage.generated_tokens for usage in usages)
+        proposed = sum(usage.proposed_tokens for usage in usages)
+        accepted = sum(usage.accepted_tokens for usage in usages)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": generated,
+            "total_tokens": prompt + generated,
+            "prompt_tokens_details": {"cached_tokens": sum(usage.hit_tokens for usage in usages)},
+            "completion_tokens_details": {
+                "accepted_prediction_tokens": accepted,
+                "rejected_prediction_tokens": proposed - accepted,
+            },
+        }
