@@ -33,6 +33,7 @@ from ponder.decoders import BeamSearch
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
+from ponder.positions import Specification
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
@@ -369,6 +370,7 @@ def load(
     quantize: str | None = None,
     draft: str | os.PathLike[str] | None = None,
     entropy_head: str | os.PathLike[str] | None = None,
+    positions: Specification | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -383,12 +385,13 @@ def load(
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
     draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
     entropy_head : a head's file, for `real_temperature` (docs/sampling.md).
+    positions : other positions than the checkpoint's: "none", "alibi", or a value (docs/positions.md).
 
     Raises
     ------
     CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
         entropy head is not one, or for another hidden size.
-    ParameterError : the draft model has other tokens.
+    ParameterError : the draft model has other tokens; the positions do not fit the model.
     """
     for name, value in (("model", model), ("draft", draft), ("entropy_head", entropy_head)):
         if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
@@ -403,5 +406,6 @@ def load(
             quantize=quantize,
             draft=None if draft is None else os.fspath(draft),
             entropy_head=None if entropy_head is None else os.fspath(entropy_head),
+            positions=positions,
         )
     )

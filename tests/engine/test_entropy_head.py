@@ -53,7 +53,7 @@ def last(events):
 
 def read(model, text):
     """The states and logits after each token of a text, computed in one pass."""
-    pool = PagePool(model.config, 8, model.device, model.cache_dtype)
+    pool = PagePool(model.new_cache(8))
     runner, branch = Runner(model, pool), Branch(RadixTree(pool))
     row = BatchRow(branch, text, branch.extend(text), 256, range(len(text)))
     states = runner.new_states([row])

@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ponder.kernels import native as native_kernels
+from ponder.kernels import select_kernels
 from ponder.sampling import SamplingParams
 from ponder.sampling.bitmask import pack, unpack
 from ponder.sampling.native import sample_many, usable
 from ponder.sampling.rng import CHOICE, EXCLUSION, uniforms
-from ponder.sampling.sampler import Row, process, sample_reference
+from ponder.sampling.sampler import (
+    NativeSampler,
+    Row,
+    TorchSampler,
+    process,
+    sample_reference,
+    sampler_for,
+)
 
 pytestmark = pytest.mark.skipif(not native_kernels.available(), reason="the native kernels are not built")
 
@@ -430,7 +438,10 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_which_sampler_is_used(monkeypatch):
-    """The native one for float32 on the CPU and the steps it has, unless the environment declines it."""
+    """The native one for float32 on the CPU and the steps it has.
+
+    So for models on native kernels alone; which these are, the environment may say when they are loaded.
+    """
     params = SamplingParams(
         top_p=0.9, repetition_penalty=1.1, order=("repetition_penalty", "top_p", "temperature")
     )
@@ -451,8 +462,10 @@ def test_which_sampler_is_used(monkeypatch):
         {"real_temperature": 1.0},
     ):
         assert not usable(torch.zeros(1, 4), SamplingParams(**other))
+    cpu = torch.device("cpu")
+    assert isinstance(sampler_for(select_kernels(cpu, name="native")), NativeSampler)
     monkeypatch.setenv("PONDER_KERNELS", "reference")
-    assert not usable(torch.zeros(1, 4), params)
+    assert isinstance(sampler_for(select_kernels(cpu)), TorchSampler)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -15,6 +15,7 @@ from ponder.asks.grow import Boundary, End, Tokens, Until
 from ponder.asks.needs import Replay
 from ponder.asks.path import branched, stream_of
 from ponder.constraints.allowed import Allowed
+from ponder.decoders.ranker import Ranker, host_ranker
 from ponder.decoders.text import Growth, Node, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling import bitmask
@@ -43,6 +44,7 @@ class Group:
     allowed : what the constraint allows.
     breakers, sentence_ends : the tokens that end a repetition and a sentence, where that matters.
     entropy_head : there if it narrows the nucleus.
+    ranker : what makes candidates, and with its sampler tokens, of the model's rows of logits.
     """
 
     prompt: tuple[int, ...]
@@ -60,6 +62,7 @@ class Group:
     sentence_ends: frozenset[int] = frozenset()
     entropy_head: EntropyHead | None = None
     vocabulary: int = 0
+    ranker: Ranker = field(default_factory=host_ranker)
     stops: StopStrings = field(init=False)
 
     def __post_init__(self) -> None:

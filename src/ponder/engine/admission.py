@@ -132,6 +132,7 @@ class Admission:
             sentence_ends=self.tokenizer.containing(ends if params.top_p_decay < 1 else ()),
             entropy_head=self.entropy_head if needs.residuals else None,
             vocabulary=self.policy.model.config.vocab_size,
+            ranker=self.policy.ranker,
         )
         self._follow_constraint(group)
         if needs.replay == "no":

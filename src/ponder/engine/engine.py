@@ -24,7 +24,7 @@ from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
 from ponder.engine.reading import reading_of
-from ponder.engine.runner import Logits, Runner, sound_rows
+from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.seat import Seat
 from ponder.engine.stats import EngineStats, Totals
@@ -227,7 +227,7 @@ class Engine:
         if any(entry.job.reads_states for entry in batch):
             states = self.runner.new_states(rows)
         logits = self.runner.forward(rows, states)
-        sound = iter(sound_rows(logits))
+        sound = iter(self.policy.sampler.sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
             computed = 0
@@ -348,12 +348,12 @@ class Engine:
         logits = [own.rows[source] for source in sources]
         if job.needs.draft_rows:
             other = torch.stack([drafted[text] for text in group.live])
-            if not all(sound_rows(other)):
+            if not all(self.policy.sampler.sound_rows(other)):
                 raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
             logits.append(other)
         with np.errstate(invalid="ignore"):  # what comes of it is checked
             mixed = job.mixture.mix(logits, group.next_rows(guessed))
-        if not all(sound_rows(mixed)):
+        if not all(self.policy.sampler.sound_rows(mixed)):
             raise CheckpointError("the mixed logits are not numbers: a token is -inf in several of them")
         return Rows(mixed, starts, guessed, states, keep)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import dropwhile
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from ponder.kernels import native
-from ponder.kernels.select import VARIABLE
 from ponder.sampling import semantics
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.trace import TokenTrace
@@ -24,13 +22,13 @@ Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 
 
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
-    """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined.
+    """Whether rows of logits can be sampled here: float32 on the CPU, and the kernels are built.
 
     And only where no penalty or bias comes after the temperature or a truncation, and no other semantics than
     ponder's needs what only torch does for it.
     """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
-    if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
+    if not (on_cpu and native.available()):
         return False
     if params.real_temperature:  # a nucleus that is the row's own
         return False

@@ -66,7 +66,13 @@ class Program:
         k_norm: torch.Tensor | None,
         rotate: bool,
     ) -> None: ...
-    def attend(self, layer: int, window: int | None) -> None: ...
+    def attend(
+        self,
+        layer: int,
+        window: int | None,
+        slopes: torch.Tensor | None = None,
+        table: torch.Tensor | None = None,
+    ) -> None: ...
     def add_projection(self, o: Matrix, bias: torch.Tensor | None) -> None: ...
     def add_feed_forward(
         self,
