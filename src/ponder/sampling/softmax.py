@@ -26,7 +26,7 @@ def softmax(logits: torch.Tensor) -> torch.Tensor:
 def log_sums(logits: torch.Tensor) -> torch.Tensor:
     """Return log sum exp of rows [R, V] -> [R] float64, without a second [R, V]."""
     sums = []
-    for part in logits.split(SLAB):
+    for part in torch.split(logits, SLAB):
         largest = part.amax(-1, keepdim=True)
         weights = (part - largest).exp_()
         sums.append(row_sum(weights.double()).log() + largest.squeeze(-1))
@@ -37,7 +37,7 @@ def log_softmax(logits: torch.Tensor) -> torch.Tensor:
     """Log-probabilities of [R, V] logits, in new memory."""
     if not len(logits):
         return logits.clone()
-    parts = zip(logits.split(SLAB), log_sums(logits)[:, None].split(SLAB), strict=True)
+    parts = zip(torch.split(logits, SLAB), torch.split(log_sums(logits)[:, None], SLAB), strict=True)
     return torch.cat([(part - own).to(logits.dtype) for part, own in parts])
 
 
