@@ -159,6 +159,8 @@ class Group:
         for child, growth in zip(children, growths, strict=True):
             if growth.back:
                 child.go_back(child.depth - growth.back)
+                if not growth.traces:
+                    child.need_last_row()
             number = numbers[growth.parent]
             numbers[growth.parent] += 1
             if number:

@@ -13,8 +13,9 @@ from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
-from ponder.decoders import Context, Decoder, Group, Sample, Text
+from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
+from ponder.decoders.defaults import asked_by, breakers_of, decoder_of, sentence_ends_of
 from ponder.decoders.rows import States
 from ponder.decoders.text import Node
 from ponder.engine.job import Job
@@ -26,9 +27,6 @@ from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.text import TokenIds, Tokenizer
 from ponder.tree import PAGE_SIZE, pages_for
-
-SENTENCE_ENDS = (".", "!", "?", "\n")
-"""A token with one of these ends a sentence, at which `top_p_decay` begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class Admission:
         """
         prompt, begun, params = self._given(ask.path.prompt), ask.path.tokens, ask.params
         assert isinstance(params, SamplingParams), "parameters are resolved before a request comes here"
-        decoder = cast(Decoder, ask.method) if ask.method is not None else Sample()
+        decoder = decoder_of(ask.method)
         mixture = cast(Mixture, ask.mixture) if ask.mixture is not None else None
         params.check_vocabulary(self.policy.model.config.vocab_size)
         decoder.check(params)
@@ -109,8 +107,7 @@ class Admission:
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
             allowed = Allowed(self.automata.get(ask.constraint, vocabulary), vocabulary)
-        salt, breakers, ends = ask.service.cache_salt, params.dry_sequence_breakers, SENTENCE_ENDS
-        contexts = []
+        salt, contexts = ask.service.cache_salt, []
         for prompt in prompts:
             reach = len(prompt) + params.max_tokens
             contexts.append(Context(prompt, self.policy.branch(reach, salt), reach))
@@ -128,8 +125,8 @@ class Admission:
             replay=needs.replay,
             allowed=allowed,
             until=ask.until,
-            breakers=self.tokenizer.containing(breakers if params.dry_multiplier else ()),
-            sentence_ends=self.tokenizer.containing(ends if params.top_p_decay < 1 else ()),
+            breakers=breakers_of(params, self.tokenizer),
+            sentence_ends=sentence_ends_of(params, self.tokenizer),
             entropy_head=self.entropy_head if needs.residuals else None,
             vocabulary=self.policy.model.config.vocab_size,
             ranker=self.policy.ranker,
@@ -195,7 +192,7 @@ class Admission:
         askers = [decoder.asks(params)]
         if mixture is not None:
             askers.append(mixture.asks(self.policy.model.config))
-        askers += _asked_by(params)
+        askers += asked_by(params)
         needs = Needs()
         for asker in askers:
             self._refuse_missing(asker, decoder)
@@ -241,17 +238,6 @@ class Admission:
 
 def _searches(decoder: Decoder) -> str:
     return "a search, which draws no tokens" if not decoder.streams else decoder.name
-
-
-def _asked_by(params: SamplingParams) -> list[Asker]:
-    """Return what parameters need."""
-    askers = []
-    if params.real_temperature:
-        needs = Needs(states=True, residuals=True, replay="traced")
-        askers.append(Asker("real_temperature", params.real_temperature, "0", needs))
-    if params.mirostat:
-        askers.append(Asker("mirostat", params.mirostat, "0", Needs(replay="traced")))
-    return askers
 
 
 def _places(ask: Read, length: int) -> tuple[int, ...]:
