@@ -437,7 +437,7 @@ class Engine:
 
     def _read(self, job: Job, rows: torch.Tensor) -> ReadEvent:
         """End a request that reads; [R, V] are the rows of its last step."""
-        _leave(job.group.live)
+        _leave(job.group.live, partial=job.trie is None)
         self.scheduler.remove(job)
         return ReadEvent(job.request_id, reading_of(job, rows))
 
@@ -494,11 +494,11 @@ def _guess_length(group: Group, growth: Growth) -> int:
     return max(0, growth.parent.branch.length - len(group.prompt) - growth.parent.depth)
 
 
-def _leave(texts: list[Text]) -> None:
+def _leave(texts: list[Text], *, partial: bool = True) -> None:
     """Let the pages of texts that grow no more go; the tree keeps them while there is room."""
     for text in texts:
         for context in text.contexts:
-            context.branch.publish(partial=True)
+            context.branch.publish(partial=partial)
         text.drop()
 
 
