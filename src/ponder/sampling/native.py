@@ -11,8 +11,9 @@ import torch
 
 from ponder.kernels import native
 from ponder.kernels.select import VARIABLE
-from ponder.sampling import semantics
 from ponder.sampling.params import SamplingParams
+from ponder.sampling.semantics import SEMANTICS
+from ponder.sampling.steps import STEPS
 from ponder.sampling.trace import TokenTrace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
 
 
 def _changes_come_first(steps: Sequence[str]) -> bool:
-    kinds = [semantics.STEPS[step].kind for step in steps]
+    kinds = [STEPS[step].kind for step in steps]
     return "penalty" not in dropwhile(lambda kind: kind == "penalty", kinds)
 
 
@@ -73,7 +74,7 @@ def sample_many(
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
     ordered = [
-        (logits, rows, params, params.order or semantics.SEMANTICS[params.semantics].order)
+        (logits, rows, params, params.order or SEMANTICS[params.semantics].order)
         for logits, rows, params in requests
     ]
     traces = sample(ordered, threads, instruction_set)
