@@ -27,13 +27,15 @@ Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     """Whether rows of logits can be sampled here: float32 on the CPU, kernels built and not declined.
 
-    And only where no penalty or bias comes after the temperature or a truncation, and no other semantics than
-    ponder's needs what only torch does for it.
+    And only where all steps that are on have a kernel, no penalty or bias comes after the temperature or a
+    truncation, and no other semantics than ponder's needs what only torch does for it.
     """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available() and os.environ.get(VARIABLE) != "reference"):
         return False
     if params.real_temperature:  # a nucleus that is the row's own
+        return False
+    if any(STEPS[step].kernel is None for step in params.steps()):
         return False
     if params.order is not None:
         return params.semantics == "ponder" and _changes_come_first(params.steps())
@@ -57,6 +59,14 @@ def _rules_alone_differ(params: SamplingParams) -> bool:
     return True
 
 
+def _kernels(order: Sequence[str]) -> tuple[str, ...]:
+    """Return the kernels of some steps; those without one are off where this sampler is used."""
+    return tuple(kernel for step in order if (kernel := STEPS[step].kernel) is not None)
+
+
+_ORDERS = {name: _kernels(one.order) for name, one in SEMANTICS.items()}
+
+
 def sample_many(
     requests: Sequence[Request], *, threads: int | None = None, instruction_set: str | None = None
 ) -> list[TokenTrace | None]:
@@ -74,7 +84,7 @@ def sample_many(
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
     ordered = [
-        (logits, rows, params, params.order or SEMANTICS[params.semantics].order)
+        (logits, rows, params, _kernels(params.order) if params.order else _ORDERS[params.semantics])
         for logits, rows, params in requests
     ]
     traces = sample(ordered, threads, instruction_set)
