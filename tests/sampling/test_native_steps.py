@@ -15,7 +15,8 @@ from ponder.sampling import SamplingParams, TokenTrace
 from ponder.sampling.bitmask import pack
 from ponder.sampling.native import sample_many, usable
 from ponder.sampling.sampler import Row, sample_reference
-from ponder.sampling.semantics import SEMANTICS, STEPS
+from ponder.sampling.semantics import SEMANTICS
+from ponder.sampling.steps import STEPS
 
 pytestmark = pytest.mark.skipif(not native_kernels.available(), reason="the native kernels are not built")
 

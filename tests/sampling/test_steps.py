@@ -17,8 +17,8 @@ from ponder.sampling.processors import common_suffixes
 from ponder.sampling.rng import EXCLUSION, uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions, sample_reference
-from ponder.sampling.semantics import STEPS
-from ponder.sampling.steps import nucleus
+from ponder.sampling.steps import STEPS
+from ponder.sampling.steps.top_p import nucleus
 
 
 def exact(logits, temperature=1.0):
