@@ -52,15 +52,6 @@ def _threads():
     torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
-@pytest.fixture
-def two_threads():
-    """Two threads in a worker too, for what torch rounds otherwise on one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def checkpoint():
     """The default model's checkpoint; downloaded into the cache if it is not there yet."""

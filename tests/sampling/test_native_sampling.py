@@ -204,7 +204,6 @@ SETTINGS = [
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("setting", SETTINGS, ids=setting_id)
 def test_the_torch_sampler_chooses_the_same(setting):
     """Of 80 rows of the default vocabulary's size all but a few near a boundary; what both say agrees."""
