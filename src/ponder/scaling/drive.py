@@ -283,10 +283,8 @@ class _Driver:
         try:
             while work.unfinished() and self._may_grow():
                 work.ask(plan(work.growing, self._left(), self.service))
-                asks = [request.grow for request in work.requests]
-                async with aclosing(together(model, asks, self._patience)) as events:
-                    async for index, event in events:
-                        work.requests[index].take(event)
+                async with aclosing(together(model, work.requests, self._patience)) as events:
+                    async for event in events:
                         self.spent = work.spent()
                         if isinstance(event, TokenEvent | TreeEvent) and self._late():
                             break
@@ -371,7 +369,7 @@ class _Work:
 
     def news(self) -> dict[str, Any]:
         """Return what the journal does not have yet."""
-        news = [text.news(i) for i, text in enumerate(self.growing)]
+        news = [text.news(i, last=self.done) for i, text in enumerate(self.growing)]
         return {"grown": [entry for entry in news if entry], "spent": self._cost().as_entry()}
 
     def recall(self, entry: Mapping[str, Any]) -> None:
