@@ -2,11 +2,13 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import pytest
 
+from ponder.asks import Grow, Path, Tokens
 from ponder.rewards import Likelihood, Problem
-from ponder.scaling import BestOfN, Budget, Journal, drive, replay, solve, solve_all
+from ponder.scaling import BestOfN, Budget, Choice, Journal, drive, extend, replay, solve, solve_all
 from scaling.step_search import Ones, Reads, StepBeam
 from stepping import assert_model_at_rest, forget_model
 
@@ -118,3 +120,42 @@ def test_on_the_model_a_run_that_was_closed_goes_on_to_the_same_answer(local_mod
             return [event async for event in replay(strategy, problem, journal)][-1]
 
         assert asyncio.run(again()) == resumed
+
+
+@dataclass(frozen=True)
+class TokenByToken:
+    """Grows a text in requests of one token."""
+
+    sampling: dict
+    name: str = "token-by-token"
+    needs: frozenset = frozenset()
+
+    def search(self, problem, budget):
+        grown = yield from extend(Grow(Path(problem.prompt), self.sampling, until=Tokens(1)))
+        while grown.texts[0].live:
+            grown = yield from extend(Grow(grown.texts[0].path, self.sampling, until=Tokens(1)))
+        return Choice(0, grown.texts)
+
+
+@pytest.mark.parametrize("stop", ["\n", "= 88", "* 11 = 88"])
+def test_on_the_model_pieces_are_the_whole_text(local_model, stop):
+    """A stop string that begins in one request and is complete in a later one is not in the text."""
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    sampling = {"temperature": 0.0, "seed": 0, "stop": [stop], "max_tokens": 16}
+    whole = asyncio.run(solve(BestOfN("majority", sampling), problem, local_model, None, Budget(1)))
+    pieces = asyncio.run(solve(TokenByToken(sampling), problem, local_model))
+    assert pieces.candidate.path.tokens == whole.candidate.path.tokens
+    assert (pieces.candidate.text, pieces.candidate.finish_reason) == (whole.candidate.text, "stop")
+
+
+def test_on_the_model_a_limit_that_suffices_changes_no_text(local_model):
+    """Though it is shared out, since every text might have grown longer."""
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 40})
+    free = asyncio.run(solve(strategy, problem, local_model, None, Budget(4)))
+    needed = free.ledger.generated_tokens
+    limited = asyncio.run(solve(strategy, problem, local_model, None, Budget(4, needed)))
+    assert limited.ledger.generated_tokens == needed
+    assert limited.stopped == "done"
+    assert [c.path for c in limited.candidates] == [c.path for c in free.candidates]
+    assert [c.text for c in limited.candidates] == [c.text for c in free.candidates]

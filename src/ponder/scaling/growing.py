@@ -210,8 +210,8 @@ class Request:
         elif isinstance(event, BackEvent):
             self.texts[event.index].go_back(event)
         elif isinstance(event, Completion):
-            for output in event.outputs[: len(self.texts)]:
-                self.texts[output.index].settle(output, event.begun)
+            for text, output in zip(self.texts, event.outputs, strict=False):  # a search may find fewer
+                text.settle(output, event.begun)
         if isinstance(event, TokenEvent | TreeEvent | ProgressEvent | Completion):
             self.usage = event.usage
 
