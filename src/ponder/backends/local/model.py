@@ -64,9 +64,21 @@ class LocalModel:
         """The model's tokenizer."""
         return self.engine.tokenizer
 
+    @property
+    def max_waiting(self) -> int:
+        """How many requests may wait for their turn."""
+        return self.engine.limits.max_waiting
+
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """Return the text the model sees and its token ids."""
         return self._preparing.encode(prompt)
+
+    def room(self, ask: Grow) -> int:
+        """Return how many tokens may come after a request's prompt, and after its mixture's.
+
+        It is negative where a prompt is longer than the context.
+        """
+        return self._preparing.room(ask)
 
     def prepare(self, ask: Grow | Read) -> Prepared:
         """Resolve what is asked without running it.
@@ -80,7 +92,7 @@ class LocalModel:
 
     async def run(self, ask: Grow | Read, *, stream: bool = True) -> AsyncGenerator[Told]:
         prepared = await asyncio.to_thread(self.prepare, ask)
-        answer = Answer(self._name, ask, prepared, self.load_s)
+        answer = Answer(self._name, ask, prepared, self.load_s, self.tokenizer)
         if not stream:
             yield await self.loop.last_async(prepared.job, answer.take)
             return
