@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ponder.errors import PonderError
 
 if TYPE_CHECKING:
-    from ponder.backends import Completion
+    from ponder.asks import Completion
     from ponder.constraints import Ban
     from ponder.decoders import (
         BeamSample,
@@ -63,7 +63,7 @@ _HOMES = {
     "Ban": "ponder.constraints",
     **dict.fromkeys(_DECODING, "ponder.decoders"),
     **dict.fromkeys(_MIXING, "ponder.mixtures"),
-    "Completion": "ponder.backends",
+    "Completion": "ponder.asks",
     "Message": "ponder.text",
 }
 

@@ -16,6 +16,8 @@ from ponder.asks import (
     Path,
     Read,
     Record,
+    Resolved,
+    Resolver,
     Service,
     TextScore,
     TokenEvent,
@@ -29,13 +31,13 @@ from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
 from ponder.decoders import BeamSearch
 from ponder.engine import EngineLimits
-from ponder.errors import ParameterError, TemplateError
+from ponder.errors import ParameterError, TemplateError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
 from ponder.scoring.choice import Choice, normalise
-from ponder.text import Prompt, TokenIds, as_prompt
+from ponder.text import Prompt, TokenIds, Tokenizer, as_prompt
 
 MAX_CHOICES = 1000
 
@@ -142,6 +144,25 @@ class LM:
         if isinstance(prefix, str):
             return Path(asked, (), prefix, lineage)
         return Path(asked, tuple(prefix), "", lineage)
+
+    def resolve(self, request: Grow) -> Resolved:
+        """Say how a request would apply, without running it.
+
+        Raises
+        ------
+        UnsupportedError : the model's backend cannot tell.
+        """
+        if not isinstance(self.model, Resolver):
+            raise UnsupportedError(f"{self.name} cannot tell how a request would apply without running it")
+        return self.model.resolve(request)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer. Raises UnsupportedError where its backend does not know it."""
+        tokenizer = self.model.offers.tokenizer
+        if tokenizer is None:
+            raise UnsupportedError(f"the tokenizer of {self.name} is not known here")
+        return tokenizer
 
     def __call__(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt, or go on with a path."""

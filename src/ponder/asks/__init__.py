@@ -11,7 +11,15 @@ from ponder.asks.events import (
     Usage,
 )
 from ponder.asks.grow import Boundary, End, Grow, Method, Mixing, Record, Service, Tokens, Until
-from ponder.asks.language_model import Completion, LanguageModel, Timing, Told, conversation
+from ponder.asks.language_model import (
+    Completion,
+    LanguageModel,
+    Resolved,
+    Resolver,
+    Timing,
+    Told,
+    conversation,
+)
 from ponder.asks.offers import Offers
 from ponder.asks.path import Lineage, Path
 from ponder.asks.read import Given, Likeliest, Logits, Read, Reading, States, TextScore, These
@@ -37,6 +45,8 @@ __all__ = [
     "Read",
     "Reading",
     "Record",
+    "Resolved",
+    "Resolver",
     "Service",
     "States",
     "TextScore",

@@ -9,7 +9,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 from ponder.asks.grow import Grow
@@ -43,11 +43,9 @@ async def ascore(
 
 
 async def _last(model: LanguageModel, ask: Grow | Read) -> Told | None:
-    last = None
     async with aclosing(model.run(ask, stream=False)) as events:
-        async for last in events:
-            pass
-    return last
+        told = [event async for event in events]
+    return told[-1] if told else None
 
 
 def generate(model: LanguageModel, ask: Grow) -> Completion:
@@ -76,7 +74,8 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
     An interrupt cancels the coroutine.
     """
     with _Apart(coroutine) as apart:
-        return apart.result()
+        outcome: T = apart.result()
+        return outcome
 
 
 def iterate_apart(items: AsyncGenerator[T]) -> Generator[T]:
@@ -136,8 +135,6 @@ class _Apart:
     def __exit__(self, *_: object) -> None:
         self._started.wait()
         if self._thread.is_alive() and self._loop is not None and self._task is not None:
-            try:
+            with suppress(RuntimeError):  # it has just ended
                 self._loop.call_soon_threadsafe(self._task.cancel)
-            except RuntimeError:  # it has just ended
-                pass
         self._thread.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ponder.asks.events import BackEvent, Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 from ponder.asks.grow import Grow
@@ -28,6 +28,23 @@ class Timing:
     def as_json(self) -> dict[str, float | None]:
         """Return the fields, rounded to a tenth of a millisecond."""
         return {name: None if value is None else round(value, 4) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request as it applies.
+
+    Attributes
+    ----------
+    prompt, token_ids : what the model is given, as text and as tokens.
+    begun : the tokens of the path, of which some may have been given as text.
+    params : the sampling parameters, and where each came from.
+    """
+
+    prompt: str
+    token_ids: tuple[int, ...]
+    begun: tuple[int, ...]
+    params: ResolvedParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Completion:
         return [output.text for output in self.outputs]
 
     def path(self, index: int = 0, tokens: int | None = None) -> Path:
-        """Return an output as a path to go on from, or its first `tokens` tokens after the path it began with."""
+        """Return an output as a path to go on from; with `tokens`, cut after so many of those it grew."""
         output = self.outputs[index]
         grown = output.token_ids if tokens is None else output.token_ids[:tokens]
         return Path(self.request.path.prompt, (*self.begun, *grown), lineage=output.lineage)
@@ -92,6 +109,15 @@ class LanguageModel(Protocol):
         ------
         PonderError : for what the caller can mend.
         """
+        ...
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """A language model that can say how a request would apply, without running it."""
+
+    def resolve(self, ask: Grow) -> Resolved:
+        """Say how a request would apply. Raises PonderError for whatever would be refused when it runs."""
         ...
 
 

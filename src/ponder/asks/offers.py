@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read
 from ponder.errors import UnsupportedError
-from ponder.text import Vocabulary
+from ponder.text import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Offers:
     texts : whether it reads texts after a path.
     context : the most tokens that a text may have, with its prompt; None: nobody knows.
     draft, entropy_head : whether a draft model and an entropy head are loaded.
-    vocabulary : its tokens; None: nobody knows them.
+    tokenizer : how it cuts text; None: nobody knows that.
     """
 
     chat: bool = True
@@ -39,7 +39,7 @@ class Offers:
     context: int | None = None
     draft: bool = False
     entropy_head: bool = False
-    vocabulary: Vocabulary | None = None
+    tokenizer: Tokenizer | None = None
 
     def refuse(self, ask: Grow | Read, backend: str) -> None:
         """Raise UnsupportedError for what a backend of this name does not have."""

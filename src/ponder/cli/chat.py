@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponder.asks import fronts
 from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
@@ -102,15 +103,15 @@ def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color,
     if json:
         from ponder.cli.report import completion_json, print_json
 
-        completion = lm.model.generate_sync(request)
-        print_json(completion_json(completion, lm.model.tokenizer))
+        completion = fronts.generate(lm.model, request)
+        print_json(completion_json(completion, lm.tokenizer))
         return completion.text
-    from ponder.backends import TokenEvent
+    from ponder.asks import TokenEvent
 
     said: list[str] = []
 
     def events() -> Any:
-        for event in lm.model.stream_sync(request):
+        for event in fronts.stream(lm.model, request):
             if isinstance(event, TokenEvent):
                 said.append(event.text)
             yield event

@@ -64,21 +64,27 @@ def explain(
     text = read_prompt(prompt)
     lm = load_lm(model, device, quantize)
     request = lm.request(text, system=system, chat=chat)
+    import torch
+
+    from ponder.asks import Logits, Path, Read, fronts
     from ponder.sampling.explain import compare
     from ponder.sampling.row import Row
+    from ponder.text import TokenIds
 
-    ids = lm.model.prepare(request).request.prompt
-    breakers = lm.model.tokenizer.containing(resolve_params(options, {}).params.dry_sequence_breakers)
-    results = compare(lm.model.next_logits(ids), Row(0, ids, (), breakers=breakers), options, names)
+    ids = lm.resolve(request).token_ids
+    rows = fronts.read(lm.model, Read(Path(TokenIds(ids)), at="last", of=Logits())).rows
+    assert rows is not None, "rows were asked for"
+    breakers = lm.tokenizer.containing(resolve_params(options, {}).params.dry_sequence_breakers)
+    results = compare(torch.from_numpy(rows[0]), Row(0, ids, (), breakers=breakers), options, names)
     if all(kept.refused for kept in results):
         raise ParameterError("of", ", ".join(names), f"a semantics that has it all: {results[0].refused}")
     if json:
         from ponder.cli.report import print_json
 
-        print_json([_as_json(kept, lm.model.tokenizer) for kept in results])
+        print_json([_as_json(kept, lm.tokenizer) for kept in results])
         return
     console = out()
-    for line in lines(results, lm.model.tokenizer):
+    for line in lines(results, lm.tokenizer):
         console.print(line, highlight=False, markup=False)
 
 

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ponder.backends import Completion, GenerationRequest, Output
-    from ponder.backends.local import LocalModel
+    from ponder.asks import Completion, Grow, LanguageModel, Output
     from ponder.sampling import ResolvedParams
     from ponder.scoring.choice import Choice
     from ponder.text import Tokenizer
@@ -29,16 +28,15 @@ def completion_json(completion: Completion, tokenizer: Tokenizer) -> dict[str, A
     }
 
 
-def request_json(
-    model: str, prompt: str, resolved: ResolvedParams, request: GenerationRequest
-) -> dict[str, Any]:
+def request_json(model: str, prompt: str, resolved: ResolvedParams, request: Grow) -> dict[str, Any]:
     """Return a request as it applies: model, prompt as the model sees it, parameters and who set them."""
-    from ponder.decoders import Sample
-
-    unused = request.decoder.unused
+    method = request.method
+    unused = method.unused if method is not None else frozenset()
     params: dict[str, Any] = {name: value for name, value in resolved.as_json().items() if name not in unused}
-    source = "default" if request.decoder == Sample() else "caller"
-    params["decoder"] = {"value": _named(request.decoder), "from": source}
+    params["decoder"] = {
+        "value": {"Sample": {}} if method is None else _named(method),
+        "from": "default" if method is None else "caller",
+    }
     if request.mixture is not None:
         params["mixture"] = {"value": _named(request.mixture), "from": "caller"}
     if request.constraint is not None:
@@ -85,7 +83,7 @@ def token_json(token_id: int, tokenizer: Tokenizer) -> str:
     return tokenizer.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
 
 
-def choice_json(model: LocalModel, choice: Choice) -> dict[str, Any]:
+def choice_json(model: LanguageModel, choice: Choice) -> dict[str, Any]:
     """Return what `ponder choose --json` prints."""
     return {
         "model": model.name,

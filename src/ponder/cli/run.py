@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponder.asks import fronts
 from ponder.cli.options import (
     CONSTRAINT,
     MIXTURE,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ponder.backends import Completion, GenerationEvent, GenerationRequest
+    from ponder.asks import Completion, Grow, Told
     from ponder.lm import LM
     from ponder.sampling import TokenTrace
 
@@ -102,11 +103,11 @@ def run(
         from ponder.cli.report import completion_json, print_json, request_json
 
         if dry_run:
-            prepared = lm.model.prepare(request)
-            described = request_json(lm.name, prepared.prompt, prepared.params, request)
-            print_json({**described, "prompt_tokens": len(prepared.request.prompt)})
+            resolved = lm.resolve(request)
+            described = request_json(lm.name, resolved.prompt, resolved.params, request)
+            print_json({**described, "prompt_tokens": len(resolved.token_ids)})
         else:
-            print_json(completion_json(_answer(lm, request, trace), lm.model.tokenizer))
+            print_json(completion_json(_answer(lm, request, trace), lm.tokenizer))
         return
     console = out()
     if console.is_terminal and color is not Color.none:
@@ -123,22 +124,22 @@ def run(
 
 def _amateur(options: dict[str, Any], mixture: dict[str, Any]) -> str | None:
     """Return the smaller model that is named to contrast with, if one is."""
-    mixed = options.get("mixture")
-    return mixture["contrast"] if mixed is not None and mixed.reads_draft else None
+    named: str | None = mixture["contrast"]
+    return named if "mixture" in options and named and not named.isdecimal() else None
 
 
-def _events(lm: LM, request: GenerationRequest, trace: Path | None) -> Iterable[GenerationEvent]:
-    events = lm.model.stream_sync(request)
+def _events(lm: LM, request: Grow, trace: Path | None) -> Iterable[Told]:
+    events = fronts.stream(lm.model, request)
     return events if trace is None else recorded(events, lm, request, trace)
 
 
-def _answer(lm: LM, request: GenerationRequest, trace: Path | None) -> Completion:
-    return lm.model.generate_sync(request) if trace is None else last(_events(lm, request, trace))
+def _answer(lm: LM, request: Grow, trace: Path | None) -> Completion:
+    return fronts.generate(lm.model, request) if trace is None else last(_events(lm, request, trace))
 
 
-def show(console: Console, events: Iterable[GenerationEvent], color: Color, *, live: bool) -> Completion:
+def show(console: Console, events: Iterable[Told], color: Color, *, live: bool) -> Completion:
     """Print an answer's text, as it grows if `live` (one text at a time can be shown so), and return it."""
-    from ponder.backends import Completion, TokenEvent
+    from ponder.asks import Completion, TokenEvent
 
     streamed = False
     for event in events:
@@ -173,7 +174,8 @@ def summary(completion: Completion) -> str:
     """Return one line on what an answer took."""
     usage, timing = completion.usage, completion.timing
     speed = f", {timing.decode_tok_s:.0f} tokens/s" if timing.decode_tok_s else ""
-    drawn = "seed" not in completion.request.decoder.unused
+    method = completion.request.method
+    drawn = method is None or "seed" not in method.unused
     seed = f", seed {completion.params.params.seed}" if drawn else ""
     proposed = usage.proposed_tokens
     guessed = f", {usage.accepted_tokens} of {proposed} guessed tokens right" if proposed else ""

@@ -110,7 +110,7 @@ def nucleus(lm: LM, console: Console) -> list[dict[str, Any]]:
                 f"  temperature {temperature}: {trace.kept} tokens hold {trace.kept_mass:.3f} of the mass"
             )
             for token, share in shares:
-                text = printable(lm.model.tokenizer.token_text(token))
+                text = printable(lm.tokenizer.token_text(token))
                 console.print(f"    {text:<12} {share:.3f} {'█' * round(share * 60)}", style="cyan")
             kept.append({"temperature": temperature, "kept": trace.kept, "kept_mass": trace.kept_mass})
     return kept

@@ -14,7 +14,7 @@ from ponder.errors import ParameterError
 from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
-    from ponder.backends import Completion, GenerationEvent, GenerationRequest
+    from ponder.asks import Completion, Grow, Told
     from ponder.lm import LM
     from ponder.sampling.distribution import TraceSettings
     from ponder.traces import Trace
@@ -141,11 +141,9 @@ def trace_settings(path: Path | None, top: int | None, *, dry_run: bool) -> Trac
     return TraceSettings() if top is None else TraceSettings(top)
 
 
-def recorded(
-    events: Iterable[GenerationEvent], lm: LM, request: GenerationRequest, path: Path
-) -> Iterator[GenerationEvent]:
+def recorded(events: Iterable[Told], lm: LM, request: Grow, path: Path) -> Iterator[Told]:
     """Yield an answer's events; its trace is written just before the last."""
-    from ponder.backends import Completion
+    from ponder.asks import Completion
     from ponder.cli.report import request_json
     from ponder.traces import write_trace
     from ponder.traces.record import Recorder
@@ -154,13 +152,13 @@ def recorded(
     for event in recorder.watch(events):
         if isinstance(event, Completion):
             described = request_json(event.model, event.prompt, event.params, request)
-            write_trace(recorder.trace(event, described["params"], lm.model.tokenizer), path)
+            write_trace(recorder.trace(event, described["params"], lm.tokenizer), path)
         yield event
 
 
-def last(events: Iterable[GenerationEvent]) -> Completion:
+def last(events: Iterable[Told]) -> Completion:
     """Return an answer, whatever came before it."""
-    from ponder.backends import Completion
+    from ponder.asks import Completion
 
     *_, event = events
     assert isinstance(event, Completion)

@@ -14,7 +14,7 @@ from rich.tree import Tree
 from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
-    from ponder.backends import Completion, GenerationEvent, TreeEvent
+    from ponder.asks import Completion, Told, TreeEvent
 
 PROMPT = -1
 
@@ -61,9 +61,9 @@ class SearchTree:
         return root
 
 
-def show_tree(console: Console, events: Iterable[GenerationEvent]) -> Completion:
+def show_tree(console: Console, events: Iterable[Told]) -> Completion:
     """Draw a search's tree, on a terminal as it grows and elsewhere once at the end; return the answer."""
-    from ponder.backends import Completion, TreeEvent
+    from ponder.asks import Completion, TreeEvent
 
     tree = SearchTree()
     live = Live(console=console, refresh_per_second=10, transient=False) if console.is_terminal else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ponder.asks.events import FinishReason
 from ponder.asks.grow import Boundary, End, Tokens, Until
@@ -121,12 +122,13 @@ class Group:
         sentence = self._sentence(output) if self.sentence_ends else 0
         residual = self.entropy_head.over_window(text.residuals) if self.entropy_head else 0.0
         if forced is not None and self.replay == "masked":
-            only = _only(forced, self.vocabulary)
+            only = torch.from_numpy(_only(forced, self.vocabulary))
             return Row(stream, self.prompt, output, (), only, traces, sentence, self.breakers, residual)
         must_go_on, allowed = len(output) < self.params.min_tokens, None
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
-            allowed = self.allowed.mask(state)
+            mask = self.allowed.mask(state)
+            allowed = None if mask is None else torch.from_numpy(mask)
         forbidden = tuple(self.end_ids) if must_go_on else ()
         rest = (traces, sentence, self.breakers, residual, forced)
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)

@@ -9,8 +9,8 @@ from typing import Any
 from ponder.decoders.beam import BeamSearch
 from ponder.decoders.beam_sample import BeamSample
 from ponder.decoders.contrastive_search import ContrastiveSearch
+from ponder.decoders.decoder import Decoder
 from ponder.decoders.diverse_beam import DiverseBeamSearch
-from ponder.decoders.group import Decoder
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
 from ponder.errors import ParameterError

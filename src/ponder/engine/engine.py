@@ -464,7 +464,7 @@ class Engine:
 
     @contextmanager
     def _taken_back_when_interrupted(self, batch: list[Scheduled], told: list[Event]) -> Iterator[None]:
-        """Take a step's tokens back if it is interrupted before anything grew, so that it can be taken again."""
+        """Take a step's tokens back if it is interrupted before anything grew: it can be taken again."""
         try:
             yield
         except BaseException:

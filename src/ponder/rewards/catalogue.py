@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ponder.backends import LanguageModel
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
 from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.likelihood import Likelihood

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ponder.backends import LanguageModel
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards.reward import Candidate, Problem, RewardScores
 

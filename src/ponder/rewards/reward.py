@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ponder.backends import Output, conversation
+from ponder.asks import Output, conversation
 from ponder.errors import ParameterError
 from ponder.rewards.answer import extract_answer
 from ponder.text import Prompt

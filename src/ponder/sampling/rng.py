@@ -38,6 +38,8 @@ def uniforms(
     """
     key = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], dtype=np.uint64)
     counter = np.zeros((len(positions), 4), dtype=np.uint64)
-    counter[:, 0], counter[:, 1], counter[:, 2] = positions, sample_indices, purpose
+    streams = np.array(sample_indices, dtype=np.uint64)
+    counter[:, 0], counter[:, 1], counter[:, 2] = positions, streams & _LOW, purpose
+    counter[:, 3] = streams >> _SHIFT
     words = philox4x32(counter, key)
     return ((words[:, 0] >> np.uint64(5)) * 67108864.0 + (words[:, 1] >> np.uint64(6))) / 9007199254740992.0

@@ -23,7 +23,7 @@ class Row:
     `residual` is the residual entropy of its last positions, in nats (`EntropyHead`).
     """
 
-    sample_index: int
+    stream: int
     prompt: Sequence[int]
     output: Sequence[int]
     forbidden: Sequence[int] = ()
@@ -32,3 +32,8 @@ class Row:
     sentence: int = 0
     breakers: frozenset[int] = frozenset()
     residual: float = 0.0
+    forced: int | None = None
+
+    @property
+    def sample_index(self) -> int:
+        return self.stream & 0xFFFFFFFF

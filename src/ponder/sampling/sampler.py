@@ -100,7 +100,7 @@ def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) ->
     Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the
     same rules; their probabilities differ in the last bits.
     """
-    if native.usable(logits, params):
+    if native.usable(logits, params) and all(row.forced is None and row.stream < 2**32 for row in rows):
         return native.sample_many([(logits, rows, params)])
     return sample_reference(logits, rows, params)
 
@@ -116,8 +116,12 @@ def sample_reference(
     if params.temperature == 0:
         chosen = truncated.argmax(-1)
     else:
-        numbers = uniforms(params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows])
+        numbers = uniforms(params.seed, [row.stream for row in rows], [len(row.output) for row in rows])
         chosen = draw(truncated, torch.from_numpy(numbers).to(logits.device))
+    for place, row in enumerate(rows):
+        if row.forced is not None:
+            chosen[place] = row.forced
+            possible[place] = True
     traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
     return [trace if ok else None for trace, ok in zip(traces, possible.tolist(), strict=True)]
 

@@ -98,7 +98,7 @@ def excluded(context: Context) -> torch.Tensor:
     """Which rows exclude top choices: one roll a token. [R] bool."""
     params, rows = context.params, context.rows
     rolls = uniforms(
-        params.seed, [row.sample_index for row in rows], [len(row.output) for row in rows], EXCLUSION
+        params.seed, [row.stream for row in rows], [len(row.output) for row in rows], EXCLUSION
     )
     return torch.from_numpy(rolls < params.xtc_probability).to(context.tempered.device)
 

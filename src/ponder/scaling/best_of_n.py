@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from ponder.backends import Completion, GenerationRequest, LanguageModel, TokenEvent
+from ponder.asks import Path, Completion, Grow as GenerationRequest, LanguageModel, TokenEvent
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards import (
     AnswerEquality,
@@ -93,13 +93,13 @@ class BestOfN:
         ledger = replace(drawn.ledger, reward_tokens=reward_tokens, seconds=seconds)
         texts = tuple(candidate.text for candidate in drawn.candidates)
         yield Progress(texts, drawn.candidates[chosen], ledger)
-        yield Answer(chosen, drawn.candidates, scores, votes, ledger, drawn.stopped, request.sampling)
+        yield Answer(chosen, drawn.candidates, scores, votes, ledger, drawn.stopped, request.params)
 
     def _request(self, problem: Problem, budget: Budget) -> GenerationRequest:
         given = {name: value for name, value in self.sampling.items() if value is not None}
         defaults = {"temperature": _TEMPERATURE if budget.n > 1 else 0.0}
         fixed = {"n": budget.n, "seed": problem_seed(given.get("seed", 0), problem)}
-        return GenerationRequest(problem.prompt, {**defaults, **given, **fixed})
+        return GenerationRequest(Path(problem.prompt), {**defaults, **given, **fixed})
 
     def _select(
         self, candidates: Sequence[Candidate], scores: Sequence[float] | None, reward: Reward | None
@@ -155,7 +155,7 @@ async def draw(
     """
     start = shown = time.perf_counter()
     texts = [Growing() for _ in range(budget.n)]
-    async with aclosing(model.stream(request)) as events:
+    async with aclosing(model.run(request)) as events:
         async for event in events:
             now = time.perf_counter()
             if isinstance(event, Completion):

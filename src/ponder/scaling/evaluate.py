@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ponder.backends import LanguageModel
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards import Problem, Reward, math_verifier
 from ponder.scaling.budget import Budget

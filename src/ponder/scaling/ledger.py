@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ponder.backends import Usage
+from ponder.asks import Usage
 
 
 @dataclass(frozen=True, slots=True)

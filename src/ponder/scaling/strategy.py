@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ponder.backends import LanguageModel
+from ponder.asks import LanguageModel
 from ponder.rewards import Candidate, Problem, Reward
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.ledger import Ledger

@@ -31,12 +31,16 @@ class Served(LanguageModel, Protocol):
     def load_s(self) -> float: ...
 
     def encode(self, prompt: Prompt) -> EncodedPrompt:
-        """Return the text that the model sees and its token ids. Raises PonderError for what it cannot read."""
+        """Return the text that the model sees and its token ids.
+
+        Raises PonderError for a prompt that the model cannot read.
+        """
         ...
 
     def room(self, ask: Grow) -> int:
-        """Return how many tokens may come after a request's prompt, and after its mixture's. It may be negative.
+        """Return how many tokens may come after a request's prompt, and after its mixture's.
 
+        It is negative where a prompt is longer than the context.
         Raises PonderError for a prompt that the model cannot read.
         """
         ...

@@ -9,7 +9,7 @@ from typing import Any, Literal
 VERSION: Literal[1] = 1
 
 Source = Literal["caller", "checkpoint", "default", "resolved"]
-Reason = Literal["stop", "length", "constraint", "deadline"]
+Reason = Literal["stop", "length", "constraint", "deadline", "until"]
 Kind = Literal["constraint", "penalty", "temperature", "truncation"]
 
 

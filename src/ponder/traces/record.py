@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ponder.backends import Completion, GenerationEvent, Output, TreeEvent
-from ponder.engine.events import TreeNode
+from ponder.asks import Completion, Output, Told, TreeEvent
+from ponder.asks.events import TreeNode
 from ponder.sampling.distribution import TEMPERATURES, Distribution
 from ponder.sampling.trace import TokenTrace
 from ponder.text import Tokenizer
@@ -22,7 +22,7 @@ class Recorder:
     def __init__(self) -> None:
         self._nodes: list[TreeNode] = []
 
-    def watch(self, events: Iterable[GenerationEvent]) -> Iterator[GenerationEvent]:
+    def watch(self, events: Iterable[Told]) -> Iterator[Told]:
         """Yield the events as they come."""
         for event in events:
             if isinstance(event, TreeEvent):

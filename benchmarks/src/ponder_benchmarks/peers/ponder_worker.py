@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ponder.backends import GenerationRequest, TokenEvent
-from ponder.backends.language_model import Completion
+from ponder.asks import Completion, Grow, TokenEvent, fronts
 from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.layout import tensor_shapes
@@ -61,7 +60,7 @@ class Ponder:
         start = time.perf_counter()
         seconds = 0.0
         request = self._request(prompt, 1, 1, cache_salt=str(self._salts))
-        for event in self._model.stream_sync(request):
+        for event in fronts.stream(self._model, request):
             if isinstance(event, TokenEvent):
                 seconds = seconds or time.perf_counter() - start
             if isinstance(event, Completion):
@@ -84,7 +83,7 @@ class Ponder:
         transformer = self._model.engine.model
         transformer.take_times()
         request = self._request(prompt, branches, new_tokens + 1, temperature=temperature, top_p=top_p)
-        completion = self._model.generate_sync(request)
+        completion = fronts.generate(self._model, request)
         usage, timing = completion.usage, completion.timing
         grown = usage.computed_tokens - (usage.prompt_tokens - usage.hit_tokens)
         if usage.generated_tokens != grown + branches:
@@ -132,7 +131,7 @@ class Ponder:
         temperature: float = 0.0,
         top_p: float = 1.0,
         cache_salt: str | None = None,
-    ) -> GenerationRequest:
+    ) -> Grow:
         """Say everything, so that no recommendation of the checkpoint is added."""
         sampling = {
             "n": n,
@@ -145,7 +144,7 @@ class Ponder:
             "ignore_eos": True,
             "seed": 0,
         }
-        return GenerationRequest(TokenIds(tuple(prompt)), sampling, cache_salt=cache_salt)
+        return Grow(Path(TokenIds(tuple(prompt))), sampling, service=Service(cache_salt=cache_salt))
 
 
 def _linear_macs(config: ModelConfig) -> int:

@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from ponder.asks.grow import Grow
-from ponder.asks.language_model import Told
+from ponder.asks.language_model import Resolved, Told
 from ponder.asks.offers import Offers
 from ponder.asks.read import Read
-from ponder.backends.local.answer import Answer
-from ponder.backends.local.prepare import Prepared, Preparing
-from ponder.engine import Engine, EngineLoop, EngineStats
+from ponder.backends.local.answer import Answer, Asked
+from ponder.backends.local.given_text import held_back
+from ponder.backends.local.prepare import Preparing
+from ponder.engine import Engine, EngineLoop, EngineStats, Job
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer
 
 
@@ -48,7 +49,7 @@ class LocalModel:
             context=engine.model.config.context_length,
             draft=admission.draft is not None,
             entropy_head=admission.entropy_head is not None,
-            vocabulary=engine.tokenizer.vocabulary,
+            tokenizer=engine.tokenizer,
         )
 
     @property
@@ -80,25 +81,28 @@ class LocalModel:
         """
         return self._preparing.room(ask)
 
-    def prepare(self, ask: Grow | Read) -> Prepared:
-        """Resolve what is asked without running it.
-
-        Raises
-        ------
-        PonderError : whatever would be refused when it runs.
-        """
+    def resolve(self, ask: Grow) -> Resolved:
+        """Say how a request would apply. Raises PonderError for whatever would be refused when it runs."""
         self._offers.refuse(ask, self._name)
-        return self._preparing.growing(ask) if isinstance(ask, Grow) else self._preparing.reading(ask)
+        return self._preparing.growing(ask).resolved
 
     async def run(self, ask: Grow | Read, *, stream: bool = True) -> AsyncGenerator[Told]:
-        prepared = await asyncio.to_thread(self.prepare, ask)
-        answer = Answer(self._name, ask, prepared, self.load_s, self.tokenizer)
+        job, answer = await asyncio.to_thread(self._prepare, ask)
         if not stream:
-            yield await self.loop.last_async(prepared.job, answer.take)
+            yield await self.loop.last_async(job, answer.take)
             return
-        async with aclosing(self.loop.stream(prepared.job)) as events:
+        async with aclosing(self.loop.stream(job)) as events:
             async for event in events:
                 yield answer.take(event)
+
+    def _prepare(self, ask: Grow | Read) -> tuple[Job, Answer]:
+        self._offers.refuse(ask, self._name)
+        if isinstance(ask, Read):
+            return self._preparing.reading(ask), Answer()
+        prepared = self._preparing.growing(ask)
+        resolved = prepared.resolved
+        had = held_back(ask.path, resolved.begun, resolved.params.params, self.tokenizer)
+        return prepared.job, Answer(Asked(self._name, ask, resolved, self.load_s, had))
 
     def stats(self) -> EngineStats:
         """Return what the engine has done and holds."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.asks.grow import Grow, Method
+from ponder.asks.language_model import Resolved
 from ponder.asks.path import Path
 from ponder.asks.read import Read
 from ponder.engine import Engine, Job
@@ -17,20 +18,10 @@ from ponder.text import ChatTemplate, EncodedPrompt, Prompt, TokenIds, encode_pr
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request as the engine gets it.
+    """A request as the engine gets it, and as it applies."""
 
-    Attributes
-    ----------
-    prompt : the text that the model sees.
-    begun : the tokens of the path.
-    job : what runs.
-    params : the parameters as they apply, and where each came from; None for what only reads.
-    """
-
-    prompt: str
-    begun: tuple[int, ...]
+    resolved: Resolved
     job: Job
-    params: ResolvedParams | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,8 @@ class Preparing:
         params = _within_context(resolved, longest, len(begun), context, reader)
         path = Path(TokenIds(encoded.token_ids), begun, lineage=ask.path.lineage)
         job = self.engine.prepare(replace(ask, path=path, params=params))
-        return Prepared(encoded.text, begun, job, replace(resolved, params=params))
+        applied = replace(resolved, params=params)
+        return Prepared(Resolved(encoded.text, encoded.token_ids, begun, applied), job)
 
     def room(self, ask: Grow) -> int:
         """Return how many tokens may come after the prompt, and after the mixture's prompts."""
@@ -94,15 +86,15 @@ class Preparing:
             _refuse_unused(resolved, ask.method)
         return resolved
 
-    def reading(self, ask: Read) -> Prepared:
-        """Prepare a request to read. Raises PonderError for whatever would be refused when it runs."""
+    def reading(self, ask: Read) -> Job:
+        """Return the job of a request to read. Raises PonderError for what would be refused when it runs."""
         encoded, begun = self.encode(ask.path.prompt), self._begun(ask.path)
         given, trie = (*encoded.token_ids, *begun), None
         if ask.texts:
             given, continuations = self._split(ask, encoded, begun)
             trie = ChoiceTrie.build(continuations)
         path = Path(TokenIds(given))
-        return Prepared(encoded.text, begun, self.engine.prepare(replace(ask, path=path), trie))
+        return self.engine.prepare(replace(ask, path=path), trie)
 
     def _split(
         self, ask: Read, encoded: EncodedPrompt, begun: tuple[int, ...]

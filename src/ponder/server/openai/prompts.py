@@ -11,9 +11,7 @@ from ponder.server.served import Served
 from ponder.text import EncodedPrompt, Message, TokenIds
 
 
-def encode_prompts(
-    body: CompletionBody | ChatBody, model: Served, most: int
-) -> tuple[EncodedPrompt, ...]:
+def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) -> tuple[EncodedPrompt, ...]:
     """Return a request's prompts, of which there may be so many, cut and checked against the context.
 
     Raises
@@ -43,7 +41,9 @@ def _before_the_answer(body: ChatBody) -> Sequence[ChatMessage]:
     if goes_on and written:
         raise ParameterError("add_generation_prompt", True, "left out or false with continue_final_message")
     if written is False and not goes_on:
-        raise ParameterError("add_generation_prompt", False, "left out or true without continue_final_message")
+        raise ParameterError(
+            "add_generation_prompt", False, "left out or true without continue_final_message"
+        )
     if not goes_on:
         return body.messages
     if not body.messages or body.messages[-1].role != "assistant":
@@ -73,9 +73,7 @@ def encode_negative(body: GenerationBody, model: Served) -> TokenIds | None:
     return TokenIds(encode_messages(negative, model, "negative_prompt").token_ids)
 
 
-def encode_messages(
-    messages: Sequence[ChatMessage], model: Served, field: str = "messages"
-) -> EncodedPrompt:
+def encode_messages(messages: Sequence[ChatMessage], model: Served, field: str = "messages") -> EncodedPrompt:
     """Return a conversation as the chat template writes it; `field` is what the request calls it.
 
     Raises

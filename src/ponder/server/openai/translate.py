@@ -61,7 +61,9 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         replace(one, params={**sampling, "max_tokens": length})
         for one, length in zip(asked, lengths, strict=True)
     )
-    grown = sum(shape.width * ((length or SamplingParams().max_tokens) - len(prefix.token_ids)) for length in lengths)
+    grown = sum(
+        shape.width * ((length or SamplingParams().max_tokens) - len(prefix.token_ids)) for length in lengths
+    )
     _check_told(sampling["top_logprobs"], grown, traced, sum(len(prompt.token_ids) for prompt in prompts))
     options = body.stream_options
     return Plan(
@@ -117,7 +119,9 @@ def _check_prefix(body: CompletionBody | ChatBody, prefix: Prefix, settings: Ser
     if not tokens:
         return
     if body.echoes:
-        raise ParameterError("echo", True, f"left out or false with {prefix.name}: the answer is what comes after")
+        raise ParameterError(
+            "echo", True, f"left out or false with {prefix.name}: the answer is what comes after"
+        )
     if most is not None and tokens > most:
         raise ParameterError(prefix.name, f"{tokens} tokens", f"at most {most}, as many as a text may have")
 

@@ -7,7 +7,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from ponder.asks import BackEvent, Completion, Output, ProgressEvent, Reading, TokenEvent, TreeEvent, TreeNode, Usage
+from ponder.asks import (
+    BackEvent,
+    Completion,
+    Output,
+    ProgressEvent,
+    TokenEvent,
+    TreeEvent,
+    TreeNode,
+    Usage,
+)
 from ponder.asks import Told as Event
 from ponder.asks.path import branched
 from ponder.sampling.trace import PromptTrace
@@ -103,7 +112,9 @@ class Writer:
                     yield self._chunk([], prompt_index=prompt, tree=nodes)
             case TokenEvent():
                 yield from self._begin(prompt)
-                for piece in self._settling(prompt, event.index).add(self._growth(prompt, event), event.settled):
+                for piece in self._settling(prompt, event.index).add(
+                    self._growth(prompt, event), event.settled
+                ):
                     yield from self._grow(piece)
             case BackEvent():
                 for piece in self._settling(prompt, event.index).go_back(event.tokens, event.settled):
