@@ -182,7 +182,7 @@ class RowSampler {
   int tokens_in(int s) const { return std::min(SPAN, vocabulary_ - s * SPAN); }
   const float* raw_span(int s) const { return row_->logits + static_cast<size_t>(s) * SPAN; }
   const float* padded_raw_span(int s) const { return tokens_in(s) < SPAN ? tail_.data() : raw_span(s); }
-  double logprob(float raw) const { return static_cast<double>((raw - raw_top_) * LOG2_E) * LN_2 - log_raw_mass_; }
+  double logprob(float raw) const { return static_cast<double>(raw) - static_cast<double>(raw_top_) - log_raw_mass_; }
 
   void resize() {
     const size_t spans = static_cast<size_t>(spans_), tokens = spans * SPAN;

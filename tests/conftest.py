@@ -20,7 +20,9 @@ from tiny_models import tiny_local_model
 
 DEFAULT_MODEL = "smollm2-135m"
 
-REAL = frozenset({"checkpoint", "default_model"})  # fixtures; others over the default model ask for one of them
+REAL = frozenset(
+    {"checkpoint", "default_model"}
+)  # fixtures; others over the default model ask for one of them
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from asking import engine_ask
+from ponder.asks import Grow, ProgressEvent
 from ponder.backends.local import LocalModel
-from ponder.engine import Engine, Event, FailedEvent, FinishedEvent, ProgressEvent, Request
+from ponder.engine import Engine, Event, FailedEvent, FinishedEvent
 from ponder.sampling import SamplingParams
 
 
-def run(engine: Engine, request: Request) -> Iterator[Event]:
+def run(engine: Engine, request: Grow) -> Iterator[Event]:
     """Submit a request and step until it is answered; its events but progress. Closing this cancels it.
 
     Raises what ends the request.
@@ -56,7 +58,7 @@ def forget_model(model: LocalModel) -> None:
 
 def fill_queue(model: LocalModel) -> None:
     """Let as many of a model's requests wait as may, behind one that runs; each grows 200 tokens."""
-    request = Request((1,), SamplingParams(max_tokens=200, ignore_eos=True))
+    request = engine_ask((1,), SamplingParams(max_tokens=200, ignore_eos=True))
 
     def submit(count: int) -> None:
         for _ in range(count):

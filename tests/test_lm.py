@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import ponder
+from ponder.asks.fronts import score as score_texts
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
 from stepping import assert_model_at_rest
@@ -86,10 +87,10 @@ def test_solve_inside_a_running_loop(lm):
 def test_a_text_of_no_tokens_has_no_score(lm):
     """Without an end token nothing is left to score, and neighbours are not disturbed by it."""
     with pytest.raises(ParameterError, match="at least one token"):
-        lm.model.score_sync("ab", ["c", ""])
+        score_texts(lm.model, "ab", ["c", ""])
     conversation = lm.prompt("ab")
-    alone = lm.model.score_sync(conversation, ["c"], ends=True).texts[0]
-    beside = lm.model.score_sync(conversation, ["c", ""], ends=True).texts[0]
+    alone = score_texts(lm.model, conversation, ["c"], ends=True).texts[0]
+    beside = score_texts(lm.model, conversation, ["c", ""], ends=True).texts[0]
     assert alone.token_ids == beside.token_ids
     assert alone.logprob == pytest.approx(beside.logprob, abs=1e-4)
 

@@ -275,9 +275,9 @@ class LM:
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):
             return reward_named(reward, self.model)
-        if callable(reward) and not hasattr(reward, "score"):
+        if callable(reward) and not hasattr(reward, "judge"):
             return callable_verifier(reward)
-        _check_role("reward", reward, "score", "a Reward, the name of one, or a function")
+        _check_role("reward", reward, "judge", "a Reward, the name of one, or a function")
         named: Reward | None = reward
         return named
 

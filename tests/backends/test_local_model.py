@@ -6,12 +6,14 @@ import time
 
 import pytest
 
+from asking import face_ask
 from decoders.mixing import mixing_engine
-from ponder.backends import Completion, GenerationRequest, TokenEvent, conversation
+from ponder.asks import Completion, ProgressEvent, TokenEvent, TreeEvent, conversation
+from ponder.asks.fronts import generate, stream
+from ponder.asks.fronts import score as score_texts
 from ponder.backends.local import LocalModel, load_local
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch, ContrastiveSearch
-from ponder.engine import ProgressEvent, TreeEvent
 from ponder.errors import CapacityError, ClosedError, ContextError, ParameterError, TemplateError
 from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
 from ponder.sampling.distribution import TraceSettings
@@ -41,7 +43,7 @@ def _pool_balances(model):
 
 def ask(prompt="abc", constraint=None, decoder=None, **sampling):
     options = {"decoder": decoder} if decoder else {}
-    return GenerationRequest(prompt, {"max_tokens": 12, "seed": 1} | sampling, constraint, **options)
+    return face_ask(prompt, {"max_tokens": 12, "seed": 1} | sampling, constraint, **options)
 
 
 def said(completion):
@@ -70,8 +72,8 @@ def test_four_ways_to_ask(model, request_):
         forget_model(model)
         return ask_()
 
-    expected = anew(lambda: model.generate_sync(request_))
-    progress, *tokens, last = anew(lambda: list(model.stream_sync(request_)))
+    expected = anew(lambda: generate(model, request_))
+    progress, *tokens, last = anew(lambda: list(stream(model, request_)))
     assert isinstance(progress, ProgressEvent)
     assert (progress.state, progress.done) == ("prefill", last.usage.prompt_tokens)
     kind = TreeEvent if isinstance(request_.decoder, BeamSearch) else TokenEvent
@@ -108,9 +110,9 @@ def test_gathered_is_one_by_one(model):
     expected = []
     for request in requests:
         forget_model(model)
-        expected.append(words(model.generate_sync(request)))
+        expected.append(words(generate(model, request)))
     forget_model(model)
-    scored = model.score_sync("abc", ["d", "e f"])
+    scored = score_texts(model, "abc", ["d", "e f"])
     forget_model(model)
 
     async def gather():
@@ -130,7 +132,7 @@ def test_gathered_is_one_by_one(model):
 def test_the_default_model_gathered(local_model):
     """The same on the real model: two conversations at once, streamed and generated."""
     requests = [ask(conversation(q), max_tokens=6, n=2) for q in ("Name a fruit.", "What is 2 + 2?")]
-    expected = [local_model.generate_sync(request).outputs for request in requests]
+    expected = [generate(local_model, request).outputs for request in requests]
 
     async def gather():
         return await asyncio.gather(local_model.generate(requests[0]), collect(local_model, requests[1]))
@@ -143,59 +145,59 @@ def test_the_default_model_gathered(local_model):
 
 def test_every_parameter_says_where_it_came_from(model):
     """Caller over checkpoint over default; an unset seed is drawn and named, and repeats the text."""
-    completion = model.generate_sync(ask(temperature=1.2, seed=None, top_k=None))
+    completion = generate(model, ask(temperature=1.2, seed=None, top_k=None))
     sources, params = completion.params.sources, completion.params.params
     assert (params.temperature, sources["temperature"]) == (1.2, "caller")
     assert (params.top_p, sources["top_p"]) == (0.9, "checkpoint")
     assert (params.top_k, sources["top_k"]) == (0, "default")
     assert sources["seed"] == "default"
     forget_model(model)
-    again = model.generate_sync(ask(temperature=1.2, seed=params.seed))
+    again = generate(model, ask(temperature=1.2, seed=params.seed))
     assert again.outputs == completion.outputs
 
 
 def test_max_tokens_and_the_context(model):
     """A caller's `max_tokens` over the context is refused with the numbers; nobody's is shortened."""
     prompt = "a" * 200
-    shortened = model.prepare(GenerationRequest(prompt)).params
+    shortened = model.resolve(face_ask(prompt)).params
     assert (shortened.params.max_tokens, shortened.sources["max_tokens"]) == (56, "default")
     assert model.prepare(ask(prompt, max_tokens=56)).request.params.max_tokens == 56
     with pytest.raises(
         ParameterError,
         match=r"max_tokens = 57 .* at most 56: the prompt has 200 tokens and the model's context 256",
     ):
-        model.generate_sync(ask(prompt, max_tokens=57))
+        generate(model, ask(prompt, max_tokens=57))
     with pytest.raises(CapacityError, match=r"256 tokens long, and the model's context is 256"):
-        model.generate_sync(GenerationRequest("a" * 256))
-    full = model.generate_sync(GenerationRequest("a" * 255, {"ignore_eos": True}))
+        generate(model, face_ask("a" * 256))
+    full = generate(model, face_ask("a" * 255, {"ignore_eos": True}))
     assert len(full.outputs[0].token_ids) == 1
     with pytest.raises(ParameterError, match=r"min_tokens = 400 .* at most 56"):
-        model.prepare(GenerationRequest(prompt, {"min_tokens": 400}))
+        model.prepare(face_ask(prompt, {"min_tokens": 400}))
 
 
 def test_max_tokens_and_the_other_prompt_of_a_guidance(model):
     """The longest of the prompts is what leaves room."""
     for prompt, other in (("a", "b" * 200), ("b" * 200, "a")):
-        request = GenerationRequest(prompt, mixture=Guidance(1.5, other))
-        assert model.prepare(request).params.params.max_tokens == 56
-        assert model.generate_sync(request).outputs
+        request = face_ask(prompt, mixture=Guidance(1.5, other))
+        assert model.resolve(request).params.params.max_tokens == 56
+        assert generate(model, request).outputs
         with pytest.raises(ParameterError, match="at most 56"):
-            model.prepare(GenerationRequest(prompt, {"max_tokens": 57}, mixture=Guidance(1.5, other)))
+            model.prepare(face_ask(prompt, {"max_tokens": 57}, mixture=Guidance(1.5, other)))
     with pytest.raises(CapacityError, match="256 tokens long"):
-        model.prepare(GenerationRequest("a", mixture=Guidance(1.5, "b" * 256)))
+        model.prepare(face_ask("a", mixture=Guidance(1.5, "b" * 256)))
 
 
 def test_max_tokens_and_the_context_of_a_draft_model():
     """Where it is read and shorter, it is what leaves room, and what a refusal names."""
     model = LocalModel("tiny", mixing_engine(draft_changes={"context_length": 64}), None, {})
     try:
-        request = GenerationRequest("a" * 40, mixture=Contrast())
-        assert model.prepare(request).params.params.max_tokens == 24
-        assert model.prepare(GenerationRequest("a" * 40)).params.params.max_tokens == 216
+        request = face_ask("a" * 40, mixture=Contrast())
+        assert model.resolve(request).params.params.max_tokens == 24
+        assert model.resolve(face_ask("a" * 40)).params.params.max_tokens == 216
         with pytest.raises(ParameterError, match=r"at most 24: .* the draft model's context 64"):
-            model.prepare(GenerationRequest("a" * 40, {"max_tokens": 25}, mixture=Contrast()))
+            model.prepare(face_ask("a" * 40, {"max_tokens": 25}, mixture=Contrast()))
         with pytest.raises(ContextError, match="64 tokens long, and the draft model's context is 64"):
-            model.prepare(GenerationRequest("a" * 64, mixture=Contrast()))
+            model.prepare(face_ask("a" * 64, mixture=Contrast()))
     finally:
         model.close()
 
@@ -210,14 +212,14 @@ def test_the_other_prompt_of_a_guidance_is_a_prompt(model):
         (list(HELLO), model.encode(HELLO).token_ids),
         (None, model.encode("abc").token_ids[-1:]),
     ):
-        request = GenerationRequest("abc", {"max_tokens": 4}, mixture=Guidance(2.0, other))
-        assert model.prepare(request).request.further_prompts == (wanted,)
-    without = GenerationRequest("abc", {"max_tokens": 4}, mixture=context_aware("bc", 0.5))
+        request = face_ask("abc", {"max_tokens": 4}, mixture=Guidance(2.0, other))
+        assert model.prepare(request).prompts_of(request)[1:] == (wanted,)
+    without = face_ask("abc", {"max_tokens": 4}, mixture=context_aware("bc", 0.5))
     assert model.prepare(without).request.mixture == Guidance(1.5, "bc")
     with pytest.raises(ParameterError, match="not empty"):
-        model.prepare(GenerationRequest("abc", mixture=Guidance(2.0, "")))
+        model.prepare(face_ask("abc", mixture=Guidance(2.0, "")))
     for mixture in (None, DoLa()):
-        assert model.prepare(GenerationRequest("abc", mixture=mixture)).request.further_prompts == ()
+        assert model.prepare(face_ask("abc", mixture=mixture)).prompts_of(request)[1:] == ()
 
 
 @pytest.mark.parametrize("decoder", [BeamSearch(2), ContrastiveSearch(3)])
@@ -225,10 +227,8 @@ def test_a_search_s_trace_is_not_sharpened(model, decoder):
     """A temperature of 0 may be set with a search and means nothing to it, nor to what is kept of it."""
     ends = []
     for sampling in ({}, {"temperature": 0}):
-        request = GenerationRequest(
-            "ab", {"max_tokens": 6, **sampling}, decoder=decoder, trace=TraceSettings()
-        )
-        ends.append(model.generate_sync(request).outputs)
+        request = face_ask("ab", {"max_tokens": 6, **sampling}, decoder=decoder, trace=TraceSettings())
+        ends.append(generate(model, request).outputs)
         forget_model(model)
     assert ends[0] == ends[1]
 
@@ -247,13 +247,13 @@ def test_a_search_s_trace_is_not_sharpened(model, decoder):
 def test_a_search_refuses_what_it_would_ignore(model, sampling, field, decoder):
     """What the caller set of sampling is refused by name; temperature 0 and the checkpoint's are not."""
     with pytest.raises(ParameterError, match=r"left unset with (beam|contrastive) search") as caught:
-        model.generate_sync(GenerationRequest("ab", sampling, decoder=decoder))
+        generate(model, face_ask("ab", sampling, decoder=decoder))
     assert caught.value.field == field
-    plain = GenerationRequest("ab", {"max_tokens": 8}, decoder=decoder)
-    greedy = GenerationRequest("ab", {"max_tokens": 8, "temperature": 0}, decoder=decoder)
-    expected = model.generate_sync(plain).outputs
+    plain = face_ask("ab", {"max_tokens": 8}, decoder=decoder)
+    greedy = face_ask("ab", {"max_tokens": 8, "temperature": 0}, decoder=decoder)
+    expected = generate(model, plain).outputs
     forget_model(model)
-    assert model.generate_sync(greedy).outputs == expected
+    assert generate(model, greedy).outputs == expected
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_a_search_refuses_what_it_would_ignore(model, sampling, field, decoder):
 )
 def test_refusals_reach_every_way_of_asking(model, bad):
     """What is not allowed raises the same ParameterError from each method."""
-    request = GenerationRequest("ab", bad)
+    request = face_ask("ab", bad)
     with pytest.raises(ParameterError) as first:
-        model.generate_sync(request)
+        generate(model, request)
     for call in (
-        lambda: list(model.stream_sync(request)),
+        lambda: list(stream(model, request)),
         lambda: asyncio.run(model.generate(request)),
         lambda: asyncio.run(collect(model, request)),
     ):
@@ -282,7 +282,7 @@ def test_a_message_cannot_speak_for_the_template(which, request, model):
     control = {chosen.tokenizer.id_of(name) for name in chosen.tokenizer.special_tokens}
 
     def controls(content):
-        ids = chosen.prepare(ask(conversation(content, system="s"))).request.prompt
+        ids = chosen.resolve(ask(conversation(content, system="s"))).token_ids
         return [token for token in ids if token in control], ids
 
     expected, _ = controls("bye")
@@ -291,7 +291,7 @@ def test_a_message_cannot_speak_for_the_template(which, request, model):
     spelled = chosen.tokenizer.decode(ids)
     assert evil in spelled
     assert chosen.prepare(ask(conversation(evil))).prompt.count(evil) == 1
-    raw = chosen.prepare(ask("bye<|im_end|>")).request.prompt
+    raw = chosen.resolve(ask("bye<|im_end|>")).token_ids
     assert raw[-1] == chosen.tokenizer.id_of("<|im_end|>"), "in raw text control tokens count"
 
 
@@ -308,7 +308,7 @@ def test_a_role_cannot_speak_for_the_template_either(model):
     control = [model.tokenizer.id_of(name) for name in model.tokenizer.special_tokens]
     count = len([t for t in model.prepare(ask((Message("user", "hello"),))).request.prompt if t in control])
     try:
-        ids = model.prepare(ask((evil,))).request.prompt
+        ids = model.resolve(ask((evil,))).token_ids
     except ParameterError:
         return
     assert len([token for token in ids if token in control]) == count
@@ -320,8 +320,8 @@ def test_without_a_template_conversations_are_refused():
     bare.template = None
     assert not bare.capabilities().chat
     with pytest.raises(TemplateError, match="no chat template"):
-        bare.generate_sync(ask(HELLO))
-    assert bare.generate_sync(ask("abc")).text
+        generate(bare, ask(HELLO))
+    assert generate(bare, ask("abc")).text
     with pytest.raises(ParameterError, match="at least one message"):
         tiny_local_model().generate_sync(ask(()))
 
@@ -370,16 +370,16 @@ def test_cancelling_a_task_inside_a_step_frees_its_pages(monkeypatch):
 def test_closing_the_model_ends_what_runs():
     """Whoever waits is told, and so is who asks later; the thread ends."""
     model = tiny_local_model()
-    stream = model.stream_sync(ask(max_tokens=200, n=2, ignore_eos=True))
-    next(stream)
+    events = stream(model, ask(max_tokens=200, n=2, ignore_eos=True))
+    next(events)
     thread = model.loop._thread
     assert thread.is_alive()
     model.close()
     assert not thread.is_alive()
     with pytest.raises(ClosedError):
-        list(stream)
+        list(events)
     with pytest.raises(ClosedError):
-        model.generate_sync(ask())
+        generate(model, ask())
     model.close()
     assert model.engine.pool.num_busy == 0
     model.engine.check_integrity()
@@ -388,40 +388,40 @@ def test_closing_the_model_ends_what_runs():
 def test_scores(model):
     """A text's token log-probabilities do not depend on its company; `ends` adds the end token."""
     texts = ["a", "ab", "abc", "{x}", "ab"]
-    together = model.score_sync(HELLO, texts)
+    together = score_texts(model, HELLO, texts)
     forget_model(model)
     assert asyncio.run(model.score(HELLO, texts)) == together
-    again = model.score_sync(HELLO, texts)
+    again = score_texts(model, HELLO, texts)
     prefix = len(model.encode(HELLO).token_ids)
     assert again.usage.hit_tokens == min(prefix // 16 * 16, prefix - 1)
     for known, anew in zip(again.texts, together.texts, strict=True):
         assert known.token_logprobs == pytest.approx(anew.token_logprobs, abs=1e-4)
     for text, scored in zip(texts, together.texts, strict=True):
-        (alone,) = model.score_sync(HELLO, [text]).texts
+        (alone,) = score_texts(model, HELLO, [text]).texts
         assert alone.token_ids == scored.token_ids == tuple(model.tokenizer.encode(text))
         assert scored.token_logprobs == pytest.approx(alone.token_logprobs, abs=1e-4)
         assert scored.logprob == pytest.approx(sum(alone.token_logprobs), abs=1e-4)
-    ending = model.score_sync(HELLO, texts, ends=True)
+    ending = score_texts(model, HELLO, texts, ends=True)
     for plain, ended in zip(together.texts, ending.texts, strict=True):
         assert ended.token_ids == (*plain.token_ids, model.tokenizer.eos_ids[0])
         assert ended.token_logprobs[:-1] == pytest.approx(plain.token_logprobs, abs=1e-4)
     with pytest.raises(ParameterError, match="at least one text"):
-        model.score_sync(HELLO, [])
+        score_texts(model, HELLO, [])
 
 
 def test_scoring_agrees_with_generating(model):
     """The log-probabilities of a sampled text are what scoring that text gives."""
-    completion = model.generate_sync(ask(HELLO, max_tokens=20, ignore_eos=True, seed=3))
+    completion = generate(model, ask(HELLO, max_tokens=20, ignore_eos=True, seed=3))
     output = completion.outputs[0]
     text = model.tokenizer.decode(output.token_ids)
     if tuple(model.tokenizer.encode(text)) == output.token_ids:
-        (scored,) = model.score_sync(HELLO, [text]).texts
+        (scored,) = score_texts(model, HELLO, [text]).texts
         assert scored.logprob == pytest.approx(output.logprob, abs=1e-3)
 
 
 def test_scores_of_raw_text_join_the_prompt(local_model):
     """A word begun by the prompt and ended by the text is one word: the joined text's tokens are scored."""
-    scores = local_model.score_sync("The capital of France is Par", ["is", "ties"])
+    scores = score_texts(local_model, "The capital of France is Par", ["is", "ties"])
     joined = [local_model.tokenizer.encode(f"The capital of France is Par{end}") for end in ("is", "ties")]
     for scored, ids in zip(scores.texts, joined, strict=True):
         assert scored.token_ids == tuple(ids[-len(scored.token_ids) :])
@@ -430,11 +430,11 @@ def test_scores_of_raw_text_join_the_prompt(local_model):
 
 def test_what_a_completion_reports(model):
     """Model, prompt text, usage and timing."""
-    completion = model.generate_sync(ask(HELLO, n=2))
+    completion = generate(model, ask(HELLO, n=2))
     assert isinstance(completion, Completion)
     assert completion.model == model.name == "tiny"
     assert completion.prompt.startswith("<|im_start|>system\nbe brief<|im_end|>")
-    assert completion.usage.prompt_tokens == len(model.prepare(ask(HELLO)).request.prompt)
+    assert completion.usage.prompt_tokens == len(model.resolve(ask(HELLO)).token_ids)
     assert completion.usage.generated_tokens == sum(len(output.token_ids) for output in completion.outputs)
     assert completion.texts == [output.text for output in completion.outputs]
     assert completion.text == completion.texts[0]

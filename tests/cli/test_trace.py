@@ -16,6 +16,7 @@ import pytest
 from pydantic import TypeAdapter
 from rich.console import Console
 
+from ponder.asks.fronts import stream
 from ponder.cli.report import request_json
 from ponder.lm import LM
 from ponder.sampling.distribution import TraceSettings
@@ -51,7 +52,7 @@ def trace_of(model, prompt=PROMPT, **options):
     lm = LM(model)
     request = lm.request(prompt, trace=TraceSettings(), max_tokens=6, **options)
     recorder = Recorder()
-    *_, completion = recorder.watch(model.stream_sync(request))
+    *_, completion = recorder.watch(stream(model, request))
     described = request_json(lm.name, completion.prompt, completion.params, request)
     return json.loads(trace_json(recorder.trace(completion, described["params"], model.tokenizer)))
 

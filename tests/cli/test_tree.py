@@ -6,10 +6,11 @@ import re
 import pytest
 from rich.console import Console
 
-from ponder.backends import Completion, TreeEvent, Usage
+from asking import face_ask
+from ponder.asks import Completion, TreeEvent, TreeNode, Usage
+from ponder.asks.fronts import stream
 from ponder.cli.tree import SearchTree, show_tree
 from ponder.decoders import BeamSearch
-from ponder.engine import TreeNode
 
 USAGE = Usage(1, 0, 0, 1, 1)
 
@@ -40,12 +41,11 @@ def test_a_tree_shows_what_is_shared_finished_and_alive():
 
 def test_the_drawn_texts_are_the_answers(tiny_model):
     """Every answer of a real search is spelled by a path of the drawing that ends with its reason."""
-    from ponder.backends import GenerationRequest
 
-    request = GenerationRequest("abc", {"max_tokens": 8, "n": 4}, decoder=BeamSearch(4))
+    request = face_ask("abc", {"max_tokens": 8, "n": 4}, decoder=BeamSearch(4))
     tree, texts = SearchTree(), {-1: ""}
     ended = {}
-    for event in tiny_model.stream_sync(request):
+    for event in stream(tiny_model, request):
         if isinstance(event, TreeEvent):
             tree.take(event)
             for node in event.nodes:
@@ -57,7 +57,7 @@ def test_the_drawn_texts_are_the_answers(tiny_model):
     letters = re.sub(r"[^a-z]", "", "".join(drawn(tree)))
     assert all(set(re.sub(r"[^a-z]", "", output.text)) <= set(letters) for output in event.outputs)
     console = Console(width=200, record=True, file=io.StringIO())
-    assert show_tree(console, tiny_model.stream_sync(request)).texts == event.texts
+    assert show_tree(console, stream(tiny_model, request)).texts == event.texts
     assert console.export_text().startswith("prompt\n")
 
 

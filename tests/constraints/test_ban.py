@@ -7,7 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ponder.backends import GenerationRequest, conversation
+from asking import face_ask
+from ponder.asks import conversation
+from ponder.asks.fronts import generate
 from ponder.constraints import Ban
 from ponder.constraints.state import ConstraintState, compile_state
 from ponder.errors import ParameterError
@@ -220,7 +222,7 @@ def test_the_default_model_writes_no_hashtag(local_model):
     """Asked for hashtags in 20 seeds, the model writes some; with "#" banned, none."""
     prompt = conversation("Write a tweet about a day at the beach with five hashtags.")
     sampling = {"n": 20, "seed": 0, "max_tokens": 24, "temperature": 0.7}
-    plain = local_model.generate_sync(GenerationRequest(prompt, sampling))
-    free = local_model.generate_sync(GenerationRequest(prompt, sampling, Ban(("#",))))
+    plain = generate(local_model, face_ask(prompt, sampling))
+    free = generate(local_model, face_ask(prompt, sampling, Ban(("#",))))
     assert sum("#" in text for text in plain.texts) >= 5
     assert not any("#" in text for text in free.texts)

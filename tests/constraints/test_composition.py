@@ -15,6 +15,8 @@ from ponder.constraints.composition import Complement, Concatenation, Conjunctio
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 
+# Few bytes have a token of their own, so that many a beginning of a text cannot be brought to its end.
+SPARSE = Vocabulary((b"a", b"bc", b"ab", b"c", "é ".encode(), b" a", b"ca", b""), ())
 seeds = st.integers(0, 2**32)
 words = st.text("abc é€", max_size=4)
 some_words = st.lists(words, min_size=1, max_size=4)
@@ -117,6 +119,22 @@ def test_tokens_spell_texts_of_the_set(known, seed):
         text = spelled(tokens[:place])
         assert automaton.may_end(state) == known.holds(text)
         assert state == follow(automaton, automaton.start, tokens[:place])
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(languages, seeds)
+def test_no_dead_ends_where_bytes_have_no_token(known, seed):
+    """A token is allowed only if tokens lead on to an end; where nothing does, the set is refused."""
+    try:
+        automaton = known.constraint.compile(SPARSE)
+    except ParameterError:
+        for n in range(4):
+            for tokens in product(range(7), repeat=n):
+                assert not known.holds(spelled(tokens, SPARSE))
+        return
+    path, tokens = check_walk(automaton, random.Random(seed), SPARSE)
+    for place, state in enumerate(path):
+        assert automaton.may_end(state) == known.holds(spelled(tokens[:place], SPARSE))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -319,6 +337,9 @@ def test_a_token_that_leads_where_no_token_goes_on_is_not_allowed():
     automaton = (OneOf(("abc", "abd")) | OneOf(("ac",))).compile(vocabulary)
     assert allowed(automaton, automaton.start, vocabulary) == [0, 2]
     assert automaton.forced(automaton.step(automaton.start, 2)) == (3,)
+    automaton = (OneOf(("abd",)) | ~OneOf(("a",)).then(Length())).compile(vocabulary)  # any byte may begin it
+    assert allowed(automaton, automaton.start, vocabulary) == [1, 3]
+    assert automaton.step(automaton.start, 2) is None
 
 
 def test_large_sets_are_refused(monkeypatch):

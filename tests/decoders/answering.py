@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from ponder.engine import FinishedEvent, Request, TreeEvent
+from asking import engine_ask
+from ponder.asks import TreeEvent
+from ponder.engine import FinishedEvent
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, run
 
 
 def answer(engine, prompt, decoder, constraint=None, **params):
     """Run one request; its outputs, after checking that each is a path of the tree and all pages are idle."""
-    request = Request(tuple(prompt), SamplingParams(**params), constraint, decoder)
+    request = engine_ask(tuple(prompt), SamplingParams(**params), constraint, decoder)
     *steps, last = run(engine, request)
     assert isinstance(last, FinishedEvent)
     assert_at_rest(engine)

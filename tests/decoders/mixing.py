@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from asking import prompt_of, prompts_of
 from plain_model import Floats, PlainModel
 from ponder.constraints import bits
 from ponder.constraints.state import compile_state
-from ponder.engine import DraftEngine, Engine, EngineLimits
+from ponder.engine import Engine, EngineLimits, Seat
 from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample_reference
@@ -66,7 +67,7 @@ class Truth:
 
     def continued(self, request, index=0):
         """The tokens of a sample, drawn from what is computed anew for each of them, and what each had."""
-        params, prompts = request.params, (request.prompt, *request.further_prompts)
+        params, prompts = request.params, prompts_of(request)
         tokenizer, output, logprobs, traces = tiny_tokenizer(), [], [], []
         ends = {*params.stop_token_ids, *(() if params.ignore_eos else tokenizer.eos_ids)}
         constraint = compile_state(request.constraint, tokenizer) if request.constraint else None
@@ -79,7 +80,7 @@ class Truth:
                 if token not in forbidden and (allowed is None or allowed[token // 32] >> token % 32 & 1)
             ]
             mixed = self.mixed(request.mixture, prompts, output, possible)
-            row = Row(index, request.prompt, tuple(output), forbidden, allowed, tuple(traces))
+            row = Row(index, prompt_of(request), tuple(output), forbidden, allowed, tuple(traces))
             logits = torch.from_numpy(mixed).float()[None]
             (trace,) = sample_reference(logits, [row], params)
             if trace is None:
@@ -117,8 +118,8 @@ def mixing_engine(
     if draft_pages is not None:
         config = tiny_config(vocab_size=tokenizer.vocab_size, **{**DRAFT, **(draft_changes or {})})
         draft = tiny_transformer(config, DRAFT_SEED, kernels=kernels, row_invariant=row_invariant)
-        drafter = DraftEngine(draft, draft_pages)
-    return Engine(model, tokenizer, num_pages, limits, drafter=drafter)
+        drafter = Seat(draft, draft_pages)
+    return Engine(model, tokenizer, num_pages, limits, draft=drafter)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from itertools import product
 import pytest
 import torch
 
+from asking import engine_ask
 from decoders.answering import answer
 from decoders.hf_twin import hf_beams, hf_twin
 from forward import all_logits
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import FinishedEvent, Request
+from ponder.engine import FinishedEvent
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from stepping import forget, run
@@ -212,7 +213,7 @@ def test_one_beam_is_greedy():
     prompt = (4, 8, 15, 16, 23, 42)
     engine = tiny_engine()
     (beam,) = answer(engine, prompt, BeamSearch(1), max_tokens=30)
-    *_, last = run(engine, Request(prompt, SamplingParams(temperature=0, max_tokens=30)))
+    *_, last = run(engine, engine_ask(prompt, SamplingParams(temperature=0, max_tokens=30)))
     assert beam.token_ids == last.outputs[0].token_ids
 
 
@@ -232,8 +233,8 @@ def test_traces_belong_to_the_answer(twins):
 def test_beams_share_steps_with_other_requests(twins):
     """A search beside samples gives what it gives alone."""
     engine, _ = twins[1]
-    beams = Request((9, 2), SamplingParams(max_tokens=10, n=3), None, BeamSearch(3))
-    samples = Request((30,) * 20, SamplingParams(max_tokens=12, n=4, seed=1))
+    beams = engine_ask((9, 2), SamplingParams(max_tokens=10, n=3), None, BeamSearch(3))
+    samples = engine_ask((30,) * 20, SamplingParams(max_tokens=12, n=4, seed=1))
     alone = [list(run(engine, request))[-1].outputs for request in (beams, samples)]
     forget(engine)
     ids = {engine.submit(request): i for i, request in enumerate((beams, samples))}

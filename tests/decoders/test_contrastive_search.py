@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from asking import engine_ask, prompt_of
 from decoders.mixing import OnlyOf
 from plain_model import PlainModel
+from ponder.asks import ProgressEvent, TokenEvent
 from ponder.constraints import Ban
 from ponder.constraints.state import compile_state
 from ponder.decoders import ContrastiveSearch, Sample
-from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TokenEvent
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
 from ponder.engine.scheduler import TRACED_CHUNK
 from ponder.errors import CapacityError, ParameterError
 from ponder.sampling import SamplingParams
@@ -60,7 +62,7 @@ def ask(top_k=4, alpha=0.6, prompt=PROMPT, constraint=None, trace=None, prompt_l
     """A request decoded by contrastive search."""
     params = SamplingParams(**{"max_tokens": 12} | params)
     decoder = ContrastiveSearch(top_k, alpha)
-    return Request(prompt, params, constraint, decoder, trace=trace, prompt_logprobs=prompt_logprobs)
+    return engine_ask(prompt, params, constraint, decoder, trace=trace, prompt_logprobs=prompt_logprobs)
 
 
 def answer(engine, request):
@@ -93,16 +95,16 @@ class Tried:
 
 def searched(model, request):
     """What the search finds where all is computed from the beginning for every token that is tried."""
-    params, decoder, tokenizer = request.params, request.decoder, tiny_tokenizer()
+    params, decoder, tokenizer = request.params, request.method, tiny_tokenizer()
     ends = {*params.stop_token_ids, *(() if params.ignore_eos else tokenizer.eos_ids)}
     constraint = compile_state(request.constraint, tokenizer) if request.constraint else None
     found = Tried([], 0.0, 0, [], [], [], [])
     while len(found.tokens) < params.max_tokens:
-        text = [*request.prompt, *found.tokens]
+        text = [*prompt_of(request), *found.tokens]
         logits = model.logits(text)[-1]
         forbidden = tuple(ends) if len(found.tokens) < params.min_tokens else ()
         row = Row(
-            0, request.prompt, tuple(found.tokens), forbidden, constraint.mask() if constraint else None
+            0, prompt_of(request), tuple(found.tokens), forbidden, constraint.mask() if constraint else None
         )
         values = process(torch.from_numpy(logits).float()[None], [row], params)[0].double().numpy()
         likely = [token for token in np.argsort(-values, kind="stable") if values[token] > -math.inf]
@@ -144,9 +146,9 @@ def assert_as_truth(model, engine, request):
         found.probs, abs=1e-5
     )
     assert output.logprob == pytest.approx(sum(found.logprobs), abs=1e-3)
-    assert usage.prompt_tokens == len(request.prompt)
+    assert usage.prompt_tokens == len(prompt_of(request))
     assert usage.hit_tokens == 0, "every state of the prompt is computed"
-    assert usage.computed_tokens == len(request.prompt) + found.tried
+    assert usage.computed_tokens == len(prompt_of(request)) + found.tried
     assert usage.accepted_tokens == usage.proposed_tokens == 0
     return output, found
 
@@ -240,7 +242,7 @@ def test_a_single_token_to_try_is_greedy(engine, alpha):
         params = {"max_tokens": 30, "ignore_eos": True}
         output, _ = answer(engine, ask(top_k, alpha, **params))
         forget(engine)
-        *_, end = run(engine, Request(PROMPT, SamplingParams(temperature=0.0, **params)))
+        *_, end = run(engine, engine_ask(PROMPT, SamplingParams(temperature=0.0, **params)))
         assert output.token_ids == end.outputs[0].token_ids
         forget(engine)
 
@@ -303,7 +305,7 @@ def test_prompt_logprobs_come_with_the_states(engine):
     """Both want each prompt token computed, in chunks: traces are those of a request that samples."""
     traces = []
     for decoder in (Sample(), ContrastiveSearch()):
-        request = Request(LONG, SamplingParams(max_tokens=4, seed=1), decoder=decoder, prompt_logprobs=3)
+        request = engine_ask(LONG, SamplingParams(max_tokens=4, seed=1), decoder=decoder, prompt_logprobs=3)
         number, found = engine.submit(request), []
         while engine.busy:
             for event in engine.step():
@@ -367,7 +369,7 @@ def test_no_more_pages_than_are_asked_for():
         for pages in range(1, 60):
             engine = make(pages)
             try:
-                engine.check(request)
+                engine.prepare(request)
             except CapacityError:
                 continue
             break
@@ -410,7 +412,7 @@ def test_company_changes_nothing():
         for i in range(6)
     ]
     others = [
-        Request(PROMPT[i:], SamplingParams(max_tokens=50, n=2, seed=i, ignore_eos=True)) for i in range(3)
+        engine_ask(PROMPT[i:], SamplingParams(max_tokens=50, n=2, seed=i, ignore_eos=True)) for i in range(3)
     ]
     wanted = [answer(make(row_invariant=True), request)[0] for request in requests]
     engine = make(18, EngineLimits(token_budget=40), row_invariant=True)
@@ -444,13 +446,13 @@ def test_values_that_mean_nothing_are_refused(options, field):
 def test_there_is_one_answer(engine):
     """More are refused before anything runs."""
     with pytest.raises(ParameterError, match="one answer"):
-        engine.check(ask(n=2))
+        engine.prepare(ask(n=2))
 
 
 def test_states_keep_nothing_but_themselves(engine):
     """Of all that a step computes, a text keeps one state for each token, and no more memory than that."""
     engine.submit(ask(8, prompt=LONG, max_tokens=20, ignore_eos=True))
-    engine.submit(Request(PROMPT, SamplingParams(max_tokens=20, n=4, ignore_eos=True)))
+    engine.submit(engine_ask(PROMPT, SamplingParams(max_tokens=20, n=4, ignore_eos=True)))
     for _ in range(12):
         engine.step()
     (sequence,) = engine.scheduler.running[0].group.live

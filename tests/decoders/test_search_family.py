@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asking import engine_ask
 from decoders.answering import answer
 from forward import all_logits
 from ponder.constraints import Ban
 from ponder.decoders import BeamSample, BeamSearch, DiverseBeamSearch, StochasticBeamSearch
-from ponder.engine import EngineLimits, FinishedEvent, Request
+from ponder.engine import EngineLimits, FinishedEvent
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
@@ -50,7 +51,7 @@ def test_schedules_and_company_change_nothing(engine):
     """Alone, all together, and with too few pages, so that searches are preempted and computed again."""
     rng = random.Random(0)
     requests = [
-        Request(
+        engine_ask(
             tuple(rng.randrange(61) for _ in range(rng.randrange(1, 40))),
             SamplingParams(max_tokens=14, n=4, seed=5, temperature=1.3 if search in DRAWN else 1.0),
             decoder=search,

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ponder
+from asking import engine_ask
 from forward import all_logits
+from ponder.asks import TokenEvent
 from ponder.constraints import Ban
 from ponder.decoders import DraftModel, PromptLookup, Speculative
-from ponder.engine import DraftEngine, Engine, EngineLimits, FinishedEvent, Request, TokenEvent
+from ponder.engine import Engine, EngineLimits, FinishedEvent, Seat
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.sampling.distribution import TraceSettings
@@ -93,9 +95,9 @@ def make(models, vocabulary):
     """Make an engine of so many pages, with a draft model, its own or another."""
 
     def make(num_pages=128, draft=1, draft_pages=64, **limits):
-        drafter = DraftEngine(models[draft], draft_pages)
+        drafter = Seat(models[draft], draft_pages)
         limits = EngineLimits(**{"speculation_rows": 96} | limits)
-        return Engine(models[0], vocabulary, num_pages, limits, drafter=drafter)
+        return Engine(models[0], vocabulary, num_pages, limits, draft=drafter)
 
     return make
 
@@ -103,7 +105,7 @@ def make(models, vocabulary):
 def ask(draft=None, constraint=None, prompt=PROMPT, max_tokens=18, **params):
     """A request; with a draft, decoded speculatively."""
     options = {} if draft is None else {"decoder": Speculative(draft)}
-    return Request(prompt, SamplingParams(max_tokens=max_tokens, **params), constraint, **options)
+    return engine_ask(prompt, SamplingParams(max_tokens=max_tokens, **params), constraint, **options)
 
 
 def answer(engine, request):
@@ -205,7 +207,7 @@ def test_draft_models_hold_nothing_between_steps(make):
             for event in engine.step():
                 if isinstance(event, FinishedEvent):
                     ended = event
-            assert engine.drafter.pool.num_busy == 0
+            assert engine.drafter.seat.pool.num_busy == 0
             engine.check_integrity()
         assert ended.request_id == number
         assert ended.outputs == plain.outputs
@@ -409,7 +411,7 @@ def test_a_model_is_loaded_with_its_draft(directories):
             answer = lm("abc", decoder=Speculative(DraftModel(3)), **options)
             assert answer.usage.proposed_tokens > 0
             assert answer.outputs == texts[None].outputs
-            pools = (lm.model.engine.pool, lm.model.engine.drafter.pool)
+            pools = (lm.model.engine.pool, lm.model.engine.drafter.seat.pool)
             assert sum(pool.k_pages.nbytes + pool.v_pages.nbytes for pool in pools) <= 2**20
             assert pools[0].num_pages == pools[1].num_pages
         lm.close()

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asking import engine_ask
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch, PromptLookup, Sample, Speculative
-from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, Request
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, run
 
@@ -48,11 +49,11 @@ def requests(tokenizer):
         params = SamplingParams(**kinds[i % len(kinds)], seed=i, max_tokens=rng.randrange(4, 11))
         if i % 13 == 5:
             params = SamplingParams(max_tokens=6)
-            made.append(Request(prompt, params, decoder=BeamSearch(3)))
+            made.append(engine_ask(prompt, params, decoder=BeamSearch(3)))
         else:
             ban = Ban(("the",)) if i % 7 == 3 else None
             decoder = Speculative(PromptLookup(5, min_ngram=1)) if i % 2 else Sample()
-            made.append(Request(prompt, params, ban, decoder, priority=-(i % 3)))
+            made.append(engine_ask(prompt, params, ban, decoder, priority=-(i % 3)))
     return made
 
 
@@ -73,7 +74,7 @@ def alone(local_model, asked):
     answers = []
     engine = Engine(local_model.engine.model, local_model.tokenizer, 200)
     for request in asked:
-        if isinstance(request.decoder, Speculative):
+        if isinstance(request.method, Speculative):
             request = replace(request, decoder=Sample())
         *_, last = run(engine, request)
         answers.append(contents(engine.model, last.outputs))

@@ -1,6 +1,7 @@
 """On the real model: what is computed once, and how many pages it takes."""
 
-from ponder.engine import Engine, FinishedEvent, Request
+from asking import engine_ask
+from ponder.engine import Engine, FinishedEvent
 from ponder.lm import LM
 from ponder.sampling import SamplingParams
 from ponder.text import Message
@@ -17,7 +18,7 @@ def test_sixteen_samples_prefill_their_prompt_once(local_model):
         local_model.tokenizer.encode("The history of the city begins with a river. " * 70)[:PROMPT]
     )
     assert len(prompt) == PROMPT
-    request = Request(prompt, SamplingParams(n=N, max_tokens=NEW, seed=1, ignore_eos=True))
+    request = engine_ask(prompt, SamplingParams(n=N, max_tokens=NEW, seed=1, ignore_eos=True))
     engine.submit(request)
     peak, last = 0, None
     while engine.busy:

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from asking import engine_ask, prompt_of, prompts_of
 from decoders.mixing import mixing_engine
+from ponder.asks import ProgressEvent, TokenEvent
 from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
-from ponder.engine import EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TokenEvent
+from ponder.engine import EngineLimits, FailedEvent, FinishedEvent
 from ponder.errors import DeadlineError
 from ponder.mixtures import Contrast, DoLa, Guidance
 from ponder.sampling import SamplingParams
@@ -24,7 +26,7 @@ FOUR = {"num_layers": 4, "rope_layers": (True,) * 4, "sliding_windows": (None, 9
 def ask(prompt, decoder=None, mixture=None, further=(), **params):
     params = SamplingParams(**{"max_tokens": 24, "ignore_eos": True, "seed": 2} | params)
     options = {} if decoder is None else {"decoder": decoder}
-    return Request(prompt, params, mixture=mixture, further_prompts=further, **options)
+    return engine_ask(prompt, params, mixture=mixture, further_prompts=further, **options)
 
 
 REQUESTS = {
@@ -140,9 +142,9 @@ def test_a_second_time_it_is_in_the_cache(alone, name):
     for _ in range(2):
         *_, end = run(engine, request)
         assert end.outputs == alone[name]
-    if not request.decoder.tries_tokens:
-        assert end.usage.hit_tokens == len(request.prompt) - 1
-    for prompt in request.further_prompts:
+    if not request.method.tries_tokens:
+        assert end.usage.hit_tokens == len(prompt_of(request)) - 1
+    for prompt in prompts_of(request)[1:]:
         *_, end = run(engine, ask(prompt, max_tokens=1))
         assert end.usage.hit_tokens == len(prompt) - 1
 
@@ -214,7 +216,7 @@ def test_progress_is_told_of_the_prompt(name):
                 done.append(event.done)
             texts += isinstance(event, TokenEvent)
     assert done == sorted(done)
-    assert done[-1] == len(request.prompt)
+    assert done[-1] == len(prompt_of(request))
 
 
 @pytest.mark.parametrize("where", ["before", "after", "draft"])

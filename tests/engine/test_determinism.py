@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
+from asking import engine_ask, prompt_of
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent, Request
+from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
 from tiny_models import tiny_engine
@@ -58,22 +59,22 @@ def mixed_requests(rng, count):
         params |= rng.choice(({}, {"stop": ("a", "bc")}, {"min_tokens": params["max_tokens"] // 2}))
         ban = rng.choice((None, Ban(("e", "ab"))))
         decoder = {"decoder": BeamSearch(4)} if i % 4 == 3 else {}
-        requests.append(Request(prompt, SamplingParams(**params), ban, **decoder))
+        requests.append(engine_ask(prompt, SamplingParams(**params), ban, **decoder))
     return requests
 
 
 def test_n_does_not_change_a_sample(tiny):
     """Sample i of n is sample i of any larger n."""
     prompt = tuple(range(20))
-    many = alone(tiny, Request(prompt, SamplingParams(n=12, seed=3, max_tokens=30)))
+    many = alone(tiny, engine_ask(prompt, SamplingParams(n=12, seed=3, max_tokens=30)))
     assert len(set(many)) > 6
     for n in (1, 2, 5, 11):
-        assert alone(tiny, Request(prompt, SamplingParams(n=n, seed=3, max_tokens=30))) == many[:n]
+        assert alone(tiny, engine_ask(prompt, SamplingParams(n=n, seed=3, max_tokens=30))) == many[:n]
 
 
 def test_another_seed_is_another_text(tiny):
     """Twenty seeds give nearly twenty texts; each seed, its own again."""
-    requests = [Request((5, 6), SamplingParams(seed=seed, max_tokens=20)) for seed in range(20)]
+    requests = [engine_ask((5, 6), SamplingParams(seed=seed, max_tokens=20)) for seed in range(20)]
     first = [alone(tiny, request)[0] for request in requests]
     assert len(set(first)) > 15
     assert [alone(tiny, request)[0] for request in requests] == first
@@ -94,7 +95,7 @@ def test_company_does_not_change_an_answer(tiny, order):
         answers = together(tiny, [requests[i] for i in shuffled])
         assert {shuffled[i]: answer for i, answer in answers.items()} == dict(enumerate(expected))
         if known:
-            wanted = sum(len(request.prompt) - 1 for request in requests)
+            wanted = sum(len(prompt_of(request)) - 1 for request in requests)
             assert tiny.stats().hit_tokens - hits == wanted
 
 
@@ -105,9 +106,9 @@ def test_a_cached_beginning_does_not_change_an_answer(tiny):
     params = SamplingParams(n=3, seed=5, max_tokens=20)
     for shared in (0, 1, 15, 16, 17, 31, 33, 48, 69, 70):
         prompt = base[:shared] + tuple(rng.randrange(30, 61) for _ in range(1 + shared % 20))
-        expected = alone(tiny, Request(prompt, params))
-        alone(tiny, Request(base, params))
-        *_, last = run(tiny, Request(prompt, params))
+        expected = alone(tiny, engine_ask(prompt, params))
+        alone(tiny, engine_ask(base, params))
+        *_, last = run(tiny, engine_ask(prompt, params))
         assert ids(last.outputs) == expected
         assert last.usage.hit_tokens >= shared
         assert last.usage.cached_tokens == last.usage.hit_tokens + 2 * len(prompt)
@@ -133,7 +134,7 @@ def test_giving_way_does_not_change_an_answer(tiny, pages):
         prompt = tuple(rng.randrange(61) for _ in range(rng.choice((1, 15, 16, 17, 33, 60))))
         params = SamplingParams(max_tokens=rng.randrange(40, 80), n=1 + i % 3, seed=i, ignore_eos=i % 4 > 0)
         decoder = {"decoder": BeamSearch(3)} if i % 3 == 2 else {}
-        requests.append(Request(prompt, params, priority=rng.randrange(3), **decoder))
+        requests.append(engine_ask(prompt, params, priority=rng.randrange(3), **decoder))
     expected = [alone(tiny, request) for request in requests]
     tight = Engine(tiny.model, tiny.tokenizer, pages)
     assert together(tight, requests) == dict(enumerate(expected))
@@ -177,11 +178,11 @@ def test_the_default_model(default_engine):
     engine, encode = default_engine, default_engine.tokenizer.encode
     prompts = ["The capital of France is", "def add(a, b):\n    return", "Once upon a time " * 9, "1, 2, 3,"]
     requests = [
-        Request(tuple(encode(prompt)), SamplingParams(n=1 + i % 2, seed=i, max_tokens=8, top_p=0.95))
+        engine_ask(tuple(encode(prompt)), SamplingParams(n=1 + i % 2, seed=i, max_tokens=8, top_p=0.95))
         for i, prompt in enumerate(prompts)
     ]
     expected = [alone(engine, request) for request in requests]
-    single = Request(requests[1].prompt, SamplingParams(n=1, seed=1, max_tokens=8, top_p=0.95))
+    single = engine_ask(requests[1].prompt, SamplingParams(n=1, seed=1, max_tokens=8, top_p=0.95))
     assert alone(engine, single) == expected[1][:1]
     forget(engine)
     for order in ((3, 2, 1, 0), (1, 3, 0, 2)):

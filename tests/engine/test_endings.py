@@ -4,8 +4,10 @@ import random
 
 import pytest
 
+from asking import engine_ask
+from ponder.asks import TokenEvent
 from ponder.constraints import Ban
-from ponder.engine import FinishedEvent, Request, TokenEvent
+from ponder.engine import FinishedEvent
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget
 from stepping import run as events_of
@@ -29,7 +31,7 @@ def bytewise():
 def run(engine, prompt=PROMPT, constraint=None, **params):
     """The first output, after checking that the streamed pieces are its text and the pool balances."""
     params = SamplingParams(**{"max_tokens": 200} | params)
-    *tokens, last = events_of(engine, Request(prompt, params, constraint))
+    *tokens, last = events_of(engine, engine_ask(prompt, params, constraint))
     assert isinstance(last, FinishedEvent)
     assert all(isinstance(event, TokenEvent) for event in tokens)
     assert [event.usage.generated_tokens for event in tokens] == sorted(
@@ -213,7 +215,7 @@ def test_logprob_and_usage(tiny):
 
     Asked again, the prompt but for its last token is a hit and is not computed.
     """
-    request = Request(PROMPT, SamplingParams(n=3, max_tokens=10, seed=6, temperature=0.5))
+    request = engine_ask(PROMPT, SamplingParams(n=3, max_tokens=10, seed=6, temperature=0.5))
     forget(tiny)
     *_, last = events_of(tiny, request)
     for output in last.outputs:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ponder.backends import GenerationRequest
+from asking import engine_ask, face_ask, prompt_of
+from ponder.asks.fronts import generate
 from ponder.backends.local import load_local
 from ponder.decoders import (
     BeamSample,
@@ -19,7 +20,7 @@ from ponder.decoders import (
     Speculative,
     StochasticBeamSearch,
 )
-from ponder.engine import DraftEngine, Engine, EngineLimits, FinishedEvent, Request
+from ponder.engine import Engine, EngineLimits, FinishedEvent, Seat
 from ponder.engine.runner import BatchRow, Runner
 from ponder.errors import CheckpointError, ParameterError
 from ponder.mixtures import Guidance
@@ -40,7 +41,7 @@ def head(model):
 
 def ask(n=2, decoder=None, **values):
     params = {"max_tokens": 24, "ignore_eos": True, "n": n, "seed": 5, "real_temperature": 2.0}
-    return Request(PROMPT, SamplingParams(**params | values), decoder=decoder or Sample())
+    return engine_ask(PROMPT, SamplingParams(**params | values), decoder=decoder or Sample())
 
 
 def last(events):
@@ -145,10 +146,10 @@ def test_one_of_two_prompts_is_read(head):
     model = tiny_local_model(seed=4, entropy_head=head)
     sampling = {"max_tokens": 12, "seed": 3, "ignore_eos": True, "n": 2}
     asked = [
-        GenerationRequest("abc", sampling | {"real_temperature": own}, mixture=Guidance(1.5, "xyz"))
+        face_ask("abc", sampling | {"real_temperature": own}, mixture=Guidance(1.5, "xyz"))
         for own in (0.0, 1.0)
     ]
-    plain, narrow = (model.generate_sync(one).outputs for one in asked)
+    plain, narrow = (generate(model, one).outputs for one in asked)
     assert plain != narrow
     assert_model_at_rest(model)
     model.close()
@@ -174,13 +175,13 @@ def test_without_a_head_it_is_refused(model, vocabulary):
 )
 def test_decoders_that_refuse_it(model, vocabulary, head, decoder, said):
     """In the engine, and in what callers meet."""
-    drafter = DraftEngine(model, 16)
+    drafter = Seat(model, 16)
     with pytest.raises(ParameterError, match=said) as caught:
-        Engine(model, vocabulary, 64, drafter=drafter, entropy_head=head).check(ask(n=1, decoder=decoder))
+        Engine(model, vocabulary, 64, draft=drafter, entropy_head=head).check(ask(n=1, decoder=decoder))
     assert caught.value.field == "real_temperature"
     local = tiny_local_model(entropy_head=head)
     with pytest.raises(ParameterError, match=said) as caught:
-        local.prepare(GenerationRequest("a", {"real_temperature": 1.0}, decoder=decoder))
+        local.prepare(face_ask("a", {"real_temperature": 1.0}, decoder=decoder))
     assert caught.value.field == "real_temperature"
     local.close()
 
@@ -199,9 +200,9 @@ def test_the_default_model_with_a_head(checkpoint, tmp_path):
     model = load_local(checkpoint.name, device="cpu", entropy_head=str(path))
     sampling = {"max_tokens": 24, "seed": 9, "ignore_eos": True, "real_temperature": 1.0}
     prompt = "Once upon a time"
-    (single,) = model.generate_sync(GenerationRequest(prompt, sampling)).outputs
+    (single,) = generate(model, face_ask(prompt, sampling)).outputs
     assert len({trace.kept for trace in single.traces}) > 3
-    request = model.prepare(GenerationRequest(prompt, sampling | {"n": 3})).request
+    request = model.prepare(face_ask(prompt, sampling | {"n": 3})).request
     engine = Engine(
         model.engine.model,
         model.tokenizer,
@@ -210,7 +211,7 @@ def test_the_default_model_with_a_head(checkpoint, tmp_path):
         entropy_head=model.engine.entropy_head,
     )
     ids = [
-        engine.submit(replace(request, prompt=(*request.prompt, i) if i else request.prompt))
+        engine.submit(replace(request, prompt=(*prompt_of(request), i) if i else prompt_of(request)))
         for i in range(3)
     ]
     found = {}
@@ -220,7 +221,7 @@ def test_the_default_model_with_a_head(checkpoint, tmp_path):
                 found[event.request_id] = event.outputs
     assert engine.stats().preemptions > 0
     assert found[ids[0]][0].traces == single.traces
-    assert found[ids[2]] == last(run(engine, replace(request, prompt=(*request.prompt, 2))))
+    assert found[ids[2]] == last(run(engine, replace(request, prompt=(*prompt_of(request), 2))))
     model.close()
     random_entropy_head(size + 1).save(path)
     with pytest.raises(CheckpointError, match="a hidden size of"):

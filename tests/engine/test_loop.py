@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from asking import engine_ask
+from ponder.asks import ProgressEvent, TokenEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent, ProgressEvent, Request, TokenEvent
+from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent
 from ponder.engine import loop as loop_module
 from ponder.errors import CheckpointError, ClosedError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
@@ -48,7 +50,7 @@ def at_rest(loop):
 def ask(first=1, max_tokens=8, decoder=None, constraint=None, deadline_s=None, **params):
     options = {"decoder": decoder} if decoder else {}
     params = SamplingParams(max_tokens=max_tokens, **{"ignore_eos": True} | params)
-    return Request((first, 2, 3), params, constraint, deadline_s=deadline_s, **options)
+    return engine_ask((first, 2, 3), params, constraint, deadline_s=deadline_s, **options)
 
 
 def ids(outputs):
@@ -246,7 +248,7 @@ def test_only_the_last_event_wakes_who_waits_for_it(loop):
 def test_who_waits_for_the_last_event_learns_of_a_failure(loop):
     """What is refused, and what fails while it runs."""
     with pytest.raises(ParameterError):
-        loop.last(Request((), SamplingParams()), lambda event: event)
+        loop.last(engine_ask((), SamplingParams()), lambda event: event)
     with pytest.raises(DeadlineError):
         loop.last(ask(deadline_s=1e-9), lambda event: event)
     with pytest.raises(DeadlineError):
@@ -381,9 +383,9 @@ def test_what_a_call_raises_is_the_callers(loop):
 def test_a_refused_request_is_refused_at_once(loop):
     """In the caller's thread, without the engine's."""
     with pytest.raises(ParameterError, match="at least one token"):
-        next(loop.run(Request((), SamplingParams())))
+        next(loop.run(engine_ask((), SamplingParams())))
     with pytest.raises(ParameterError, match="at least one token"):
-        asyncio.run(answer(loop, Request((), SamplingParams())))
+        asyncio.run(answer(loop, engine_ask((), SamplingParams())))
     assert loop._thread is None
 
 
@@ -583,13 +585,13 @@ def test_python_can_end_while_a_request_runs(way):
     program = f"""
         import asyncio, contextlib, sys, threading
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-        from ponder.engine import EngineLoop, Request
+        from ponder.engine import EngineLoop
         from ponder.errors import ClosedError
         from ponder.sampling import SamplingParams
         from tiny_models import tiny_engine
 
         loop = EngineLoop(tiny_engine(num_layers=8, context_length=100000, num_pages=5000))
-        request = Request((1, 2), SamplingParams(max_tokens=9000, n=4, ignore_eos=True))
+        request = engine_ask((1, 2), SamplingParams(max_tokens=9000, n=4, ignore_eos=True))
         way = {way!r}
         if way == "task":
             async def main():
@@ -628,9 +630,9 @@ def test_a_bug_between_steps_leaves_nobody_waiting(model, vocabulary, monkeypatc
     monkeypatch.setattr(broken.engine, "cancel", lambda request_id: 1 / 0)
     seen = []
     monkeypatch.setattr(threading, "excepthook", lambda hook: seen.append(hook.exc_type))
-    waiting = broken.run(Request((1, 2), SamplingParams(max_tokens=LONG, ignore_eos=True)))
+    waiting = broken.run(engine_ask((1, 2), SamplingParams(max_tokens=LONG, ignore_eos=True)))
     next(waiting)
-    left = broken.run(Request((3,), SamplingParams(max_tokens=LONG, ignore_eos=True)))
+    left = broken.run(engine_ask((3,), SamplingParams(max_tokens=LONG, ignore_eos=True)))
     next(left)
     thread = broken._thread
     left.close()
@@ -639,14 +641,14 @@ def test_a_bug_between_steps_leaves_nobody_waiting(model, vocabulary, monkeypatc
     with pytest.raises(ClosedError, match="division by zero"):
         list(waiting)
     with pytest.raises(ClosedError):
-        next(broken.run(Request((1,), SamplingParams(max_tokens=1))))
+        next(broken.run(engine_ask((1,), SamplingParams(max_tokens=1))))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_logits_that_are_no_numbers_are_an_error(loop, monkeypatch, value):
     """Of the request that has them; the next one is served."""
     forward = loop.engine.model.forward
-    request = Request((1, 2), SamplingParams(max_tokens=2, ignore_eos=True))
+    request = engine_ask((1, 2), SamplingParams(max_tokens=2, ignore_eos=True))
     with monkeypatch.context() as patch:
         patch.setattr(loop.engine.model, "forward", lambda *given: forward(*given) * 0 + value)
         with pytest.raises(CheckpointError, match="not numbers"):

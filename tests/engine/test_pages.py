@@ -5,11 +5,13 @@ import random
 import pytest
 import torch
 
+from asking import engine_ask, score
 from forward import all_logits
+from ponder.asks import ProgressEvent, TreeEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, ProgressEvent, Request, TreeEvent
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
 from ponder.engine.engine import _most_pages
 from ponder.errors import CapacityError, CheckpointError, ParameterError
 from ponder.sampling import SamplingParams
@@ -45,19 +47,21 @@ def finish(engine, ids):
 @pytest.mark.parametrize("events", [0, 1, 2, 30])
 def test_closing_the_iterator_frees_everything(engine, events):
     """A run that is closed before its first event, inside a step's events or later leaves no page held."""
-    running = run(engine, Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True)))
+    running = run(engine, engine_ask((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True)))
     for _ in range(events):
         next(running)
     assert events == 0 or engine.pool.num_busy > 0
     running.close()
     assert_balanced(engine)
-    *_, last = run(engine, Request((1,), SamplingParams(max_tokens=3)))
+    *_, last = run(engine, engine_ask((1,), SamplingParams(max_tokens=3)))
     assert last.outputs
 
 
 def test_cancelling_beams_frees_everything(engine):
     """Beams say how their tree grows until they are done; cancelled before that they leave no page held."""
-    request = Request((1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True), decoder=BeamSearch(3))
+    request = engine_ask(
+        (1,) * 40, SamplingParams(max_tokens=60, n=3, ignore_eos=True), decoder=BeamSearch(3)
+    )
     number = engine.submit(request)
     progress, *trees = [event for _ in range(9) for event in engine.step()]
     assert isinstance(progress, ProgressEvent)
@@ -91,13 +95,13 @@ class Broken:
 
 def test_a_failing_constraint_fails_its_own_request_alone(engine):
     """The error reaches whoever asked; another request in the same batch gets the answer it gets alone."""
-    request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, seed=1, ignore_eos=True))
+    request = engine_ask((1, 2, 3), SamplingParams(max_tokens=8, n=2, seed=1, ignore_eos=True))
     *_, alone = run(engine, request)
     forget(engine)
     other = run(engine, request)
     next(other)
     with pytest.raises(ArithmeticError, match="broken"):
-        list(run(engine, Request((1, 2), SamplingParams(max_tokens=8, n=3), Broken())))
+        list(run(engine, engine_ask((1, 2), SamplingParams(max_tokens=8, n=3), Broken())))
     *_, last = other
     assert [o.token_ids for o in last.outputs] == [o.token_ids for o in alone.outputs]
     assert_balanced(engine)
@@ -105,10 +109,10 @@ def test_a_failing_constraint_fails_its_own_request_alone(engine):
 
 def test_cancelling_one_leaves_the_others(engine):
     """Cancelled while it runs, while it waits, or never known: the others' answers are as alone."""
-    kept = Request((9, 8, 7), SamplingParams(max_tokens=20, seed=5, n=2))
+    kept = engine_ask((9, 8, 7), SamplingParams(max_tokens=20, seed=5, n=2))
     *_, alone = run(engine, kept)
     forget(engine)
-    long = Request((2,) * 100, SamplingParams(max_tokens=150, n=4, ignore_eos=True))
+    long = engine_ask((2,) * 100, SamplingParams(max_tokens=150, n=4, ignore_eos=True))
     running, staying, waiting = engine.submit(long), engine.submit(kept), engine.submit(long)
     for _ in range(3):
         engine.step()
@@ -130,7 +134,7 @@ def test_a_failure_while_stepping_ends_its_request(engine, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("the device is gone")
 
-    running = run(engine, Request((1, 2, 3), SamplingParams(max_tokens=30, n=2, ignore_eos=True)))
+    running = run(engine, engine_ask((1, 2, 3), SamplingParams(max_tokens=30, n=2, ignore_eos=True)))
     next(running)
     with monkeypatch.context() as patch:
         patch.setattr(engine.model, "forward", fail)
@@ -138,7 +142,7 @@ def test_a_failure_while_stepping_ends_its_request(engine, monkeypatch):
             list(running)
     assert engine.stats().failed == 1
     assert_balanced(engine)
-    *_, last = run(engine, Request((1,), SamplingParams(max_tokens=3)))
+    *_, last = run(engine, engine_ask((1,), SamplingParams(max_tokens=3)))
     assert last.outputs
 
 
@@ -160,7 +164,7 @@ def test_a_request_that_cannot_be_computed_fails_alone(engine, monkeypatch):
     """Of three in a batch the one that fails alone ends, with its own error; the others answer as alone."""
     never = {POISON: -100.0}
     requests = [
-        Request((i, 2, 3), SamplingParams(max_tokens=8, n=2, seed=i, ignore_eos=True, logit_bias=never))
+        engine_ask((i, 2, 3), SamplingParams(max_tokens=8, n=2, seed=i, ignore_eos=True, logit_bias=never))
         for i in range(2)
     ]
     expected = []
@@ -170,7 +174,7 @@ def test_a_request_that_cannot_be_computed_fails_alone(engine, monkeypatch):
     forget(engine)
     monkeypatch.setattr(engine.model, "forward", fails_on(engine.model.forward, MemoryError("too large")))
     first = engine.submit(requests[0])
-    bad = engine.submit(Request((5, POISON), SamplingParams(max_tokens=8, n=3)))
+    bad = engine.submit(engine_ask((5, POISON), SamplingParams(max_tokens=8, n=3)))
     second = engine.submit(requests[1])
     events = engine.step()
     (failed,) = [event for event in events if isinstance(event, FailedEvent)]
@@ -185,9 +189,9 @@ def test_a_request_that_cannot_be_computed_fails_alone(engine, monkeypatch):
 def test_a_request_whose_logits_are_not_numbers_fails_alone(engine, monkeypatch):
     """One NaN in one row of two ends the request whose rows they are; those before and after it go on."""
     never = {POISON: -100.0}
-    request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=never))
+    request = engine_ask((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=never))
     always = {POISON: 100.0}
-    bad = Request((5, 6), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=always))
+    bad = engine_ask((5, 6), SamplingParams(max_tokens=8, n=2, ignore_eos=True, logit_bias=always))
     *_, alone = run(engine, request)
     forget(engine)
     forward = engine.model.forward
@@ -213,8 +217,8 @@ def test_a_request_whose_logits_are_not_numbers_fails_alone(engine, monkeypatch)
 
 def test_an_interrupted_step_can_be_taken_again(engine, monkeypatch):
     """After an interrupt, in a prompt or later, the requests it held up go on to their answers."""
-    request = Request((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True))
-    long = Request((7,) * 40, SamplingParams(max_tokens=20, n=3, seed=2, ignore_eos=True))
+    request = engine_ask((1, 2, 3), SamplingParams(max_tokens=8, n=2, ignore_eos=True))
+    long = engine_ask((7,) * 40, SamplingParams(max_tokens=20, n=3, seed=2, ignore_eos=True))
     expected = []
     for one in (request, long):
         *_, last = run(engine, one)
@@ -244,10 +248,12 @@ def test_an_interrupted_step_can_be_taken_again(engine, monkeypatch):
 
 def test_an_interrupt_while_a_failure_is_isolated(engine, monkeypatch):
     """Of two in a batch, one fails alone and the other is interrupted: the interrupt comes through."""
-    request = Request((1, 2, 3), SamplingParams(max_tokens=8, ignore_eos=True, logit_bias={POISON: -100.0}))
+    request = engine_ask(
+        (1, 2, 3), SamplingParams(max_tokens=8, ignore_eos=True, logit_bias={POISON: -100.0})
+    )
     *_, alone = run(engine, request)
     forget(engine)
-    bad = engine.submit(Request((5, POISON), SamplingParams(max_tokens=8)))
+    bad = engine.submit(engine_ask((5, POISON), SamplingParams(max_tokens=8)))
     number = engine.submit(request)
 
     def failing(batch, *arguments):
@@ -279,7 +285,7 @@ def test_what_is_promised_is_enough(model, vocabulary, seed):
         ignore_eos=rng.random() < 0.7,
     )
     decoder = {"decoder": BeamSearch(width)} if seed % 2 else {}
-    request = Request((3,) * rng.randrange(1, 70), params, **decoder)
+    request = engine_ask((3,) * rng.randrange(1, 70), params, **decoder)
     pages = _most_pages(request)
     *_, expected = run(Engine(model, vocabulary, 2000), request)
     engine = Engine(model, vocabulary, pages)
@@ -297,10 +303,10 @@ def test_what_is_promised_is_enough_whatever_is_cached(model, vocabulary):
     prompt = tuple(range(26))
     for known in range(1, 26):
         for n in (1, 2):
-            request = Request(prompt, SamplingParams(max_tokens=7, n=n, ignore_eos=True))
+            request = engine_ask(prompt, SamplingParams(max_tokens=7, n=n, ignore_eos=True))
             *_, expected = run(Engine(model, vocabulary, 2000), request)
             engine = Engine(model, vocabulary, _most_pages(request))
-            list(run(engine, Request((*prompt[:known], 50), SamplingParams(max_tokens=1))))
+            list(run(engine, engine_ask((*prompt[:known], 50), SamplingParams(max_tokens=1))))
             (outputs,) = finish(engine, [engine.submit(request)]).values()
             assert [o.token_ids for o in outputs] == [o.token_ids for o in expected.outputs]
             assert_balanced(engine)
@@ -313,8 +319,8 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
     expected, _ = Engine(model, vocabulary, 2000).score(prompt, trie)
     for known in range(1, 26):
         engine = Engine(model, vocabulary, 2)
-        list(run(engine, Request((*prompt[:known], 50), SamplingParams(max_tokens=1))))
-        scored, _ = engine.score(prompt, trie)
+        list(run(engine, engine_ask((*prompt[:known], 50), SamplingParams(max_tokens=1))))
+        scored, _ = score(engine, prompt, trie)
         assert scored == [pytest.approx(logprobs, abs=1e-4) for logprobs in expected]
         assert_balanced(engine)
 
@@ -336,7 +342,7 @@ def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed, pages, lon
         )
         options = {"decoder": BeamSearch(3)} if i % 5 == 0 else {}
         ban = Ban(("b",)) if i % 3 == 0 else None
-        requests.append(Request((rng.randrange(61),) * rng.randrange(1, 60), params, ban, **options))
+        requests.append(engine_ask((rng.randrange(61),) * rng.randrange(1, 60), params, ban, **options))
     check_rows(engine)
     numbers = [engine.submit(request) for request in requests]
     cancelled = set(rng.sample(numbers, 6))
@@ -369,7 +375,7 @@ def test_waiting_requests_are_admitted_in_order(model, vocabulary):
     """
     for others in (0, 1):
         params = SamplingParams(max_tokens=10, ignore_eos=True)
-        requests = [Request((1 + i * others,) * 20, params) for i in range(5)]
+        requests = [engine_ask((1 + i * others,) * 20, params) for i in range(5)]
         engine = Engine(model, vocabulary, _most_pages(requests[0]))
         numbers = [engine.submit(request) for request in requests]
         ended, steps = [], 0
@@ -403,7 +409,7 @@ def check_rows(engine):
             end = row.branch.length
             places = range(end - len(row.tokens), end)
             assert list(row.slots) == [row.branch.pages[p // 16] * 16 + p % 16 for p in places]
-            assert row.branch.tokens[end - len(row.tokens) :] == list(row.tokens)
+            assert row.branch.last(len(row.tokens)) == list(row.tokens)
             assert all(engine.pool.is_exclusive(slot // 16) for slot in row.slots)
         return forward(rows, *states)
 
@@ -414,8 +420,10 @@ def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
     """While a long prompt is computed beside texts that grow, these take the last pages and have to return
     them inside a step: their rows leave it, and nothing is computed wrongly or fails."""
     model = tiny_transformer(tiny_config(context_length=1024))
-    growing = Request((1,), SamplingParams(max_tokens=90, n=3, seed=1, ignore_eos=True), priority=1)
-    long = Request(tuple(i % 60 for i in range(700)), SamplingParams(max_tokens=5, seed=2, ignore_eos=True))
+    growing = engine_ask((1,), SamplingParams(max_tokens=90, n=3, seed=1, ignore_eos=True), priority=1)
+    long = engine_ask(
+        tuple(i % 60 for i in range(700)), SamplingParams(max_tokens=5, seed=2, ignore_eos=True)
+    )
     expected = []
     for request in (growing, long):
         *_, last = run(Engine(model, vocabulary, 200), request)
@@ -435,10 +443,10 @@ def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
 def test_what_can_never_fit_is_refused_with_both_numbers(engine):
     """A prompt over the context and a request over the cache name what they need and what there is."""
     with pytest.raises(CapacityError, match=r"257 tokens long, and the model's context is 256"):
-        engine.submit(Request((1,) * 256, SamplingParams(max_tokens=1)))
+        engine.submit(engine_ask((1,) * 256, SamplingParams(max_tokens=1)))
     with pytest.raises(CapacityError, match=r"may need \d+ cache pages and there are 64"):
-        engine.submit(Request((1,) * 10, SamplingParams(max_tokens=200, n=100)))
-    engine.submit(Request((1,) * 255, SamplingParams(max_tokens=1)))
+        engine.submit(engine_ask((1,) * 10, SamplingParams(max_tokens=200, n=100)))
+    engine.submit(engine_ask((1,) * 255, SamplingParams(max_tokens=1)))
     finish(engine, [1])
     assert_balanced(engine)
 
@@ -447,18 +455,18 @@ def test_what_can_never_fit_is_refused_with_both_numbers(engine):
 def test_prompt_tokens_are_checked(engine, token):
     """A token id the model does not have is refused by its value."""
     with pytest.raises(ParameterError, match=rf"prompt = {token} is not allowed: token ids from 0 to 63"):
-        engine.submit(Request((1, token), SamplingParams()))
+        engine.submit(engine_ask((1, token), SamplingParams()))
 
 
 def test_other_requests_that_are_refused(engine):
     """An empty prompt, and ids beyond the vocabulary in the parameters; nothing stays queued."""
     with pytest.raises(ParameterError, match="at least one token"):
-        engine.submit(Request((), SamplingParams()))
+        engine.submit(engine_ask((), SamplingParams()))
     for params in ({"logit_bias": {64: 1.0}}, {"stop_token_ids": (64,)}):
         with pytest.raises(ParameterError, match="= 64 is not allowed: token ids from 0 to 63"):
-            engine.submit(Request((1,), SamplingParams(**params)))
+            engine.submit(engine_ask((1,), SamplingParams(**params)))
     with pytest.raises(ParameterError):
-        next(run(engine, Request((), SamplingParams())))
+        next(run(engine, engine_ask((), SamplingParams())))
     assert engine.step() == []
     assert_balanced(engine)
 
@@ -470,7 +478,7 @@ def test_scores_are_the_models_logprobs(engine, model):
         prompt = tuple(rng.randrange(64) for _ in range(length))
         texts = [[rng.randrange(4) for _ in range(rng.randrange(1, 7))] for _ in range(9)]
         for known in (0, min(length // 16 * 16, length - 1)):
-            scores, hits = engine.score(prompt, ChoiceTrie.build(texts))
+            scores, hits = score(engine, prompt, ChoiceTrie.build(texts))
             assert hits == known, "whole pages are found again"
             for text, scored in zip(texts, scores, strict=True):
                 (logits,) = all_logits(model, [[*prompt, *text]])
@@ -484,24 +492,24 @@ def test_scores_are_the_models_logprobs(engine, model):
 def test_scoring_beside_a_run(engine):
     """Scoring between a run's steps changes neither. Where it needs the run's pages the run gives way, and
     goes on afterwards; what does not fit the cache at all is refused."""
-    request = Request((4,) * 30, SamplingParams(max_tokens=40, n=2, seed=1, ignore_eos=True))
+    request = engine_ask((4,) * 30, SamplingParams(max_tokens=40, n=2, seed=1, ignore_eos=True))
     *_, alone = run(engine, request)
     trie = ChoiceTrie.build([[1, 2], [1, 3]])
-    expected, _ = engine.score((7, 8, 9), trie)
+    expected, _ = score(engine, (7, 8, 9), trie)
     forget(engine)
     running = run(engine, request)
     for _ in range(9):
         next(running)
-    scored, _ = engine.score((7, 8, 9), trie)
+    scored, _ = score(engine, (7, 8, 9), trie)
     torch.testing.assert_close(scored, expected)
     assert engine.stats().preemptions == 0
     many = [[i] * 3 + [j] * 2 for i in range(60) for j in range(9)]
     with pytest.raises(CapacityError, match=r"needs \d+ cache pages and there are 64"):
-        engine.score((7,) * 250, ChoiceTrie.build(many))
+        score(engine, (7,) * 250, ChoiceTrie.build(many))
     assert engine.stats().preemptions == 0
     large = ChoiceTrie.build(many[:410])
     wanted, _ = Engine(engine.model, engine.tokenizer, 64).score((7,) * 40, large)
-    scored, _ = engine.score((7,) * 40, large)
+    scored, _ = score(engine, (7,) * 40, large)
     assert scored == wanted
     assert engine.stats().preemptions == 1
     engine.check_integrity()
@@ -513,5 +521,5 @@ def test_scoring_beside_a_run(engine):
 def test_scoring_beyond_the_context_is_refused(engine):
     """The error says how long prompt and longest text are, and the context."""
     with pytest.raises(CapacityError, match=r"258 tokens long, and the model's context is 256"):
-        engine.score((1,) * 250, ChoiceTrie.build([[1], [2] * 8]))
+        score(engine, (1,) * 250, ChoiceTrie.build([[1], [2] * 8]))
     assert_balanced(engine)

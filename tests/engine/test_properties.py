@@ -15,20 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from asking import engine_ask, score
+from ponder.asks import ProgressEvent, TokenEvent, TreeEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch, ContrastiveSearch, DraftModel, PromptLookup, Sample, Speculative
-from ponder.engine import (
-    DraftEngine,
-    Engine,
-    EngineLimits,
-    FailedEvent,
-    FinishedEvent,
-    ProgressEvent,
-    Request,
-    TokenEvent,
-    TreeEvent,
-)
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, Seat
 from ponder.errors import DeadlineError
 from ponder.mixtures import Contrast, DoLa, Guidance
 from ponder.sampling import SamplingParams
@@ -87,7 +79,7 @@ def some_request(choose):
             )
     if choose((False, False, True)):
         add_contexts(choose, request, params)
-    return Request(some_prompt(choose), SamplingParams(**params), **request)
+    return engine_ask(some_prompt(choose), SamplingParams(**params), **request)
 
 
 def add_contexts(choose, request, params):
@@ -176,7 +168,7 @@ def check_row(pool, row):
     """Assert that a row computes the last tokens of a branch into their own places; return their pages."""
     start, end = row.branch.length - len(row.tokens), row.branch.length
     assert 0 <= start < end <= row.reach
-    assert list(row.tokens) == row.branch.tokens[start:]
+    assert list(row.tokens) == row.branch.last(end - start)
     assert row.slots == [
         row.branch.pages[i // PAGE_SIZE] * PAGE_SIZE + i % PAGE_SIZE for i in range(start, end)
     ]
@@ -193,8 +185,8 @@ class Crowd:
         self.failures = 0
         self.broken = 0
         self.model, self.vocabulary = model, vocabulary
-        drafter = DraftEngine(model, PAGES)
-        self.engine = Engine(model, vocabulary, PAGES, limits, clock=lambda: self.now, drafter=drafter)
+        drafter = Seat(model, PAGES)
+        self.engine = Engine(model, vocabulary, PAGES, limits, clock=lambda: self.now, draft=drafter)
         self.forward = self.engine.runner.forward
         self.engine.runner.forward = self._forward
         self.stories = {}
@@ -237,7 +229,7 @@ class Crowd:
 
     def score(self, prompt, trie):
         try:
-            scored, hits = self.engine.score(prompt, trie)
+            scored, hits = score(self.engine, prompt, trie)
         except BrokenError:
             self.engine.check_integrity()
             return
@@ -249,12 +241,12 @@ class Crowd:
     def alone(self, request):
         """The story of a request that has the engine for itself."""
         request = replace(request, deadline_s=None, priority=0, cache_salt=None)
-        if isinstance(request.decoder, Speculative):
+        if isinstance(request.method, Speculative):
             request = replace(request, decoder=Sample())
         key = repr(request)
         if key not in self.known:
-            drafter = DraftEngine(self.model, 40)
-            engine, story = Engine(self.model, self.vocabulary, 40, drafter=drafter), Story(request)
+            drafter = Seat(self.model, 40)
+            engine, story = Engine(self.model, self.vocabulary, 40, draft=drafter), Story(request)
             engine.submit(request)
             while story.end is None:
                 for event in engine.step():

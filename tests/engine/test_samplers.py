@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from asking import engine_ask
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, EngineLimits, FinishedEvent, Request
+from ponder.engine import Engine, EngineLimits, FinishedEvent
 from ponder.sampling import SEMANTICS, SamplingParams
 from stepping import assert_at_rest, run
 from tiny_models import random_entropy_head
@@ -39,7 +40,7 @@ SAMPLERS = {
 
 
 def ask(prompt, n=3, **params):
-    return Request(
+    return engine_ask(
         prompt, SamplingParams(**{"max_tokens": TOKENS, "ignore_eos": True, "n": n, "seed": 5} | params)
     )
 
@@ -100,5 +101,5 @@ def test_ways_to_remove_randomness_give_one_text(model, vocabulary, name):
     (greedy,) = texts(run(engine, ask((1, 2, 3), n=1, temperature=0)))
     for seed in (0, 1, 2**63):
         assert texts(run(engine, ask((1, 2, 3), n=2, seed=seed, **GREEDY[name])))[0][0] == greedy[0]
-    beam = Request((1, 2, 3), SamplingParams(max_tokens=TOKENS, ignore_eos=True), decoder=BeamSearch(1))
+    beam = engine_ask((1, 2, 3), SamplingParams(max_tokens=TOKENS, ignore_eos=True), decoder=BeamSearch(1))
     assert texts(run(engine, beam))[0][0] == greedy[0]

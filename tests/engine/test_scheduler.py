@@ -3,19 +3,12 @@
 import pytest
 import torch
 
+from asking import engine_ask, prompt_of, score
 from forward import all_logits
+from ponder.asks import ProgressEvent, TokenEvent, TreeEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
-from ponder.engine import (
-    Engine,
-    EngineLimits,
-    FailedEvent,
-    FinishedEvent,
-    ProgressEvent,
-    Request,
-    TokenEvent,
-    TreeEvent,
-)
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
 from ponder.engine.scheduler import Scheduler
 from ponder.errors import CapacityError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
@@ -57,12 +50,12 @@ def ask(prompt, max_tokens=8, decoder=None, priority=0, deadline_s=None, prompt_
     """A request that goes on to the end whatever it says."""
     options = {"decoder": decoder} if decoder else {}
     params = SamplingParams(max_tokens=max_tokens, **{"ignore_eos": True} | params)
-    request = Request(tuple(prompt), params, priority=priority, deadline_s=deadline_s, **options)
+    request = engine_ask(tuple(prompt), params, priority=priority, deadline_s=deadline_s, **options)
     return request if prompt_logprobs is None else with_prompt_logprobs(request, prompt_logprobs)
 
 
 def with_prompt_logprobs(request, number):
-    return Request(request.prompt, request.params, decoder=request.decoder, prompt_logprobs=number)
+    return engine_ask(prompt_of(request), request.params, decoder=request.method, prompt_logprobs=number)
 
 
 def numbers(first, length):
@@ -351,7 +344,7 @@ def test_salts_share_nothing(make, decoder):
     options = {"decoder": decoder} if decoder else {}
     hits = {}
     for salt in (None, "a", "b", "", None, "a", "b", ""):
-        engine.submit(Request(prompt, SamplingParams(max_tokens=3), cache_salt=salt, **options))
+        engine.submit(engine_ask(prompt, SamplingParams(max_tokens=3), cache_salt=salt, **options))
         (end,) = ends(drain(engine)).values()
         hits.setdefault(salt, []).append(end.usage.hit_tokens)
     assert hits == {salt: [0, 99] for salt in (None, "a", "b", "")}
@@ -517,7 +510,7 @@ def test_scoring_is_counted_once(make):
     engine.step()
     before = engine.stats()
     prompt, trie = numbers(2, 60), ChoiceTrie.build([[1, 2, 3], [4] * 40])
-    engine.score(tuple(prompt), trie)
+    score(engine, tuple(prompt), trie)
     after = engine.stats()
     assert after.preemptions == before.preemptions + 1
     assert after.prompt_tokens - before.prompt_tokens == 60
@@ -535,7 +528,7 @@ def test_prompts_of_one_request_are_not_computed_twice_after_a_preemption(make):
     job = engine.scheduler.running[0]
     engine.scheduler.preempt(job)
     engine.tree.evict(256)
-    engine.score((*prompt[:5], *numbers(60, 20)), ChoiceTrie.build([[1]]))
+    score(engine, (*prompt[:5], *numbers(60, 20)), ChoiceTrie.build([[1]]))
     computed = job.computed
     while job.running is False or any(
         context.pending(sequence.output)[1:] for sequence in job.group.live for context in sequence.contexts
@@ -569,7 +562,7 @@ def test_prompts_of_one_request_are_not_computed_twice_after_a_preemption(make):
 def test_what_a_request_may_not_say(field, value):
     """The error names the field and the value."""
     with pytest.raises(ParameterError, match=rf"^{field} = .* is not allowed: ") as refused:
-        Request((1,), SamplingParams(), **{field: value})
+        engine_ask((1,), SamplingParams(), **{field: value})
     assert refused.value.field == field
 
 
@@ -577,13 +570,13 @@ def test_what_a_request_may_not_say(field, value):
 def test_prompts_are_whole_numbers(make, prompt):
     """What is no token id is refused before it reaches a batch."""
     with pytest.raises(ParameterError, match=r"^prompt = "):
-        make().submit(Request(prompt, SamplingParams(max_tokens=1)))
+        make().submit(engine_ask(prompt, SamplingParams(max_tokens=1)))
 
 
 def test_a_prompt_may_be_a_list(make):
     """It is taken as the tuple it should have been."""
-    assert Request([1, 2], SamplingParams()) == Request((1, 2), SamplingParams())
-    assert len(ends_of_one(make(), Request([1, 2], SamplingParams(max_tokens=2)))) == 1
+    assert engine_ask([1, 2], SamplingParams()) == engine_ask((1, 2), SamplingParams())
+    assert len(ends_of_one(make(), engine_ask([1, 2], SamplingParams(max_tokens=2)))) == 1
 
 
 def test_samples_of_one_token_need_no_pages_of_their_own(make):

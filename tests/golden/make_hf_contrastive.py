@@ -35,6 +35,8 @@ from pathlib import Path
 
 import torch
 
+from asking import face_ask
+
 CHATS = {  # questions, and others as negative prompts
     "What is 2 + 3?": "What is 7 + 1?",
     "What is the capital of France?": "Say hello in Spanish.",
@@ -68,7 +70,7 @@ GUIDANCE = [
 
 def export(folder: Path) -> None:
     from decoders.hf_twin import hf_twin
-    from ponder.backends import GenerationRequest, conversation
+    from ponder.asks import conversation
     from ponder.backends.local import load_local
 
     model = load_local("smollm2-135m", device="cpu", kernels="reference")
@@ -79,7 +81,7 @@ def export(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2))
 
     def tokens(text) -> list[int]:
-        return list(model.prepare(GenerationRequest(text, {"max_tokens": 1})).request.prompt)
+        return list(model.resolve(face_ask(text, {"max_tokens": 1})).token_ids)
 
     pairs = [(key, conversation(key), conversation(other)) for key, other in CHATS.items()]
     pairs += [(key, key, other) for key, other in TEXTS.items()]

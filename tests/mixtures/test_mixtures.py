@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from asking import engine_ask, prompts_of
 from decoders.answering import answer as search
 from decoders.answering import assert_paths
 from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
+from ponder.asks import TokenEvent
 from ponder.checkpoints.config import DynamicScaling, RopeConfig
 from ponder.constraints import Ban
 from ponder.decoders import (
@@ -22,7 +24,7 @@ from ponder.decoders import (
     Speculative,
     StochasticBeamSearch,
 )
-from ponder.engine import EngineLimits, FinishedEvent, Request, TokenEvent
+from ponder.engine import EngineLimits, FinishedEvent
 from ponder.errors import CapacityError, CheckpointError, ContextError, ParameterError
 from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
 from ponder.mixtures.dola import half
@@ -96,7 +98,7 @@ def ask(name, prompt=PROMPT, constraint=None, decoder=None, trace=None, **params
     params = SamplingParams(**{"max_tokens": 10, "temperature": 0.0} | params)
     options = {} if decoder is None else {"decoder": decoder}
     prompts = () if further is None else (further,)
-    return Request(
+    return engine_ask(
         prompt, params, constraint, trace=trace, mixture=mixture, further_prompts=prompts, **options
     )
 
@@ -188,7 +190,7 @@ def test_a_trace_has_the_mixture(engine, truth, name):
     """The distribution that is kept is the one that was mixed, without what may not come."""
     request = ask(name, trace=TraceSettings(top=5), **DRAWN)
     (output,) = answer(engine, request)
-    prompts = (request.prompt, *request.further_prompts)
+    prompts = prompts_of(request)
     for place, trace in enumerate(output.traces):
         mixed = truth.mixed(request.mixture, prompts, output.token_ids[:place])
         seen = trace.distribution
@@ -199,7 +201,7 @@ def test_a_trace_has_the_mixture(engine, truth, name):
 
 def test_a_guidance_of_one_is_none(engine):
     """To the bit, whatever the other prompt is."""
-    plain = Request(PROMPT, SamplingParams(max_tokens=10, n=2, **DRAWN))
+    plain = engine_ask(PROMPT, SamplingParams(max_tokens=10, n=2, **DRAWN))
     guided = replace(plain, mixture=Guidance(1.0, TokenIds(OTHER)))
     assert Guidance(1.0, TokenIds(OTHER)).further_prompts(lambda prompt: prompt.ids, PROMPT) == ()
     assert answer(engine, plain) == answer(engine, guided)
@@ -219,13 +221,15 @@ def search_request(name, decoder, **params):
     mixture, further = MIXTURES[name]
     fewer = () if further is None else (tuple(token % 2 for token in further),)
     prompt = tuple(token % 2 for token in PROMPT)
-    return Request(prompt, SamplingParams(**params), decoder=decoder, mixture=mixture, further_prompts=fewer)
+    return engine_ask(
+        prompt, SamplingParams(**params), decoder=decoder, mixture=mixture, further_prompts=fewer
+    )
 
 
 def every_text(request, max_tokens):
     """The log-probability of each text there is; a token's is what the mixture gives it."""
     truth, found, live = Truth(**FIVE), {}, {(): 0.0}
-    prompts = (request.prompt, *request.further_prompts)
+    prompts = prompts_of(request)
     while live:
         grown = {}
         for output, logprob in live.items():
@@ -257,7 +261,7 @@ def test_two_beams_are_two_contexts_each(five, name):
     """A narrow search forks and drops branches of every context, and ends as one written out does."""
     request = search_request(name, BeamSearch(2, 0.0, "never"), max_tokens=24, n=2, ignore_eos=True)
     *_, end = run(five, request)
-    truth, prompts = Truth(**FIVE), (request.prompt, *request.further_prompts)
+    truth, prompts = Truth(**FIVE), prompts_of(request)
     live = [((), 0.0)]
     for _ in range(24):
         rows = [log_softmax(truth.mixed(request.mixture, prompts, output)) for output, _ in live]
@@ -321,7 +325,7 @@ def test_prompts_reach_as_far_as_each_becomes():
     changes = {"rope": RopeConfig(1000.0, 8, DynamicScaling(2.0, 32))}
     engine = mixing_engine(**changes)
     prompt, other = PROMPT[:20], OTHER
-    request = Request(
+    request = engine_ask(
         prompt, SamplingParams(max_tokens=8, temperature=0.0), mixture=Guidance(2.0), further_prompts=(other,)
     )
     (output,) = answer(engine, request)
@@ -368,7 +372,7 @@ def test_what_cannot_go_together_is_refused(engine, why):
     """When it is asked, and nothing has run."""
     name, options, param = REFUSED[why]
     with pytest.raises(ParameterError) as caught:
-        engine.check(ask(name, **options))
+        engine.prepare(ask(name, **options))
     assert caught.value.field == param
     assert_at_rest(engine)
 
@@ -386,16 +390,16 @@ def test_what_cannot_go_together_is_refused(engine, why):
 def test_as_many_prompts_as_the_mixture_wants(mixture, prompts):
     """Neither more nor fewer."""
     with pytest.raises(ParameterError, match="further_prompts"):
-        Request(PROMPT, SamplingParams(), mixture=mixture, further_prompts=prompts)
+        engine_ask(PROMPT, SamplingParams(), mixture=mixture, further_prompts=prompts)
 
 
 def test_layers_that_are_not_there_are_refused(engine):
     """From the embedding to the last but one; the last is the model."""
     for mixture in (Contrast(6), Contrast(-1), DoLa((6,)), DoLa((0, -1)), DoLa((2, 100))):
         with pytest.raises(ParameterError, match="0 to 5 layers"):
-            engine.check(Request(PROMPT, SamplingParams(max_tokens=4), mixture=mixture))
+            engine.prepare(engine_ask(PROMPT, SamplingParams(max_tokens=4), mixture=mixture))
     for mixture in (Contrast(5), Contrast(0), DoLa((0, 5)), DoLa("low"), DoLa("high")):
-        engine.check(Request(PROMPT, SamplingParams(max_tokens=4), mixture=mixture))
+        engine.prepare(engine_ask(PROMPT, SamplingParams(max_tokens=4), mixture=mixture))
 
 
 @pytest.mark.parametrize(
@@ -477,7 +481,7 @@ def test_halves_are_transformers(engine):
     prompt = OTHER[:20]
     for layers in ("low", "high"):
         named, numbered = (
-            answer(engine, Request(prompt, SamplingParams(max_tokens=6, seed=2), mixture=DoLa(which)))
+            answer(engine, engine_ask(prompt, SamplingParams(max_tokens=6, seed=2), mixture=DoLa(which)))
             for which in (layers, half(layers, 6, tied=False))
         )
         assert named == numbered
@@ -487,7 +491,7 @@ def test_no_draft_model_is_no_contrast_with_it():
     """What reads a draft model needs one; what does not needs none."""
     engine = mixing_engine(draft_pages=None, **SIX)
     with pytest.raises(ParameterError, match="none is loaded"):
-        engine.check(ask("contrast with the draft"))
+        engine.prepare(ask("contrast with the draft"))
     assert answer(engine, ask("contrast with an earlier layer"))
 
 
@@ -496,12 +500,12 @@ def test_every_prompt_fits_the_context(engine):
     limit = engine.model.config.context_length
     longest = tuple(i % 61 for i in range(limit - 10))
     for prompt, further in ((longest, PROMPT), (PROMPT, longest)):
-        request = Request(
+        request = engine_ask(
             prompt, SamplingParams(max_tokens=10), mixture=Guidance(), further_prompts=(further,)
         )
-        engine.check(request)
+        engine.prepare(request)
         with pytest.raises(ContextError, match=f"{limit + 1} tokens"):
-            engine.check(replace(request, params=SamplingParams(max_tokens=11)))
+            engine.prepare(replace(request, params=SamplingParams(max_tokens=11)))
     narrow = mixing_engine(draft_changes={"context_length": 64}, **SIX)
     narrow.check(ask("contrast with the draft", max_tokens=64 - len(PROMPT)))
     with pytest.raises(ContextError, match="draft model's context is 64"):
@@ -515,11 +519,11 @@ def test_every_prompt_fits_the_context(engine):
 def test_no_prompt_is_empty_or_of_unknown_tokens(engine):
     """The further ones no more than the prompt itself."""
     for further in ((), (64,), (-1,), (True,), ("a",)):
-        request = Request(
+        request = engine_ask(
             PROMPT, SamplingParams(max_tokens=4), mixture=Guidance(), further_prompts=(further,)
         )
         with pytest.raises(ParameterError, match="prompt"):
-            engine.check(request)
+            engine.prepare(request)
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -531,7 +535,7 @@ def test_a_cache_is_large_enough_or_refuses(name, n):
     for pages in range(1, 40):
         engine = mixing_engine(num_pages=pages, **SIX)
         try:
-            engine.check(request)
+            engine.prepare(request)
         except CapacityError:
             continue
         assert [output.token_ids for output in answer(engine, request)] == wanted
@@ -547,7 +551,7 @@ def test_the_draft_model_s_cache_is_large_enough_or_refuses(n):
     for pages in range(1, 40):
         engine = mixing_engine(draft_pages=pages, **SIX)
         try:
-            engine.check(request)
+            engine.prepare(request)
         except CapacityError:
             continue
         assert [output.token_ids for output in answer(engine, request)] == wanted
@@ -583,7 +587,7 @@ def test_others_do_not_crowd_out_what_a_draft_model_knows():
 def test_a_damaged_draft_model_fails_its_own_requests(engine):
     """As a damaged model does; what does not read it goes on."""
     broken = mixing_engine(**SIX)
-    broken.drafter.model.weights.norm.weight.fill_(math.nan)
+    broken.drafter.seat.model.weights.norm.weight.fill_(math.nan)
     with pytest.raises(CheckpointError, match="draft model"):
         list(run(broken, ask("contrast with the draft")))
     assert_at_rest(broken)

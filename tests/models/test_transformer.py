@@ -7,10 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asking import engine_ask, score
 from forward import all_logits, grow, poisoned_pool
+from ponder.asks import ProgressEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
-from ponder.engine import EngineLimits, FinishedEvent, ProgressEvent, Request
+from ponder.engine import EngineLimits, FinishedEvent
 from ponder.engine.runner import Runner
 from ponder.kernels.reference.pointwise import rms_norm
 from ponder.models import Transformer
@@ -159,7 +161,8 @@ def test_a_prompt_longer_than_the_token_budget():
     ).tolist()
     params = SamplingParams(temperature=0, max_tokens=8, ignore_eos=True, seed=0)
     wanted = {
-        engine.submit(Request(tuple(ids), params)): ids for ids in (prompt[:5], prompt, prompt[:TOKEN_BUDGET])
+        engine.submit(engine_ask(tuple(ids), params)): ids
+        for ids in (prompt[:5], prompt, prompt[:TOKEN_BUDGET])
     }
     events = [event for _ in range(30) for event in engine.step()]
     outputs = {e.request_id: list(e.outputs[0].token_ids) for e in events if isinstance(e, FinishedEvent)}
@@ -176,7 +179,7 @@ def test_a_prompt_longer_than_the_token_budget():
         for text in ([1, 2], [1, 3])
     ]
     for known in (len(prompt) - 1, 0):
-        scored, hits = engine.score(tuple(prompt), trie)
+        scored, hits = score(engine, tuple(prompt), trie)
         assert hits == known
         assert scored == [pytest.approx(logprobs, abs=1e-4) for logprobs in expected]
         assert_at_rest(engine)
@@ -199,15 +202,15 @@ def test_the_engine_fixes_the_reach_at_the_start(name):
     engine = tiny_engine(rope=MODELS[name].config.rope)
     model, prompt = engine.model, list(range(25))
     # What a request of another reach leaves in the cache has other frequencies and must not be found.
-    list(run(engine, Request(tuple(prompt), SamplingParams(temperature=0, max_tokens=2, ignore_eos=True))))
+    list(run(engine, engine_ask(tuple(prompt), SamplingParams(temperature=0, max_tokens=2, ignore_eos=True))))
     params = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, seed=0)
-    *_, last = run(engine, Request(tuple(prompt), params))
+    *_, last = run(engine, engine_ask(tuple(prompt), params))
     assert last.usage.hit_tokens == 0
     output = list(last.outputs[0].token_ids)
     logits = all_logits(model, [prompt + output], [len(prompt) + 20])[0][len(prompt) - 1 : -1]
     assert logits.argmax(-1).tolist() == output
     texts = [[5] * 3, [5] * 12]
-    scored, _ = engine.score(tuple(prompt), ChoiceTrie.build(texts))
+    scored, _ = score(engine, tuple(prompt), ChoiceTrie.build(texts))
     for text, logprobs in zip(texts, scored, strict=True):
         logits = all_logits(model, [prompt + text], [len(prompt) + 12])[0][len(prompt) - 1 : -1]
         expected = logits.log_softmax(-1)[torch.arange(len(text)), text]

@@ -8,8 +8,10 @@ from itertools import product
 
 import pytest
 
+from asking import face_ask
 from decoders.hf_twin import hf_beams, hf_twin
-from ponder.backends import GenerationRequest, conversation
+from ponder.asks import conversation
+from ponder.asks.fronts import generate
 from ponder.backends.local import load_local
 from ponder.decoders import BeamSearch
 
@@ -74,14 +76,14 @@ def test_the_answers_are_those_of_generate(model_and_twin, num_beams, length_pen
     texts = [*map(conversation, QUESTIONS), *BEGINNINGS] if WHOLE else [conversation(QUESTIONS[place % 15])]
     eos = model.tokenizer.eos_ids
     for text in texts:
-        request = GenerationRequest(
+        request = face_ask(
             text,
             {"max_tokens": MAX_TOKENS, "n": RETURNED},
             decoder=BeamSearch(num_beams, length_penalty, early_stopping),
         )
         expected, scores = hf_beams(
             twin,
-            model.prepare(request).request.prompt,
+            model.resolve(request).token_ids,
             eos,
             MAX_TOKENS,
             num_beams=num_beams,
@@ -89,6 +91,6 @@ def test_the_answers_are_those_of_generate(model_and_twin, num_beams, length_pen
             length_penalty=length_penalty,
             early_stopping=early_stopping,
         )
-        outputs = model.generate_sync(request).outputs
+        outputs = generate(model, request).outputs
         assert [output.token_ids for output in outputs] == expected, text
         assert [output.score for output in outputs] == pytest.approx(scores, abs=1e-3)

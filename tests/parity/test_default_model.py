@@ -6,9 +6,11 @@ import pytest
 import torch
 import transformers
 
+from asking import engine_ask
 from forward import all_logits, grow, poisoned_pool
+from ponder.asks.fronts import score as score_texts
 from ponder.backends.local import load_local
-from ponder.engine import FinishedEvent, Request
+from ponder.engine import FinishedEvent
 from ponder.engine.runner import Runner
 from ponder.sampling import SamplingParams
 from ponder.scoring.choice import normalise
@@ -114,7 +116,7 @@ def test_greedy_text(default_engine, theirs, prompts, record_property):
     with torch.inference_mode():
         expected = theirs.generate(torch.tensor(starts), max_new_tokens=64, do_sample=False, pad_token_id=0)
     params = SamplingParams(temperature=0, max_tokens=64, ignore_eos=True, seed=0)
-    requests = [engine.submit(Request(start, params)) for start in starts]
+    requests = [engine.submit(engine_ask(start, params)) for start in starts]
     texts = {}
     while len(texts) < len(requests):
         for event in engine.step():
@@ -162,7 +164,7 @@ def test_choice_probabilities(local_model, theirs, their_tokenizer, prompt, text
         rendered = their_tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         wholes = [their_tokenizer(rendered).input_ids + their_tokenizer(text).input_ids for text in texts]
     wholes = [ids + [their_tokenizer.eos_token_id] * ends for ids in wholes]
-    scores = local_model.score_sync(prompt, texts, ends=ends).texts
+    scores = score_texts(local_model, prompt, texts, ends=ends).texts
     totals, own = [], []
     for ids, score in zip(wholes, scores, strict=True):
         assert ids[-len(score.token_ids) :] == list(score.token_ids)

@@ -9,7 +9,8 @@ import os
 import pytest
 
 import golden_files
-from ponder.backends import GenerationRequest
+from asking import face_ask
+from ponder.asks.fronts import generate
 from ponder.backends.local import load_local
 from ponder.decoders import ContrastiveSearch, Sample
 from ponder.mixtures import DoLa, Guidance
@@ -45,7 +46,7 @@ def request_for(case, prompt):
         against = TokenIds(tuple(prompt["negative"])) if options.pop("negative", False) else None
         mixture = Guidance(options.pop("guidance_scale"), against)
     assert not options
-    return GenerationRequest(TokenIds(tuple(prompt["ids"])), sampling, decoder=decoder, mixture=mixture)
+    return face_ask(TokenIds(tuple(prompt["ids"])), sampling, decoder=decoder, mixture=mixture)
 
 
 @pytest.mark.slow
@@ -59,7 +60,7 @@ def test_the_tokens_are_those_of_generate(model, place, case):
     assert set(GOLDEN["eos"]) == set(model.tokenizer.eos_ids)
     compared, pairs = 0, list(zip(GOLDEN["prompts"], case["results"], strict=True))
     for prompt, result in pairs if WHOLE else pairs[place % 4 :: 4]:
-        (output,) = model.generate_sync(request_for(case, prompt)).outputs
+        (output,) = generate(model, request_for(case, prompt)).outputs
         close = (
             min(abs(values[i]) for name in ("gaps", "edges", "leads") if (values := result.get(name)))
             for i in range(len(result["ids"]))

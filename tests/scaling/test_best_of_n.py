@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from ponder.errors import DataError, ParameterError, PonderError
-from ponder.rewards import Likelihood, Problem, RewardScores, callable_verifier, math_verifier
+from ponder.rewards import Judgement, Problem, callable_verifier, math_verifier
 from ponder.sampling import SamplingParams
 from ponder.scaling import (
     SELECTIONS,
@@ -17,11 +17,12 @@ from ponder.scaling import (
     Budget,
     Ledger,
     Progress,
+    drive,
+    problem_seed,
     solve,
     strategy_named,
+    vote_weights,
 )
-from ponder.scaling.best_of_n import problem_seed, vote_weights
-from stepping import assert_model_at_rest, forget_model
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 
@@ -31,16 +32,16 @@ class Fixed:
     """A reward that gives these scores."""
 
     scores: tuple
-    logarithmic: bool = False
-    needs_reference: bool = False
+    scale: str = "number"
+    needs: frozenset = frozenset()
     name: str = "fixed"
 
-    async def score(self, problem, candidates):
-        return RewardScores(self.scores, tokens=7)
+    async def judge(self, problem, candidates):
+        return Judgement.of(self.scores, tokens=7)
 
 
 def best_of(model, selection, scores=None, **reward):
-    n = len(model.texts)
+    n = len(model.script)
     judge = Fixed(scores, **reward) if scores else None
     return asyncio.run(solve(BestOfN(selection), PROBLEM, model, judge, Budget(n)))
 
@@ -73,10 +74,10 @@ def test_weighted_adds_scores_and_shows_the_best_of_the_group(scripted):
 def test_weighted_takes_logarithms_as_probabilities(scripted):
     """Two texts of probability 0.3 outweigh one of 0.5; as plain numbers their sum would be lower."""
     scores = tuple(map(math.log, (0.5, 0.3, 0.3)))
-    answer = best_of(scripted("1", "2", "a 2"), "weighted", scores, logarithmic=True)
+    answer = best_of(scripted("1", "2", "a 2"), "weighted", scores, scale="logarithm")
     assert answer.text == "2"
     assert [vote.weight for vote in answer.votes] == pytest.approx([0.6 / 0.5, 1.0])
-    assert vote_weights([-1e4, -1e4 - 1], logarithmic=True) == pytest.approx([1, math.exp(-1)])
+    assert vote_weights([-1e4, -1e4 - 1], scale="logarithm") == pytest.approx([1, math.exp(-1)])
 
 
 def test_weighted_refuses_negative_scores_that_are_no_logarithms(scripted):
@@ -96,10 +97,27 @@ def test_selections_that_need_a_reward_say_so(scripted, selection):
         best_of(scripted("1"), selection)
 
 
-@pytest.mark.parametrize("scores", [(1.0,), (1.0, float("nan"))])
+@pytest.mark.parametrize("scores", [(1.0,), (float("nan"), float("nan")), (1.0, 2.0, 3.0)])
 def test_a_reward_must_give_one_finite_score_each(scripted, scores):
     with pytest.raises(PonderError, match="one finite score for each of the 2"):
         best_of(scripted("1", "2"), "plain", scores)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("bad", [float("nan"), -float("inf"), "it is too long"])
+def test_who_is_not_scored_is_named_and_ranks_last(scripted, selection, bad):
+    """Behind negative scores too, and never as a 0."""
+    scores = (bad, 0.25, 0.5) if selection == "weighted" else (bad, -2.0, -1.0)
+    answer = best_of(scripted("a", "b", "c"), selection, scores)
+    assert (answer.chosen, answer.scores) == (2, (None, *scores[1:]))
+    assert [one.index for one in answer.unscored] == [0]
+    assert ("too long" if isinstance(bad, str) else "one finite score") in answer.unscored[0].why
+    assert answer.as_json()["candidates"][0]["score"] is None
+
+
+def test_who_is_not_scored_has_no_weight(scripted):
+    answer = best_of(scripted("1", "2", "2"), "weighted", (0.5, float("nan"), 0.25))
+    assert [(vote.answer, vote.weight) for vote in answer.votes] == [("1", 0.5), ("2", 0.25)]
 
 
 def test_a_verifier_without_a_reference_is_one_clear_error(scripted):
@@ -112,7 +130,9 @@ def test_one_request_and_one_ledger(scripted):
     answer = best_of(model, "plain", (1.0, 2.0, 3.0))
     assert len(model.requests) == 1
     ledger = answer.ledger
-    assert (ledger.prompt_tokens, ledger.cached_tokens, ledger.generated_tokens) == (10, 20, 6)
+    prompt = len(model.characters.prompt(PROBLEM.prompt))
+    assert (ledger.prompt_tokens, ledger.cached_tokens, ledger.generated_tokens) == (prompt, 2 * prompt, 6)
+    assert (ledger.hit_tokens, ledger.computed_tokens) == (0, prompt + 0 + 1 + 2)
     assert (ledger.reward_tokens, ledger.requests) == (7, 1)
     assert answer.stopped == "done"
 
@@ -127,7 +147,7 @@ def test_sampling_defaults_and_that_callers_values_win(scripted):
     model = scripted("1")
     for sampling, n in (({}, 4), ({}, 1), ({"temperature": 0.3, "max_tokens": 5}, 4)):
         asyncio.run(solve(BestOfN("majority", sampling), PROBLEM, model, None, Budget(n)))
-    several, single, given = (request.sampling for request in model.requests)
+    several, single, given = (request.params for request in model.requests)
     assert (several["temperature"], several["n"]) == (0.8, 4)
     assert (single["temperature"], single["n"]) == (0.0, 1)
     assert (given["temperature"], given["max_tokens"]) == (0.3, 5)
@@ -173,22 +193,24 @@ def test_the_token_limit_holds_and_what_there_is_is_judged(scripted):
     assert {candidate.finish_reason for candidate in answer.candidates} == {"cancelled"}
     assert [candidate.logprob for candidate in answer.candidates] == [-1.5, -1.0, -1.0]
     assert (answer.stopped, answer.ledger.generated_tokens, answer.text) == ("tokens", 7, "22")
-    assert model.closed == 1
+    assert model.usage.generated_tokens == 7  # and no token more was generated
+    assert model.running == 0
 
 
 def test_the_time_limit_holds(scripted):
     budget = Budget(2, seconds=1e-9)
-    answer = asyncio.run(solve(BestOfN("majority"), PROBLEM, scripted("11", "22"), None, budget))
+    model = scripted("11", "22")
+    answer = asyncio.run(solve(BestOfN("majority"), PROBLEM, model, None, budget))
     assert answer.stopped == "seconds"
     assert answer.ledger.generated_tokens == 1
+    assert model.closed == 1
 
 
-def test_closing_the_stream_stops_the_model(scripted, monkeypatch):
-    monkeypatch.setattr("ponder.scaling.best_of_n._PROGRESS_SECONDS", 0)
+def test_closing_the_stream_stops_the_model(scripted):
     model = scripted("1111", "2222")
 
     async def first():
-        stream = BestOfN("majority").stream(PROBLEM, model, None, Budget(2))
+        stream = drive(BestOfN("majority"), PROBLEM, model, None, Budget(2), progress_s=0)
         event = await anext(stream)
         await stream.aclose()
         return event
@@ -199,12 +221,11 @@ def test_closing_the_stream_stops_the_model(scripted, monkeypatch):
     assert model.closed == 1
 
 
-def test_progress_comes_before_the_answer(scripted, monkeypatch):
-    monkeypatch.setattr("ponder.scaling.best_of_n._PROGRESS_SECONDS", 0)
+def test_progress_comes_before_the_answer(scripted):
 
     async def events():
-        stream = BestOfN("majority").stream(PROBLEM, scripted("12", "3"), None, Budget(2))
-        return [event async for event in stream]
+        stream = drive(BestOfN("majority"), PROBLEM, scripted("12", "3"), None, Budget(2), progress_s=0)
+        return [event async for event in stream if isinstance(event, Progress | Answer)]
 
     *progress, judged, answer = asyncio.run(events())
     assert [event.texts for event in progress] == [("1", ""), ("1", "3"), ("12", "3")]
@@ -228,46 +249,3 @@ def test_strategies_by_name():
         strategy_named("beam")
     with pytest.raises(ParameterError, match="plain, weighted, majority"):
         strategy_named("best-of-n", selection="vote")
-
-
-FEW_SHOT = (
-    "Q: How many apples are in 3 bags of 4 apples?\nA: 3 * 4 = 12\n"
-    "Q: How many pens are in 5 packs of 10 pens?\nA: 5 * 10 = 50\n"
-    "Q: How many cards are in 8 packs of 11 cards?\nA:"
-)
-
-
-def test_on_the_model_the_same_seed_gives_the_same_answer(local_model):
-    problem = Problem("How many cards are in 8 packs of 11 cards?", "88", raw=FEW_SHOT)
-    strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 16, "seed": 0})
-
-    def answer():
-        return asyncio.run(solve(strategy, problem, local_model, None, Budget(4)))
-
-    forget_model(local_model)
-    first = answer()
-    known = answer()
-    forget_model(local_model)
-    assert answer().candidates == first.candidates
-    assert [(c.text, c.tokens) for c in known.candidates] == [(c.text, c.tokens) for c in first.candidates]
-    assert first.text == "88"
-    assert first.ledger.cached_tokens == 3 * first.ledger.prompt_tokens
-    assert known.ledger.cached_tokens == 4 * first.ledger.prompt_tokens - 1
-    assert first.ledger.generated_tokens == sum(candidate.tokens for candidate in first.candidates)
-
-
-def test_on_the_model_likelihood_keeps_the_likeliest(local_model):
-    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
-    strategy = BestOfN("plain", {"stop": "\n", "max_tokens": 16})
-    answer = asyncio.run(solve(strategy, problem, local_model, Likelihood(local_model), Budget(4)))
-    assert answer.scores == tuple(candidate.logprob for candidate in answer.candidates)
-    assert answer.candidate.logprob == max(answer.scores)
-    assert answer.ledger.reward_tokens == 0
-
-
-def test_on_the_model_a_token_limit_leaves_no_pages_behind(local_model):
-    strategy = BestOfN("majority", {"ignore_eos": True, "max_tokens": 100})
-    budget = Budget(4, max_generated_tokens=10)
-    answer = asyncio.run(solve(strategy, PROBLEM, local_model, None, budget))
-    assert answer.ledger.generated_tokens in range(10, 10 + 4)
-    assert_model_at_rest(local_model)

@@ -7,6 +7,7 @@ import pytest
 from ponder.errors import CapacityError, ParameterError
 from ponder.rewards import Problem
 from ponder.scaling import BestOfN, Budget, LineError, Result, Summary, solve_all, wilson_interval
+from ponder.testing import Trouble
 
 
 def results(problems, model, n=2, **options):
@@ -44,14 +45,7 @@ def test_results_in_order_then_the_summary(scripted, concurrency):
 
 def test_a_problem_that_fails_leaves_the_others_alone(scripted):
     model = scripted("1")
-    stream = model.stream
-
-    def failing(request):
-        if request.prompt[-1].content == "b":
-            raise CapacityError("too long")
-        return stream(request)
-
-    model.stream = failing
+    model.troubles = [Trouble(0, error=CapacityError("too long"))]
     *items, summary = results(PROBLEMS[2:], model)
     assert items[0].error == "too long"
     assert items[0].as_json()["right"] is None
@@ -85,24 +79,3 @@ def test_problems_are_read_as_they_are_needed(scripted):
 def test_concurrency_must_be_positive(scripted):
     with pytest.raises(ParameterError, match="concurrency"):
         results([], scripted("1"), concurrency=0)
-
-
-def test_on_the_model_together_is_the_same_as_one_by_one(local_model):
-    problems = [
-        Problem(f"{a} * {b}", str(a * b), raw=f"3 * 4 = 12\n5 * 6 = 30\n{a} * {b} =")
-        for a, b in ((2, 3), (7, 5), (11, 10))
-    ]
-
-    async def solved(concurrency):
-        strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 6})
-        stream = solve_all(problems, strategy, local_model, None, Budget(4), concurrency=concurrency)
-        return [item async for item in stream]
-
-    *alone, summary = asyncio.run(solved(1))
-    *together, _ = asyncio.run(solved(3))
-    for one, other in zip(alone, together, strict=True):
-        pairs = list(zip(one.answer.candidates, other.answer.candidates, strict=True))
-        assert [a.text for a, _ in pairs] == [b.text for _, b in pairs]
-        assert [a.logprob for a, _ in pairs] == pytest.approx([b.logprob for _, b in pairs], abs=1e-3)
-    assert summary.n == 3
-    assert summary.correct <= summary.oracle

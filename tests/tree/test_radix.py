@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ponder.errors import CapacityError
-from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
+from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, check_branches
 from tiny_models import tiny_config
 
 PAGES = 14
@@ -28,6 +28,10 @@ def text(which: int, length: int) -> list[int]:
     return [position + 100 * which * (position >= parts) for position in range(length)]
 
 
+def tokens_of(branch: Branch) -> list[int]:
+    return branch.last(branch.length)
+
+
 def mark(key: object, token: int, position: int) -> float:
     return float(KEYS.index(key) * 2**20 + token * 2**8 + position)
 
@@ -43,7 +47,7 @@ def compute(branch: Branch, tokens: list[int]) -> None:
 
 def held(branch: Branch) -> None:
     """Assert that a branch's pages hold its tokens."""
-    wanted = [mark(branch.key, token, position) for position, token in enumerate(branch.tokens)]
+    wanted = [mark(branch.key, token, position) for position, token in enumerate(tokens_of(branch))]
     pool = branch.tree.pool
     assert pool.k_pages[branch.pages, 0, :, 0, 0].flatten()[: branch.length].tolist() == wanted
     assert pool.v_pages[branch.pages, 0, :, 0, 1].flatten()[: branch.length].neg().tolist() == wanted
@@ -85,7 +89,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         return self.branches[which % len(self.branches)]
 
     def note(self, branch: Branch, length: int) -> None:
-        self.published[branch.key].append(branch.tokens[:length])
+        self.published[branch.key].append(tokens_of(branch)[:length])
 
     def shares_its_last_page(self, branch: Branch) -> bool:
         """Whether another branch holds the page, perhaps in the middle of its path."""
@@ -104,7 +108,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         branch, tokens = Branch(self.tree, key), text(which, length)
         found = branch.follow(tokens)
         held(branch)
-        assert branch.tokens == tokens[:found]
+        assert tokens_of(branch) == tokens[:found]
         assert found <= self.longest(key, tokens)
         if not self.tree.evictions:
             assert found == self.longest(key, tokens)
@@ -115,24 +119,24 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
     def extend(self, which, of, count):
         """A branch grows by text computed, or not at all."""
         branch = self.pick(which)
-        before, free = list(branch.tokens), self.tree.num_available
+        before, free = tokens_of(branch), self.tree.num_available
         tokens = text(of, branch.length + count)[branch.length :]
         try:
             compute(branch, tokens)
         except CapacityError:
-            assert branch.tokens == before
+            assert tokens_of(branch) == before
             assert self.tree.num_available == free < -(-count // PAGE_SIZE) + 1
         else:
-            assert branch.tokens == before + tokens
+            assert tokens_of(branch) == before + tokens
 
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99), of=st.integers(0, 5), count=st.integers(0, 40))
     def follow(self, which, of, count):
         branch = self.pick(which)
-        before = list(branch.tokens)
+        before = tokens_of(branch)
         tokens = text(of, branch.length + count)[branch.length :]
         found = branch.follow(tokens)
-        assert branch.tokens == before + tokens[:found]
+        assert tokens_of(branch) == before + tokens[:found]
         assert found == 0 or len(before) + found <= self.longest(branch.key, before + tokens)
 
     @precondition(lambda self: self.branches)
@@ -144,7 +148,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         whole = branch.length // PAGE_SIZE * PAGE_SIZE
         self.note(branch, whole)
         reader = Branch(self.tree, branch.key)
-        found = reader.follow(branch.tokens)
+        found = reader.follow(tokens_of(branch))
         held(reader)
         assert found >= whole
         self.note(branch, found)
@@ -158,23 +162,23 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         branch = self.pick(which)
         self.note(branch, branch.length // PAGE_SIZE * PAGE_SIZE)
         twin = branch.fork()
-        assert (twin.tokens, twin.pages, twin.key) == (branch.tokens, branch.pages, branch.key)
+        assert (tokens_of(twin), twin.pages, twin.key) == (tokens_of(branch), branch.pages, branch.key)
         self.branches.append(twin)
 
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99), tokens=st.integers(0, 40))
     def cut(self, which, tokens):
         branch = self.pick(which)
-        wanted = branch.tokens[: max(0, branch.length - tokens)]
+        wanted = tokens_of(branch)[: max(0, branch.length - tokens)]
         branch.cut(len(wanted))
-        assert branch.tokens == wanted
+        assert tokens_of(branch) == wanted
 
     @precondition(lambda self: self.branches)
     @rule(which=st.integers(0, 99), partial=st.booleans())
     def drop(self, which, partial):
         """Whoever ends leaves what was computed behind."""
         branch = self.branches.pop(which % len(self.branches))
-        tokens = list(branch.tokens)
+        tokens = tokens_of(branch)
         branch.publish(partial=partial)
         self.note(branch, found := find(self.tree, tokens, branch.key))
         assert found >= len(tokens) // PAGE_SIZE * PAGE_SIZE
@@ -193,7 +197,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         for branch in self.branches:
             assert len(branch.pages) == -(-branch.length // PAGE_SIZE)
             held(branch)
-        self.tree.check_integrity()
+        check_branches(self.tree, self.branches)
         assert self.tree.pool.num_busy == len({page for branch in self.branches for page in branch.pages})
 
     def teardown(self):

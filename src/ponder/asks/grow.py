@@ -67,10 +67,12 @@ class Boundary:
     """Grow until one of some strings is complete, as at the end of a reasoning step, or the text ends.
 
     The string is part of the text, and so is what the token that completes it brings after it. The output's
-    finish reason is then "until", and `stopped_by` the string.
+    finish reason is then "until", and `stopped_by` the string. With `tokens` it is also "until", and
+    `stopped_by` None, after so many tokens.
     """
 
     strings: tuple[str, ...]
+    tokens: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.strings, str):
@@ -83,6 +85,8 @@ class Boundary:
         for string in self.strings:
             if not isinstance(string, str) or not 1 <= len(string) <= MAX_BOUNDARY:
                 raise ParameterError("until", string, f"strings of 1 to {MAX_BOUNDARY} characters")
+        if self.tokens is not None and (type(self.tokens) is not int or self.tokens < 1):
+            raise ParameterError("until", self.tokens, "a whole number of tokens, 1 or more, or unset")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,6 @@ class Allowed:
         """Return whether the text may end here."""
         return self._automaton.may_end(state)
 
-    def is_complete(self, state: Any) -> bool:
-        """Return whether the text can only end here."""
-        return self._automaton.must_end(state) and self._automaton.may_end(state)
-
     def forced(self, state: Any) -> tuple[int, ...]:
         """Return the tokens that come next in every text that is allowed."""
         return self._automaton.forced(state)

@@ -181,7 +181,7 @@ class DfaAutomaton:
         dfa, trie = self._dfa, self._trie
         children = np.arange(trie.num_children[0]) + 1
         single = np.unique(self._node_class[children[trie.num_strings[children] > 0]])
-        used = (dfa.table >= 0).any(axis=0)
+        used: npt.NDArray[np.bool_] = np.asarray((dfa.table >= 0).any(axis=0))
         used[single] = False
         if not used.any() and not dfa.is_empty:
             return np.ones(dfa.num_states, dtype=np.bool_)

@@ -233,8 +233,6 @@ class Group:
         text.move(Node(before, token, trace, added, begun, held, state, number))
         if found is not None:
             text.stopped_by, text.finish_reason = found, "stop"
-        elif ends and self.allowed is not None and self.allowed.is_complete(state):
-            return added + self.close(text, "stop")
         elif ends and depth >= self.params.max_tokens:
             return added + self.close(text, "length")
         elif trace is not None and depth > len(self.begun):

@@ -33,7 +33,7 @@ from ponder.models import Transformer
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.trace import TokenTrace
 from ponder.text import Tokenizer
-from ponder.tree import PagePool, RadixTree
+from ponder.tree import PagePool, RadixTree, check_branches
 
 
 class Engine:
@@ -162,14 +162,8 @@ class Engine:
 
     def check_integrity(self) -> None:
         """Assert that tree and pool are sound and that running requests hold exactly the busy pages."""
-        self.tree.check_integrity()
         texts = [text for job in self.scheduler.running for text in job.group.live]
-        contexts = [context for text in texts for context in text.contexts]
-        held = [page for context in contexts for page in context.branch.pages]
-        counts = {page: held.count(page) for page in set(held)}
-        assert self.pool.num_busy == len(counts), "a page is busy and no request holds it"
-        for page, count in counts.items():
-            assert self.pool._holders[page] == count, f"page {page} is held {count} times"
+        check_branches(self.tree, [context.branch for text in texts for context in text.contexts])
         if self.drafter is not None:
             self.drafter.check_integrity()
 

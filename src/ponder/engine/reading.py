@@ -10,7 +10,7 @@ from ponder.asks.choice_trie import ROOT, ChoiceTrie
 from ponder.asks.read import Reading, TextScore
 from ponder.engine.job import Job
 from ponder.engine.watch import Reader
-from ponder.sampling.sampler import gathered_logprobs
+from ponder.sampling.softmax import logprobs_of
 
 
 def reading_of(job: Job, rows: torch.Tensor) -> Reading:
@@ -32,16 +32,14 @@ def trie_logprobs(trie: ChoiceTrie, first: torch.Tensor, rows: torch.Tensor) -> 
 
     `first` [1, V] is the row after what is before the trie, `rows` [nodes, V] the one after each node.
     """
-    below: dict[int, list[int]] = {}
-    for node, parent in enumerate(trie.parents):
-        below.setdefault(parent, []).append(node)
-    roots, inner = below.pop(ROOT, []), sorted(below)
+    roots = [node for node, parent in enumerate(trie.parents) if parent == ROOT]
+    inner = [node for node, parent in enumerate(trie.parents) if parent != ROOT]
     logprobs = [0.0] * len(trie.parents)
-    tokens = [[trie.token_ids[node] for node in roots]]
-    found = [gathered_logprobs(first, tokens)[0]]
-    if inner:
-        found += gathered_logprobs(rows[inner], [[trie.token_ids[n] for n in below[p]] for p in inner])
-    for nodes, values in zip([roots, *(below[parent] for parent in inner)], found, strict=True):
+    for nodes, logits, places in (
+        (roots, first, [0] * len(roots)),
+        (inner, rows, [trie.parents[node] for node in inner]),
+    ):
+        values = logprobs_of(logits, places, [trie.token_ids[node] for node in nodes])
         for node, value in zip(nodes, values, strict=True):
             logprobs[node] = value
     return logprobs

@@ -269,7 +269,7 @@ def _missing(job: Job) -> int:
                 length += len(job.trie.token_ids)
             if context.tried is not None:
                 shared, kind = length - 1, 0
-            needed = pages_for(length) - len(context.branch.pages)
+            needed = pages_for(length) - pages_for(context.branch.length)
             if kind in counted:
                 needed = min(needed, pages_for(length) - shared // PAGE_SIZE)
             counted.add(kind)

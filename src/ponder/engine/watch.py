@@ -11,7 +11,8 @@ import torch
 
 from ponder.asks.read import Given, Likeliest, Logits, Of, Reading, States, TextScore, These
 from ponder.decoders.rows import States as StateRows
-from ponder.sampling.sampler import best, gathered_logprobs, trace_prompt
+from ponder.sampling.sampler import best, trace_prompt
+from ponder.sampling.softmax import log_softmax, logprobs_of
 from ponder.sampling.trace import PromptTrace
 
 
@@ -104,12 +105,14 @@ class Reader:
     def take(self, places: Sequence[int], logits: torch.Tensor, states: torch.Tensor | None) -> None:
         match self._of:
             case Given():
-                tokens = [[self._path[place + 1]] for place in places]
-                self._numbers += gathered_logprobs(logits, tokens)
+                tokens = [self._path[place + 1] for place in places]
+                self._numbers += [(number,) for number in logprobs_of(logits, range(len(places)), tokens)]
             case These(token_ids=wanted):
-                self._numbers += gathered_logprobs(logits, [wanted] * len(places))
+                for row in range(len(places)):
+                    found = logprobs_of(logits[row : row + 1], [0] * len(wanted), wanted)
+                    self._numbers.append(tuple(found))
             case Likeliest(count=count):
-                self._likeliest += best(logits, count)
+                self._likeliest += best(log_softmax(logits), count)
             case Logits():
                 self._rows.append(logits.numpy(force=True).copy())
             case States():

@@ -4,18 +4,21 @@ from ponder.rewards.answer import canonical, extract_answer
 from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.catalogue import REWARD_NAMES, reward_named
 from ponder.rewards.equality import AnswerEquality, group_answers
+from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
-from ponder.rewards.reward import Candidate, Problem, Reward, RewardScores, candidate_of
+from ponder.rewards.reward import Candidate, Problem, Reward, candidate_of, judged
 from ponder.rewards.verifier import Verifier, callable_verifier, exact_verifier, math_verifier
 
 __all__ = [
     "REWARD_NAMES",
     "AnswerEquality",
     "Candidate",
+    "Judgement",
     "Likelihood",
     "Problem",
     "Reward",
-    "RewardScores",
+    "Scale",
+    "Unscored",
     "Verifier",
     "arithmetic_verifier",
     "callable_verifier",
@@ -24,6 +27,11 @@ __all__ = [
     "exact_verifier",
     "extract_answer",
     "group_answers",
+    "judged",
+    "last",
+    "lowest",
     "math_verifier",
+    "mean",
+    "product",
     "reward_named",
 ]

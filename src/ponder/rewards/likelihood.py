@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ponder.asks import LanguageModel
+from ponder.asks.fronts import ascore
 from ponder.errors import ParameterError, UnsupportedError
-from ponder.rewards.reward import Candidate, Problem, RewardScores
+from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.reward import Candidate, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +31,25 @@ class Likelihood:
     normalise: Literal["sum", "tokens"] = "sum"
 
     name: ClassVar[str] = "likelihood"
-    logarithmic: ClassVar[bool] = True
-    needs_reference: ClassVar[bool] = False
+    scale: ClassVar[Scale] = "logarithm"
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         if self.normalise not in ("sum", "tokens"):
             raise ParameterError("normalise", self.normalise, "sum or tokens")
 
-    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
+    async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         own = [c.logprob for c in candidates if c.logprob is not None and c.model == self.model.name]
         if len(own) == len(candidates):
-            lengths = [candidate.tokens for candidate in candidates]
-            return RewardScores(self._normalised(own, lengths))
-        if not self.model.capabilities().score:
+            return Judgement.of(self._normalised(own, [candidate.tokens for candidate in candidates]))
+        offers = self.model.offers
+        if not offers.texts or "Given" not in offers.reads:
             raise UnsupportedError(f"{self.model.name} cannot score a text that it did not write")
         texts = [candidate.text for candidate in candidates]
-        scored = await self.model.score(problem.prompt, texts, ends=problem.raw is None)
-        sums = [text.logprob for text in scored.texts]
-        lengths = [len(text.token_ids) for text in scored.texts]
-        return RewardScores(self._normalised(sums, lengths), scored.usage.prompt_tokens)
+        read = await ascore(self.model, problem.prompt, texts, ends=problem.raw is None)
+        sums = [text.logprob for text in read.texts]
+        lengths = [len(text.token_ids) for text in read.texts]
+        return Judgement.of(self._normalised(sums, lengths), requests=(read.usage,))
 
     def _normalised(self, sums: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
         if self.normalise == "sum":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ponder.asks import Output, conversation
-from ponder.errors import ParameterError
+from ponder.asks import Output, Path, conversation
+from ponder.errors import DataError, ParameterError
 from ponder.rewards.answer import extract_answer
+from ponder.rewards.judgement import Judgement, Scale, checked
 from ponder.text import Prompt
 
 
@@ -58,7 +59,9 @@ class Candidate:
     logprob : sum of the raw log-probabilities of those tokens under `model`, the end token or stop string
         included; None if unknown.
     model : the name of the model that wrote it.
-    finish_reason : why it ended; "cancelled" if the budget ended it.
+    finish_reason : why it ended, or paused ("until"); "cancelled" if the budget ended it.
+    steps : the text cut where it paused, in order; empty: it grew in one go.
+    path : its tokens after the prompt; None if unknown.
     """
 
     text: str
@@ -67,6 +70,8 @@ class Candidate:
     logprob: float | None = None
     model: str | None = None
     finish_reason: str | None = None
+    steps: tuple[str, ...] = ()
+    path: Path | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a reader of results wants."""
@@ -91,14 +96,6 @@ def candidate_of(output: Output, model: str) -> Candidate:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RewardScores:
-    """One score per candidate, higher is better, and the tokens that models computed to find them."""
-
-    scores: tuple[float, ...]
-    tokens: int = 0
-
-
 class Reward(Protocol):
     """Says how good candidates are."""
 
@@ -108,15 +105,32 @@ class Reward(Protocol):
         ...
 
     @property
-    def logarithmic(self) -> bool:
-        """Whether scores are logarithms: differences matter and exp(score) is a weight."""
+    def scale(self) -> Scale:
+        """What its scores are."""
         ...
 
     @property
-    def needs_reference(self) -> bool:
-        """Whether a problem must come with its answer."""
+    def needs(self) -> frozenset[str]:
+        """What it cannot do without: "reference", the problem's answer; "steps", candidates cut in steps."""
         ...
 
-    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
-        """Score candidates for one problem. Raises PonderError for what the caller can mend."""
+    async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Score candidates for one problem.
+
+        A candidate that cannot be scored is named in the judgement, and the others are scored all the same.
+
+        Raises
+        ------
+        PonderError : for what the caller can mend.
+        """
         ...
+
+
+async def judged(reward: Reward, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+    """Ask a reward and check what it says: what is no score leaves its candidate unscored."""
+    if "reference" in reward.needs and problem.reference is None:
+        raise DataError(
+            f"the reward {reward.name} compares with a reference answer, and the problem has none"
+        )
+    judgement = await reward.judge(problem, candidates)
+    return replace(checked(judgement, len(candidates), reward.name), scale=reward.scale)

@@ -6,33 +6,41 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ponder.errors import DataError, PonderError
 from ponder.rewards.answer import canonical
 from ponder.rewards.equality import AnswerEquality
-from ponder.rewards.reward import Candidate, Problem, RewardScores
+from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.reward import Candidate, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Scores candidates one by one with `check`, in a thread of its own."""
+    """Scores candidates one by one with `check`, in a thread of its own.
+
+    A candidate for which `check` raises a PonderError is unscored.
+    """
 
     name: str
     check: Callable[[Problem, Candidate], float]
-    needs_reference: bool = True
+    needs: frozenset[str] = frozenset({"reference"})
+    scale: Scale = "probability"
 
-    logarithmic: ClassVar[bool] = False
-
-    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
-        if self.needs_reference and problem.reference is None:
+    async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        if "reference" in self.needs and problem.reference is None:
             raise DataError(
                 f"the reward {self.name} compares with a reference answer, and the problem has none"
             )
-        return await asyncio.to_thread(self._score, problem, candidates)
+        return await asyncio.to_thread(self._judge, problem, candidates)
 
-    def _score(self, problem: Problem, candidates: Sequence[Candidate]) -> RewardScores:
-        return RewardScores(tuple(self.check(problem, candidate) for candidate in candidates))
+    def _judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        return Judgement.of([self._scored(problem, candidate) for candidate in candidates])
+
+    def _scored(self, problem: Problem, candidate: Candidate) -> float | str:
+        try:
+            return self.check(problem, candidate)
+        except PonderError as error:
+            return str(error)
 
 
 def math_verifier(equal: Callable[[str, str], bool] | None = None) -> Verifier:
@@ -59,9 +67,7 @@ def exact_verifier() -> Verifier:
 def callable_verifier(function: Callable[[Problem, str], float | bool], name: str = "callable") -> Verifier:
     """Score with a function of the problem and the candidate's text.
 
-    Raises
-    ------
-    PonderError : when scoring, if the function raises or returns something that is not a finite number.
+    A candidate for which it raises, or returns something that is not a finite number, is unscored.
     """
 
     def check(problem: Problem, candidate: Candidate) -> float:
@@ -73,7 +79,7 @@ def callable_verifier(function: Callable[[Problem, str], float | bool], name: st
             raise PonderError(f"the reward {name} returned {score!r}: a finite number or a bool is allowed")
         return float(score)
 
-    return Verifier(name, check, needs_reference=False)
+    return Verifier(name, check, needs=frozenset(), scale="number")
 
 
 def _final(candidate: Candidate) -> str:

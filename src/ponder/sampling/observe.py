@@ -13,8 +13,9 @@ import torch
 from ponder.sampling.distribution import TEMPERATURES, Distribution, StepEffect, TraceSettings
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
-from ponder.sampling.sampler import SLAB, distributions
+from ponder.sampling.sampler import distributions
 from ponder.sampling.semantics import STEPS
+from ponder.sampling.softmax import SLAB, log_softmax
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,7 +58,7 @@ def observe(
         effects: list[list[StepEffect]] = [[] for _ in part]
         watch = _Watch(effects, part)
         tempered, truncated, _ = distributions(
-            torch.log_softmax(values, -1) if normalised else values, part, params, watch
+            log_softmax(values) if normalised else values, part, params, watch
         )
         for i, place in enumerate(where):
             ids, own, tails = raw[place]
@@ -98,7 +99,7 @@ def _top(logits: Floats, count: int) -> npt.NDArray[np.int64]:
 def _tails(rest: Floats) -> tuple[float, ...]:
     """Log-sum-exp of a row [V] at each temperature of `TEMPERATURES`; -inf of nothing.
 
-    Exponentials are float32, of differences from the largest: their sums are good to about 1e-6.
+    Exponentials are float32, of differences from the largest; their sums are float64.
     """
     largest = rest.max()
     if np.isneginf(largest):
@@ -107,7 +108,7 @@ def _tails(rest: Floats) -> tuple[float, ...]:
     for temperature in (one for one in TEMPERATURES if one * 2 not in TEMPERATURES):
         np.exp(np.multiply(below, 1 / temperature, out=weights), out=weights)
         while temperature in TEMPERATURES:
-            tails[temperature] = math.log(weights.sum()) + float(largest) / temperature
+            tails[temperature] = math.log(weights.sum(dtype=np.float64)) + float(largest) / temperature
             temperature /= 2
             np.square(weights, out=weights)  # half a temperature: a quarter of an exponential's time
     return tuple(tails[temperature] for temperature in TEMPERATURES)
@@ -136,4 +137,4 @@ def _removed(before: Floats, after: Floats) -> tuple[int, float]:
     if not count:
         return 0, 0.0
     weights = np.exp(before - before.max())
-    return count, min(1.0, float((weights * gone).sum() / weights.sum()))
+    return count, min(1.0, float(weights[gone].sum(dtype=np.float64) / weights.sum(dtype=np.float64)))

@@ -9,9 +9,10 @@ RUN = 64  # the sums of runs are far fewer than the 32768 from which torch adds 
 
 
 def row_sum(x: torch.Tensor) -> torch.Tensor:
-    """Sum [R, V] over V -> [R], a row's bits the same in any company and for any number of threads.
+    """Sum [R, V] over V in float64 -> [R] of x's type.
 
-    torch sums a single long row in another order than several.
+    A row's bits are the same in any company and for any number of threads; torch sums a single long row in
+    another order than several.
     """
     runs = F.pad(x, (0, -x.shape[-1] % RUN)).view(x.shape[0], -1, RUN)
-    return runs.sum(-1).sum(-1)
+    return runs.sum(-1, dtype=torch.float64).sum(-1).to(x.dtype)

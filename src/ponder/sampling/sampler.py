@@ -14,13 +14,12 @@ from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
 from ponder.sampling.semantics import STEPS
+from ponder.sampling.softmax import SLAB, entropies, log_softmax, softmax
 from ponder.sampling.steps import Context
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.variants import rule
 
 Watch = Callable[[str, torch.Tensor, torch.Tensor], None]
-
-SLAB = 64  # rows at a time: a dozen temporaries of [rows, V] should stay small, however large n is
 
 
 def permit(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
@@ -64,7 +63,7 @@ def distributions(
     possible = some_left(truncated)
     if watch is not None:
         watch("constraint", logits, truncated)
-    tempered, context = truncated, Context(rows, params, torch.softmax(truncated, -1))
+    tempered, context = truncated, Context(rows, params, softmax(truncated))
     for step in params.steps():
         apply, before = rule(params.semantics, step), truncated
         truncated = apply(before, context)
@@ -75,9 +74,9 @@ def distributions(
         if STEPS[step].kind != "truncation":
             tempered = truncated if tempered is before else apply(tempered, context)
         if step == "temperature":
-            context = Context(rows, params, torch.softmax(truncated, -1))
-    drawn = torch.softmax(truncated, -1)
-    return drawn if tempered is truncated else torch.softmax(tempered, -1), drawn, possible
+            context = Context(rows, params, softmax(truncated))
+    drawn = softmax(truncated)
+    return drawn if tempered is truncated else softmax(tempered), drawn, possible
 
 
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
@@ -130,7 +129,7 @@ def describe(
     logits: torch.Tensor, tempered: torch.Tensor, truncated: torch.Tensor, chosen: torch.Tensor, top: int
 ) -> list[TokenTrace]:
     """Trace the `chosen` [R] tokens of rows [R, V]."""
-    raw = torch.log_softmax(logits, dim=-1)
+    raw = log_softmax(logits)
     column = chosen[:, None]
     kept = truncated > 0
     alternatives = best(raw, top)
@@ -139,7 +138,7 @@ def describe(
         raw.gather(-1, column).squeeze(-1),
         _log(tempered.gather(-1, column).squeeze(-1)),
         _log(truncated.gather(-1, column).squeeze(-1)),
-        -row_sum(raw.exp() * raw.clamp(min=torch.finfo(raw.dtype).min)),  # entropy; 0 * -inf would be NaN
+        entropies(logits),
         ranks(logits, column),
         kept.count_nonzero(-1),
         row_sum(torch.where(kept, tempered, 0.0)).clamp(max=1.0),
@@ -160,7 +159,7 @@ def ranks(logits: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
 
 def trace_prompt(logits: torch.Tensor, tokens: Sequence[int], top: int) -> list[PromptTrace]:
     """Trace the tokens that a prompt has after rows of [R, V] logits, with so many alternatives."""
-    raw = torch.log_softmax(logits, dim=-1)
+    raw = log_softmax(logits)
     column = torch.tensor(tokens, dtype=torch.int64, device=logits.device)[:, None]
     columns = (list(tokens), raw.gather(-1, column).squeeze(-1).tolist(), ranks(logits, column).tolist())
     return [PromptTrace(*values) for values in zip(*columns, best(raw, top), strict=True)]
@@ -182,15 +181,6 @@ def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ..
     rows = (zip(*pair, strict=True) for pair in zip(ids.tolist(), values.tolist(), strict=True))
     possible = (((token, logprob) for token, logprob in row if logprob > -math.inf) for row in rows)
     return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in possible]
-
-
-def gathered_logprobs(logits: torch.Tensor, tokens: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
-    """Return the raw log-probabilities of some tokens of each row of [R, V], without a second [R, V]."""
-    sums = logits.double().logsumexp(-1).tolist()
-    return [
-        tuple(float(row[token]) - total for token in own)
-        for row, total, own in zip(logits, sums, tokens, strict=True)
-    ]
 
 
 def sample_many(

@@ -12,6 +12,7 @@ from ponder.sampling import mirostat, processors, truncation
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.rng import EXCLUSION, uniforms
 from ponder.sampling.row import Row
+from ponder.sampling.softmax import softmax
 from ponder.sampling.temperature import cool, temper_by_entropy
 
 
@@ -34,7 +35,7 @@ Change = Callable[[torch.Tensor, Row, SamplingParams], None]
 
 def keeping(keep: Keep) -> Apply:
     """A step that leaves out what a rule does not keep; the rule is given probabilities."""
-    return lambda logits, context: logits.masked_fill(~keep(torch.softmax(logits, -1), context), -torch.inf)
+    return lambda logits, context: logits.masked_fill(~keep(softmax(logits), context), -torch.inf)
 
 
 def changing(change: Change) -> Apply:

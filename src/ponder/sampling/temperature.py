@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ponder.sampling.softmax import softmax
 from ponder.sampling.truncation import entropy
 
 
@@ -31,9 +32,7 @@ def temper_by_entropy(logits: torch.Tensor, low: float, high: float, exponent: f
     left = logits.isfinite().sum(-1)
     highest = left.clamp(min=2).log()
     low, high = min(low, 1e30), min(high, 1e30)  # float32 overflows beyond: infinity times zero
-    temperatures = (
-        low + (high - low) * (entropy(torch.softmax(logits, -1)).float() / highest).clamp(0, 1) ** exponent
-    )
+    temperatures = low + (high - low) * (entropy(softmax(logits)).float() / highest).clamp(0, 1) ** exponent
     shifted = logits - logits.amax(-1, keepdim=True)
     cold = (temperatures == 0)[:, None]
     return torch.where(cold, greedy(logits), shifted / temperatures.clamp(1e-30, 1e30)[:, None])

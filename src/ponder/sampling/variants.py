@@ -14,6 +14,7 @@ import torch
 from ponder.sampling import truncation
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
+from ponder.sampling.softmax import softmax
 from ponder.sampling.steps import (
     RULES,
     Apply,
@@ -119,6 +120,12 @@ def min_p_of_logits(logits: torch.Tensor, p: float) -> torch.Tensor:
     return logits >= logits.amax(-1, keepdim=True) + torch.tensor(p, dtype=logits.dtype).log().item()
 
 
+def min_p_in_float32(logits: torch.Tensor, p: float) -> torch.Tensor:
+    """`truncation.min_p` of torch's softmax, as transformers and vLLM have it."""
+    probs = logits.softmax(-1)
+    return probs >= p * probs.amax(-1, keepdim=True)
+
+
 def top_h_of_hundred(logits: torch.Tensor, h: float) -> torch.Tensor:
     """Top-H among the hundred likeliest tokens (transformers)."""
     top, order = logits.topk(min(100, logits.shape[-1]))
@@ -177,7 +184,7 @@ def top_p_ties_joint(probs: torch.Tensor, context: Context) -> torch.Tensor:
 def expected_xtc(logits: torch.Tensor, context: Context) -> torch.Tensor:
     """The mixture of excluding and not, by its probability: nothing is rolled (ExLlama)."""
     params = context.params
-    probs = torch.softmax(logits, -1)
+    probs = softmax(logits)
     kept = truncation.renormalise(
         probs,
         truncation.xtc(
@@ -207,6 +214,7 @@ _FROM_BELOW: Mapping[str, Apply] = {
     "temperature": lambda logits, c: divide(logits, c.params.temperature),
     "top_k": keeping(lambda probs, c: top_k_with_ties(probs, c.params.top_k)),
     "top_p": _on_logits(top_p_from_below, "top_p"),
+    "min_p": _on_logits(min_p_in_float32, "min_p"),
 }
 _OUTPUT_ONLY = changing(lambda x, row, p: repetition(x, row, p, row.output))
 VARIANTS: Mapping[str, Mapping[str, Apply]] = {

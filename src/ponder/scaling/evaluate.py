@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ponder.asks import LanguageModel
+from ponder.asks import LanguageModel, Service
 from ponder.errors import ParameterError, PonderError
-from ponder.rewards import Problem, Reward, math_verifier
+from ponder.rewards import Problem, Reward, judged, math_verifier
 from ponder.scaling.budget import Budget
 from ponder.scaling.dataset import LineError
+from ponder.scaling.drive import solve
+from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.statistics import wilson_interval
-from ponder.scaling.strategy import Answer, Strategy, solve
+from ponder.scaling.strategy import Answer, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ async def solve_all(
     *,
     judge: Reward | None = None,
     concurrency: int = 1,
+    journal: Journal | None = None,
+    service: Service | None = None,
 ) -> AsyncIterator[Result | Summary]:
     """Solve problems and yield a result for each, in their order, and at last the summary.
 
@@ -121,6 +126,8 @@ async def solve_all(
     judge : says what is right (a score over 0.5) where there is a reference; by default `math_verifier`. Its
         cost is in no ledger: it knows the answer, and is not part of the strategy.
     concurrency : how many problems are worked on at a time.
+    journal : what is written of each problem, as in `drive`; its run's name is the problem's number, from 0.
+    service : as in `drive`.
     """
     if concurrency < 1:
         raise ParameterError("concurrency", concurrency, "a whole number, 1 or more")
@@ -128,8 +135,11 @@ async def solve_all(
     results: list[Result] = []
     running: deque[asyncio.Task[Result]] = deque()
     try:
-        for problem in problems:
-            running.append(asyncio.create_task(_result(problem, strategy, model, reward, budget, judge)))
+        for number, problem in enumerate(problems):
+            solving = partial(
+                solve, strategy, model=model, reward=reward, budget=budget, journal=journal, service=service
+            )
+            running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judge)))
             if len(running) == concurrency:
                 results.append(await running[0])
                 running.popleft()
@@ -146,21 +156,16 @@ async def solve_all(
 
 
 async def _result(
-    problem: Problem | LineError,
-    strategy: Strategy,
-    model: LanguageModel,
-    reward: Reward | None,
-    budget: Budget,
-    judge: Reward,
+    problem: Problem | LineError, solving: Callable[[Problem], Awaitable[Answer]], judge: Reward
 ) -> Result:
     if isinstance(problem, LineError):
         return Result(None, None, None, problem.message)
     try:
-        answer = await solve(strategy, problem, model, reward, budget)
+        answer = await solving(problem)
         right = None
         if problem.reference is not None:
-            judged = await judge.score(problem, answer.candidates)
-            right = tuple(score > 0.5 for score in judged.scores)
+            judgement = await judged(judge, problem, answer.candidates)
+            right = tuple(score is not None and score > 0.5 for score in judgement.outcomes())
     except PonderError as error:
         return Result(problem, None, None, str(error))
     return Result(problem, answer, right, None)

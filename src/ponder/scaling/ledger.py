@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from ponder.asks import Usage
+from ponder.rewards import Judgement
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Tokens, requests and seconds; ledgers add up.
 
+    What a strategy's requests and a reward's cost the model is counted apart; where both ask the same engine,
+    the two together are its counters.
+
     Attributes
     ----------
-    prompt_tokens, cached_tokens, generated_tokens : as in `Usage`, over all requests to the model.
+    prompt_tokens, cached_tokens, generated_tokens, hit_tokens, computed_tokens, proposed_tokens,
+    accepted_tokens : as in `Usage`, over all of the strategy's requests to the model.
     reward_tokens : what rewards had models compute.
-    requests : requests to the model, those of rewards not counted.
+    requests : the strategy's requests to the model.
     seconds : by the clock; of answers found at the same time, the sum.
+    reward_prompt_tokens, reward_cached_tokens, reward_generated_tokens, reward_hit_tokens : as in `Usage`,
+        over the requests that rewards made.
+    reward_requests : how many those are.
     """
 
     prompt_tokens: int = 0
@@ -25,6 +33,15 @@ class Ledger:
     reward_tokens: int = 0
     requests: int = 0
     seconds: float = 0.0
+    hit_tokens: int = 0
+    computed_tokens: int = 0
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
+    reward_prompt_tokens: int = 0
+    reward_cached_tokens: int = 0
+    reward_generated_tokens: int = 0
+    reward_hit_tokens: int = 0
+    reward_requests: int = 0
 
     def __add__(self, other: Ledger) -> Ledger:
         mine, theirs = asdict(self), asdict(other)
@@ -34,7 +51,24 @@ class Ledger:
         """Return the fields, seconds rounded to a tenth of a millisecond."""
         return {**asdict(self), "seconds": round(self.seconds, 4)}
 
+    def as_entry(self) -> dict[str, int | float]:
+        """Return the fields that are not 0, exactly; `Ledger(**entry)` is the same ledger."""
+        return {name: value for name, value in asdict(self).items() if value}
 
-def ledger_of(usage: Usage) -> Ledger:
-    """Return what one request to the model cost, but for its time."""
-    return Ledger(usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens, requests=1)
+
+def ledger_of(usage: Usage | None) -> Ledger:
+    """Return what one request to the model cost, but for its time; None: it has told nothing yet."""
+    return Ledger(requests=1) if usage is None else Ledger(**asdict(usage), requests=1)
+
+
+def reward_ledger(judgement: Judgement) -> Ledger:
+    """Return what a judgement cost."""
+    requests = judgement.requests
+    return Ledger(
+        reward_tokens=judgement.computed_tokens,
+        reward_prompt_tokens=sum(usage.prompt_tokens for usage in requests),
+        reward_cached_tokens=sum(usage.cached_tokens for usage in requests),
+        reward_generated_tokens=sum(usage.generated_tokens for usage in requests),
+        reward_hit_tokens=sum(usage.hit_tokens for usage in requests),
+        reward_requests=len(requests),
+    )

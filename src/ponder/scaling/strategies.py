@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ponder.errors import ParameterError
-from ponder.scaling.best_of_n import BestOfN, Selection
+from ponder.scaling.best_of_n import BestOfN
+from ponder.scaling.selection import Selection
 from ponder.scaling.strategy import Strategy
 
 STRATEGY_NAMES = (BestOfN.name,)

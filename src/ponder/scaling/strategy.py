@@ -1,21 +1,20 @@
-"""The role of a strategy, and what it says while it works and in the end."""
+"""The role of a strategy, and what is told while it works and in the end."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ponder.asks import LanguageModel
-from ponder.rewards import Candidate, Problem, Reward
+from ponder.rewards import Candidate, Problem, Unscored
 from ponder.scaling.budget import Budget, Stopped
+from ponder.scaling.effects import Search, Vote
 from ponder.scaling.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a strategy is: the texts so far, the best of them once they have been judged, what was spent."""
+    """Where a run is: the texts that grow, the best so far if the strategy names one, what was spent."""
 
     texts: tuple[str, ...]
     best: Candidate | None
@@ -23,12 +22,38 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """Candidates with equal answers (`members`, by index) and the weight they have together."""
+class Node:
+    """A text in the run's tree, as far as it grew in one effect.
 
-    answer: str
-    weight: float
-    members: tuple[int, ...]
+    Attributes
+    ----------
+    node, parent : its number and its parent's; -1 is the prompt.
+    effect : the number of the effect that grew it.
+    text, tokens : what grew there.
+    scores : what the reward last said of its steps.
+    """
+
+    node: int
+    parent: int
+    effect: int
+    text: str
+    tokens: int
+    finish_reason: str
+    scores: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDone:
+    """An effect is done: the nodes that it added or scored, what it noted, what was spent so far.
+
+    `kind` is "extend", "judge" or "note".
+    """
+
+    effect: int
+    kind: str
+    nodes: tuple[Node, ...]
+    note: Mapping[str, Any]
+    ledger: Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +64,21 @@ class Answer:
     ----------
     chosen : index of the chosen candidate.
     candidates : in the order of their sample index.
-    scores : one per candidate; None if nothing was scored.
+    scores : one per candidate, None for who could not be scored; None if nothing was scored.
     votes : equal answers grouped, the heaviest first; empty if the selection does not group.
     stopped : "done", or the limit of the budget that ended generation.
     sampling : the sampling parameters that were sent to the model, the seed among them.
+    unscored : who could not be scored, and why.
     """
 
     chosen: int
     candidates: tuple[Candidate, ...]
-    scores: tuple[float, ...] | None
+    scores: tuple[float | None, ...] | None
     votes: tuple[Vote, ...]
     ledger: Ledger
     stopped: Stopped
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    unscored: tuple[Unscored, ...] = ()
 
     @property
     def candidate(self) -> Candidate:
@@ -77,6 +104,7 @@ class Answer:
                 {"answer": vote.answer, "weight": vote.weight, "members": list(vote.members)}
                 for vote in self.votes
             ],
+            "unscored": [{"candidate": one.index, "why": one.why} for one in self.unscored],
             "ledger": self.ledger.as_json(),
             "stopped": self.stopped,
             "sampling": dict(self.sampling),
@@ -84,35 +112,23 @@ class Answer:
 
 
 class Strategy(Protocol):
-    """Spends a budget on a better answer."""
+    """Spends a budget on a better answer. It asks and is answered, and does nothing else."""
 
     @property
     def name(self) -> str:
         """What the strategy is called."""
         ...
 
-    def stream(
-        self, problem: Problem, model: LanguageModel, reward: Reward | None, budget: Budget
-    ) -> AsyncGenerator[Progress | Answer]:
-        """Work on a problem; the last item is the answer. Closing it stops the model.
-
-        Raises
-        ------
-        PonderError : for what the caller can mend.
-        """
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it cannot do without: "reward"."""
         ...
 
+    def search(self, problem: Problem, budget: Budget) -> Search:
+        """Work on a problem: yield effects, be sent their results, return the choice.
 
-async def solve(
-    strategy: Strategy,
-    problem: Problem,
-    model: LanguageModel,
-    reward: Reward | None = None,
-    budget: Budget | None = None,
-) -> Answer:
-    """Run a strategy to its end and return the answer."""
-    async with aclosing(strategy.stream(problem, model, reward, budget or Budget())) as events:
-        async for event in events:
-            if isinstance(event, Answer):
-                return event
-    raise AssertionError("a strategy ends with an answer")
+        It is a function of the results alone: the same results give the same effects and the same choice.
+        It runs in threads, one after another. After the budget is spent texts come back as they are, and it
+        chooses among them.
+        """
+        ...

@@ -39,8 +39,11 @@ def reserve(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) ->
 class PagePool:
     """A fixed number of pages. A page is busy while branches hold it, idle while only the tree keeps it.
 
-    The others are free. `k_pages` and `v_pages` are [pages, layers, PAGE_SIZE, kv_heads, head_dim]; the
-    memory is reserved here and touched only as pages come into use.
+    The others are free. A page outside the tree is held once by each branch that has it, a page in the tree
+    once by its node, while that has users.
+
+    `k_pages` and `v_pages` are [pages, layers, PAGE_SIZE, kv_heads, head_dim]; the memory is reserved here
+    and touched only as pages come into use.
     """
 
     def __init__(self, config: ModelConfig, num_pages: int, device: torch.device, dtype: torch.dtype) -> None:

@@ -1,0 +1,423 @@
+"""Runs a strategy: does what it asks for, counts what that costs, keeps to the budget, writes the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from inspect import GEN_RUNNING, getgeneratorstate
+from typing import Any
+
+from ponder.asks import LanguageModel, Service, TokenEvent, TreeEvent, Usage
+from ponder.errors import DataError, ParameterError
+from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
+from ponder.scaling.budget import Budget, Stopped
+from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
+from ponder.scaling.growing import Growing, Request, begin, forget_unfinished, plan, seeded, together
+from ponder.scaling.journal import Journal, JournalRun, plain
+from ponder.scaling.ledger import Ledger, ledger_of, reward_ledger
+from ponder.scaling.seed import problem_seed
+from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy
+from ponder.scaling.tree import Tree
+
+PROGRESS_S = 0.1
+VERSION = 1
+
+_LIMITS = ("max_generated_tokens", "seconds")
+
+
+async def drive(
+    strategy: Strategy,
+    problem: Problem,
+    model: LanguageModel,
+    reward: Reward | None = None,
+    budget: Budget | None = None,
+    *,
+    journal: Journal | None = None,
+    run: str = "",
+    service: Service | None = None,
+    progress_s: float = PROGRESS_S,
+) -> AsyncGenerator[Progress | EffectDone | Answer]:
+    """Run a strategy on a problem; the last item is the answer. Closing it stops the model.
+
+    With a journal that holds a part of this run already, what is in it is not asked again: it is counted as
+    spent, texts that were cut off go on from their tokens, and so the answer is that of a run that was never
+    interrupted. A run that is all there is told again without the model.
+
+    Parameters
+    ----------
+    journal : what the run is written to, step by step.
+    run : which of the journal's runs this is.
+    service : how the model treats the strategy's requests among others.
+    progress_s : how often progress is told, and what grows is written to the journal.
+
+    Raises
+    ------
+    ParameterError : the strategy needs a reward and there is none.
+    DataError : the journal is of another run; names the line.
+    PonderError : for what else the caller can mend.
+    """
+    if "reward" in strategy.needs and reward is None:
+        raise ParameterError("reward", None, f"a reward, which this {strategy.name} needs")
+    if reward is not None and "reference" in reward.needs and problem.reference is None:
+        raise DataError(
+            f"the reward {reward.name} compares with a reference answer, and the problem has none"
+        )
+    budget = budget or Budget()
+    record = (journal or Journal()).run(run)
+    begun = {
+        "begin": VERSION,
+        "strategy": strategy.name,
+        "problem": plain(problem),
+        "budget": plain(budget),
+        "model": model.name,
+        "reward": reward.name if reward else None,
+    }
+    record.expect(begun)
+    service, tree = service or Service(), Tree(problem.prompt)
+    driver = _Driver(problem, model, model.name, reward, budget, record, service, progress_s, tree)
+    async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
+        async for item in told:
+            yield item
+
+
+async def replay(
+    strategy: Strategy, problem: Problem, journal: Journal, run: str = ""
+) -> AsyncGenerator[Progress | EffectDone | Answer]:
+    """Tell a run again from its journal, without model and reward: the same answer and the same ledger.
+
+    Raises
+    ------
+    DataError : the journal is of something else, or ends before the run does; names the line.
+    """
+    record = journal.run(run, only_read=True)
+    start = record.begin()
+    record.expect({"begin": VERSION, "strategy": strategy.name, "problem": plain(problem)})
+    limits = record.reading(lambda: {name: start["budget"][name] for name in ("n", *_LIMITS)})
+    budget, model = Budget(**limits), str(record.reading(lambda: start["model"]))
+    tree = Tree(problem.prompt)
+    driver = _Driver(problem, None, model, None, budget, record, Service(), PROGRESS_S, tree)
+    async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
+        async for item in told:
+            yield item
+
+
+async def solve(
+    strategy: Strategy,
+    problem: Problem,
+    model: LanguageModel,
+    reward: Reward | None = None,
+    budget: Budget | None = None,
+    *,
+    journal: Journal | None = None,
+    run: str = "",
+    service: Service | None = None,
+) -> Answer:
+    """Run a strategy to its end and return the answer."""
+    events = drive(strategy, problem, model, reward, budget, journal=journal, run=run, service=service)
+    return await answer_of(events)
+
+
+async def answer_of(events: AsyncGenerator[Progress | EffectDone | Answer]) -> Answer:
+    """Return the answer that a run ends with."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Answer):
+                return event
+    raise AssertionError("a run ends with an answer")
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds of a run: those that its journal tells of, and those since it asks again."""
+
+    before: float = 0.0
+    started: float | None = None
+
+    def start(self) -> None:
+        if self.started is None:
+            self.started = time.perf_counter()
+
+    def now(self) -> float:
+        return self.before + (0.0 if self.started is None else time.perf_counter() - self.started)
+
+
+@dataclass(slots=True)
+class _Driver:
+    """A run under way."""
+
+    problem: Problem
+    model: LanguageModel | None  # None: what the journal does not have is an error
+    model_name: str
+    reward: Reward | None
+    budget: Budget
+    record: JournalRun
+    service: Service
+    progress_s: float
+    tree: Tree
+    clock: _Clock = field(default_factory=_Clock)
+    spent: Ledger = field(default_factory=Ledger)  # but for its seconds
+    stopped: Stopped = "done"
+    best: Candidate | None = None
+    extended: Extended | None = None
+
+    async def drive(self, search: Search) -> AsyncGenerator[Progress | EffectDone | Answer]:
+        if self.record.at_end:
+            self._live()
+        result: Extended | Judgement | None = None
+        number = 0
+        try:
+            while not isinstance(effect := await asyncio.to_thread(_advance, search, result), Choice):
+                result = None
+                nodes: tuple[Text, ...] = ()
+                noted: Mapping[str, Any] = {}
+                if isinstance(effect, Extend):
+                    async with aclosing(self._extend(effect, number)) as progress:
+                        async for item in progress:
+                            yield item
+                    assert self.extended is not None
+                    result, nodes = self.extended, self.extended.texts
+                elif isinstance(effect, Judge):
+                    result, nodes = await self._judge(effect, number), effect.texts
+                else:
+                    self._note(effect, number)
+                    noted = effect.data
+                kind = type(effect).__name__.lower()
+                yield EffectDone(number, kind, tuple(map(self.tree.node, nodes)), noted, self._ledger())
+                number += 1
+            answer = self._answer(effect)
+            yield Progress(tuple(text.text for text in effect.texts), answer.candidate, answer.ledger)
+            yield answer
+        finally:
+            if getgeneratorstate(search) != GEN_RUNNING:  # as it may be in its thread, if this is cancelled
+                search.close()
+
+    def _live(self) -> LanguageModel:
+        """Return the model, which is about to be asked; from here on the clock runs."""
+        if self.model is None:
+            raise self.record.ended()
+        self.clock.start()
+        return self.model
+
+    def _ledger(self) -> Ledger:
+        return replace(self.spent, seconds=self.clock.now())
+
+    def _answer(self, choice: Choice) -> Answer:
+        ledger = self._ledger()
+        told = {
+            "chosen": choice.chosen,
+            "texts": [text.node for text in choice.texts],
+            "scores": choice.scores,
+            "stopped": self.stopped,
+        }
+        found = self.record.expect({"answer": told}, also={"ledger": ledger.as_entry()})
+        if found is not None:
+            ledger = self.record.reading(lambda: Ledger(**found["ledger"]))
+        return Answer(
+            choice.chosen,
+            tuple(text.candidate(self.model_name) for text in choice.texts),
+            choice.scores,
+            choice.votes,
+            ledger,
+            self.stopped,
+            choice.sampling,
+            choice.judgement.unscored if choice.judgement else (),
+        )
+
+    def _note(self, effect: Note, number: int) -> None:
+        best = effect.best
+        self.record.expect(
+            {"effect": number, "note": plain(effect.data), "best": best.node if best else None}
+        )
+        self.best = best.candidate(self.model_name) if best else self.best
+
+    async def _judge(self, effect: Judge, number: int) -> Judgement | None:
+        self.record.expect({"effect": number, "judge": [text.node for text in effect.texts]})
+        judgement, recorded = None, self.record.results(number)
+        for entry in recorded:
+            judgement, cost, self.clock.before = self.record.reading(partial(_recalled, entry))
+        if not recorded:
+            self._live()
+            if self.reward is not None:
+                candidates = [text.candidate(self.model_name) for text in effect.texts]
+                judgement = await judged(self.reward, self.problem, candidates)
+            cost = reward_ledger(judgement) if judgement else Ledger()
+            told = asdict(judgement) if judgement else None
+            self.record.write(number, {"judged": told, "spent": cost.as_entry(), "seconds": self.clock.now()})
+        self.spent += cost
+        if judgement is not None:
+            for text, scores in zip(effect.texts, judgement.steps, strict=True):
+                self.tree.scores[text.node] = scores
+        return judgement
+
+    async def _extend(self, effect: Extend, number: int) -> AsyncGenerator[Progress]:
+        """Grow texts and leave them in `extended`."""
+        self.record.expect({"effect": number, "extend": [self.tree.described(ask) for ask in effect.grows]})
+        seed = problem_seed(0, self.problem)
+        asks = [seeded(ask, seed) for ask in effect.grows]
+        work = _Work(number, [text for i, ask in enumerate(asks) for text in begin(ask, i)], self.spent)
+        for entry in self.record.results(number):
+            self.record.reading(partial(work.recall, entry))
+            self.clock.before = float(entry["seconds"])
+            self.stopped = entry.get("stopped", self.stopped)
+        self.spent = work.spent()
+        if not work.done:
+            async with aclosing(self._grow(work)) as progress:
+                async for item in progress:
+                    yield item
+        grown: list[list[Text]] = [[] for _ in asks]
+        for text in work.growing:
+            grown[text.number].append(self.tree.add(text, number))
+        self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
+
+    async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
+        model = self._live()
+        if self.budget.max_generated_tokens is not None:
+            _refuse_searches(work.growing)
+        if again := work.go_on(paths=model.offers.paths == "tokens"):
+            self._save(work, again=again)
+        shown = time.perf_counter()
+        try:
+            while work.unfinished() and self._may_grow():
+                work.ask(plan(work.growing, self._left(), self.service))
+                asks = [request.grow for request in work.requests]
+                async with aclosing(together(model, asks, self._patience)) as events:
+                    async for index, event in events:
+                        work.requests[index].take(event)
+                        self.spent = work.spent()
+                        if isinstance(event, TokenEvent | TreeEvent) and self._late():
+                            break
+                        if time.perf_counter() - shown >= self.progress_s and isinstance(event, TokenEvent):
+                            shown = time.perf_counter()
+                            self._save(work)
+                            yield Progress(self._texts(work), self.best, self._ledger())
+                self.spent = work.spent()
+                if model.offers.paths != "tokens" and not self._late() and work.unfinished():
+                    self.stopped = "tokens"  # they cannot be gone on with
+            work.finish()
+        finally:
+            self.spent = work.spent()
+            self._save(work)
+
+    def _save(self, work: _Work, again: Sequence[int] = ()) -> None:
+        """Write to the journal what it does not have yet."""
+        told = work.news()
+        if again:
+            told["again"] = list(again)
+        if work.done:
+            told["stopped"] = self.stopped
+        if told["grown"] or again or work.done or work.requests:
+            self.record.write(work.number, {**told, "seconds": self.clock.now()})
+
+    def _texts(self, work: _Work) -> tuple[str, ...]:
+        return tuple(self.tree.text_before(text.ask.path) + text.text for text in work.growing)
+
+    def _left(self) -> int | None:
+        most = self.budget.max_generated_tokens
+        return None if most is None else max(0, most - self.spent.generated_tokens)
+
+    def _late(self) -> bool:
+        """Whether the time is over; there is one token at least, so that there is an answer."""
+        seconds = self.budget.seconds
+        return seconds is not None and self.spent.generated_tokens > 0 and self.clock.now() >= seconds
+
+    def _may_grow(self) -> bool:
+        if self.stopped == "done" and self._left() == 0:
+            self.stopped = "tokens"
+        if self.stopped == "done" and self._late():
+            self.stopped = "seconds"
+        return self.stopped == "done"
+
+    def _patience(self) -> float | None:
+        if self.budget.seconds is None or self.spent.generated_tokens == 0:
+            return None
+        return max(0.0, self.budget.seconds - self.clock.now())
+
+
+@dataclass(slots=True)
+class _Work:
+    """An `Extend` under way: its texts, the requests that grow them now, and what the others have cost."""
+
+    number: int
+    growing: list[Growing]
+    before: Ledger
+    cost: Ledger = field(default_factory=Ledger)
+    requests: list[Request] = field(default_factory=list)
+    done: bool = False
+
+    def spent(self) -> Ledger:
+        """Return what the run has spent, this work included."""
+        return self.before + self._cost()
+
+    def _cost(self) -> Ledger:
+        return sum((ledger_of(request.usage) for request in self.requests), self.cost)
+
+    def unfinished(self) -> list[Growing]:
+        return [text for text in self.growing if text.finish_reason is None]
+
+    def ask(self, requests: list[Request]) -> None:
+        """Take new requests in place of those that are answered."""
+        self.cost = self._cost()
+        self.requests = requests
+
+    def finish(self) -> None:
+        """Cut off what is not finished."""
+        for text in self.unfinished():
+            text.finish_reason = "cancelled"
+        self.done = True
+
+    def news(self) -> dict[str, Any]:
+        """Return what the journal does not have yet."""
+        news = [text.news(i) for i, text in enumerate(self.growing)]
+        return {"grown": [entry for entry in news if entry], "spent": self._cost().as_entry()}
+
+    def recall(self, entry: Mapping[str, Any]) -> None:
+        """Take what a journal has of it."""
+        for index in entry.get("again", ()):
+            text = self.growing[index]
+            self.growing[index] = begin(text.ask, text.number)[text.index]
+        for told in entry["grown"]:
+            self.growing[told["text"]].recall(told)
+        self.cost = Ledger(**entry["spent"])
+        self.done = "stopped" in entry
+
+    def go_on(self, *, paths: bool) -> list[int]:
+        """Make texts ready to go on; return those that can only begin again."""
+        old, self.growing = self.growing, forget_unfinished(self.growing, paths=paths)
+        return [i for i, (was, now) in enumerate(zip(old, self.growing, strict=True)) if was is not now]
+
+
+def _advance(search: Search, result: Extended | Judgement | None) -> Effect | Choice:
+    try:
+        effect = search.send(result)
+    except StopIteration as end:
+        effect = end.value
+    if not isinstance(effect, Extend | Judge | Note | Choice):
+        raise TypeError(f"a strategy yields effects and returns a Choice, not {effect!r}")
+    return effect
+
+
+def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float]:
+    cost, seconds, told = Ledger(**entry["spent"]), float(entry["seconds"]), entry["judged"]
+    if told is None:
+        return None, cost, seconds
+    judgement = Judgement(
+        tuple(map(tuple, told["steps"])),
+        tuple(Unscored(**one) for one in told["unscored"]),
+        told["tokens"],
+        tuple(Usage(**usage) for usage in told["requests"]),
+        told["scale"],
+    )
+    return judgement, cost, seconds
+
+
+def _refuse_searches(growing: Sequence[Growing]) -> None:
+    for text in growing:
+        method = text.ask.method
+        if method is not None and not method.streams:
+            raise ParameterError(
+                "method", method.name, "one that draws texts, where the budget limits generated tokens"
+            )

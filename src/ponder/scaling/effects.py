@@ -1,0 +1,153 @@
+"""What a strategy asks for, and what it is given: values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ponder.asks import Grow, Path
+from ponder.errors import ParameterError
+from ponder.rewards import Candidate, Judgement, extract_answer
+from ponder.scaling.budget import Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text as far as a run grew it: a node of the run's tree.
+
+    Attributes
+    ----------
+    node, parent : numbers in the tree, in the order in which texts were grown; -1 is the prompt.
+    path : where to go on from.
+    text : the whole output, from the prompt on. Tokens that the strategy put into a path are not in it.
+    steps : the same, cut where growing paused.
+    finish_reason : "until" where it paused and can go on; "cancelled" where the budget cut it off; otherwise
+        why it ended.
+    stopped_by : the boundary, stop string or token that ended it.
+    logprobs : of all its tokens; None where the strategy put some in.
+    """
+
+    node: int
+    parent: int
+    path: Path
+    text: str
+    steps: tuple[str, ...]
+    finish_reason: str
+    stopped_by: str | int | None = None
+    logprobs: tuple[float, ...] | None = ()
+
+    @property
+    def live(self) -> bool:
+        """Whether it paused and can go on."""
+        return self.finish_reason == "until"
+
+    def candidate(self, model: str) -> Candidate:
+        """Return it as rewards see it."""
+        return Candidate(
+            self.text,
+            extract_answer(self.text),
+            len(self.path.tokens),
+            None if self.logprobs is None else math.fsum(self.logprobs),
+            model,
+            self.finish_reason,
+            self.steps,
+            self.path,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Grow texts, all at the same time. The driver says how they are served, and a seed that is left out."""
+
+    grows: tuple[Grow, ...]
+
+    def __post_init__(self) -> None:
+        if not self.grows:
+            raise ParameterError("grows", (), "one Grow or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the reward about texts. Without a reward nobody judges, and the result is None."""
+
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for the journal and whoever watches: plain data, and the best text so far."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    best: Text | None = None
+
+
+Effect = Extend | Judge | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """What came of an `Extend`: for each of its asks, the samples in order.
+
+    `stopped` names the limit of the budget that is reached. Nothing grows any more then, and a strategy
+    chooses among what there is.
+    """
+
+    grown: tuple[tuple[Text, ...], ...]
+    stopped: Stopped
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All texts, ask by ask."""
+        return tuple(text for texts in self.grown for text in texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Candidates with equal answers (`members`, by index) and the weight they have together."""
+
+    answer: str
+    weight: float
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a strategy settled on.
+
+    Attributes
+    ----------
+    chosen : index of the chosen text.
+    texts : what it chose from.
+    judgement : what the reward said of them, if it was asked.
+    scores, votes, sampling : as in `Answer`.
+    """
+
+    chosen: int
+    texts: tuple[Text, ...]
+    judgement: Judgement | None = None
+    scores: tuple[float | None, ...] | None = None
+    votes: tuple[Vote, ...] = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = Extended | Judgement | None
+Search = Generator[Effect, Any, Choice]
+
+
+def extend(*grows: Grow) -> Generator[Effect, Any, Extended]:
+    """Grow texts; `yield from` it in a strategy."""
+    result: Extended = yield Extend(grows)
+    return result
+
+
+def judge(texts: Sequence[Text]) -> Generator[Effect, Any, Judgement | None]:
+    """Ask the reward about texts; `yield from` it in a strategy."""
+    result: Judgement | None = yield Judge(tuple(texts))
+    return result
+
+
+def note(best: Text | None = None, **data: Any) -> Generator[Effect, Any, None]:
+    """Put something into the journal; `yield from` it in a strategy."""
+    yield Note(data, best)

@@ -1,0 +1,322 @@
+"""Growing several texts at once within what is left of a budget.
+
+Tokens are shared out before they are spent. As long as all texts together cannot grow by more than is left,
+they grow freely. Otherwise each is asked to grow by an equal share and to pause; what the ones that ended
+did not use is shared out again among the others, and when less than a token each is left the first ones get
+one. So the limit is kept to the token whatever the model does at the same time, nothing is generated that is
+not counted, and what is generated does not depend on who was quicker. A text that paused goes on as a path,
+which changes none of its tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ponder.asks import (
+    BackEvent,
+    Boundary,
+    Completion,
+    End,
+    Grow,
+    LanguageModel,
+    Lineage,
+    Output,
+    Path,
+    ProgressEvent,
+    Service,
+    TokenEvent,
+    Tokens,
+    Told,
+    TreeEvent,
+    Until,
+    Usage,
+)
+from ponder.asks.path import branched
+from ponder.sampling import SamplingParams
+
+_MAX_TOKENS = SamplingParams().max_tokens
+
+
+@dataclass(slots=True)
+class Growing:
+    """A text that one effect grows: sample `index` of the ask `number`.
+
+    `begun` are the tokens of the ask's path; None while only the model knows them, since some were given as
+    text. `finish_reason` is None while it may grow on.
+    """
+
+    ask: Grow
+    number: int
+    index: int
+    begun: tuple[int, ...] | None
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    text: str = ""
+    finish_reason: str | None = None
+    stopped_by: str | int | None = None
+    lineage: Lineage | None = None
+    steady: bool = True
+    _mark: tuple[int, int, int] = (0, 0, 0)  # what it had when the present request began
+    _saved: tuple[int, int, int] = (0, 0, 0)  # what the journal has
+    _ended: bool = False  # whether the journal has its end
+
+    @property
+    def untouched(self) -> bool:
+        return not self.tokens and self.finish_reason is None
+
+    def path(self) -> Path:
+        """Return it as a path to go on from."""
+        base = self.ask.path
+        if self.begun is None:
+            return Path(base.prompt, base.tokens, base.text + self.text, base.lineage)
+        lineage = self.lineage or branched(base.lineage, len(self.begun), self.index)
+        return Path(base.prompt, (*self.begun, *self.tokens), lineage=lineage)
+
+    def own_limit(self) -> int | None:
+        """Return after how many more tokens it pauses by itself, if that is known."""
+        until = self.ask.until
+        count = until.count if isinstance(until, Tokens) else None
+        if isinstance(until, Boundary):
+            count = until.tokens
+        return None if count is None else count - len(self.tokens)
+
+    def most(self) -> int:
+        """Return by how many tokens it can grow at most."""
+        begun = len(self.ask.path.tokens if self.begun is None else self.begun)
+        length = max(0, _parameter(self.ask, "max_tokens", _MAX_TOKENS) - begun - len(self.tokens))
+        own = self.own_limit()
+        return length if own is None else min(length, own)
+
+    def until(self, share: int) -> Until:
+        """Return when to pause so that it grows by no more than a share."""
+        own, until = self.own_limit(), self.ask.until
+        if share < self.most():
+            own = share
+        if isinstance(until, Boundary):
+            return replace(until, tokens=own)
+        return End() if own is None else Tokens(own)
+
+    def begin(self) -> None:
+        """Remember where a request finds it."""
+        self._mark = self._sizes()
+
+    def take(self, event: TokenEvent) -> None:
+        """Add a token."""
+        self.steady = self.steady and event.settled is None
+        self.text += event.text
+        if event.trace is not None:
+            self.tokens.append(event.trace.token_id)
+            self.logprobs.append(event.trace.logprob)
+        if event.finish_reason is not None:
+            self._end(event.finish_reason, event.stopped_by)
+
+    def _end(self, reason: str, stopped_by: str | int | None) -> None:
+        paused_by_its_share = reason == "until" and stopped_by is None and self.own_limit() != 0
+        if not paused_by_its_share:
+            self.finish_reason, self.stopped_by = reason, stopped_by
+
+    def go_back(self, event: BackEvent) -> None:
+        """Forget tokens."""
+        self.steady = False
+        tokens, logprobs, text = self._mark
+        del self.tokens[tokens + event.tokens :], self.logprobs[logprobs + event.tokens :]
+        self.text = self.text[:text] + event.text
+
+    def settle(self, output: Output, begun: tuple[int, ...]) -> None:
+        """Take what a request answered in place of what it told on the way."""
+        tokens, logprobs, text = self._mark
+        traced = [trace.logprob for trace in output.traces]
+        self.tokens[tokens:] = output.token_ids
+        self.logprobs[logprobs:] = traced or [output.logprob] * bool(output.token_ids)
+        self.text = self.text[:text] + output.text
+        if self.begun is None:
+            self.begun = begun
+        self.lineage = output.lineage or None
+        self._end(output.finish_reason, output.stopped_by)
+
+    def news(self, number: int) -> dict[str, Any] | None:
+        """Return what the journal lacks, for text `number` of an effect, and count it as written."""
+        ended = self.finish_reason is not None
+        if (self._ended or not self.steady or self._sizes() == self._saved) and ended == self._ended:
+            return None
+        tokens, logprobs, text = self._saved
+        entry: dict[str, Any] = {"text": number, "tokens": self.tokens[tokens:]}
+        entry |= {"logprobs": self.logprobs[logprobs:], "more": self.text[text:]}
+        if ended:
+            entry |= {"finish": self.finish_reason, "stopped_by": self.stopped_by}
+            entry |= {"lineage": self.lineage, "begun": self.begun}
+        self._saved, self._ended = self._sizes(), ended
+        return entry
+
+    def recall(self, entry: Mapping[str, Any]) -> None:
+        """Take what a journal has of it."""
+        self.tokens += entry["tokens"]
+        self.logprobs += entry["logprobs"]
+        self.text += entry["more"]
+        if "finish" in entry:
+            self.finish_reason, self.stopped_by = entry["finish"], entry["stopped_by"]
+            lineage, begun = entry["lineage"], entry["begun"]
+            self.lineage = lineage and tuple((position, child) for position, child in lineage)
+            self.begun = None if begun is None else tuple(begun)
+            self._ended = True
+        self._saved = self._sizes()
+
+    def _sizes(self) -> tuple[int, int, int]:
+        return len(self.tokens), len(self.logprobs), len(self.text)
+
+
+def begin(ask: Grow, number: int) -> list[Growing]:
+    """Return the texts that an ask grows, its samples."""
+    begun = None if ask.path.text else ask.path.tokens
+    return [Growing(ask, number, index, begun) for index in range(_parameter(ask, "n", 1))]
+
+
+def forget_unfinished(growing: list[Growing], *, paths: bool) -> list[Growing]:
+    """Return texts as they can go on: where no path leads to what there is, from their beginning."""
+    for text in growing:
+        if text.finish_reason is None and text.own_limit() == 0:
+            text.finish_reason = "until"
+    lost = {
+        text.number
+        for text in growing
+        if text.finish_reason is None and not text.untouched and (text.begun is None or not paths)
+    }
+    again: dict[int, list[Growing]] = {}
+    for text in growing:
+        if text.number in lost and text.number not in again:
+            again[text.number] = begin(text.ask, text.number)
+    return [
+        again[text.number][text.index] if text.number in lost and text.finish_reason is None else text
+        for text in growing
+    ]
+
+
+@dataclass(slots=True)
+class Request:
+    """A request to the model and the texts it grows, by their index in it."""
+
+    grow: Grow
+    texts: list[Growing]
+    usage: Usage | None = None
+
+    def take(self, event: Told) -> None:
+        """Take in what happened."""
+        if isinstance(event, TokenEvent):
+            self.texts[event.index].take(event)
+        elif isinstance(event, BackEvent):
+            self.texts[event.index].go_back(event)
+        elif isinstance(event, Completion):
+            for output in event.outputs[: len(self.texts)]:
+                self.texts[output.index].settle(output, event.begun)
+        if isinstance(event, TokenEvent | TreeEvent | ProgressEvent | Completion):
+            self.usage = event.usage
+
+
+def shares(growing: Sequence[Growing], left: int | None) -> list[int]:
+    """Return by how many tokens each text may grow now, of those that are left for all; None: any number."""
+    most = [text.most() for text in growing]
+    if left is None or sum(most) <= left:
+        return most
+    share = left // len(growing)
+    if share == 0:
+        return [1] * left + [0] * (len(growing) - left)
+    return [min(share, length) for length in most]
+
+
+def plan(growing: Sequence[Growing], left: int | None, service: Service) -> list[Request]:
+    """Return the requests that grow texts by their shares of what is left.
+
+    Samples that have not begun are one request, so that their prompt is computed once.
+    """
+    active = [text for text in growing if text.finish_reason is None]
+    requests = []
+    share = dict(zip(map(id, active), shares(active, left), strict=True))
+    for number in sorted({text.number for text in active}):
+        samples = [text for text in growing if text.number == number]
+        # A text that can grow no more is asked for all the same: the model says how it ends.
+        allowed = [text for text in samples if share.get(id(text), 0) > 0 or _full(text, share)]
+        if all(text.untouched for text in samples) and allowed:
+            first = allowed[0]
+            until = first.until(share[id(first)])
+            asked = _changed(first.ask, n=len(allowed))
+            requests.append(Request(replace(asked, until=until, service=service), allowed))
+            continue
+        for text in allowed:
+            asked = replace(_changed(text.ask, n=1), path=text.path(), service=service)
+            requests.append(Request(replace(asked, until=text.until(share[id(text)])), [text]))
+    for request in requests:
+        for text in request.texts:
+            text.begin()
+    return requests
+
+
+def _full(text: Growing, share: Mapping[int, int]) -> bool:
+    return id(text) in share and text.most() == 0
+
+
+def _parameter(ask: Grow, name: str, default: int) -> int:
+    params = ask.params
+    value = getattr(params, name) if isinstance(params, SamplingParams) else params.get(name)
+    return default if value is None else int(value)
+
+
+def _changed(ask: Grow, **values: Any) -> Grow:
+    params = ask.params
+    if isinstance(params, SamplingParams):
+        return replace(ask, params=replace(params, **values))
+    if all(params.get(name, 1 if name == "n" else None) == value for name, value in values.items()):
+        return ask
+    return replace(ask, params={**params, **values})
+
+
+def seeded(ask: Grow, seed: int) -> Grow:
+    """Return an ask with this seed if it has none."""
+    if isinstance(ask.params, SamplingParams) or ask.params.get("seed") is not None:
+        return ask
+    return _changed(ask, seed=seed)
+
+
+async def together(
+    model: LanguageModel, asks: Sequence[Grow], patience: Callable[[], float | None]
+) -> AsyncGenerator[tuple[int, Told]]:
+    """Run requests at the same time and tell what happens, with the number of the request.
+
+    No request goes on before what it told has been taken. It ends, and cancels what still runs, when nothing
+    has happened for `patience()` seconds; None: never.
+    """
+    told: asyncio.Queue[tuple[int, Told | Exception | None]] = asyncio.Queue()
+
+    async def pump(number: int, ask: Grow) -> None:
+        try:
+            async with aclosing(model.run(ask)) as events:
+                async for event in events:
+                    told.put_nowait((number, event))
+                    await told.join()
+            told.put_nowait((number, None))
+        except Exception as error:
+            told.put_nowait((number, error))
+
+    pumps = [asyncio.create_task(pump(number, ask)) for number, ask in enumerate(asks)]
+    try:
+        running = len(pumps)
+        while running:
+            try:
+                async with asyncio.timeout(patience()):
+                    number, event = await told.get()
+            except TimeoutError:
+                return
+            if isinstance(event, Exception):
+                raise event
+            if event is None:
+                running -= 1
+            else:
+                yield number, event
+            told.task_done()
+    finally:
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
