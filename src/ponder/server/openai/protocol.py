@@ -122,6 +122,11 @@ class GenerationBody(SamplingBody):
     semantics: str | None = None
     stochastic_beams: Int | None = None
     deadline_s: float | None = None
+    # Going on with a text. It counts as output: parameters and random numbers go on from it. The answer holds
+    # only what is new.
+    prefix_token_ids: Ints | None = None  # what each text begins with, as tokens; the stream goes on exactly
+    prefix_text: str | None = None  # or as text, which the tokenizer cuts; the client has all of it
+    lineage: list[Any] | None = None  # where it branched off, as the choice said; asks.path checks the pairs
     # labels, which change nothing
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
@@ -165,6 +170,8 @@ class ChatBody(GenerationBody):
     echoes: ClassVar[bool] = False
 
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
+    continue_final_message: bool | None = None  # the last one, the assistant's, is what the text begins with
+    add_generation_prompt: bool | None = None  # the opposite of that, as vLLM has it
     negative_prompt: str | Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     max_completion_tokens: Int | None = None
