@@ -107,7 +107,7 @@ def test_ways_to_remove_randomness_give_one_text(model, vocabulary, name):
 
 @pytest.mark.parametrize("decoder", [Sample(), BeamSearch(3), Speculative()], ids=lambda one: one.name)
 def test_a_models_kernels_choose_its_sampler(monkeypatch, decoder):
-    """On reference kernels nothing is sampled or checked natively, whatever decodes; on native ones all is."""
+    """On reference kernels nothing is sampled natively, whatever decodes; on native ones all is."""
 
     def refuse(*args, **options):
         raise AssertionError("asked natively")
