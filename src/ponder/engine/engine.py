@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ from ponder.engine.drafter import Asked, Drafter, each_or_alone
 from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
+from ponder.engine.masks import MaskFiller
 from ponder.engine.reading import reading_of
 from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
@@ -66,6 +68,7 @@ class Engine:
         self.drafter = None if draft is None else Drafter(draft)
         self.admission = Admission(self.policy, tokenizer, draft, entropy_head, AutomatonCache())
         self.scheduler = Scheduler(self.policy.tree, self.limits)
+        self._masks = MaskFiller()
         self._clock = clock
         self._totals = Totals()
         self._next_id = 0
@@ -226,7 +229,10 @@ class Engine:
         states = None
         if any(entry.job.reads_states for entry in batch):
             states = self.runner.new_states(rows)
+        filling = self._masks.begin(batch)
         logits = self.runner.forward(rows, states)
+        if filling is not None:
+            wait([filling])  # an error of a constraint comes up again where its own request asks
         sound = iter(self.policy.sampler.sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
