@@ -180,7 +180,10 @@ class LM:
         What else there is to see, such as a search's tree, is in
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
-        return _tokens(fronts.stream(self.model, self.request(prompt, **options)))
+        request = self.request(prompt, **options)
+        if isinstance(self.model, Resolver):  # what is wrong is said now, and not when the first token is read
+            self.model.resolve(request)
+        return _tokens(fronts.stream(self.model, request))
 
     async def generate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
