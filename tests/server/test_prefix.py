@@ -22,6 +22,8 @@ from tiny_models import tiny_local_model, tiny_tokenizer
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
 OPENINGS = ("The capital of France is", "Once upon a time", "def add(a, b):\n", "1, 2, 3,", "Żółw 🙂")
 TOKENS = 14
+LETTERS = {"logit_bias": {str(control): -100 for control in (61, 62, 63)}, "ignore_eos": True}
+"""In a request to the tiny model: each token is a character."""
 REQUESTS, CUTS = 55, 4
 
 
@@ -145,7 +147,7 @@ def go_on(
 def test_whole_answers_go_on_too(tiny: Tiny) -> None:
     """Without a stream: text, ids, log-probabilities; offsets count from where the answer begins."""
     body = {"prompt": "hello", "seed": 3, "max_tokens": 20, "n": 3, "logprobs": 1, "return_token_ids": True}
-    body |= {"ignore_eos": True}
+    body |= LETTERS
     whole = post(tiny.client, COMPLETIONS, body).json()
     for choice in whole["choices"]:
         for cut in (1, 7, 19):
@@ -199,7 +201,7 @@ def test_beams_go_on(tiny: Tiny) -> None:
 
 def test_a_prefix_that_has_ended(tiny: Tiny) -> None:
     """The answer is empty and says how it ended: by length, by a stop string; whole, streamed, n times."""
-    body = {"prompt": "hello", "seed": 1, "max_tokens": 6, "ignore_eos": True}
+    body = {"prompt": "hello", "seed": 1, "max_tokens": 6, **LETTERS}
     (whole,) = post(tiny.client, COMPLETIONS, {**body, "return_token_ids": True}).json()["choices"]
     text = whole["text"]
     stop = text[4:6]
@@ -219,7 +221,7 @@ def test_a_prefix_that_has_ended(tiny: Tiny) -> None:
 
 def test_a_beginning_of_a_stop_string_is_not_repeated(tiny: Tiny) -> None:
     """It is held back: to a client that has it as text it is not told again; one with tokens gets it."""
-    body = {"prompt": "hello", "seed": 2, "max_tokens": 10, "ignore_eos": True}
+    body = {"prompt": "hello", "seed": 2, "max_tokens": 10, **LETTERS}
     (whole,) = post(tiny.client, COMPLETIONS, {**body, "return_token_ids": True}).json()["choices"]
     text, ids = whole["text"], whole["token_ids"]
     stop = {"stop": [text[3:6] + "~~"]}  # begins in the text and is never complete

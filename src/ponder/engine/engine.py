@@ -424,8 +424,9 @@ class Engine:
         group, known = job.group, len(job.group.prompt) + text.depth
         added: list[_Added] = []
         for trace in growth.traces:
-            added.append(_Added(trace, group.accept(text, trace, job.nodes), job.nodes))
-            job.nodes += 1
+            number = job.nodes if text.depth >= len(group.begun) else -1  # the path is no part of the tree
+            added.append(_Added(trace, group.accept(text, trace, number), number))
+            job.nodes += number >= 0
             if text.finish_reason:
                 break
         if guessed:
