@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ponder.asks import Boundary, Grow, LanguageModel, Path
 from ponder.asks.fronts import ascore
 from ponder.rewards import Candidate, Judgement, Problem, Scale, lowest
-from ponder.scaling import Budget, Choice, Search, Text, extend, judge, note
+from ponder.scaling import BestOfN, Budget, Choice, Search, Selection, Text, extend, judge, note
+
+
+def best_of_n(selection: Selection = "plain", sampling: Mapping[str, Any] | None = None) -> BestOfN:
+    """Best-of-n that compares answers as text: without the process that compares mathematics."""
+    return BestOfN(selection, sampling or {}, equal=operator.eq)
 
 
 @dataclass(frozen=True)

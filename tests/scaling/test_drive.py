@@ -16,7 +16,6 @@ from ponder.errors import CapacityError, DataError, ParameterError
 from ponder.rewards import Problem, exact_verifier
 from ponder.scaling import (
     Answer,
-    BestOfN,
     Budget,
     Choice,
     EffectDone,
@@ -29,7 +28,7 @@ from ponder.scaling import (
     solve_all,
 )
 from ponder.testing import Babble, ScriptedModel, Trouble
-from scaling.step_search import Ones, Reads, StepBeam
+from scaling.step_search import Ones, Reads, StepBeam, best_of_n
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 COUNTS = ("prompt_tokens", "hit_tokens", "cached_tokens", "generated_tokens")
@@ -71,8 +70,8 @@ def assert_ledger_is_the_models(ledger, model):
 @unhurried
 @given(
     strategy=st.one_of(
-        st.builds(BestOfN, st.just("weighted"), st.fixed_dictionaries({"max_tokens": st.integers(1, 20)})),
-        st.builds(BestOfN, st.just("plain"), st.just({"stop": ["2\n", "1"]})),
+        st.builds(best_of_n, st.just("weighted"), st.fixed_dictionaries({"max_tokens": st.integers(1, 20)})),
+        st.builds(best_of_n, st.just("plain"), st.just({"stop": ["2\n", "1"]})),
         st.builds(StepBeam, st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(0, 9)),
         st.builds(StepBeam, seed=st.integers(0, 9), step_tokens=st.none()),
     ),
@@ -102,7 +101,7 @@ def test_the_ledger_is_the_models_and_the_limit_holds_to_the_token(strategy, n, 
 @given(n=st.integers(1, 6), tokens=st.integers(1, 100), seed=st.integers(0, 5))
 def test_a_budget_cuts_texts_off_and_changes_none(n, tokens, seed):
     """What is there is the beginning of what would have come; shares differ by what others left."""
-    strategy = BestOfN("majority", {"seed": seed, "max_tokens": 30})
+    strategy = best_of_n("majority", {"seed": seed, "max_tokens": 30})
     cut = solved(strategy, ScriptedModel(), n=n, max_generated_tokens=tokens)
     free = solved(strategy, ScriptedModel(), n=n)
     for one, other in zip(cut.candidates, free.candidates, strict=True):
@@ -116,11 +115,11 @@ def test_a_budget_cuts_texts_off_and_changes_none(n, tokens, seed):
 
 def test_as_long_as_the_budget_suffices_nothing_is_asked_twice():
     model = ScriptedModel()
-    solved(BestOfN("majority", {"max_tokens": 10}), model, n=4, max_generated_tokens=40)
+    solved(best_of_n("majority", {"max_tokens": 10}), model, n=4, max_generated_tokens=40)
     assert len(model.requests) == 1
     assert model.requests[0].until == End()
     model = ScriptedModel(lambda place: "a")
-    answer = solved(BestOfN("majority", {"max_tokens": 10}), model, n=4, max_generated_tokens=39)
+    answer = solved(best_of_n("majority", {"max_tokens": 10}), model, n=4, max_generated_tokens=39)
     assert [candidate.tokens for candidate in answer.candidates] == [10, 10, 10, 9]
     assert [len(ask.path.tokens) for ask in model.requests] == [0, 9, 9, 9]
     assert {ask.until for ask in model.requests[:1]} == {Tokens(9)}
@@ -158,7 +157,7 @@ def test_after_the_budget_nothing_grows():
 def test_a_model_that_cannot_go_on_with_a_text_gives_equal_shares():
     model = ScriptedModel(["aaaaaaaa", "b"])
     model.offers = replace(model.offers, paths="text")
-    answer = solved(BestOfN("majority"), model, n=2, max_generated_tokens=7)
+    answer = solved(best_of_n("majority"), model, n=2, max_generated_tokens=7)
     assert [candidate.text for candidate in answer.candidates] == ["aaa", "b"]
     assert (answer.stopped, answer.ledger.generated_tokens) == ("tokens", 4)
 
@@ -194,7 +193,7 @@ def test_the_clock_ends_a_model_that_says_nothing_more():
 
     model = ScriptedModel(["abcdef", "ghijkl"], troubles=[Trouble(0, 5, wait=for_ever)])
     begun = time.perf_counter()
-    answer = solved(BestOfN("majority"), model, n=2, seconds=0.2)
+    answer = solved(best_of_n("majority"), model, n=2, seconds=0.2)
     assert 0.2 <= time.perf_counter() - begun < 5
     assert (answer.stopped, [c.text for c in answer.candidates]) == ("seconds", ["abc", "gh"])
     assert_ledger_is_the_models(answer.ledger, model)
@@ -206,7 +205,7 @@ def test_texts_that_ended_before_the_clock_keep_their_end():
         await asyncio.Event().wait()
 
     model = ScriptedModel(["a", "ghijkl"], troubles=[Trouble(0, 4, wait=for_ever)])
-    answer = solved(BestOfN("majority"), model, n=2, seconds=0.05)
+    answer = solved(best_of_n("majority"), model, n=2, seconds=0.05)
     assert [candidate.finish_reason for candidate in answer.candidates] == ["stop", "cancelled"]
 
 
@@ -223,7 +222,7 @@ def test_what_is_missing_is_said_before_anything_is_spent():
     with pytest.raises(ParameterError, match="a reward, which this step-beam needs"):
         solved(StepBeam(), model)
     with pytest.raises(DataError, match="the problem has none"):
-        asyncio.run(solve(BestOfN(), Problem("?"), model, exact_verifier()))
+        asyncio.run(solve(best_of_n(), Problem("?"), model, exact_verifier()))
     assert model.requests == []
 
 
@@ -236,7 +235,7 @@ def test_a_seed_that_is_left_out_is_the_problems():
 def test_how_requests_are_served():
     model = ScriptedModel(["a"])
     service = Service(priority=3, cache_salt="s")
-    asyncio.run(solve(BestOfN("majority"), PROBLEM, model, service=service))
+    asyncio.run(solve(best_of_n("majority"), PROBLEM, model, service=service))
     assert model.requests[0].service == service
 
 
@@ -348,7 +347,7 @@ def test_closing_in_the_middle_of_a_judgement_ends_it():
     slow = Slow()
 
     async def cancelled():
-        task = asyncio.create_task(solve(BestOfN(), PROBLEM, ScriptedModel(["a"]), slow))
+        task = asyncio.create_task(solve(best_of_n(), PROBLEM, ScriptedModel(["a"]), slow))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -380,7 +379,7 @@ def test_many_problems_share_a_model():
     problems = [Problem(f"{i} + {i}", str(2 * i)) for i in range(6)]
 
     async def results():
-        stream = solve_all(problems, BestOfN("majority"), model, None, Budget(3, 50), concurrency=4)
+        stream = solve_all(problems, best_of_n("majority"), model, None, Budget(3, 50), concurrency=4)
         return [item async for item in stream]
 
     *_, summary = asyncio.run(results())

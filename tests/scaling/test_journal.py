@@ -14,7 +14,6 @@ from ponder.errors import CapacityError, DataError
 from ponder.rewards import Judgement, Problem
 from ponder.scaling import (
     Answer,
-    BestOfN,
     Budget,
     Choice,
     Journal,
@@ -26,12 +25,12 @@ from ponder.scaling import (
     solve_all,
 )
 from ponder.testing import Babble, ScriptedModel, Trouble
-from scaling.step_search import Ones, StepBeam
+from scaling.step_search import Ones, StepBeam, best_of_n
 from scaling.test_drive import assert_ledger_is_the_models
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 STRATEGIES = st.one_of(
-    st.builds(BestOfN, st.just("weighted"), st.just({"max_tokens": 20})),
+    st.builds(best_of_n, st.just("weighted"), st.just({"max_tokens": 20})),
     st.builds(StepBeam, st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(0, 3)),
 )
 unhurried = settings(deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -127,10 +126,10 @@ def test_judgements_are_in_the_journal():
             return Judgement.of([-1.5, "too long", float("nan")], tokens=4)
 
     journal, reward = Journal(), Once()
-    answer = run(BestOfN(), ScriptedModel(["a", "b", "c"]), journal, reward, Budget(3))
+    answer = run(best_of_n(), ScriptedModel(["a", "b", "c"]), journal, reward, Budget(3))
     assert (answer.scores, answer.ledger.reward_tokens) == ((-1.5, None, None), 4)
-    assert run(BestOfN(), ScriptedModel(), journal, reward, Budget(3)) == answer
-    assert replayed(BestOfN(), journal) == answer
+    assert run(best_of_n(), ScriptedModel(), journal, reward, Budget(3)) == answer
+    assert replayed(best_of_n(), journal) == answer
     assert reward.asked == 1
 
 
@@ -138,8 +137,8 @@ def test_a_run_that_failed_goes_on():
     journal = Journal()
     model = ScriptedModel(["abcdef", "gh"], troubles=[Trouble(0, 5, CapacityError("full"))])
     with pytest.raises(CapacityError):
-        run(BestOfN("majority"), model, journal, budget=Budget(2))
-    answer = run(BestOfN("majority"), model, journal, budget=Budget(2))
+        run(best_of_n("majority"), model, journal, budget=Budget(2))
+    answer = run(best_of_n("majority"), model, journal, budget=Budget(2))
     assert [candidate.text for candidate in answer.candidates] == ["abcdef", "gh"]
     assert model.usage.generated_tokens == 8
     assert_ledger_is_the_models(answer.ledger, model)
@@ -153,11 +152,11 @@ def test_the_clock_goes_on_from_where_it_was():
 
     journal = Journal()
     model = ScriptedModel(["abcdef"], troubles=[Trouble(0, 3, wait=for_ever)])
-    answer = run(BestOfN("majority"), model, journal, budget=Budget(1, seconds=0.1))
+    answer = run(best_of_n("majority"), model, journal, budget=Budget(1, seconds=0.1))
     assert (answer.stopped, answer.candidate.text) == ("seconds", "abc")
-    assert replayed(BestOfN("majority"), journal) == answer
+    assert replayed(best_of_n("majority"), journal) == answer
     without_answer = Journal(journal.lines[:-1])
-    resumed = run(BestOfN("majority"), ScriptedModel(), without_answer, budget=Budget(1, seconds=0.1))
+    resumed = run(best_of_n("majority"), ScriptedModel(), without_answer, budget=Budget(1, seconds=0.1))
     assert (resumed.stopped, resumed.candidate) == ("seconds", answer.candidate)
     assert resumed.ledger.seconds >= 0.1
 
@@ -201,24 +200,24 @@ def test_texts_that_cannot_go_on_from_their_tokens_begin_again(cut, paths):
 
 
 def test_what_does_not_fit_is_one_error_that_names_the_line():
-    journal, _ = whole_run(BestOfN("weighted"), Budget(2))
+    journal, _ = whole_run(best_of_n("weighted"), Budget(2))
     with pytest.raises(DataError, match=r"line 1: .* it is a journal of something else"):
-        replayed(BestOfN("weighted"), journal, Problem("other"))
+        replayed(best_of_n("weighted"), journal, Problem("other"))
     with pytest.raises(DataError, match=r"line 1: .*budget"):
-        run(BestOfN("weighted"), ScriptedModel(), journal, budget=Budget(3))
+        run(best_of_n("weighted"), ScriptedModel(), journal, budget=Budget(3))
     with pytest.raises(DataError, match=r"line 1: .*reward"):
-        asyncio.run(solve(BestOfN("majority"), PROBLEM, ScriptedModel(), None, Budget(2), journal=journal))
+        asyncio.run(solve(best_of_n("majority"), PROBLEM, ScriptedModel(), None, Budget(2), journal=journal))
     with pytest.raises(DataError, match=r"line 2: the journal has extend .*0\.8.* where .*0\.5"):
-        replayed(BestOfN("weighted", {"temperature": 0.5}), journal)
+        replayed(best_of_n("weighted", {"temperature": 0.5}), journal)
     with pytest.raises(DataError, match=r"line \d+: the journal ends before the run"):
-        replayed(BestOfN("weighted"), Journal(journal.lines[:4]))
+        replayed(best_of_n("weighted"), Journal(journal.lines[:4]))
     with pytest.raises(DataError, match="has no run"):
-        replayed(BestOfN("weighted"), Journal())
+        replayed(best_of_n("weighted"), Journal())
     changed = [line.replace('"chosen":', '"chosen":1') for line in journal.lines]
     with pytest.raises(DataError, match=rf"line {len(changed)}: the journal has answer"):
-        replayed(BestOfN("weighted"), Journal(changed))
+        replayed(best_of_n("weighted"), Journal(changed))
     with pytest.raises(DataError, match="line 3: not a line of a journal"):
-        replayed(BestOfN("weighted"), Journal([*journal.lines[:2], '{"run":"","of":0,"grown":[{}]}']))
+        replayed(best_of_n("weighted"), Journal([*journal.lines[:2], '{"run":"","of":0,"grown":[{}]}']))
     with pytest.raises(DataError, match="line 2: not JSON"):
         Journal(["{}", "{"])
 
@@ -226,17 +225,17 @@ def test_what_does_not_fit_is_one_error_that_names_the_line():
 def test_a_file_is_gone_on_with_after_a_line_that_was_cut_off(tmp_path):
     path = tmp_path / "run.jsonl"
     journal = Journal.open(path)
-    answer = run(BestOfN("weighted"), ScriptedModel(), journal)
+    answer = run(best_of_n("weighted"), ScriptedModel(), journal)
     journal.close()
     content = path.read_bytes()
     assert content.decode().splitlines() == journal.lines
     for size in range(0, len(content), 97):
         path.write_bytes(content[:size])
         again = Journal.open(path)
-        resumed = run(BestOfN("weighted"), ScriptedModel(), again)
+        resumed = run(best_of_n("weighted"), ScriptedModel(), again)
         again.close()
         assert replace(resumed, ledger=answer.ledger) == answer
-        assert replayed(BestOfN("weighted"), Journal.open(path)) == resumed
+        assert replayed(best_of_n("weighted"), Journal.open(path)) == resumed
     path.write_bytes(b"\xff\n")
     with pytest.raises(DataError, match="UTF-8"):
         Journal.open(path)
@@ -251,7 +250,7 @@ def test_many_problems_in_one_journal(lines):
 
     async def results(journal, model, concurrency):
         options = {"journal": journal, "concurrency": concurrency}
-        stream = solve_all(problems, BestOfN("majority"), model, None, Budget(3), **options)
+        stream = solve_all(problems, best_of_n("majority"), model, None, Budget(3), **options)
         return [item async for item in stream]
 
     journal = Journal()

@@ -9,12 +9,12 @@ import sys
 from contextlib import aclosing
 
 from ponder.rewards import Problem
-from ponder.scaling import BestOfN, Budget, Journal, drive, replay, solve
+from ponder.scaling import Budget, Journal, drive, replay, solve
 from ponder.testing import ScriptedModel
 import ponder.asks
 
 sys.path.insert(0, "tests")
-from scaling.step_search import Ones, StepBeam
+from scaling.step_search import Ones, StepBeam, best_of_n
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 
@@ -36,7 +36,7 @@ async def show(strategy):
     return again.candidate.text
 
 
-for strategy in (BestOfN("weighted", {"max_tokens": 20}), StepBeam(2, 3, 3)):
+for strategy in (best_of_n("weighted", {"max_tokens": 20}), StepBeam(2, 3, 3)):
     print(repr(asyncio.run(show(strategy))))
 assert "torch" not in sys.modules, "torch"
 """
