@@ -181,7 +181,9 @@ class LM:
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
         request = self.request(prompt, **options)
-        if isinstance(self.model, Resolver):  # what is wrong is said now, and not when the first token is read
+        if isinstance(
+            self.model, Resolver
+        ):  # what is wrong is said now, and not when the first token is read
             self.model.resolve(request)
         return _tokens(fronts.stream(self.model, request))
 
