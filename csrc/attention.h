@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "batch.h"
+#include "program.h"
 #include "simd.h"
 #include "team.h"
 
@@ -66,11 +67,48 @@ PONDER_INLINE void accumulate(f32x16 (&sums)[R][NT], const uint8_t* const* x, co
   }
 }
 
+// What is added to one head's scores before they are scaled: a slope times the (negative) way from query to key, or an
+// entry of a table. The table holds the distances from `last` down to 0, so that the keys of a page read 16 entries in
+// a row; 16 copies of the first entry stand before it and 15 of the last behind it.
+struct HeadBias {
+  float slope = 0;
+  std::vector<float> table;
+  int last = 0;
+
+  // The biases of 16 keys, of which the first lies `way` positions after the query (mostly a negative number).
+  PONDER_INLINE f32x16 at(int way) const {
+    alignas(64) static constexpr float LANE[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    if (table.empty()) return (load(LANE) + splat(static_cast<float>(way))) * splat(slope);
+    return load(table.data() + std::max(way + last + LANES, 0));
+  }
+};
+
+// The biases of all heads for scores that are still to be divided by sqrt(head_dim); none where there are none.
+inline std::vector<HeadBias> head_biases(const Bias& bias, int heads, int head_dim) {
+  std::vector<HeadBias> found;
+  const double unscaled = std::sqrt(static_cast<double>(head_dim));
+  for (int h = 0; h < heads && (bias.slopes || bias.table); h++) {
+    HeadBias& own = found.emplace_back();
+    if (bias.slopes) {
+      own.slope = static_cast<float>(bias.slopes[h] * unscaled);
+      continue;
+    }
+    own.last = bias.distances - 1;
+    for (int i = -LANES; i < bias.distances + LANES - 1; i++) {
+      const int distance = std::clamp(own.last - i, 0, own.last);
+      own.table.push_back(static_cast<float>(bias.table[static_cast<int64_t>(h) * bias.distances + distance] * unscaled));
+    }
+  }
+  return found;
+}
+
 // One query head and the positions of a segment that it sees.
 struct Query {
   const uint8_t* q;
   int first, end;
   float* out;  // [head_dim] weighted values, then the largest score, then the sum of weights
+  int place = 0;  // the query's own position, counted from the segment's first
+  const HeadBias* bias = nullptr;
 };
 
 struct Segment {
@@ -166,6 +204,12 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
   const f32x16 nothing = splat(-1e30f);
   float peaks[R];
   for (int r = 0; r < R; r++) {
+    if (const HeadBias* bias = queries[r].bias) {
+      for (int p = 0; p < pages; p++) {
+        float* s = scores[r] + p * PAGE_SIZE;
+        store(s, load(s) + bias->at(p * PAGE_SIZE - queries[r].place));
+      }
+    }
     const int first = queries[r].first;
     if (first > 0 || tokens < pages * PAGE_SIZE) {
       for (int p = 0; p < pages; p++) {
@@ -361,10 +405,12 @@ struct AttentionShape {
   PageLayout layout;
   int heads;
   int window;  // positions a query sees, itself included; 0: all
+  const HeadBias* biases = nullptr;  // [heads]; null: nothing is added to scores
   int shared() const { return heads / layout.kv_heads; }
   int result_size() const { return layout.head_dim + 2; }
   float scale() const { return static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(layout.head_dim))); }
   int first_seen(int position) const { return window && position >= window ? position - window + 1 : 0; }
+  const HeadBias* bias(int head) const { return biases ? biases + head : nullptr; }
 };
 
 template <class Units>
@@ -442,7 +488,7 @@ struct Attention {
       if (from >= end) continue;  // behind the window
       for (int h = kv_head * shared; h < (kv_head + 1) * shared; h++) {
         if (filled == GATHERED) attend<Units>(where, all, filled, shape.layout.head_dim, shape.scale()), filled = 0;
-        all[filled++] = {query(row.row, h), from, end, partial(row, group.segment, h)};
+        all[filled++] = {query(row.row, h), from, end, partial(row, group.segment, h), row.position - group.segment * SEGMENT, shape.bias(h)};
       }
     }
     attend<Units>(where, all, filled, shape.layout.head_dim, shape.scale(), more ? &next : nullptr);
@@ -462,7 +508,8 @@ struct Attention {
       for (int i = 0; i < block.count * shared; i++) {
         const int position = block.position + i / shared;
         const int from = clamp(shape.first_seen(position), j), end = clamp(position + 1, j);
-        if (from < end) seeing.push_back({query(block.row + i / shared, kv_head * shared + i % shared), from, end, result(i, j)});
+        const int head = kv_head * shared + i % shared;
+        if (from < end) seeing.push_back({query(block.row + i / shared, head), from, end, result(i, j), position - j * SEGMENT, shape.bias(head)});
       }
       const int pages = std::min(last / PAGE_SIZE + 1 - j * SEGMENT_PAGES, SEGMENT_PAGES);
       const Segment where = segment(plan.pages[static_cast<size_t>(block.sequence)], j, pages, kv_head);
@@ -512,7 +559,8 @@ struct Attention {
       }
       where.pages = count;
       for (int h = 0; h < shared; h++) {
-        const Query one = {query(node.row, kv_head * shared + h), clamp(seen, j), clamp(length, j), result(h, j)};
+        const int head = kv_head * shared + h;
+        const Query one = {query(node.row, head), clamp(seen, j), clamp(length, j), result(h, j), position - j * SEGMENT, shape.bias(head)};
         attend<Units>(where, &one, 1, layout.head_dim, shape.scale());
       }
     }

@@ -130,10 +130,17 @@ class PyProgram {
                       this->norm(q_norm, head_dim, eps), this->norm(k_norm, head_dim, eps), rotate);
   }
 
-  void attend(int layer, std::optional<int> window) {
+  void attend(int layer, std::optional<int> window, std::optional<Floats> slopes, std::optional<Floats2> table) {
     check_layer(layer);
     require(!window || *window > 0, "a window is positive");
-    program_->attend(layer, window.value_or(0));
+    require(!slopes || !table, "a bias is slopes or a table");
+    const size_t heads = static_cast<size_t>(shape_.heads);
+    require(!slopes || slopes->size() == heads, "slopes are one for each head");
+    require(!table || (table->shape(0) == heads && 1 <= table->shape(1) && table->shape(1) <= MOST), "a table is [heads, distances]");
+    Bias bias;
+    if (slopes) bias.slopes = slopes->data();
+    if (table) bias.table = table->data(), bias.distances = static_cast<int>(table->shape(1));
+    program_->attend(layer, window.value_or(0), bias);
   }
 
   void add_projection(const Matrix& o, std::optional<Floats> bias) {
@@ -281,7 +288,7 @@ NB_MODULE(_native, m) {
       .def("project", &PyProgram::project, nb::arg("layer"), nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("q"), nb::arg("q_bias").noconvert().none(), nb::arg("k"),
            nb::arg("k_bias").noconvert().none(), nb::arg("v"), nb::arg("v_bias").noconvert().none(), nb::arg("q_norm").noconvert().none(), nb::arg("k_norm").noconvert().none(), nb::arg("rotate"),
            nb::keep_alive<1, 5>(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 9>())
-      .def("attend", &PyProgram::attend, nb::arg("layer"), nb::arg("window").none())
+      .def("attend", &PyProgram::attend, nb::arg("layer"), nb::arg("window").none(), nb::arg("slopes").noconvert().none() = nb::none(), nb::arg("table").noconvert().none() = nb::none())
       .def("add_projection", &PyProgram::add_projection, nb::arg("o"), nb::arg("bias").noconvert().none(), nb::keep_alive<1, 2>())
       .def("add_feed_forward", &PyProgram::add_feed_forward, nb::arg("norm").noconvert(), nb::arg("eps"), nb::arg("gate"), nb::arg("gate_bias").noconvert().none(), nb::arg("up"),
            nb::arg("up_bias").noconvert().none(), nb::arg("down"), nb::arg("down_bias").noconvert().none(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 6>(), nb::keep_alive<1, 8>())

@@ -28,6 +28,15 @@ struct Norm {
   float eps = 0;
 };
 
+// What attention adds to a head's scores for the distance between a query and a key: -slopes[head] * distance, or
+// table[head][min(distance, distances - 1)]. Both are null where nothing is added. The numbers belong to the caller, who
+// may drop them once `attend` has returned.
+struct Bias {
+  const float* slopes = nullptr;  // [heads]
+  const float* table = nullptr;   // [heads, distances]
+  int distances = 0;
+};
+
 // Commands act on the residual stream, [T, hidden], in the order in which they are added.
 class Program {
  public:
@@ -36,8 +45,8 @@ class Program {
   virtual void embed(const Matrix& table) = 0;
   // norm -> q, k, v -> norms of their heads, if given -> rotation -> q kept, k and v into the layer's pages.
   virtual void project(int layer, Norm norm, Linear q, Linear k, Linear v, Norm q_norm, Norm k_norm, bool rotate) = 0;
-  // softmax(q k^T) v, over the last `window` positions (0: all).
-  virtual void attend(int layer, int window) = 0;
+  // softmax(q k^T / sqrt(head_dim) + bias) v, over the last `window` positions (0: all).
+  virtual void attend(int layer, int window, Bias bias) = 0;
   // residual += w (attention's result)
   virtual void add_projection(Linear o) = 0;
   // residual += down(silu(gate(norm)) * up(norm))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -93,8 +94,10 @@ class RecordedProgram final : public Program {
     });
   }
 
-  void attend(int layer, int window) override {
-    const AttentionShape shape{shape_.layout, shape_.heads, window};
+  void attend(int layer, int window, Bias bias) override {
+    biases_.push_back(head_biases(bias, shape_.heads, shape_.layout.head_dim));
+    const HeadBias* biases = biases_.back().empty() ? nullptr : biases_.back().data();
+    const AttentionShape shape{shape_.layout, shape_.heads, window, biases};
     record("attend", [=, this](Step& step) {
       const Batch& batch = step.batch;
       const Crew& crew = step.crew;
@@ -348,6 +351,7 @@ class RecordedProgram final : public Program {
   const Shape shape_;
   const int half_;
   std::vector<Command> commands_;
+  std::deque<std::vector<HeadBias>> biases_;  // of each layer's heads
   std::mutex run_mutex_, times_mutex_;
   std::map<std::string, double> times_;
 

@@ -126,6 +126,23 @@ class RowSampler {
   // The token, from `count` collected ones.
   SampledToken choose(int count, Alternative* best) {
     name_alternatives(best);
+    SampledToken result = draw(count);
+    if (row_->forced >= 0) force(row_->forced, result);
+    if (result.token < 0) return result;
+    const float raw = row_->logits[result.token];
+    result.logprob = logprob(raw);
+    result.entropy = entropy_;
+    result.rank = rank(result.token, raw);
+    if (row_->forced >= 0) {  // a row without a number has a trace too
+      if (std::isnan(result.logprob)) result.logprob = -std::numeric_limits<double>::infinity();
+      if (std::isnan(result.entropy)) result.entropy = 0;
+    }
+    return result;
+  }
+
+ private:
+  // What truncation leaves, and a token of it.
+  SampledToken draw(int count) {
     SampledToken result{};
     result.token = -1;
     if (!possible_) return result;
@@ -138,13 +155,13 @@ class RowSampler {
       result.token = first_largest();
     } else {
       const double u = choice();
-      double kept_mass = mass_;
+      kept_mass_ = mass_;
       if (!late_.empty()) {
         candidates_.begin(count, whole_, exponents_, vocabulary_);
         for (Step step : late_) candidates_.truncate(step, *row_);
         result.kept = candidates_.count();
-        kept_mass = candidates_.mass();
-        result.kept_mass = std::min(kept_mass / mass_, 1.0);
+        kept_mass_ = candidates_.mass();
+        result.kept_mass = std::min(kept_mass_ / mass_, 1.0);
         result.token = candidates_.draw_token(u);
       } else {
         result.kept = count_possible();
@@ -153,17 +170,37 @@ class RowSampler {
       if (result.token < 0) return result;  // only where a logit is NaN
       const double e = tempered().log_of(result.token);
       result.tempered_logprob = e - std::log(mass_);
-      result.truncated_logprob = e - std::log(kept_mass);
+      result.truncated_logprob = e - std::log(kept_mass_);
     }
-    if (result.token < 0) return result;
-    const float raw = row_->logits[result.token];
-    result.logprob = logprob(raw);
-    result.entropy = entropy_;
-    result.rank = rank(result.token, raw);
     return result;
   }
 
- private:
+  // Puts a given token in the place of the one that was drawn; it may have been cut off, or never been possible.
+  void force(int32_t token, SampledToken& result) {
+    const int32_t drawn = result.token;
+    result.token = token;
+    if (token == drawn) return;
+    result.tempered_logprob = result.truncated_logprob = -std::numeric_limits<double>::infinity();
+    if (drawn < 0) {
+      result.kept = 0, result.kept_mass = 0;
+      return;
+    }
+    if (greedy_) {
+      if (token == first_largest()) result.tempered_logprob = 0;
+      return;
+    }
+    const bool there = tempered().of(token) >= FAINTEST;
+    const double tempered_logprob = tempered().log_of(token) - std::log(mass_);
+    if (there) result.tempered_logprob = tempered_logprob;
+    if (!early_.empty()) {
+      if (!candidates_.has(token)) return;
+      result.truncated_logprob = candidates_.log_weight(token) - std::log(candidates_.mass());
+      result.tempered_logprob = std::max(tempered_logprob, FAINTEST_LOG);
+    } else if (late_.empty() ? there : candidates_.has(token)) {
+      result.truncated_logprob = tempered().log_of(token) - std::log(kept_mass_);
+    }
+  }
+
   // Of a span: sums of 2^e with e relative to its largest logit, and of 2^e e.
   struct Part {
     float mass, spread;
@@ -174,7 +211,9 @@ class RowSampler {
     Part raw, plain, tempered;
   };
 
-  double choice() const { return uniform(settings_->seed, row_->sample_index, row_->position, CHOICE); }
+  static inline const double FAINTEST_LOG = std::log(static_cast<double>(std::numeric_limits<float>::min()));
+
+  double choice() const { return uniform(settings_->seed, row_->stream, row_->position, CHOICE); }
   bool needs_plain() const { return dynamic_ || !early_.empty(); }
   Exponents tempered() const { return {processed_.data(), top_, scale_}; }
   static float scale_of(double temperature) { return static_cast<float>(static_cast<double>(LOG2_E) / std::clamp(temperature, 1e-30, 1e30)); }
@@ -199,7 +238,7 @@ class RowSampler {
     for (Step step : from) {
       if (step == Step::TOP_K && settings_->top_k >= vocabulary_) continue;
       if (step == Step::TOP_P && row_->top_p >= 1) continue;
-      if (step == Step::XTC && uniform(settings_->seed, row_->sample_index, row_->position, EXCLUSION) >= settings_->xtc_probability) continue;
+      if (step == Step::XTC && uniform(settings_->seed, row_->stream, row_->position, EXCLUSION) >= settings_->xtc_probability) continue;
       to.push_back(step);
     }
   }
@@ -369,13 +408,12 @@ class RowSampler {
       result.truncated_logprob = candidates_.log_weight(result.token) - std::log(candidates_.mass());
     }
     // Under the tempered distribution of all tokens what is left may be impossible.
-    const double faintest = std::log(static_cast<double>(std::numeric_limits<float>::min()));
     if (greedy_) {
       const int32_t likeliest = first_largest();
-      result.tempered_logprob = result.token == likeliest ? 0 : faintest;
+      result.tempered_logprob = result.token == likeliest ? 0 : FAINTEST_LOG;
       result.kept_mass = candidates_.has(likeliest) ? 1 : 0;
     } else {
-      result.tempered_logprob = std::max(tempered().log_of(result.token) - std::log(mass_), faintest);
+      result.tempered_logprob = std::max(tempered().log_of(result.token) - std::log(mass_), FAINTEST_LOG);
       result.kept_mass = std::min(candidates_.mass_by(tempered()) / mass_, 1.0);
     }
   }
@@ -471,7 +509,7 @@ class RowSampler {
   bool greedy_ = false, dynamic_ = false, possible_ = false;
   float scale_ = 0, raw_top_ = 0, top_ = 0;
   float bound_ = 0;
-  double log_raw_mass_ = 0, entropy_ = 0, mass_ = 0;
+  double log_raw_mass_ = 0, entropy_ = 0, mass_ = 0, kept_mass_ = 0;
   std::vector<Step> early_, late_;
   // What the first truncation sees.
   Summary whole_{};

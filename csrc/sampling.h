@@ -73,7 +73,9 @@ struct SamplingSettings {
 struct SamplingRow {
   const float* logits;
   const SamplingSettings* settings;
-  uint32_t sample_index, position;
+  uint64_t stream;  // of random numbers
+  uint32_t position;
+  int32_t forced;  // the token, where it is given and not drawn; else -1
   std::span<const int32_t> prompt, output;  // empty where no step reads them
   std::span<const int32_t> forbidden;
   const bool* breakers;  // for each token of the vocabulary whether it ends a repetition; null: none does
@@ -107,8 +109,8 @@ struct SamplingBatch {
 constexpr uint32_t CHOICE = 0, EXCLUSION = 1;
 
 // A number in [0, 1) with 53 random bits: Philox-4x32-10 (Salmon et al., SC 2011), the seed as key.
-inline double uniform(uint64_t seed, uint32_t sample_index, uint32_t position, uint32_t purpose) {
-  uint32_t c0 = position, c1 = sample_index, c2 = purpose, c3 = 0;
+inline double uniform(uint64_t seed, uint64_t stream, uint32_t position, uint32_t purpose) {
+  uint32_t c0 = position, c1 = static_cast<uint32_t>(stream), c2 = purpose, c3 = static_cast<uint32_t>(stream >> 32);
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; round++) {
     const uint64_t left = uint64_t{0xD2511F53} * c0, right = uint64_t{0xCD9E8D57} * c2;

@@ -76,7 +76,7 @@ struct Fields {
   Field dry_multiplier{"dry_multiplier"}, dry_base{"dry_base"}, dry_allowed_length{"dry_allowed_length"}, dry_range{"dry_range"};
   Field no_repeat_ngram_size{"no_repeat_ngram_size"}, logit_bias{"logit_bias"}, sequence_bias{"sequence_bias"};
   Field semantics{"semantics"}, seed{"seed"}, top_logprobs{"top_logprobs"};
-  Field sample_index{"sample_index"}, prompt{"prompt"}, output{"output"}, forbidden{"forbidden"}, allowed{"allowed"};
+  Field stream{"stream"}, forced{"forced"}, prompt{"prompt"}, output{"output"}, forbidden{"forbidden"}, allowed{"allowed"};
   Field traces{"traces"}, sentence{"sentence"}, breakers{"breakers"}, tempered_logprob{"tempered_logprob"}, truncated_logprob{"truncated_logprob"};
 };
 
@@ -197,7 +197,10 @@ class Call {
       SamplingRow& made = rows_.emplace_back();
       made.logits = logits.data() + static_cast<int64_t>(i) * logits.stride(0);
       made.settings = &settings;
-      made.sample_index = static_cast<uint32_t>(PyLong_AsUnsignedLongMask(fields_.sample_index.of(row).ptr()));
+      made.stream = PyLong_AsUnsignedLongLongMask(fields_.stream.of(row).ptr());
+      if (PyErr_Occurred()) throw nb::python_error();
+      const nb::object forced = fields_.forced.of(row);
+      made.forced = forced.is_none() ? -1 : read_token(forced);
       const Py_ssize_t position = PyObject_Size(output.ptr());
       if (PyErr_Occurred()) throw nb::python_error();
       made.position = static_cast<uint32_t>(position);
@@ -458,7 +461,7 @@ void bind_sampling(nb::module_& m) {
         return call.traces();
       },
       nb::arg("requests"), nb::arg("threads"), nb::arg("isa") = nb::none());
-  m.def("uniform", &uniform, nb::arg("seed"), nb::arg("sample_index"), nb::arg("position"), nb::arg("purpose"));
+  m.def("uniform", &uniform, nb::arg("seed"), nb::arg("stream"), nb::arg("position"), nb::arg("purpose"));
 }
 
 }  // namespace ponder

@@ -76,10 +76,11 @@ def score(
 ) -> tuple[list[list[float]], int]:
     """The log-probabilities of each path's tokens after a prompt, and how much of that was in the cache.
 
-    Steps the engine; what happens to other requests is added to `others`.
+    Steps the engine, where running requests give way to it; what happens to them is added to `others`.
     """
     texts = tuple(tuple(trie.token_ids[node] for node in path) for path in trie.paths)
-    number = engine.submit(engine.prepare(Read(Path(TokenIds(tuple(prompt))), texts), trie))
+    read = Read(Path(TokenIds(tuple(prompt))), texts, service=Service(priority=-1))
+    number = engine.submit(engine.prepare(read, trie))
     while True:
         for event in engine.step():
             if event.request_id != number:
@@ -90,3 +91,25 @@ def score(
             elif isinstance(event, ReadEvent):
                 reading = event.reading
                 return [list(text.token_logprobs) for text in reading.texts], reading.usage.hit_tokens
+
+
+def streams(request: Grow) -> bool:
+    """Whether a request's tokens come as `TokenEvent`s."""
+    return request.method is None or request.method.streams
+
+
+def at_rank(request: Grow, priority: int) -> Grow:
+    """The request with another priority."""
+    return replace(request, service=replace(request.service, priority=priority))
+
+
+def with_prompt(request: Grow, prompt: Sequence[int]) -> Grow:
+    """The request with another prompt."""
+    return replace(request, path=replace(request.path, prompt=TokenIds(tuple(prompt))))
+
+
+def as_engine_takes_it(model: Any, request: Grow) -> Grow:
+    """A face's request with its prompt as token ids and all of its parameters."""
+    resolved = model.resolve(request)
+    path = replace(request.path, prompt=TokenIds(resolved.token_ids), tokens=resolved.begun, text="")
+    return replace(request, path=path, params=resolved.params.params)

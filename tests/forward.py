@@ -14,10 +14,10 @@ from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree
 
 def poisoned_pool(model: Transformer, num_pages: int) -> PagePool:
     """A pool whose unwritten slots are NaN, so that reading one of them shows."""
-    pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
-    pool.k_pages.fill_(torch.nan)
-    pool.v_pages.fill_(torch.nan)
-    return pool
+    cache = model.new_cache(num_pages)
+    cache.keys.fill_(torch.nan)
+    cache.values.fill_(torch.nan)
+    return PagePool(cache)
 
 
 def grow(branch: Branch, tokens: Sequence[int], reach: int, logits: int) -> BatchRow:
@@ -63,7 +63,7 @@ def all_logits(
             reaches=[reaches[i] for i in rows],
             logit_rows=torch.arange(len(positions)),
         )
-        logits = model.forward(batch, pool.k_pages, pool.v_pages)
+        logits = model.forward(batch, pool.cache)
         for i, part in zip(rows, logits.split(lengths), strict=True):
             parts[i].append(part)
     return [torch.cat(part) for part in parts]

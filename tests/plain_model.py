@@ -1,8 +1,12 @@
-"""A llama written out in numpy, in float64: what the head reads after any number of layers."""
+"""A llama written out in numpy, in float64: what the head reads after any number of layers.
+
+Positions are the ordinary rotary ones, none, or a bias of scores that is given as a function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +17,47 @@ from tiny_models import RandomTensors
 Floats = npt.NDArray[np.float64]
 
 
-class PlainModel:
-    """The model that `tiny_transformer(config, seed)` is; ordinary rotary positions, no biases."""
+BiasOfHead = Callable[[int, int], float]
+"""(head, how many tokens the key lies behind the query) -> what is added to the score."""
 
-    def __init__(self, config: ModelConfig, seed: int = 0) -> None:
-        self.config = config
+
+def alibi(heads: int) -> BiasOfHead:
+    """The slopes of ALiBi as its paper tells them: a geometric sequence, and every second of a longer one."""
+
+    def sequence(count: int) -> list[float]:
+        first = 2 ** (-8 / count)
+        return [first ** (i + 1) for i in range(count)]
+
+    whole = 2 ** int(math.log2(heads))
+    slopes = sequence(whole) + sequence(2 * whole)[::2]
+    return lambda head, distance: -slopes[head] * distance
+
+
+def t5(table: Floats, max_distance: int) -> BiasOfHead:
+    """T5's buckets: half of them for single distances, the rest for ranges that grow by a factor."""
+    buckets = len(table)
+    half = buckets // 2
+
+    def bucket(distance: int) -> int:
+        if distance < half:
+            return distance
+        share = math.log(distance / half) / math.log(max_distance / half)
+        # A bound between two buckets is in the upper one, whatever rounding says.
+        return min(half + int(share * (buckets - half) + 1e-9), buckets - 1)
+
+    return lambda head, distance: table[bucket(distance), head]
+
+
+class PlainModel:
+    """The model that `tiny_transformer(config, seed)` is.
+
+    Without `rotary` nothing turns; `bias` is added to scores. No projection has a bias.
+    """
+
+    def __init__(
+        self, config: ModelConfig, seed: int = 0, *, rotary: bool = True, bias: BiasOfHead | None = None
+    ) -> None:
+        self.config, self._rotary, self._bias = config, rotary, bias
         self._tensors = RandomTensors(config, seed)
 
     def weight(self, name: str) -> Floats:
@@ -55,11 +95,15 @@ class PlainModel:
             heads("k", config.num_kv_heads),
             heads("v", config.num_kv_heads),
         )
-        if config.rope_layers[layer]:
+        if config.rope_layers[layer] and self._rotary:
             q, k = self._rotated(q), self._rotated(k)
         shared = config.num_heads // config.num_kv_heads
         k, v = k.repeat(shared, 0), v.repeat(shared, 0)
-        scores = np.where(seen, q @ k.transpose(0, 2, 1) / np.sqrt(config.head_dim), -np.inf)
+        scores = q @ k.transpose(0, 2, 1) / np.sqrt(config.head_dim)
+        if self._bias is not None and config.rope_layers[layer]:
+            for head, i, j in np.ndindex(*scores.shape):
+                scores[head, i, j] += self._bias(head, max(i - j, 0))
+        scores = np.where(seen, scores, -np.inf)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = (weights / weights.sum(-1, keepdims=True)) @ v
         return mixed.transpose(1, 0, 2).reshape(len(x), -1) @ self.weight(f"layers.{layer}.o").T

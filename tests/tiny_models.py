@@ -23,6 +23,7 @@ from ponder.checkpoints.stored import StoredTensor
 from ponder.engine import Engine, EngineLimits
 from ponder.models import Transformer, load_transformer
 from ponder.models.entropy_head import PARAMETERS, EntropyHead
+from ponder.positions import Specification
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -97,6 +98,7 @@ def tiny_transformer(
     *,
     kernels: str | None = None,
     row_invariant: bool = False,
+    positions: Specification | None = None,
 ) -> Transformer:
     """A random transformer on the CPU."""
     config = config or tiny_config()
@@ -110,7 +112,13 @@ def tiny_transformer(
         generation_defaults={},
         tensors=RandomTensors(config, seed),
     )
-    return load_transformer(checkpoint, torch.device("cpu"), kernels=kernels, row_invariant=row_invariant)
+    return load_transformer(
+        checkpoint,
+        torch.device("cpu"),
+        kernels=kernels,
+        row_invariant=row_invariant,
+        positions=positions,
+    )
 
 
 def tiny_engine(
@@ -122,12 +130,15 @@ def tiny_engine(
     entropy_head: EntropyHead | None = None,
     kernels: str | None = None,
     row_invariant: bool = False,
+    positions: Specification | None = None,
     **changes: Any,
 ) -> Engine:
     """An `Engine` over a random transformer with the tokenizer's vocabulary."""
     tokenizer = tokenizer or tiny_tokenizer()
     config = tiny_config(vocab_size=tokenizer.vocab_size, **changes)
-    transformer = tiny_transformer(config, seed, kernels=kernels, row_invariant=row_invariant)
+    transformer = tiny_transformer(
+        config, seed, kernels=kernels, row_invariant=row_invariant, positions=positions
+    )
     return Engine(transformer, tokenizer, num_pages, limits, entropy_head=entropy_head)
 
 

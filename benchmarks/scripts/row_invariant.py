@@ -32,10 +32,8 @@ class Sequences:
     """Sequences that grow together, each on its own pages."""
 
     def __init__(self, model: Transformer, count: int) -> None:
-        config = model.config
-        shape = (config.num_layers, count * PAGES_A_SEQUENCE, PAGE_SIZE, config.num_kv_heads, config.head_dim)
         self.model = model
-        self.k_pages, self.v_pages = torch.zeros(shape), torch.zeros(shape)
+        self.cache = model.new_cache(count * PAGES_A_SEQUENCE)
         self.pages = torch.arange(count * PAGES_A_SEQUENCE).view(count, -1)
         self.length = 0
 
@@ -54,7 +52,7 @@ class Sequences:
             reaches=[PROMPT_TOKENS] * count,
             logit_rows=torch.arange(1, count + 1) * new - 1,
         )
-        return self.model.forward(batch, self.k_pages, self.v_pages)
+        return self.model.forward(batch, self.cache)
 
 
 def decode_rate(model: Transformer, tokens: torch.Tensor) -> float:

@@ -33,9 +33,10 @@ from ponder.decoders import BeamSearch
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
+from ponder.positions import Specification
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
-from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
+from ponder.scaling import Answer, Budget, Journal, Selection, Strategy, solve, strategy_named
 from ponder.scoring.choice import Choice, normalise
 from ponder.text import Prompt, TokenIds, Tokenizer, as_prompt
 
@@ -179,7 +180,10 @@ class LM:
         What else there is to see, such as a search's tree, is in
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
-        return _tokens(fronts.stream(self.model, self.request(prompt, **options)))
+        request = self.request(prompt, **options)
+        if isinstance(self.model, Resolver):  # what is wrong is said now, and not when the first token is read
+            self.model.resolve(request)
+        return _tokens(fronts.stream(self.model, request))
 
     async def generate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
@@ -246,6 +250,7 @@ class LM:
         system: str | None = None,
         chat: bool | None = None,
         budget: Budget | None = None,
+        journal: Journal | None = None,
         **sampling: Any,
     ) -> Answer:
         """Spend a budget on a better answer to a question.
@@ -258,6 +263,7 @@ class LM:
             and a candidate's text.
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
         reference : the right answer, for rewards that compare with it.
+        journal : what is written to as it happens; a run that it holds a part of is gone on with.
         """
         scored_by = self._reward(reward)
         _check_role("budget", budget, "exceeded", "a ponder.scaling.Budget")
@@ -270,7 +276,7 @@ class LM:
                 "strategy", strategy, "a name, where select or sampling parameters are given"
             )
         problem = self.problem(question, reference=reference, system=system, chat=chat)
-        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n))
+        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n), journal=journal)
 
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):
@@ -369,6 +375,7 @@ def load(
     quantize: str | None = None,
     draft: str | os.PathLike[str] | None = None,
     entropy_head: str | os.PathLike[str] | None = None,
+    positions: Specification | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -383,12 +390,13 @@ def load(
     quantize : "q8_0" or "q4_1": round the matrices of an F32, F16 or BF16 model to 8 or 4 bits at load.
     draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
     entropy_head : a head's file, for `real_temperature` (docs/sampling.md).
+    positions : other positions than the checkpoint's: "none", "alibi", or a value (docs/positions.md).
 
     Raises
     ------
     CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
         entropy head is not one, or for another hidden size.
-    ParameterError : the draft model has other tokens.
+    ParameterError : the draft model has other tokens; the positions do not fit the model.
     """
     for name, value in (("model", model), ("draft", draft), ("entropy_head", entropy_head)):
         if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
@@ -403,5 +411,6 @@ def load(
             quantize=quantize,
             draft=None if draft is None else os.fspath(draft),
             entropy_head=None if entropy_head is None else os.fspath(entropy_head),
+            positions=positions,
         )
     )

@@ -11,7 +11,9 @@ import pytest
 from constraints.checks import TINY
 from ponder.constraints import AutomatonCache, Ban, OneOf
 from ponder.constraints.recent import Recent
+from ponder.engine import Request
 from ponder.errors import ParameterError
+from ponder.sampling import SamplingParams
 from ponder.text import Vocabulary
 
 OTHER = Vocabulary((b"a", b"b"), ())
@@ -141,3 +143,13 @@ print("torch" in sys.modules)
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "False", run.stderr
+
+
+def test_an_engine_compiles_once(tiny_model):
+    """Requests with equal constraints share an automaton."""
+    constraint = Counted("a")
+    constraint.ready.set()
+    engine = tiny_model.engine
+    for _ in range(3):
+        engine.prepare(Request((1, 2), SamplingParams(max_tokens=1), constraint))
+    assert constraint.made == [engine.tokenizer.vocabulary]

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ponder.decoders.candidates import best, block_reduce, members
+from ponder.decoders.candidates import DeviceMemory, HostMemory, best, block_reduce, members
 from ponder.decoders.gumbel import gumbels, path_keys, perturbed_best, with_maximum
-from ponder.decoders.rows import rank
+from ponder.decoders.ranker import Ranker, host_ranker, ranker_for
+from ponder.decoders.search_rows import rank
+from ponder.kernels import select_kernels
+from ponder.sampling.sampler import TorchSampler
 
 
 def all_ranked(values, offsets):
@@ -111,3 +114,40 @@ def test_perturbed_best_draws_in_proportion():
     counts = np.bincount(first, minlength=5)
     assert counts[1] == 0
     assert stats.chisquare(counts[shares > 0], 4000 * shares[shares > 0]).pvalue > 0.01
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 300), st.integers(1, 30))
+def test_rankers_of_host_and_device_agree(seed, rows, vocabulary, count):
+    """What torch finds where the rows lie is what numpy finds; with noise too, where no two are close."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(rows, vocabulary, generator=generator)
+    values[torch.rand(rows, vocabulary, generator=generator) < 0.2] = -torch.inf
+    values[:, 0] = 1.0
+    offsets = torch.randn(rows, generator=generator).double().numpy()
+    host, device = (Ranker(memory, TorchSampler()) for memory in (HostMemory(), DeviceMemory()))
+    ours, theirs = (ranker.best(values, offsets, count) for ranker in (host, device))
+    for one, other in zip(
+        (ours.beams, ours.tokens, ours.scores), (theirs.beams, theirs.tokens, theirs.scores), strict=True
+    ):
+        assert one.tolist() == other.tolist()
+    picked = values.numpy()[ours.beams, ours.tokens].tolist()
+    for ranker in (host, device):
+        assert ranker.gather(values, ours.beams, ours.tokens).tolist() == picked
+    probs, keys = values.softmax(-1), path_keys(seed, [(row,) for row in range(rows)])
+    noisy, again = (ranker.perturbed_best(probs, offsets, None, keys, count) for ranker in (host, device))
+    assert noisy.scores == pytest.approx(again.scores, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["native", "reference"])
+def test_a_ranker_summarises_rows_by_the_models_own_sampler(name):
+    """Entropy, the logarithm of the sum, and the likeliest tokens are those of a softmax in float64."""
+    values = torch.randn(3, 200, generator=torch.Generator().manual_seed(0))
+    values[0, 5:9] = -torch.inf
+    ranker = ranker_for(select_kernels(torch.device("cpu"), name=name), values.device)
+    sums, exact = values.double().logsumexp(-1).tolist(), values.double().log_softmax(-1)
+    summaries = zip(sums, exact, ranker.summarise(values, 2), host_ranker().summarise(values, 2), strict=True)
+    for total, row, found, by_default in summaries:
+        assert found.lse == pytest.approx(total, abs=1e-5)
+        assert found.entropy == pytest.approx(-(row.exp() * row.nan_to_num(neginf=0)).sum().item(), rel=1e-4)
+        assert [token for token, _ in found.top] == row.topk(2).indices.tolist()
+        assert found.kept == by_default.kept == int((row > -torch.inf).sum())

@@ -412,7 +412,7 @@ def test_a_model_is_loaded_with_its_draft(directories):
             assert answer.usage.proposed_tokens > 0
             assert answer.outputs == texts[None].outputs
             pools = (lm.model.engine.pool, lm.model.engine.drafter.seat.pool)
-            assert sum(pool.k_pages.nbytes + pool.v_pages.nbytes for pool in pools) <= 2**20
+            assert sum(pool.cache.keys.nbytes + pool.cache.values.nbytes for pool in pools) <= 2**20
             assert pools[0].num_pages == pools[1].num_pages
         lm.close()
 

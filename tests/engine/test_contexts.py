@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from asking import engine_ask, prompt_of, prompts_of
+from asking import at_rank, engine_ask, prompt_of, prompts_of
 from decoders.mixing import mixing_engine
-from ponder.asks import ProgressEvent, TokenEvent
+from ponder.asks import ProgressEvent, Service, TokenEvent
 from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
 from ponder.engine import EngineLimits, FailedEvent, FinishedEvent
 from ponder.errors import DeadlineError
@@ -92,7 +92,7 @@ def drain(engine, ends):
 
 def together(names, rng):
     """Some requests by name, of several priorities."""
-    return [(name, replace(REQUESTS[name], priority=rng.choice((0, 0, 1)))) for name in names]
+    return [(name, at_rank(REQUESTS[name], rng.choice((0, 0, 1)))) for name in names]
 
 
 @pytest.mark.parametrize("budget", [1, 20, 256])
@@ -142,7 +142,7 @@ def test_a_second_time_it_is_in_the_cache(alone, name):
     for _ in range(2):
         *_, end = run(engine, request)
         assert end.outputs == alone[name]
-    if not request.method.tries_tokens:
+    if not isinstance(request.method, ContrastiveSearch):
         assert end.usage.hit_tokens == len(prompt_of(request)) - 1
     for prompt in prompts_of(request)[1:]:
         *_, end = run(engine, ask(prompt, max_tokens=1))
@@ -156,7 +156,9 @@ def test_the_end_of_one_is_not_the_others(alone, name):
     for place, how in [(place, how) for place in (1, 3, 8) for how in ("cancel", "deadline", "fail")]:
         engine, ends = make(60, token_budget=40), {}
         kept = engine.submit(REQUESTS[beside])
-        number = engine.submit(replace(REQUESTS[name], deadline_s=5.0 if how == "deadline" else None))
+        number = engine.submit(
+            replace(REQUESTS[name], service=Service(deadline_s=5.0 if how == "deadline" else None))
+        )
         for _ in range(place):
             step(engine, ends)
         if number in ends:

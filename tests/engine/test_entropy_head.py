@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asking import engine_ask, face_ask, prompt_of
+from asking import as_engine_takes_it, engine_ask, face_ask, prompt_of, with_prompt
+from ponder.asks import Record
 from ponder.asks.fronts import generate
 from ponder.backends.local import load_local
 from ponder.decoders import (
@@ -52,9 +53,9 @@ def last(events):
 
 def read(model, text):
     """The states and logits after each token of a text, computed in one pass."""
-    pool = PagePool(model.config, 8, model.device, model.cache_dtype)
+    pool = PagePool(model.new_cache(8))
     runner, branch = Runner(model, pool), Branch(RadixTree(pool))
-    row = BatchRow(branch, text, branch.extend(text), 256, len(text))
+    row = BatchRow(branch, text, branch.extend(text), 256, range(len(text)))
     states = runner.new_states([row])
     return states, runner.forward([row], states)
 
@@ -103,11 +104,11 @@ def test_beams_that_are_drawn_have_it_too(model, vocabulary, head, decoder):
 def test_the_prompt_may_come_from_the_cache(model, vocabulary, head):
     """Only states of rows with logits are read; log-probabilities of the prompt change nothing."""
     engine = Engine(model, vocabulary, 64, entropy_head=head)
-    long = replace(ask(), prompt=tuple(range(40)))
+    long = with_prompt(ask(), range(40))
     first, again = list(run(engine, long))[-1], list(run(engine, long))[-1]
     assert again.usage.hit_tokens == 39
     assert first.outputs == again.outputs
-    assert last(run(engine, replace(long, prompt_logprobs=2))) == first.outputs
+    assert last(run(engine, replace(long, record=Record(2)))) == first.outputs
 
 
 def test_a_step_that_is_taken_again_notes_nothing_twice(model, vocabulary, head):
@@ -117,16 +118,17 @@ def test_a_step_that_is_taken_again_notes_nothing_twice(model, vocabulary, head)
     engine.submit(job)
     for _ in range(5):
         engine.step()
-        (sequence,) = job.group.live
-        before = list(sequence.residuals)
-        assert len(before) == len(sequence.output)
-        job.group.note_residuals()
-        job.group.note_residuals()
-        assert len(sequence.residuals) == len(sequence.output) + 1
-        assert sequence.residuals[:-1] == before
-        fork = sequence.fork()
-        fork.residuals.append(0.0)
-        assert len(sequence.residuals) == len(sequence.output) + 1
+        (text,) = job.group.live
+        before = text.residuals
+        assert len(before) == len(text.output)
+        text.note_residual(0.5)
+        text.note_residual(0.5)
+        assert len(text.residuals) == len(text.output) + 1
+        assert text.residuals[:-1] == before
+        fork = text.fork()
+        fork.note_residual(0.0)
+        fork.drop()
+        assert text.residuals[-1] == 0.5
         fork.drop()
     engine.cancel(job.request_id)
     assert_at_rest(engine)
@@ -134,7 +136,7 @@ def test_a_step_that_is_taken_again_notes_nothing_twice(model, vocabulary, head)
 
 def test_a_trace_shows_what_the_nucleus_kept(model, vocabulary, head):
     """It is observed with the residuals that the token was drawn with."""
-    request = replace(ask(), trace=TraceSettings(top=61))
+    request = replace(ask(), record=Record(trace=TraceSettings(top=61)))
     for output in last(run(Engine(model, vocabulary, 64, entropy_head=head), request)):
         for trace in output.traces:
             kept = [logprob for logprob in trace.distribution.truncated if logprob > 0]
@@ -158,7 +160,7 @@ def test_one_of_two_prompts_is_read(head):
 def test_without_a_head_it_is_refused(model, vocabulary):
     """By name, in one sentence."""
     with pytest.raises(ParameterError, match="no entropy head is loaded") as caught:
-        Engine(model, vocabulary, 64).check(ask())
+        Engine(model, vocabulary, 64).prepare(ask())
     assert caught.value.field == "real_temperature"
 
 
@@ -177,11 +179,11 @@ def test_decoders_that_refuse_it(model, vocabulary, head, decoder, said):
     """In the engine, and in what callers meet."""
     drafter = Seat(model, 16)
     with pytest.raises(ParameterError, match=said) as caught:
-        Engine(model, vocabulary, 64, draft=drafter, entropy_head=head).check(ask(n=1, decoder=decoder))
+        Engine(model, vocabulary, 64, draft=drafter, entropy_head=head).prepare(ask(n=1, decoder=decoder))
     assert caught.value.field == "real_temperature"
     local = tiny_local_model(entropy_head=head)
     with pytest.raises(ParameterError, match=said) as caught:
-        local.prepare(face_ask("a", {"real_temperature": 1.0}, decoder=decoder))
+        local.resolve(face_ask("a", {"real_temperature": 1.0}, decoder=decoder))
     assert caught.value.field == "real_temperature"
     local.close()
 
@@ -202,16 +204,16 @@ def test_the_default_model_with_a_head(checkpoint, tmp_path):
     prompt = "Once upon a time"
     (single,) = generate(model, face_ask(prompt, sampling)).outputs
     assert len({trace.kept for trace in single.traces}) > 3
-    request = model.prepare(face_ask(prompt, sampling | {"n": 3})).request
+    request = as_engine_takes_it(model, face_ask(prompt, sampling | {"n": 3}))
     engine = Engine(
         model.engine.model,
         model.tokenizer,
         10,
         EngineLimits(token_budget=16),
-        entropy_head=model.engine.entropy_head,
+        entropy_head=model.engine.admission.entropy_head,
     )
     ids = [
-        engine.submit(replace(request, prompt=(*prompt_of(request), i) if i else prompt_of(request)))
+        engine.submit(with_prompt(request, (*prompt_of(request), i) if i else prompt_of(request)))
         for i in range(3)
     ]
     found = {}
@@ -221,7 +223,7 @@ def test_the_default_model_with_a_head(checkpoint, tmp_path):
                 found[event.request_id] = event.outputs
     assert engine.stats().preemptions > 0
     assert found[ids[0]][0].traces == single.traces
-    assert found[ids[2]] == last(run(engine, replace(request, prompt=(*prompt_of(request), 2))))
+    assert found[ids[2]] == last(run(engine, with_prompt(request, (*prompt_of(request), 2))))
     model.close()
     random_entropy_head(size + 1).save(path)
     with pytest.raises(CheckpointError, match="a hidden size of"):

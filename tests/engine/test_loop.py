@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from asking import engine_ask
-from ponder.asks import ProgressEvent, TokenEvent
+from asking import engine_ask, score
+from ponder import asks
+from ponder.asks import ProgressEvent, Read, TokenEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, EngineLoop, FinishedEvent
 from ponder.engine import loop as loop_module
 from ponder.errors import CheckpointError, ClosedError, DeadlineError, ParameterError, QueueFullError
 from ponder.sampling import SamplingParams
+from ponder.text import TokenIds
 from stepping import assert_at_rest, forget, run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -324,6 +326,13 @@ def test_close_ends_tasks(model, vocabulary):
     assert_at_rest(loop.engine)
 
 
+def read_texts(loop, prompt, texts):
+    """The log-probabilities of texts after a prompt."""
+    job = loop.engine.prepare(Read(asks.Path(TokenIds(prompt)), texts), ChoiceTrie.build(texts))
+    *_, last = loop.run(job)
+    return [list(text.token_logprobs) for text in last.reading.texts]
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_nothing_can_be_asked_of_a_closed_loop(model, vocabulary, used):
     """Closed once or more, before it was used or after: all that could be asked is refused; figures stay."""
@@ -339,7 +348,7 @@ def test_nothing_can_be_asked_of_a_closed_loop(model, vocabulary, used):
     with pytest.raises(ClosedError):
         loop.call(lambda: None)
     with pytest.raises(ClosedError):
-        loop.score((1,), ChoiceTrie.build([[1]]))
+        read_texts(loop, (1,), ((1,),))
     with pytest.raises(ClosedError):
         asyncio.run(loop.probe(1))
     assert loop.stats().finished == used
@@ -554,15 +563,15 @@ def test_scores_from_many_threads(loop):
     """Between the steps of what runs; each gets its own."""
     tries = [ChoiceTrie.build([[i, 1], [i, 2, 3]]) for i in range(6)]
     fresh = Engine(loop.engine.model, loop.engine.tokenizer, 64)
-    wanted = [fresh.score((1, 2, 3), trie)[0] for trie in tries]
+    wanted = [score(fresh, (1, 2, 3), trie)[0] for trie in tries]
     running = loop.run(ask(max_tokens=60))
     next(running)
 
-    def score(i):
-        scored, _ = loop.score((1, 2, 3), tries[i])
+    def read(i):
+        scored = read_texts(loop, (1, 2, 3), ((i, 1), (i, 2, 3)))
         assert scored == [pytest.approx(values, abs=1e-4) for values in wanted[i]]
 
-    in_threads([lambda i=i: score(i) for i in range(6)])
+    in_threads([lambda i=i: read(i) for i in range(6)])
     *_, last = running
     assert ids(last.outputs) == expected(loop, ask(max_tokens=60))
 
@@ -585,6 +594,7 @@ def test_python_can_end_while_a_request_runs(way):
     program = f"""
         import asyncio, contextlib, sys, threading
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        from asking import engine_ask
         from ponder.engine import EngineLoop
         from ponder.errors import ClosedError
         from ponder.sampling import SamplingParams

@@ -12,7 +12,7 @@ from ponder.asks.choice_trie import ChoiceTrie
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
-from ponder.engine.engine import _most_pages
+from ponder.engine.admission import most_pages
 from ponder.errors import CapacityError, CheckpointError, ParameterError
 from ponder.sampling import SamplingParams
 from stepping import assert_at_rest, forget, run
@@ -273,6 +273,11 @@ def test_an_interrupt_while_a_failure_is_isolated(engine, monkeypatch):
     assert_balanced(engine)
 
 
+def most_pages_of(model, vocabulary, request):
+    """How many pages a request is said to need."""
+    return most_pages(Engine(model, vocabulary, 2000).prepare(request))
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_what_is_promised_is_enough(model, vocabulary, seed):
     """A pool of exactly the pages a request is said to need serves it, whatever its shape."""
@@ -286,7 +291,7 @@ def test_what_is_promised_is_enough(model, vocabulary, seed):
     )
     decoder = {"decoder": BeamSearch(width)} if seed % 2 else {}
     request = engine_ask((3,) * rng.randrange(1, 70), params, **decoder)
-    pages = _most_pages(request)
+    pages = most_pages_of(model, vocabulary, request)
     *_, expected = run(Engine(model, vocabulary, 2000), request)
     engine = Engine(model, vocabulary, pages)
     (outputs,) = finish(engine, [engine.submit(request)]).values()
@@ -298,6 +303,7 @@ def test_what_is_promised_is_enough(model, vocabulary, seed):
         Engine(model, vocabulary, pages - 1).submit(request)
 
 
+@pytest.mark.slow
 def test_what_is_promised_is_enough_whatever_is_cached(model, vocabulary):
     """Also where what the cache has of the prompt ends inside a page, which must be copied to go on."""
     prompt = tuple(range(26))
@@ -305,7 +311,7 @@ def test_what_is_promised_is_enough_whatever_is_cached(model, vocabulary):
         for n in (1, 2):
             request = engine_ask(prompt, SamplingParams(max_tokens=7, n=n, ignore_eos=True))
             *_, expected = run(Engine(model, vocabulary, 2000), request)
-            engine = Engine(model, vocabulary, _most_pages(request))
+            engine = Engine(model, vocabulary, most_pages_of(model, vocabulary, request))
             list(run(engine, engine_ask((*prompt[:known], 50), SamplingParams(max_tokens=1))))
             (outputs,) = finish(engine, [engine.submit(request)]).values()
             assert [o.token_ids for o in outputs] == [o.token_ids for o in expected.outputs]
@@ -316,7 +322,7 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
     """The same of a score that needs every page there is."""
     prompt = tuple(range(26))
     trie = ChoiceTrie.build([[1, 2, 3], [4, 5, 6]])
-    expected, _ = Engine(model, vocabulary, 2000).score(prompt, trie)
+    expected, _ = score(Engine(model, vocabulary, 2000), prompt, trie)
     for known in range(1, 26):
         engine = Engine(model, vocabulary, 2)
         list(run(engine, engine_ask((*prompt[:known], 50), SamplingParams(max_tokens=1))))
@@ -325,6 +331,7 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
         assert_balanced(engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pages", "longest"), [(40, 30), (18, 60)])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed, pages, longest):
@@ -376,7 +383,7 @@ def test_waiting_requests_are_admitted_in_order(model, vocabulary):
     for others in (0, 1):
         params = SamplingParams(max_tokens=10, ignore_eos=True)
         requests = [engine_ask((1 + i * others,) * 20, params) for i in range(5)]
-        engine = Engine(model, vocabulary, _most_pages(requests[0]))
+        engine = Engine(model, vocabulary, most_pages_of(model, vocabulary, requests[0]))
         numbers = [engine.submit(request) for request in requests]
         ended, steps = [], 0
         while engine.busy:
@@ -416,6 +423,7 @@ def check_rows(engine):
     engine.runner.forward = checked
 
 
+@pytest.mark.slow
 def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
     """While a long prompt is computed beside texts that grow, these take the last pages and have to return
     them inside a step: their rows leave it, and nothing is computed wrongly or fails."""
@@ -508,7 +516,7 @@ def test_scoring_beside_a_run(engine):
         score(engine, (7,) * 250, ChoiceTrie.build(many))
     assert engine.stats().preemptions == 0
     large = ChoiceTrie.build(many[:410])
-    wanted, _ = Engine(engine.model, engine.tokenizer, 64).score((7,) * 40, large)
+    wanted, _ = score(Engine(engine.model, engine.tokenizer, 64), (7,) * 40, large)
     scored, _ = score(engine, (7,) * 40, large)
     assert scored == wanted
     assert engine.stats().preemptions == 1

@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from asking import engine_ask, score
-from ponder.asks import ProgressEvent, TokenEvent, TreeEvent
+from asking import engine_ask, prompt_of, score, streams
+from ponder.asks import ProgressEvent, Service, TokenEvent, TreeEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch, ContrastiveSearch, DraftModel, PromptLookup, Sample, Speculative
@@ -93,7 +93,7 @@ def add_contexts(choose, request, params):
     if not isinstance(decoder, Speculative):
         mixtures += [Guidance(choose((0.5, 1.0, 2.0))), Guidance(1.5), Contrast("draft", 0.02)]
     request["mixture"] = choose(mixtures)
-    if request["mixture"].num_prompts:
+    if request["mixture"].prompts((0,)):
         request["further_prompts"] = (some_prompt(choose),)
         wide = params["n"] > 1 or isinstance(decoder, BeamSearch)
         params["max_tokens"] = min(params["max_tokens"], 5 if wide else 20)
@@ -122,7 +122,7 @@ class Story:
 
     def take(self, event):
         assert self.end is None, "something happened to a request that had ended"
-        prompt = len(self.request.prompt)
+        prompt = len(prompt_of(self.request))
         if isinstance(event, ProgressEvent):
             self.states.append(event.state)
             self.prompt_traces += event.traces
@@ -138,7 +138,7 @@ class Story:
             usage = event.usage
             assert usage.prompt_tokens == prompt
             assert 0 <= usage.hit_tokens < prompt
-            assert self.request.prompt_logprobs is None or usage.hit_tokens == 0
+            assert self.request.record.prompt is None or usage.hit_tokens == 0
 
     @property
     def outputs(self):
@@ -149,15 +149,15 @@ class Story:
         assert self.states.count("waiting") <= 1
         if not isinstance(self.end, FinishedEvent):
             return
-        if self.request.prompt_logprobs is not None:
-            assert len(self.prompt_traces) == len(self.request.prompt)
+        if self.request.record.prompt is not None:
+            assert len(self.prompt_traces) == len(prompt_of(self.request))
         grown = [len(output.token_ids) for output in self.outputs]
-        if not self.request.decoder.streams:  # texts may share their beginnings
+        if not streams(self.request):  # texts may share their beginnings
             grown = [node.trace is not None for nodes in self.trees for node in nodes]
         assert self.end.usage.generated_tokens == sum(grown)
         for output in self.outputs:
             assert tuple(trace.token_id for trace in output.traces) == output.token_ids
-            if self.request.decoder.streams:
+            if streams(self.request):
                 parts = self.tokens[output.index]
                 assert "".join(text for _, text, _ in parts) == output.text
                 assert tuple(trace for trace, _, _ in parts if trace) == output.traces
@@ -228,21 +228,25 @@ class Crowd:
         self.engine.check_integrity()
 
     def score(self, prompt, trie):
+        others = []
         try:
-            scored, hits = score(self.engine, prompt, trie)
+            scored, hits = score(self.engine, prompt, trie, others)
         except BrokenError:
             self.engine.check_integrity()
             return
+        finally:
+            for event in others:
+                self.stories[event.request_id].take(event)
         self.engine.check_integrity()
         assert hits < len(prompt)
-        alone, _ = Engine(self.model, self.vocabulary, 40).score(prompt, trie)
+        alone, _ = score(Engine(self.model, self.vocabulary, 40), prompt, trie)
         assert scored == alone
 
     def alone(self, request):
         """The story of a request that has the engine for itself."""
-        request = replace(request, deadline_s=None, priority=0, cache_salt=None)
+        request = replace(request, service=Service())
         if isinstance(request.method, Speculative):
-            request = replace(request, decoder=Sample())
+            request = replace(request, method=Sample())
         key = repr(request)
         if key not in self.known:
             drafter = Seat(self.model, 40)
@@ -292,7 +296,7 @@ class Crowd:
             return
         self.counts["finished"] += 1
         self.counts["mixed"] += story.request.mixture is not None
-        self.counts["tried"] += isinstance(story.request.decoder, ContrastiveSearch)
+        self.counts["tried"] += isinstance(story.request.method, ContrastiveSearch)
         usage = story.end.usage
         self.counts["accepted"] += usage.accepted_tokens
         self.counts["rejected"] += usage.proposed_tokens - usage.accepted_tokens
@@ -318,7 +322,7 @@ class Crowd:
                 assert trace is None
             assert parts == alone.tokens[index][: len(parts)]
         for output in late:
-            if story.request.decoder.streams:
+            if streams(story.request):
                 whole = alone.outputs[output.index]
                 assert output.traces == whole.traces[: len(output.traces)]
                 assert whole.text.startswith(output.text) or story.request.params.stop

@@ -30,6 +30,7 @@ if native.missing is not None:
     pytest.skip(f"no native kernels: {native.missing}", allow_module_level=True)
 
 from ponder.kernels.native import _native
+from ponder.kernels.native.cache import NativeCache
 from ponder.kernels.native.kernels import PACKED, Recorder, Replay
 
 PAGE = 16
@@ -207,8 +208,8 @@ class Sides:
     def project(self, layer, norm, q, k, v, q_norm=None, k_norm=None, *, rotate=False):
         self._ops.project(layer, norm, *map(self._linear, (q, k, v)), q_norm, k_norm, rotate=rotate)
 
-    def attend(self, layer, window=None):
-        self._ops.attend(layer, window)
+    def attend(self, layer, window=None, bias=None):
+        self._ops.attend(layer, window, bias)
 
     def add_projection(self, o):
         self._ops.add_projection(self._linear(o))
@@ -250,7 +251,7 @@ class Model:
         self.exact_pages = torch.full(shape, torch.nan, dtype=torch.float64)
 
     def native(self, batch: ForwardBatch, cos_sin=None) -> torch.Tensor:
-        return self.replay(batch, self._angles(batch, cos_sin), *self.pages)
+        return self.replay(batch, self._angles(batch, cos_sin), NativeCache(*self.pages))
 
     def exact(self, batch: ForwardBatch, cos_sin=None) -> torch.Tensor:
         """The oracle's logits; float64, since `TorchPass.logits` would round them."""

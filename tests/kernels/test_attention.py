@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ponder.kernels import reference, row_invariant
 from ponder.kernels.attention_plan import AttentionPlan
+from ponder.positions import Buckets, Slopes
 
 IMPLEMENTATIONS = [pytest.param(ops, id=ops.__name__.split(".")[-1]) for ops in (reference, row_invariant)]
 
@@ -71,8 +72,18 @@ def ragged_batches(draw, trees: bool) -> RaggedBatch:
     return RaggedBatch(q, k_pages, v_pages, plan, keys, values)
 
 
-def dense(batch: RaggedBatch, window: int | None) -> torch.Tensor:
-    """Softmax(q k^T / sqrt D) v in float64, one query and head after another."""
+BIASES = st.sampled_from(["none", "slopes", "buckets"])
+
+
+def bias_of(kind: str, heads: int) -> Slopes | Buckets | None:
+    generator = torch.Generator().manual_seed(heads)
+    if kind == "slopes":
+        return Slopes(torch.rand(heads, generator=generator))
+    return Buckets(2 * torch.randn(6, heads, generator=generator), 20) if kind == "buckets" else None
+
+
+def dense(batch: RaggedBatch, window: int | None, bias: Slopes | Buckets | None) -> torch.Tensor:
+    """Softmax(q k^T / sqrt D + bias) v in float64, one query and head after another."""
     plan, out = batch.plan, torch.zeros(batch.q.shape, dtype=torch.float64)
     row = 0
     for i, (new, context) in enumerate(zip(plan.query_lengths, plan.context_lengths, strict=True)):
@@ -86,6 +97,10 @@ def dense(batch: RaggedBatch, window: int | None) -> torch.Tensor:
                 group = head * batch.keys[i].shape[1] // batch.q.shape[1]
                 k, v = batch.keys[i][seen, group].double(), batch.values[i][seen, group].double()
                 scores = k @ batch.q[row, head].double() / math.sqrt(k.shape[1])
+                if bias is not None:
+                    for place in range(len(seen)):
+                        behind = torch.tensor(len(seen) - 1 - place)
+                        scores[place] += bias.at(behind)[head].double()
                 weights = (scores - scores.max()).exp()
                 out[row, head] = weights @ v / weights.sum()
             row += 1
@@ -94,23 +109,25 @@ def dense(batch: RaggedBatch, window: int | None) -> torch.Tensor:
 
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @settings(max_examples=60)
-@given(batch=ragged_batches(trees=False), window=st.none() | st.integers(1, 45))
-def test_attention_is_dense_attention(ops, batch, window):
+@given(batch=ragged_batches(trees=False), window=st.none() | st.integers(1, 45), kind=BIASES)
+def test_attention_is_dense_attention(ops, batch, window, kind):
     """Chunks of any length, shared pages, grouped heads, sliding windows; unwritten slots are never read."""
-    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, window)
-    torch.testing.assert_close(ours.double(), dense(batch, window), rtol=1e-4, atol=1e-5)
+    bias = bias_of(kind, batch.q.shape[1])
+    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, window, bias)
+    torch.testing.assert_close(ours.double(), dense(batch, window, bias), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @settings(max_examples=60)
-@given(batch=ragged_batches(trees=True), window=st.none() | st.integers(1, 45))
-def test_attention_over_a_tree(ops, batch, window):
+@given(batch=ragged_batches(trees=True), window=st.none() | st.integers(1, 45), kind=BIASES)
+def test_attention_over_a_tree(ops, batch, window, kind):
     """A new token of a tree sees what was there before and its ancestors, and no sibling.
 
     With a window, the last of them: the path from the first token to this one is its sequence.
     """
-    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, window)
-    torch.testing.assert_close(ours.double(), dense(batch, window), rtol=1e-4, atol=1e-5)
+    bias = bias_of(kind, batch.q.shape[1])
+    ours = ops.attention(batch.q, batch.k_pages, batch.v_pages, batch.plan, window, bias)
+    torch.testing.assert_close(ours.double(), dense(batch, window, bias), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)

@@ -295,6 +295,18 @@ COMMANDS = {
     "an empty window": ("attend", {"layer": 0, "window": 0}),
     "a negative window": ("attend", {"layer": 0, "window": -1}),
     "a window beyond integers": ("attend", {"layer": 0, "window": 2**31}),
+    "a slope too many": ("attend", {"layer": 0, "window": None, "slopes": ones(HEADS + 1)}),
+    "slopes in a table": ("attend", {"layer": 0, "window": None, "slopes": ones(HEADS)[None]}),
+    "a table of other heads": ("attend", {"layer": 0, "window": None, "table": torch.ones(HEADS - 1, 4)}),
+    "a table of no distances": ("attend", {"layer": 0, "window": None, "table": torch.ones(HEADS, 0)}),
+    "a table of wide numbers": (
+        "attend",
+        {"layer": 0, "window": None, "table": torch.ones(HEADS, 4).double()},
+    ),
+    "slopes and a table": (
+        "attend",
+        {"layer": 0, "window": None, "slopes": ones(HEADS), "table": torch.ones(HEADS, 4)},
+    ),
     "an output of another width": ("add_projection", {"o": matrix(HIDDEN, HIDDEN + 1), "bias": None}),
     "an output of another height": (
         "add_projection",

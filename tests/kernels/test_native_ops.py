@@ -31,6 +31,7 @@ from kernels.native_programs import (
 from ponder.checkpoints.stored import StoredTensor, dequantize
 from ponder.kernels.layers import Linear, Norm
 from ponder.kernels.native import _native
+from ponder.positions import Buckets, Slopes
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -227,12 +228,23 @@ def contexts(draw, trees: bool):
 HIDDEN = 24
 
 
+def random_bias(generator, kind, heads):
+    """Slopes such as ALiBi's, or buckets that differ by some nats; None for None."""
+    if kind is None:
+        return None
+    if kind == "slopes":
+        return Slopes(2.0 ** -torch.randint(0, 9, (heads,), generator=generator).float())
+    buckets, farthest = kind
+    return Buckets(2 * numbers(generator, buckets, heads), farthest)
+
+
 class Attention:
     """Project and attend for a case of `contexts`; queries, keys and values are exact before they are turned
     (rows and weights lie on a grid), so that both sides round them alike to bfloat16."""
 
-    def __init__(self, isa, case, seed, heads, head_dim, window, cache, rotated=0) -> None:
+    def __init__(self, isa, case, seed, heads, head_dim, window, cache, rotated=0, bias=None) -> None:
         self.generator, self.case, (heads, kv_heads) = seeded(seed), case, heads
+        added = random_bias(self.generator, bias, heads)
         self.table, *qkv, self.o = (
             plain(grid(self.generator, out, inputs))
             for out, inputs in (
@@ -248,7 +260,7 @@ class Attention:
         def define(ops):
             ops.embed(self.table)
             ops.project(layer, smaller, *map(Linear, qkv), rotate=rotated > 0)
-            ops.attend(layer, window)
+            ops.attend(layer, window, added)
             ops.add_projection(Linear(self.o))
             ops.logits(passing(HIDDEN), identity(HIDDEN))
 
@@ -278,10 +290,12 @@ ATTENTION = {
     ),
     "head_dim": st.sampled_from([8, 16, 20, 64, 80, 128]),
     "window": st.none() | st.integers(1, 40) | st.integers(100, 700),
+    "bias": st.sampled_from([None, None, "slopes", (2, 2), (32, 128), (9, 700)]),
 }
 TREES = {"trees": [False, True]}
 
 
+@pytest.mark.slow
 @on_every_isa(40, 10, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
 def test_attention_in_float32(isa, trees, data, **drawn):
     """Decode rows, several new tokens, prompts, trees: each sees what it should, and nothing unwritten."""
@@ -289,6 +303,7 @@ def test_attention_in_float32(isa, trees, data, **drawn):
     close(ours, exact, 1e-5 * size)
 
 
+@pytest.mark.slow
 @on_every_isa(40, 10, TREES, data=st.data(), **ATTENTION)
 def test_attention_in_bfloat16(isa, trees, data, **drawn):
     """Over rounded queries, keys and values, a weight is rounded once more: by up to 2^-9 of it."""
@@ -490,6 +505,7 @@ def whole_model(isa, kind, cache, x, seed=0):
     return Model(define, isa, hidden, heads, kv_heads, head_dim, 0, 2, cache, num_pages=len(x))
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     6,
@@ -511,6 +527,7 @@ def test_what_is_not_a_number_stays_in_its_row(isa, cache, kind, value, rows, da
     assert torch.equal(ours[others], clean[others])
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     6,

@@ -13,7 +13,7 @@ from decoders.answering import answer as search
 from decoders.answering import assert_paths
 from decoders.mixing import OnlyOf, Truth, log_softmax, mixing_engine
 from forward import all_logits
-from ponder.asks import TokenEvent
+from ponder.asks import Record, TokenEvent
 from ponder.checkpoints.config import DynamicScaling, RopeConfig
 from ponder.constraints import Ban
 from ponder.decoders import (
@@ -130,6 +130,7 @@ def assert_as_truth(truth, request, outputs):
             assert (trace.rank, trace.kept) == (known.rank, known.kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["reference", "native"])
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_formula_over_whole_texts(name, kernels):
@@ -162,6 +163,7 @@ SOME = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SOME)
 def test_whatever_else_is_asked(engine, truth, name, kind):
@@ -256,6 +258,7 @@ def test_beams_add_up_the_mixture(five, name):
     assert_at_rest(five)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_two_beams_are_two_contexts_each(five, name):
     """A narrow search forks and drops branches of every context, and ends as one written out does."""
@@ -314,7 +317,7 @@ def test_speculation_changes_nothing(name, draft):
     for params in ({}, {**DRAWN, "n": 3}, {"ignore_eos": True, "stop": ("a", "e")}, tight):
         request = ask(name, prompt=PROMPT * 2, max_tokens=14, **params)
         plain = answer(engine, request)
-        *_, end = run(engine, replace(request, decoder=Speculative(draft)))
+        *_, end = run(engine, replace(request, method=Speculative(draft)))
         assert end.outputs == plain
         proposed += end.usage.proposed_tokens
     assert proposed > 0
@@ -344,8 +347,8 @@ def test_prompt_logprobs_are_the_model_s_own(engine):
     for name in (None, *SOME):
         request = ask(name or SOME[0], prompt=OTHER * 2)
         if name is None:
-            request = replace(request, mixture=None, further_prompts=())
-        request = replace(request, prompt_logprobs=2)
+            request = replace(request, mixture=None)
+        request = replace(request, record=Record(2))
         number, found = engine.submit(request), []
         while engine.busy:
             for event in engine.step():
@@ -422,6 +425,7 @@ def test_values_that_mean_nothing_are_refused(make, options):
     assert caught.value.field in options
 
 
+@pytest.mark.slow
 def test_no_constraint_ends_a_text_while_tokens_are_allowed(engine):
     """What is plausible is so among the tokens that may come, however unlikely they are."""
     for seed in range(20):
@@ -559,6 +563,7 @@ def test_the_draft_model_s_cache_is_large_enough_or_refuses(n):
     assert pages < 39
 
 
+@pytest.mark.slow
 def test_others_do_not_crowd_out_what_a_draft_model_knows():
     """Several that contrast with it at once have its cache one after the other."""
     engine = mixing_engine(draft_pages=12, **SIX)

@@ -10,10 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forward import poisoned_pool
 from ponder.checkpoints.config import DynamicScaling, LongRopeScaling, RopeConfig
 from ponder.errors import UnsupportedError
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer, load_transformer
+from ponder.positions import T5Bias
 from tiny_models import tiny_config, tiny_transformer
 
 PAGE_SIZE = 16
@@ -28,6 +30,12 @@ CONFIGS = {
     "odd sizes": tiny_config(hidden_size=37, intermediate_size=51, num_heads=5, num_kv_heads=1, head_dim=20),
     "dynamic": tiny_config(rope=RopeConfig(1000.0, 8, DynamicScaling(2.0, 32))),
     "longrope": tiny_config(rope=RopeConfig(1000.0, 8, LONGROPE)),
+    "alibi": tiny_config(num_heads=5, num_kv_heads=1),
+    "t5": tiny_config(sliding_windows=(7, None)),
+}
+POSITIONS = {
+    "alibi": "alibi",
+    "t5": T5Bias(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), max_distance=20),
 }
 tokens = st.lists(st.integers(0, 63), min_size=1, max_size=70)
 
@@ -36,11 +44,10 @@ class Cache:
     """Sequences that grow in any portions on scattered pages; what was never written is NaN."""
 
     def __init__(self, model: Transformer, sequences: list[list[int]], seed: int = 0) -> None:
-        config, counts = model.config, [-(-len(sequence) // PAGE_SIZE) for sequence in sequences]
-        shape = (sum(counts), config.num_layers, PAGE_SIZE, config.num_kv_heads, config.head_dim)
+        counts = [-(-len(sequence) // PAGE_SIZE) for sequence in sequences]
         self.model, self.sequences = model, sequences
-        self.k_pages, self.v_pages = torch.full((2, *shape), torch.nan, dtype=model.cache_dtype)
-        self.tables = torch.randperm(shape[0], generator=torch.Generator().manual_seed(seed)).split(counts)
+        self.cache = poisoned_pool(model, sum(counts)).cache
+        self.tables = torch.randperm(sum(counts), generator=torch.Generator().manual_seed(seed)).split(counts)
         self.lengths = [0] * len(sequences)
 
     def grow(
@@ -73,7 +80,7 @@ class Cache:
             reaches=[len(self.sequences[i]) for i in portions],
             logit_rows=torch.arange(sum(portions.values())),
         )
-        logits = self.model.forward(batch, self.k_pages, self.v_pages)
+        logits = self.model.forward(batch, self.cache)
         return dict(zip(portions, logits.split(list(portions.values())), strict=True))
 
 
@@ -95,7 +102,9 @@ KERNELS = ("reference", "native")
 @pytest.fixture(scope="module", params=itertools.product(CONFIGS, KERNELS), ids="-".join)
 def model(request):
     config, kernels = request.param
-    return tiny_transformer(CONFIGS[config], kernels=kernels, row_invariant=True)
+    return tiny_transformer(
+        CONFIGS[config], kernels=kernels, row_invariant=True, positions=POSITIONS.get(config)
+    )
 
 
 @settings(max_examples=10)
@@ -132,7 +141,7 @@ def test_a_tree_is_its_paths(model, prompt, a, b):
 
 
 def test_close_to_the_plain_operations(model):
-    plain = tiny_transformer(model.config, kernels="reference")
+    plain = tiny_transformer(model.config, kernels="reference", positions=model.positions)
     ids = [i % 64 for i in range(60)]
     torch.testing.assert_close(at_once(model, ids), at_once(plain, ids), rtol=1e-4, atol=1e-4)
 

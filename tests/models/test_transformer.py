@@ -16,6 +16,7 @@ from ponder.engine import EngineLimits, FinishedEvent
 from ponder.engine.runner import Runner
 from ponder.kernels.reference.pointwise import rms_norm
 from ponder.models import Transformer
+from ponder.positions import Rope, T5Bias
 from ponder.sampling import SamplingParams
 from ponder.tree import Branch, RadixTree
 from stepping import assert_at_rest, forget, run
@@ -33,6 +34,18 @@ MODELS = {
     "tied": tiny_transformer(tiny_config(tie_embeddings=True)),
     "dynamic": tiny_transformer(tiny_config(rope=RopeConfig(1000.0, 8, DynamicScaling(2.0, 32)))),
     "longrope": tiny_transformer(tiny_config(rope=RopeConfig(1000.0, 8, LONGROPE))),
+    "none": tiny_transformer(positions="none"),
+    "alibi, window": tiny_transformer(tiny_config(sliding_windows=(7, None)), positions="alibi"),
+    "t5": tiny_transformer(
+        positions=T5Bias(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), 20)
+    ),
+    "t5, reference": tiny_transformer(
+        positions=T5Bias(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), 20),
+        kernels="reference",
+    ),
+    "rotated when read": tiny_transformer(
+        positions=Rope(RopeConfig(1000.0, 8, LONGROPE), 8, torch.device("cpu"), "read"), kernels="reference"
+    ),
 }
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 tokens = st.lists(st.integers(0, 63), min_size=1, max_size=70)
@@ -138,7 +151,7 @@ def _cut(model, layers):
         sliding_windows=model.config.sliding_windows[:layers],
     )
     weights = replace(model.weights, layers=model.weights.layers[:layers])
-    return Transformer(config, weights, model.kernels, model.device)
+    return Transformer(config, weights, model.kernels, model.device, model.positions)
 
 
 def test_only_wanted_rows_are_returned():

@@ -21,7 +21,7 @@ SEEDS, POSITIONS, REACHES = st.integers(0, 2**32), st.integers(0, 4000), st.inte
 
 
 def rotated(rope: Rope, x: torch.Tensor, position: int, reach: int) -> torch.Tensor:
-    cos, sin = rope.cos_sin(torch.tensor([position]), [1], [reach])
+    cos, sin = rope.rotation(torch.tensor([position]), [1], [reach])
     return rotate(x[None, None], cos, sin)[0, 0]
 
 
@@ -59,7 +59,7 @@ def test_each_sequence_has_its_own_reach(scaling, sequences):
     rope = Rope(RopeConfig(100.0, ROTARY, scaling), HEAD_DIM, torch.device("cpu"))
     pieces = [torch.arange(start, start + length) for length, start, _ in sequences]
     lengths, reaches = [length for length, _, _ in sequences], [reach for _, _, reach in sequences]
-    together = rope.cos_sin(torch.cat(pieces), lengths, reaches)
-    alone = [rope.cos_sin(p, [len(p)], [r]) for p, r in zip(pieces, reaches, strict=True)]
+    together = rope.rotation(torch.cat(pieces), lengths, reaches)
+    alone = [rope.rotation(p, [len(p)], [r]) for p, r in zip(pieces, reaches, strict=True)]
     for table, parts in zip(together, zip(*alone, strict=True), strict=True):
         assert torch.equal(table, torch.cat(parts))

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ponder.sampling import rng
-from ponder.sampling.rng import philox4x32, uniforms
+from ponder.sampling.rng import CHOICE, philox4x32, uniforms
 
 FULL = 0xFFFFFFFF
 
@@ -89,6 +89,15 @@ def test_neighbours_are_independent(axis):
     here, there = np.concatenate(pairs, axis=1)
     counts, _, _ = np.histogram2d(here, there, bins=16, range=((0, 1), (0, 1)))
     assert stats.chisquare(counts.ravel()).pvalue > 1e-3
+
+
+def test_streams_are_64_bit_numbers():
+    """The counter is [position, low half, purpose, high half], so that small streams stay what they were."""
+    for stream in (0, 5, 2**32 - 1, 2**32, 2**32 + 5, 2**64 - 1):
+        counter = np.array([[7, stream & 0xFFFFFFFF, CHOICE, stream >> 32]], dtype=np.uint64)
+        words = philox4x32(counter, np.array([9, 0], dtype=np.uint64))[0].tolist()
+        assert uniforms(9, [stream], [7])[0] == ((words[0] >> 5) * 2**26 + (words[1] >> 6)) / 2**53
+    assert len(set(uniforms(9, [stream << 32 for stream in range(1000)], [0] * 1000).tolist())) == 1000
 
 
 def test_all_places_differ_and_batches_do_not_matter():

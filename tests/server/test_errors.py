@@ -159,6 +159,7 @@ def test_large_headers(shared: Tiny) -> None:
     assert json.loads(body)["error"]["code"] == "invalid_http"
 
 
+@pytest.mark.timed
 def test_full_queue(tiny_server) -> None:
     """429 with Retry-After while the queue is full; later the same request is answered."""
     plain = tiny_local_model()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ponder.errors import CapacityError
+from ponder.kernels.cache import TorchCache, new_pages
 from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, check_branches
 from tiny_models import tiny_config
 
@@ -20,7 +21,7 @@ WALK = ("open", "fork", "cut", "drop", "evict", *("extend", "follow", "publish")
 
 def small_tree(pages: int = PAGES) -> RadixTree:
     config = tiny_config(num_layers=2, num_kv_heads=1, head_dim=2)
-    return RadixTree(PagePool(config, pages, torch.device("cpu"), torch.float32))
+    return RadixTree(PagePool(TorchCache(*new_pages(config, pages, torch.float32, torch.device("cpu")))))
 
 
 def stream(which: int, start: int, count: int) -> list[int]:
@@ -45,14 +46,14 @@ def write(branch: Branch, slots: list[int]) -> None:
     """Write a token's value to every layer's key, and its negative to the value."""
     pool = branch.tree.pool
     for slot, number in zip(slots, values(branch)[branch.length - len(slots) :], strict=True):
-        pool.k_pages[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = number
-        pool.v_pages[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = -number
+        pool.cache.keys[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = number
+        pool.cache.values[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = -number
 
 
 def read(branch: Branch) -> list[int]:
     """The values a branch's pages hold, the same in every layer, key and value."""
     pool = branch.tree.pool
-    stores = torch.stack((pool.k_pages[branch.pages], -pool.v_pages[branch.pages]))
+    stores = torch.stack((pool.cache.keys[branch.pages], -pool.cache.values[branch.pages]))
     rows = stores.transpose(2, 3).flatten(1, 2)[:, : branch.length].transpose(0, 1).flatten(1)
     assert (rows == rows[:, :1]).all()
     return rows[:, 0].int().tolist()

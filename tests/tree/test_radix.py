@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ponder.errors import CapacityError
+from ponder.kernels.cache import TorchCache, new_pages
 from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, check_branches
 from tiny_models import tiny_config
 
@@ -16,9 +17,9 @@ KEYS = [None, "salt", ("salt", 2)]
 
 def small_tree(pages: int = PAGES) -> RadixTree:
     config = tiny_config(num_layers=1, num_kv_heads=1, head_dim=2)
-    pool = PagePool(config, pages, torch.device("cpu"), torch.float32)
-    pool.k_pages.fill_(torch.nan)
-    pool.v_pages.fill_(torch.nan)
+    pool = PagePool(TorchCache(*new_pages(config, pages, torch.float32, torch.device("cpu"))))
+    pool.cache.keys.fill_(torch.nan)
+    pool.cache.values.fill_(torch.nan)
     return RadixTree(pool)
 
 
@@ -41,16 +42,16 @@ def compute(branch: Branch, tokens: list[int]) -> None:
     pool, start = branch.tree.pool, branch.length
     for i, slot in enumerate(branch.extend(tokens)):
         place = (slot // PAGE_SIZE, slice(None), slot % PAGE_SIZE)
-        pool.k_pages[place] = mark(branch.key, tokens[i], start + i)
-        pool.v_pages[place] = -mark(branch.key, tokens[i], start + i)
+        pool.cache.keys[place] = mark(branch.key, tokens[i], start + i)
+        pool.cache.values[place] = -mark(branch.key, tokens[i], start + i)
 
 
 def held(branch: Branch) -> None:
     """Assert that a branch's pages hold its tokens."""
     wanted = [mark(branch.key, token, position) for position, token in enumerate(tokens_of(branch))]
     pool = branch.tree.pool
-    assert pool.k_pages[branch.pages, 0, :, 0, 0].flatten()[: branch.length].tolist() == wanted
-    assert pool.v_pages[branch.pages, 0, :, 0, 1].flatten()[: branch.length].neg().tolist() == wanted
+    assert pool.cache.keys[branch.pages, 0, :, 0, 0].flatten()[: branch.length].tolist() == wanted
+    assert pool.cache.values[branch.pages, 0, :, 0, 1].flatten()[: branch.length].neg().tolist() == wanted
 
 
 def fill(tree: RadixTree, tokens: list[int], key: object = None, *, partial: bool = True) -> None:

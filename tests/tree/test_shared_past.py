@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ponder.errors import CapacityError
+from ponder.kernels.cache import TorchCache, new_pages
 from ponder.tree import PAGE_SIZE, Branch, PagePool, RadixTree, check_branches, pages_for
 from tiny_models import tiny_config
 
@@ -24,18 +25,18 @@ SIZES = st.one_of(st.integers(0, 3), st.integers(0, 70))
 
 def small_tree(pages: int = PAGES) -> RadixTree:
     config = tiny_config(num_layers=1, num_kv_heads=1, head_dim=2)
-    return RadixTree(PagePool(config, pages, torch.device("cpu"), torch.float32))
+    return RadixTree(PagePool(TorchCache(*new_pages(config, pages, torch.float32, torch.device("cpu")))))
 
 
 def compute(branch: Branch, tokens: list[int]) -> None:
     """Extend a branch and write each token into the slot it was given."""
     for token, slot in zip(tokens, branch.extend(tokens), strict=True):
-        branch.tree.pool.k_pages[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = token
+        branch.tree.pool.cache.keys[slot // PAGE_SIZE, :, slot % PAGE_SIZE] = token
 
 
 def tokens_in(branch: Branch) -> list[int]:
     """What the pages in a branch's block table hold."""
-    rows = branch.tree.pool.k_pages[branch.block_table, 0, :, 0, 0]
+    rows = branch.tree.pool.cache.keys[branch.block_table, 0, :, 0, 0]
     return rows.flatten()[: branch.length].int().tolist()
 
 

@@ -52,6 +52,7 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "text": output.text,
         "token_ids": list(output.token_ids),
+        "lineage": [list(pair) for pair in output.lineage],
         "finish_reason": output.finish_reason,
         "logprob": output.logprob,
         "score": output.score,

@@ -62,6 +62,13 @@ def run(
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            help="What the answer begins with. It goes on from there; --max-tokens, penalties, stop strings"
+            " and bans take it in."
+        ),
+    ] = "",
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     tree: Annotated[bool, typer.Option("--tree", help="Draw a beam search's tree as it grows.")] = False,
     json: Json = False,
@@ -98,7 +105,7 @@ def run(
     settings = trace_settings(trace, trace_top, dry_run=dry_run)
     text = read_prompt(prompt)
     lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture), entropy_head)
-    request = lm.request(text, system=system, chat=chat, trace=settings, **options)
+    request = lm.request(text, system=system, chat=chat, prefix=prefix, trace=settings, **options)
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json
 
@@ -117,7 +124,10 @@ def run(
 
         show_tree(console, _events(lm, request, trace))
         return
-    completion = show(console, _events(lm, request, trace), color, live=options.get("n", 1) == 1)
+    one = options.get("n", 1) == 1
+    if one:
+        write(console, prefix, "dim")
+    completion = show(console, _events(lm, request, trace), color, live=one)
     if err().is_terminal:
         err().print(summary(completion), style="dim")
 

@@ -32,7 +32,7 @@ class Allowed:
         return self._automaton.start
 
     def mask(self, state: Any) -> Bits | None:
-        """Return which tokens may come next, the same array for equal states where possible; None: all may."""
+        """Return which tokens may come next, one array for equal states where possible; None: all may."""
         mask = self._automaton.mask(state)
         if mask is None:
             return None

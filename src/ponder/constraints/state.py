@@ -89,6 +89,6 @@ def compile_state(
 ) -> ConstraintState:
     """Return the state of an empty text; the automaton is taken from a cache if there is one."""
     vocabulary = tokenizer.vocabulary
-    automaton = cache.get(constraint, vocabulary) if cache else constraint.compile(vocabulary)
+    automaton = cache.get(constraint, vocabulary) if cache is not None else constraint.compile(vocabulary)
     trail = (automaton.start, None)
     return ConstraintState(automaton, frozenset(vocabulary.end_ids), _Tensors(vocabulary), trail)

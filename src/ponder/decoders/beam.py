@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ponder.asks.needs import Asker, Needs
-from ponder.decoders.candidates import Candidates, Floats, best, ranked
+from ponder.decoders.candidates import Candidates, Floats, ranked
 from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
@@ -23,7 +23,7 @@ from ponder.decoders.hypotheses import (
     survivors,
 )
 from ponder.decoders.rows import Rows
-from ponder.decoders.search_rows import SearchRows, dead_end, growths, rank, search_rows, summarise
+from ponder.decoders.search_rows import SearchRows, dead_end, growths, rank, search_rows
 from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
@@ -87,7 +87,9 @@ class BeamSearch:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         logits = rows.logits
-        found = search_rows(group, group.live, logits, summarise(logits, group.params.top_logprobs))
+        found = search_rows(
+            group, group.live, logits, group.ranker.summarise(logits, group.params.top_logprobs)
+        )
         picks = self._picks(group, found, found.offsets(group.live))
         if not len(picks):
             return dead_end(group.live)
@@ -99,7 +101,7 @@ class BeamSearch:
             forced = _endings(group, rows, offsets)
             if len(forced):
                 return forced.first(self.num_beams)
-        found = best(rows.values, offsets, candidate_count(group, self.num_beams))
+        found = group.ranker.best(rows.values, offsets, candidate_count(group, self.num_beams))
         if self.semantics != "vllm":
             return survivors(group, found, self.num_beams, all_end=last)
         live = found.where(~np.isin(found.tokens, list(group.end_ids))).first(self.num_beams)

@@ -11,7 +11,7 @@ import torch
 from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, ranked
 from ponder.decoders.group import Group
-from ponder.decoders.gumbel import path_keys, perturbed_best
+from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import (
     EarlyStopping,
     attainable,
@@ -32,7 +32,6 @@ from ponder.decoders.search_rows import (
     growths,
     pick,
     search_rows,
-    summarise,
 )
 from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
@@ -81,7 +80,7 @@ class BeamSample:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         live, params, logits = group.live, group.params, rows.logits
-        raw = summarise(logits, params.top_logprobs)
+        raw = group.ranker.summarise(logits, params.top_logprobs)
         drawn = drawn_rows(group, live, logits, raw, normalised=True)
         sums = search_rows(group, live, logits, raw)
         found = self._draw(group, sums, drawn.truncated)
@@ -105,7 +104,9 @@ class BeamSample:
             shares = added(tops) - np.log(pick(truncated, tops))
         locations = scores + np.where(np.isfinite(shares), shares, 0.0)
         keys = path_keys(params.seed, [beam.output for beam in group.live])
-        drawn = perturbed_best(truncated, locations, None, keys, candidate_count(group, self.num_beams))
+        drawn = group.ranker.perturbed_best(
+            truncated, locations, None, keys, candidate_count(group, self.num_beams)
+        )
         return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added(drawn))
 
     def settle(self, group: Group) -> Settled:

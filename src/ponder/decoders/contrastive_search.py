@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from ponder.asks.needs import Asker, Needs
-from ponder.decoders.candidates import Floats, best
+from ponder.decoders.candidates import Floats
 from ponder.decoders.group import Group
 from ponder.decoders.observed import meant
 from ponder.decoders.rows import Rows, States
-from ponder.decoders.search_rows import SearchRows, summarise
+from ponder.decoders.search_rows import SearchRows
 from ponder.decoders.text import Answer, Growth, Settled, Star
 from ponder.errors import ParameterError
 from ponder.sampling.observe import observe
@@ -111,13 +111,13 @@ class ContrastiveSearch:
     def _trials(self, group: Group, rows: Rows, place: int, row: Row) -> tuple[TokenTrace, ...]:
         """Trace the likeliest tokens of a row of logits."""
         logits, params = rows.logits[place : place + 1], group.params
-        raw, values = summarise(logits, params.top_logprobs), process(logits, [row], params)
-        own = summarise(values)
+        raw, values = group.ranker.summarise(logits, params.top_logprobs), process(logits, [row], params)
+        own = group.ranker.summarise(values)
         if not own[0].kept:
             return ()
         norms = np.array([own[0].lse])
         found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
-        traces = found.traces(best(values, np.zeros(1), min(self.top_k, own[0].kept)))
+        traces = found.traces(group.ranker.best(values, np.zeros(1), min(self.top_k, own[0].kept)))
         if rows.keep is not None:
             (seen,) = observe(logits, [0], [row], meant(params, self), rows.keep)
             traces = [replace(trace, distribution=seen) for trace in traces]

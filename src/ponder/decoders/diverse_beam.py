@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from ponder.asks.needs import Asker, Needs
-from ponder.decoders.candidates import best
 from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
@@ -22,7 +21,7 @@ from ponder.decoders.hypotheses import (
     survivors,
 )
 from ponder.decoders.rows import Rows
-from ponder.decoders.search_rows import dead_end, growths, search_rows, summarise
+from ponder.decoders.search_rows import dead_end, growths, search_rows
 from ponder.decoders.text import Answer, Growth, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
@@ -78,7 +77,7 @@ class DiverseBeamSearch:
         return Asker("decoder", self, "another", Needs(replay="masked"))
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
-        raw = summarise(rows.logits, group.params.top_logprobs)
+        raw = group.ranker.summarise(rows.logits, group.params.top_logprobs)
         chosen: Counter[int] = Counter()
         grown: list[Growth] = []
         for number in range(self.num_beam_groups):
@@ -90,7 +89,9 @@ class DiverseBeamSearch:
             parents = group.live[own]
             penalties = {token: count * self.diversity_penalty for token, count in chosen.items()}
             scored = search_rows(group, parents, rows.logits[own], raw[own], penalties)
-            found = best(scored.values, scored.offsets(parents), candidate_count(group, self.group_size))
+            found = group.ranker.best(
+                scored.values, scored.offsets(parents), candidate_count(group, self.group_size)
+            )
             picks = survivors(group, found, self.group_size, all_end=False)
             on = picks.tokens[~np.isin(picks.tokens, list(group.end_ids))]
             chosen.update(on.tolist())

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from ponder.asks.events import FinishReason
 from ponder.asks.grow import Boundary, End, Tokens, Until
 from ponder.asks.needs import Replay
 from ponder.asks.path import branched, stream_of
 from ponder.constraints.allowed import Allowed
+from ponder.decoders.ranker import Ranker, host_ranker
 from ponder.decoders.text import Growth, Node, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling import bitmask
@@ -44,6 +44,7 @@ class Group:
     allowed : what the constraint allows.
     breakers, sentence_ends : the tokens that end a repetition and a sentence, where that matters.
     entropy_head : there if it narrows the nucleus.
+    ranker : what makes candidates, and with its sampler tokens, of the model's rows of logits.
     """
 
     prompt: tuple[int, ...]
@@ -61,6 +62,7 @@ class Group:
     sentence_ends: frozenset[int] = frozenset()
     entropy_head: EntropyHead | None = None
     vocabulary: int = 0
+    ranker: Ranker = field(default_factory=host_ranker)
     stops: StopStrings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,13 +124,12 @@ class Group:
         sentence = self._sentence(output) if self.sentence_ends else 0
         residual = self.entropy_head.over_window(text.residuals) if self.entropy_head else 0.0
         if forced is not None and self.replay == "masked":
-            only = torch.from_numpy(_only(forced, self.vocabulary))
+            only = _only(forced, self.vocabulary)
             return Row(stream, self.prompt, output, (), only, traces, sentence, self.breakers, residual)
         must_go_on, allowed = len(output) < self.params.min_tokens, None
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
-            mask = self.allowed.mask(state)
-            allowed = None if mask is None else torch.from_numpy(mask)
+            allowed = self.allowed.mask(state)
         forbidden = tuple(self.end_ids) if must_go_on else ()
         rest = (traces, sentence, self.breakers, residual, forced)
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
@@ -158,6 +159,8 @@ class Group:
         for child, growth in zip(children, growths, strict=True):
             if growth.back:
                 child.go_back(child.depth - growth.back)
+                if not growth.traces:
+                    child.need_last_row()
             number = numbers[growth.parent]
             numbers[growth.parent] += 1
             if number:

@@ -19,9 +19,10 @@ from ponder.decoders.candidates import (
     Candidates,
     Floats,
     Ints,
-    block_reduce,
+    RowMemory,
     largest,
     members,
+    memory_of,
     ranked,
 )
 from ponder.sampling.rng import Words, philox4x32
@@ -67,7 +68,12 @@ def with_maximum(numbers: Floats, maxima: Floats) -> Floats:
 
 
 def perturbed_best(
-    probs: torch.Tensor, locations: Floats, maxima: Floats | None, keys: Words, count: int
+    probs: torch.Tensor,
+    locations: Floats,
+    maxima: Floats | None,
+    keys: Words,
+    count: int,
+    memory: RowMemory | None = None,
 ) -> Candidates:
     """Return the `count` continuations with the largest perturbed log-weights, which are their scores.
 
@@ -77,16 +83,18 @@ def perturbed_best(
     locations : [R]: the log-weight of a continuation is locations[r] + log(probs[r, v]).
     maxima : [R], what the largest perturbed log-weight of a row's continuations is; None: left to chance.
     keys : [R, 2], of the rows' paths.
+    memory : by default the one that suits the device of `probs`.
     """
+    memory = memory or memory_of(probs.device)
     with np.errstate(divide="ignore"):
-        masses = np.log(block_reduce(probs, np.add))
+        masses = np.log(memory.block_sum(probs))
     noise = gumbels(keys, np.zeros(len(keys), dtype=np.int64), masses.shape[-1], _OF_BLOCKS)
     tops = masses + locations[:, None] + noise
     if maxima is not None:
         tops = with_maximum(tops, maxima)
     least = largest(tops, count)
     beams, blocks = np.nonzero((tops >= least) & (tops > -np.inf))
-    tokens, found = members(probs, beams, blocks)
+    tokens, found = members(probs, beams, blocks, memory)
     with np.errstate(divide="ignore"):
         weights = np.log(np.maximum(found, 0.0)) + locations[beams, None]
     noise = gumbels(keys[beams], blocks * BLOCK, BLOCK, _OF_TOKENS)

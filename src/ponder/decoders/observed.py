@@ -22,7 +22,8 @@ def with_distributions(growths: Seq[Growth], group: Group, rows: Rows, decoder: 
     """Add to each trace what its token was chosen from, as `Rows.keep` says.
 
     The group must not have grown yet. A decoder's own additions to scores, such as noise or the penalty of
-    other groups, belong to no distribution. A token that was tried was observed when it was chosen for that.
+    other groups, belong to no distribution. A token that was tried was observed
+    when it was chosen for that, and so was one that takes the place of another.
     """
     assert rows.keep is not None, "nothing is kept"
     described: dict[Key, Row] = {}
@@ -47,7 +48,7 @@ def _describe(
     growth: Growth, group: Group, rows: Rows, decoder: Decoder, described: dict[Key, Row]
 ) -> list[Key]:
     """Describe the row of each of a growth's tokens, unless another growth has; return their keys."""
-    if growth.took is not None or not growth.traces:
+    if growth.took is not None or growth.back or not growth.traces:
         return []
     index = growth.index if decoder.streams else 0
     chosen = growth.traces[:-1]

@@ -10,7 +10,6 @@ from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.sampler import sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Sample:
         else:
             parents, indices = group.live * group.params.n, list(range(group.params.n))
             logits = rows.logits.expand(group.params.n, -1)
-        traces = sample(logits, group.rows(parents, indices), group.params)
+        traces = group.ranker.sampler.sample(logits, group.rows(parents, indices), group.params)
         return [
             Growth(parent, index, (trace,)) if trace else Growth(parent, index, stuck=True)
             for parent, index, trace in zip(parents, indices, traces, strict=True)

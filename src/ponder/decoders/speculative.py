@@ -26,7 +26,6 @@ from ponder.decoders.text import Ahead, Answer, Chain, Drafted, Growth, Settled,
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
-from ponder.sampling.sampler import sample
 from ponder.sampling.trace import TokenTrace
 
 MAX_TOKENS = 64
@@ -155,7 +154,7 @@ class Speculative:
             # One position at a time: what was chosen there may bear on the next (`Row.traces`).
             described = [text.row(group) for text in growing]
             logits = _rows(rows.logits, [text.place for text in growing])
-            traces = sample(logits, described, group.params)
+            traces = group.ranker.sampler.sample(logits, described, group.params)
             growing = [text for text, trace in zip(growing, traces, strict=True) if text.take(trace)]
         return [text.growth() for text in choosing]
 

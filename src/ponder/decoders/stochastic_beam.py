@@ -10,10 +10,10 @@ import numpy as np
 
 from ponder.asks.needs import Asker, Needs
 from ponder.decoders.group import Group
-from ponder.decoders.gumbel import path_keys, perturbed_best
+from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
 from ponder.decoders.rows import Rows
-from ponder.decoders.search_rows import drawn_rows, growths, pick, summarise
+from ponder.decoders.search_rows import drawn_rows, growths, pick
 from ponder.decoders.text import Answer, Growth, Settled
 from ponder.sampling.params import SamplingParams
 
@@ -59,13 +59,13 @@ class StochasticBeamSearch:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         live, params, logits = group.live, group.params, rows.logits
-        raw = summarise(logits, params.top_logprobs)
+        raw = group.ranker.summarise(logits, params.top_logprobs)
         drawn = drawn_rows(group, live, logits, raw, normalised=False)
         # A beam's note is its log-probability. What the largest of all is, is left to chance.
         locations = np.array([beam.note or 0.0 for beam in live])
         maxima = np.array([beam.score for beam in live]) if group.grew else None
         keys = path_keys(params.seed, [beam.output for beam in live])
-        found = perturbed_best(drawn.truncated, locations, maxima, keys, self.num_beams)
+        found = group.ranker.perturbed_best(drawn.truncated, locations, maxima, keys, self.num_beams)
         stuck = [i for i, possible in enumerate(drawn.possible) if not possible]
         contending = sorted(
             [*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True

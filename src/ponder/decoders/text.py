@@ -284,12 +284,21 @@ class Text:
             residuals=self.residuals,
         )
 
+    def note_residual(self, residual: float) -> None:
+        """Note the residual entropy of the next position."""
+        self.residuals = (*self.residuals[: self.depth], residual)
+
     def go_back(self, depth: int) -> None:
         """Give up the tokens after a depth, with what was computed of them."""
         self.move(self.node.ancestor(depth))
         self.residuals = self.residuals[: depth + 1]
         for context in self.contexts:
-            context.branch.cut(min(context.branch.length, max(0, context.length(self.output) - 1)))
+            context.branch.cut(min(context.branch.length, context.length(self.output)))
+
+    def need_last_row(self) -> None:
+        """Have the row after its last token computed again, where that was computed already."""
+        for context in self.contexts:
+            context.branch.cut(min(context.branch.length, context.length(self.output) - 1))
 
     def drop(self) -> None:
         """Let the pages go."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import cast
 
@@ -13,8 +13,9 @@ from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
-from ponder.decoders import Context, Decoder, Group, Sample, Text
+from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
+from ponder.decoders.defaults import asked_by, breakers_of, decoder_of, sentence_ends_of
 from ponder.decoders.rows import States
 from ponder.decoders.text import Node
 from ponder.engine.job import Job
@@ -26,9 +27,6 @@ from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.text import TokenIds, Tokenizer
 from ponder.tree import PAGE_SIZE, pages_for
-
-SENTENCE_ENDS = (".", "!", "?", "\n")
-"""A token with one of these ends a sentence, at which `top_p_decay` begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class Admission:
         """
         prompt, begun, params = self._given(ask.path.prompt), ask.path.tokens, ask.params
         assert isinstance(params, SamplingParams), "parameters are resolved before a request comes here"
-        decoder = cast(Decoder, ask.method) if ask.method is not None else Sample()
+        decoder = decoder_of(ask.method)
         mixture = cast(Mixture, ask.mixture) if ask.mixture is not None else None
         params.check_vocabulary(self.policy.model.config.vocab_size)
         decoder.check(params)
@@ -87,12 +85,12 @@ class Admission:
             raise ParameterError("max_tokens", params.max_tokens, allowed)
         width = decoder.width(params)
         self._check_draft(needs, len(prompt) + params.max_tokens)
-        self._check_pages(_most_pages(prompts, ask, params, width, needs), "the request may need")
         group = self._group(ask, params, prompts, needs)
         watches: list[Watch] = []
         if ask.record.prompt is not None:
             watches.append(PromptTraces(prompt, ask.record.prompt))
         job = Job(ask, group, decoder, mixture, needs, watches, width=width)
+        self._check_pages(most_pages(job), "the request may need")
         if needs.whole:
             (path,) = group.live
             reader = cast(StateReader, decoder)
@@ -110,8 +108,7 @@ class Admission:
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
             allowed = Allowed(self.automata.get(ask.constraint, vocabulary), vocabulary)
-        salt, breakers, ends = ask.service.cache_salt, params.dry_sequence_breakers, SENTENCE_ENDS
-        contexts = []
+        salt, contexts = ask.service.cache_salt, []
         for prompt in prompts:
             reach = len(prompt) + params.max_tokens
             contexts.append(Context(prompt, self.policy.branch(reach, salt), reach))
@@ -129,10 +126,11 @@ class Admission:
             replay=needs.replay,
             allowed=allowed,
             until=ask.until,
-            breakers=self.tokenizer.containing(breakers if params.dry_multiplier else ()),
-            sentence_ends=self.tokenizer.containing(ends if params.top_p_decay < 1 else ()),
+            breakers=breakers_of(params, self.tokenizer),
+            sentence_ends=sentence_ends_of(params, self.tokenizer),
             entropy_head=self.entropy_head if needs.residuals else None,
             vocabulary=self.policy.model.config.vocab_size,
+            ranker=self.policy.ranker,
         )
         self._follow_constraint(group)
         if needs.replay == "no":
@@ -195,7 +193,7 @@ class Admission:
         askers = [decoder.asks(params)]
         if mixture is not None:
             askers.append(mixture.asks(self.policy.model.config))
-        askers += _asked_by(params)
+        askers += asked_by(params)
         needs = Needs()
         for asker in askers:
             self._refuse_missing(asker, decoder)
@@ -243,17 +241,6 @@ def _searches(decoder: Decoder) -> str:
     return "a search, which draws no tokens" if not decoder.streams else decoder.name
 
 
-def _asked_by(params: SamplingParams) -> list[Asker]:
-    """Return what parameters need."""
-    askers = []
-    if params.real_temperature:
-        needs = Needs(states=True, residuals=True, replay="traced")
-        askers.append(Asker("real_temperature", params.real_temperature, "0", needs))
-    if params.mirostat:
-        askers.append(Asker("mirostat", params.mirostat, "0", Needs(replay="traced")))
-    return askers
-
-
 def _places(ask: Read, length: int) -> tuple[int, ...]:
     """Return which tokens' rows a `Read` of a path of so many tokens wants."""
     last = length - 2 if isinstance(ask.of, Given) else length - 1
@@ -269,28 +256,23 @@ def _places(ask: Read, length: int) -> tuple[int, ...]:
     return tuple(sorted(set(ask.at)))
 
 
-def _most_pages(
-    prompts: tuple[tuple[int, ...], ...], ask: Grow, params: SamplingParams, width: int, needs: Needs
-) -> int:
+def most_pages(job: Job) -> int:
     """The most pages a request can need alone: the prompts' whole ones, and what each text may add.
 
     The last token a text grows is never computed: if it is the first, all share the prompt's last page.
     But tokens that are tried after a text all are, and have but a page each to themselves.
     """
-    begun, most = 0 if needs.replay == "masked" else len(ask.path.tokens), params.max_tokens
-    if isinstance(ask.until, Tokens):
-        most = min(most, begun + ask.until.count)
+    group = job.group
+    prompts = [context.prompt for context in group.live[0].contexts]
+    begun, most = 0 if group.replay == "masked" else len(group.begun), group.params.max_tokens
+    if isinstance(group.until, Tokens):
+        most = min(most, len(group.begun) + group.until.count)
     computed = max(most - 1, begun)
-    if needs.star:
-        return (len(prompts[0]) + computed) // PAGE_SIZE + width
-    width = width if most - 1 > begun else 1
+    if job.needs.star:
+        return (len(prompts[0]) + computed) // PAGE_SIZE + job.width
+    width = job.width if most - 1 > begun else 1
     pages = 0
     for prompt in prompts:
         whole, rest = divmod(len(prompt) + begun, PAGE_SIZE)
         pages += whole + width * pages_for(rest + computed - begun)
     return pages
-
-
-def with_ids(ask: Grow, ids: tuple[int, ...], params: SamplingParams) -> Grow:
-    """Return a request with its prompt as token ids and all of its parameters."""
-    return replace(ask, path=replace(ask.path, prompt=TokenIds(ids)), params=params)

@@ -14,7 +14,6 @@ from ponder.engine.runner import BatchRow
 from ponder.engine.seat import Seat
 from ponder.errors import CapacityError
 from ponder.sampling.row import Row
-from ponder.sampling.sampler import sample_many
 from ponder.sampling.trace import TokenTrace
 from ponder.tree import Branch
 
@@ -143,7 +142,7 @@ class Drafter:
                 (logits[i : i + 1], [draft.row()], draft.asked.group.params)
                 for i, draft in enumerate(growing)
             ]
-            traces = sample_many(batches)
+            traces = self.seat.sampler.sample_many(batches)
             growing = [draft for draft, trace in zip(growing, traces, strict=True) if draft.take(trace)]
         for draft in drafts:
             draft.branch.publish(partial=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -23,8 +24,9 @@ from ponder.engine.drafter import Asked, Drafter, each_or_alone
 from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
+from ponder.engine.masks import MaskFiller
 from ponder.engine.reading import reading_of
-from ponder.engine.runner import Logits, Runner, sound_rows
+from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.seat import Seat
 from ponder.engine.stats import EngineStats, Totals
@@ -66,6 +68,7 @@ class Engine:
         self.drafter = None if draft is None else Drafter(draft)
         self.admission = Admission(self.policy, tokenizer, draft, entropy_head, AutomatonCache())
         self.scheduler = Scheduler(self.policy.tree, self.limits)
+        self._masks = MaskFiller()
         self._clock = clock
         self._totals = Totals()
         self._next_id = 0
@@ -226,8 +229,11 @@ class Engine:
         states = None
         if any(entry.job.reads_states for entry in batch):
             states = self.runner.new_states(rows)
+        filling = self._masks.begin(batch)
         logits = self.runner.forward(rows, states)
-        sound = iter(sound_rows(logits))
+        if filling is not None:
+            wait([filling])  # an error of a constraint comes up again where its own request asks
+        sound = iter(self.policy.sampler.sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
             computed = 0
@@ -339,7 +345,7 @@ class Engine:
         if job.needs.residuals and states is not None and group.entropy_head is not None:
             for text in group.live:
                 (residual,) = group.entropy_head.residuals(states[starts[text]][None]).tolist()
-                text.residuals = (*text.residuals[: text.depth], residual)
+                text.note_residual(residual)
         keep = entry.job.ask.record.trace if isinstance(entry.job.ask, Grow) else None
         if job.mixture is None:
             first = main[0]
@@ -348,12 +354,12 @@ class Engine:
         logits = [own.rows[source] for source in sources]
         if job.needs.draft_rows:
             other = torch.stack([drafted[text] for text in group.live])
-            if not all(sound_rows(other)):
+            if not all(self.policy.sampler.sound_rows(other)):
                 raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
             logits.append(other)
         with np.errstate(invalid="ignore"):  # what comes of it is checked
             mixed = job.mixture.mix(logits, group.next_rows(guessed))
-        if not all(sound_rows(mixed)):
+        if not all(self.policy.sampler.sound_rows(mixed)):
             raise CheckpointError("the mixed logits are not numbers: a token is -inf in several of them")
         return Rows(mixed, starts, guessed, states, keep)
 
@@ -438,7 +444,7 @@ class Engine:
 
     def _read(self, job: Job, rows: torch.Tensor) -> ReadEvent:
         """End a request that reads; [R, V] are the rows of its last step."""
-        _leave(job.group.live)
+        _leave(job.group.live, partial=job.trie is None)
         self.scheduler.remove(job)
         return ReadEvent(job.request_id, reading_of(job, rows))
 
@@ -454,7 +460,7 @@ class Engine:
 
     def _fail(self, job: Job, error: Exception) -> FailedEvent:
         self.scheduler.remove(job)
-        self._totals.failed += 1
+        self._totals.failed += job.decoder is not None
         return FailedEvent(job.request_id, error)
 
     @contextmanager
@@ -495,11 +501,11 @@ def _guess_length(group: Group, growth: Growth) -> int:
     return max(0, growth.parent.branch.length - len(group.prompt) - growth.parent.depth)
 
 
-def _leave(texts: list[Text]) -> None:
+def _leave(texts: list[Text], *, partial: bool = True) -> None:
     """Let the pages of texts that grow no more go; the tree keeps them while there is room."""
     for text in texts:
         for context in text.contexts:
-            context.branch.publish(partial=True)
+            context.branch.publish(partial=partial)
         text.drop()
 
 

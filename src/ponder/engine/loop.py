@@ -61,7 +61,7 @@ class EngineLoop:
         atexit.register(_close_if_alive, weakref.ref(self))  # a thread inside torch must not outlive Python
 
     def run(self, request: Job | Grow | Read) -> Generator[AnswerEvent]:
-        """Submit a request and yield its events, the `FinishedEvent` or `ReadEvent` last. Closing this cancels.
+        """Submit a request and yield its events, the last a `FinishedEvent` or `ReadEvent`. Closing cancels.
 
         Raises
         ------

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from ponder.asks.choice_trie import ROOT, ChoiceTrie
-from ponder.kernels import native
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.models import ForwardBatch, Transformer
 from ponder.tree import Branch, PagePool
@@ -58,7 +56,7 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """A request's rows of logits, [R, V] float32, and which of them are `sound_rows`.
+    """A request's rows of logits, [R, V] float32, and which of them are sound (`Sampler.sound_rows`).
 
     `states` [R, C] are what the head read for them, where somebody wanted those.
     """
@@ -122,7 +120,7 @@ class Runner:
             logit_depths=self._depths(rows),
             states=states,
         )
-        return self.model.forward(batch, self.pool.k_pages, self.pool.v_pages)
+        return self.model.forward(batch, self.pool.cache)
 
     def _depths(self, rows: Seq[BatchRow]) -> torch.Tensor | None:
         """Return after how many layers each row of logits is taken; None: all after all."""
@@ -146,13 +144,3 @@ def ancestry(trie: ChoiceTrie) -> torch.Tensor:
         if parent != ROOT:
             sees[node] |= sees[parent]
     return sees
-
-
-def sound_rows(logits: torch.Tensor) -> list[bool]:
-    """Return of each row of [R, V] whether it is free of NaN and of positive infinity."""
-    if logits.device.type == "cpu" and native.available():
-        return native.are_numbers(logits)
-    # By numpy on the CPU: torch gives so short a loop to several threads, and where another program has their
-    # core, waits for one of them as long as a time slice lasts. Measured: 20 ms, against 0.07 for 32 rows.
-    highest = logits.numpy().max(-1) if logits.device.type == "cpu" else logits.amax(-1)
-    return (highest < np.inf).tolist()  # a NaN is the highest of its row, and not less

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from ponder.decoders.ranker import ranker_for
 from ponder.engine.runner import Runner
 from ponder.models import Transformer
-from ponder.positions.rope_scaling import regime
+from ponder.sampling.sampler import Sampler
 from ponder.tree import Branch, PagePool, RadixTree
 
 
@@ -16,13 +17,19 @@ class Seat:
     Attributes
     ----------
     model, pool, tree, runner : what sits there.
+    ranker, sampler : what makes candidates and tokens of its rows of logits.
     """
 
     def __init__(self, model: Transformer, num_pages: int) -> None:
         self.model = model
-        self.pool = PagePool(model.config, num_pages, model.device, model.cache_dtype)
+        self.pool = PagePool(model.new_cache(num_pages))
         self.tree = RadixTree(self.pool)
         self.runner = Runner(model, self.pool)
+        self.ranker = ranker_for(model.kernels, model.device)
+
+    @property
+    def sampler(self) -> Sampler:
+        return self.ranker.sampler
 
     @property
     def context(self) -> int:
@@ -32,7 +39,7 @@ class Seat:
     def branch(self, reach: int, salt: str | None) -> Branch:
         """Return an empty branch for a text that may reach so many tokens.
 
-        Texts that share pages agree on the salt and on the frequencies of their positions.
+        Texts that share pages agree on the salt and on the regime of their positions.
         """
-        key: Hashable = salt, regime(self.model.config.rope, reach)
+        key: Hashable = salt, self.model.positions.regime(reach)
         return Branch(self.tree, key)

@@ -14,7 +14,9 @@ import torch
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.stored import StoredTensor
 from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.cache import Cache
 from ponder.kernels.layers import Linear, Norm
+from ponder.positions import Buckets, CosSin, Positions, Slopes
 
 
 class Ops(Protocol):
@@ -48,8 +50,8 @@ class Ops(Protocol):
         """
         ...
 
-    def attend(self, layer: int, window: int | None) -> None:
-        """Mix values: softmax(q k^T / sqrt(D)) v over each sequence's pages.
+    def attend(self, layer: int, window: int | None, bias: Slopes | Buckets | None = None) -> None:
+        """Mix values: softmax(q k^T / sqrt(D) + bias) v over each sequence's pages.
 
         A query sees its own sequence up to its own position, and of that the last `window` tokens where a
         window is given. Query head h reads key head h * G // H.
@@ -81,16 +83,16 @@ class Forward(Protocol):
     """A model that can be run."""
 
     def __call__(
-        self,
-        batch: ForwardBatch,
-        cos_sin: tuple[torch.Tensor, torch.Tensor],
-        k_pages: torch.Tensor,
-        v_pages: torch.Tensor,
+        self, batch: ForwardBatch, cos_sin: CosSin | None, cache: Cache, key_cos_sin: CosSin | None = None
     ) -> torch.Tensor:
         """Run a batch and return the logits of its `logit_rows`, [R, V] float32.
 
-        `cos_sin` are each [T, r/2]; `k_pages`, `v_pages` [pages, layers, page_size, kv_heads, head_dim]
-        receive the new keys and values. How these lie inside a page is for the kernels to know.
+        Parameters
+        ----------
+        cos_sin : of the batch's tokens, [T, r/2] each; None where nothing turns.
+        cache : receives the new keys and values; one that these kernels made.
+        key_cos_sin : of all tokens of each sequence's context, one sequence after another, where keys are
+            rotated as they are read.
         """
         ...
 
@@ -126,6 +128,19 @@ class Kernels(Protocol):
         """Return the bytes that a matrix takes in memory."""
         ...
 
-    def compile(self, define: Definition, config: ModelConfig) -> Forward:
-        """Return what runs the model that `define` defines."""
+    def page_bytes(self, config: ModelConfig) -> int:
+        """Return the bytes that a page of the model's cache takes over all layers."""
+        ...
+
+    def cache(self, config: ModelConfig, num_pages: int) -> Cache:
+        """Return so many pages for the model's keys and values, which are not filled."""
+        ...
+
+    def compile(self, define: Definition, config: ModelConfig, positions: Positions) -> Forward:
+        """Return what runs the model that `define` defines.
+
+        Raises
+        ------
+        UnsupportedError : these kernels cannot run a model with such positions.
+        """
         ...

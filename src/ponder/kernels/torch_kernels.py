@@ -9,10 +9,15 @@ import torch
 
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.stored import StoredTensor, dequantize
+from ponder.errors import UnsupportedError
 from ponder.kernels.attention_plan import AttentionPlan
 from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.cache import Cache, TorchCache, new_pages, page_bytes
 from ponder.kernels.layers import Linear, Norm
 from ponder.kernels.ops import Definition, Forward
+from ponder.kernels.reference.attention import gathered
+from ponder.kernels.reference.attention import rotate as rotate_pairs
+from ponder.positions import Buckets, CosSin, Positions, Slopes
 
 
 class Primitives(Protocol):
@@ -55,8 +60,9 @@ class Primitives(Protocol):
         v_pages: torch.Tensor,
         plan: AttentionPlan,
         window: int | None,
+        bias: Slopes | Buckets | None = None,
     ) -> torch.Tensor:
-        """softmax(q k^T / sqrt(D)) v over each sequence's pages [P, B, G, D] -> [T, H, D]."""
+        """softmax(q k^T / sqrt(D) + bias) v over each sequence's pages [P, B, G, D] -> [T, H, D]."""
         ...
 
     def swiglu(self, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
@@ -88,8 +94,24 @@ class TorchKernels:
     def nbytes(self, matrix: torch.Tensor) -> int:
         return matrix.nbytes
 
-    def compile(self, define: Definition, config: ModelConfig) -> Forward:
+    def page_bytes(self, config: ModelConfig) -> int:
+        return page_bytes(config, self.cache_dtype)
+
+    def cache(self, config: ModelConfig, num_pages: int) -> Cache:
+        return TorchCache(*new_pages(config, num_pages, self.cache_dtype, self.device))
+
+    def compile(self, define: Definition, config: ModelConfig, positions: Positions) -> Forward:
+        if positions.rotates == "read" and self.name != "reference":
+            raise rotated_when_read(self.name)
         return TorchForward(self.primitives, define, config.head_dim)
+
+
+def rotated_when_read(name: str) -> UnsupportedError:
+    """Return what is raised where keys cannot be rotated as they are read."""
+    return UnsupportedError(
+        f"positions that rotate keys when they are read are not supported by the {name} kernels: "
+        "load the model with kernels='reference'"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +125,11 @@ class TorchForward:
     def __call__(
         self,
         batch: ForwardBatch,
-        cos_sin: tuple[torch.Tensor, torch.Tensor],
-        k_pages: torch.Tensor,
-        v_pages: torch.Tensor,
+        cos_sin: CosSin | None,
+        cache: Cache,
+        key_cos_sin: CosSin | None = None,
     ) -> torch.Tensor:
-        ops = TorchPass(self.primitives, self.head_dim, batch, cos_sin, k_pages, v_pages)
+        ops = TorchPass(self.primitives, self.head_dim, batch, cos_sin, cache.keys, cache.values, key_cos_sin)
         self.define(ops)
         return ops.result
 
@@ -122,6 +144,7 @@ class TorchPass:
     q: torch.Tensor
     mixed: torch.Tensor
     _exited: torch.Tensor
+    _turns_keys: CosSin | None  # of the layer's keys, where they are rotated as they are read
     result: torch.Tensor
 
     def __init__(
@@ -129,14 +152,15 @@ class TorchPass:
         primitives: Primitives,
         head_dim: int,
         batch: ForwardBatch,
-        cos_sin: tuple[torch.Tensor, torch.Tensor],
+        cos_sin: CosSin | None,
         k_pages: torch.Tensor,
         v_pages: torch.Tensor,
+        key_cos_sin: CosSin | None = None,
     ) -> None:
         self._p = primitives
         self._head_dim = head_dim
         self._batch = batch
-        self._cos_sin = cos_sin
+        self._cos_sin, self._key_cos_sin = cos_sin, key_cos_sin
         self._k_pages, self._v_pages = k_pages, v_pages
 
     def embed(self, table: Any) -> None:
@@ -162,19 +186,26 @@ class TorchPass:
             queries = self._norm(queries, q_norm)
         if k_norm is not None:
             keys = self._norm(keys, k_norm)
+        turns = self._cos_sin if rotate else None
+        self._turns_keys = None
+        if turns is not None and self._key_cos_sin is not None:
+            queries, turns, self._turns_keys = rotate_pairs(queries, *turns), None, self._key_cos_sin
         self.q = self._p.rope_and_store(
             queries,
             keys,
             values,
-            self._cos_sin if rotate else None,
+            turns,
             self._k_pages[:, layer],
             self._v_pages[:, layer],
             self._batch.slot_mapping,
         )
 
-    def attend(self, layer: int, window: int | None) -> None:
-        pages = self._k_pages[:, layer], self._v_pages[:, layer]
-        self.mixed = self._p.attention(self.q, *pages, self._batch.plan, window).flatten(-2)
+    def attend(self, layer: int, window: int | None, bias: Slopes | Buckets | None = None) -> None:
+        plan = self._batch.plan
+        keys, values = self._k_pages[:, layer], self._v_pages[:, layer]
+        if self._turns_keys is not None:
+            keys, values, plan = gathered(keys, values, plan, self._turns_keys)
+        self.mixed = self._p.attention(self.q, keys, values, plan, window, bias).flatten(-2)
 
     def add_projection(self, o: Linear) -> None:
         self.x = self.x + self._linear(self.mixed, o)

@@ -13,6 +13,7 @@ from ponder.checkpoints.checkpoint import Checkpoint
 from ponder.checkpoints.layout import tensor_shapes
 from ponder.kernels import Linear, Norm, select_kernels
 from ponder.models.transformer import Layer, Transformer, Weights
+from ponder.positions import Specification, choose_positions
 
 
 def load_transformer(
@@ -22,6 +23,7 @@ def load_transformer(
     *,
     kernels: str | None = None,
     row_invariant: bool = False,
+    positions: Specification | None = None,
 ) -> Transformer:
     """Read every tensor and build the model.
 
@@ -29,12 +31,16 @@ def load_transformer(
     ----------
     kernels : "native" or "reference"; by default native ones on the CPU where they are built.
     row_invariant : a sequence's logits are bitwise the same in any batch, however it was cut.
+    positions : other positions than the checkpoint's; what may be asked for is in `ponder.positions.choose`.
 
     Raises
     ------
-    UnsupportedError : `row_invariant` or native kernels on a device other than the CPU.
+    UnsupportedError : `row_invariant` or native kernels on a device other than the CPU; positions that the
+        kernels cannot give.
+    ParameterError : no such positions, or they do not fit the model.
     """
-    config, tensors = checkpoint.config, checkpoint.tensors
+    tensors = checkpoint.tensors
+    config, chosen_positions = choose_positions(checkpoint.config, positions, device)
     shapes = tensor_shapes(config)
     exact = all(tensors.stored(name).kind == "F32" for name, shape in shapes.items() if len(shape) == 2)
     chosen = select_kernels(device, dtype, kernels, row_invariant=row_invariant, exact=exact)
@@ -56,7 +62,7 @@ def load_transformer(
         norm=Norm(loaded["norm.weight"], eps),
         lm_head=loaded.get("lm_head.weight", embed),
     )
-    return Transformer(config, weights, chosen, device)
+    return Transformer(config, weights, chosen, device, chosen_positions)
 
 
 def _layer(index: int, tensor: Callable[[str], Any], eps: float) -> Layer:

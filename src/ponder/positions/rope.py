@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 
-from ponder.checkpoints.config import RopeConfig
+from ponder.checkpoints.config import ProportionalScaling, RopeConfig
+from ponder.positions.protocol import CosSin, Rotates
 from ponder.positions.rope_scaling import Frequencies, frequencies, regime
 
 MAX_REGIMES = 4  # with tables
@@ -19,14 +21,28 @@ class Rope:
     A sequence's reach (the longest it may become) is fixed when it is admitted, so the rules whose
     frequencies depend on length give every token of a sequence the same frequencies: cached keys
     never go stale, however the prompt was chunked.
+
+    Parameters
+    ----------
+    rotates : "written": keys are cached as they were rotated. "read": they are cached as they were projected,
+        so that sequences of any reach share them, and rotated each time; only the reference kernels do that.
     """
 
-    def __init__(self, config: RopeConfig, head_dim: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RopeConfig,
+        head_dim: int,
+        device: torch.device,
+        rotates: Literal["written", "read"] = "written",
+    ) -> None:
+        self.rotates: Rotates = rotates
+        # The proportional rule gives the pairs that do not turn an angle of 0.
+        self.rotated = head_dim if isinstance(config.scaling, ProportionalScaling) else config.rotary_dim
         self.config = config
         self.head_dim = head_dim
         self.device = device
         self._by_regime: dict[int, Frequencies] = {}
-        self._tables: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._tables: dict[int, CosSin] = {}
 
     def _frequencies(self, found: int, reach: int) -> Frequencies:
         """Return the frequencies of a regime; `reach` is one that is in it."""
@@ -35,9 +51,14 @@ class Rope:
             self._by_regime[found] = Frequencies(inv_freq.to(self.device), factor)
         return self._by_regime[found]
 
-    def cos_sin(
-        self, positions: torch.Tensor, lengths: Sequence[int], reaches: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def regime(self, reach: int) -> int:
+        """Return a number that is equal for two reaches exactly when their cached keys are."""
+        return regime(self.config, reach) if self.rotates == "written" else 0
+
+    def bias(self, layer: int) -> None:
+        """Add nothing to scores."""
+
+    def rotation(self, positions: torch.Tensor, lengths: Sequence[int], reaches: Sequence[int]) -> CosSin:
         """Return cos and sin, each [tokens, d/2] float32.
 
         Parameters
@@ -58,7 +79,7 @@ class Rope:
         cos, sin = zip(*parts, strict=True)
         return torch.cat(cos), torch.cat(sin)
 
-    def _turns(self, positions: torch.Tensor, found: int, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _turns(self, positions: torch.Tensor, found: int, reach: int) -> CosSin:
         """Look the positions of one regime up in its tables, which grow as they must."""
         frequencies = self._frequencies(found, reach)
         needed = max(reach, int(positions.max()) + 1) if len(positions) else reach
@@ -75,7 +96,7 @@ class Rope:
         return cos.index_select(0, positions), sin.index_select(0, positions)
 
 
-def cos_sin(positions: torch.Tensor, frequencies: Frequencies) -> tuple[torch.Tensor, torch.Tensor]:
+def cos_sin(positions: torch.Tensor, frequencies: Frequencies) -> CosSin:
     """Return cos and sin of each position's angles, [n, d/2] float32.
 
     Angles are float32, as in transformers; their cosines are rounded from float64, so that they do not depend

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 WORD = 32
 
 
-def pack(allowed: torch.Tensor) -> torch.Tensor:
+def pack(allowed: npt.ArrayLike) -> npt.NDArray[np.int32]:
     """[V] bool -> [ceil(V / 32)] int32; the bits beyond V are 0."""
-    padded = np.zeros(-(-allowed.shape[0] // WORD) * WORD, dtype=np.bool_)
-    padded[: allowed.shape[0]] = allowed.numpy()
-    return torch.from_numpy(np.packbits(padded, bitorder="little").view("<i4"))
+    bits = np.asarray(allowed, dtype=np.bool_)
+    padded = np.pad(bits, (0, -bits.shape[0] % WORD))
+    return np.packbits(padded, bitorder="little").view("<i4")
 
 
-def unpack(words: torch.Tensor, size: int) -> torch.Tensor:
+def unpack(words: npt.ArrayLike, size: int) -> npt.NDArray[np.bool_]:
     """[W] int32 -> [size] bool; tokens beyond the words are not in the set."""
-    bits = np.unpackbits(words.numpy().astype("<i4", copy=False).view(np.uint8), bitorder="little")[:size]
-    return torch.from_numpy(np.pad(bits, (0, size - bits.shape[0])).astype(np.bool_))
+    bits = np.unpackbits(np.asarray(words, dtype="<i4").view(np.uint8), bitorder="little")[:size]
+    return np.pad(bits, (0, size - bits.shape[0])).astype(np.bool_)

@@ -29,17 +29,18 @@ CHOICE, EXCLUSION = 0, 1
 
 
 def uniforms(
-    seed: int, sample_indices: list[int], positions: list[int], purpose: int = CHOICE
+    seed: int, streams: list[int], positions: list[int], purpose: int = CHOICE
 ) -> npt.NDArray[np.float64]:
-    """Return one number in [0, 1) with 53 random bits for each (seed, sample index, position).
+    """Return one number in [0, 1) with 53 random bits for each (seed, stream, position).
 
-    `seed` is taken modulo 2^64. `position` counts generated tokens, so what came before the prompt,
-    how it was cached and who else is running do not matter.
+    Seed and streams are taken modulo 2^64. The key is the seed, the counter [position, the stream's low 32
+    bits, purpose, its high 32 bits]. `position` counts generated tokens, so what came before the prompt, how
+    it was cached and who else is running do not matter.
     """
     key = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], dtype=np.uint64)
     counter = np.zeros((len(positions), 4), dtype=np.uint64)
-    streams = np.array(sample_indices, dtype=np.uint64)
-    counter[:, 0], counter[:, 1], counter[:, 2] = positions, streams & _LOW, purpose
-    counter[:, 3] = streams >> _SHIFT
+    wide = np.array([stream % 2**64 for stream in streams], dtype=np.uint64)
+    counter[:, 0], counter[:, 1] = positions, wide & _LOW
+    counter[:, 2], counter[:, 3] = purpose, wide >> _SHIFT
     words = philox4x32(counter, key)
     return ((words[:, 0] >> np.uint64(5)) * 67108864.0 + (words[:, 1] >> np.uint64(6))) / 9007199254740992.0

@@ -1,25 +1,105 @@
-"""Rows of logits -> one token a row, with its trace."""
+"""Rows of logits -> one token a row, with its trace.
+
+Which code does that is decided once, by the kernels that the model was loaded with (`sampler_for`).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
+import numpy as np
 import torch
 
+from ponder.kernels import Kernels
+from ponder.kernels import native as native_kernels
 from ponder.sampling import bitmask, native
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.processors import forbid
 from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
-from ponder.sampling.semantics import STEPS
 from ponder.sampling.softmax import SLAB, entropies, log_softmax, softmax
-from ponder.sampling.steps import Context
+from ponder.sampling.step import Context
+from ponder.sampling.steps import STEPS
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.variants import rule
 
 Watch = Callable[[str, torch.Tensor, torch.Tensor], None]
+
+
+Request = tuple[torch.Tensor, Sequence[Row], SamplingParams]
+"""The arguments of `Sampler.sample`."""
+
+
+class Sampler(Protocol):
+    """What is asked of rows of logits when a step is to become tokens."""
+
+    def sample(
+        self, logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams
+    ) -> list[TokenTrace | None]:
+        """Choose a token for each row of [R, V] float32 logits, which stay as they are.
+
+        None for a row whose every token is forbidden.
+        """
+        ...
+
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        """Do `sample` for several requests, in one parallel region where that can be."""
+        ...
+
+    def sound_rows(self, logits: torch.Tensor) -> list[bool]:
+        """Return of each row of [R, V] whether it is free of NaN and of positive infinity."""
+        ...
+
+
+class NativeSampler:
+    """The sampler in C++, and the torch code for the few parameters that it does not know.
+
+    Both follow the same rules with the same random numbers; their probabilities differ in the last bits.
+    """
+
+    def sample(
+        self, logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams
+    ) -> list[TokenTrace | None]:
+        return self.sample_many([(logits, rows, params)])
+
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        if all(native.usable(logits, params) for logits, _, params in requests):
+            return native.sample_many(requests)
+        if len(requests) == 1:
+            return sample_reference(*requests[0])
+        return [trace for request in requests for trace in self.sample(*request)]
+
+    def sound_rows(self, logits: torch.Tensor) -> list[bool]:
+        return native_kernels.are_numbers(logits)
+
+
+class TorchSampler:
+    """The sampler in torch, for every device."""
+
+    def sample(
+        self, logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams
+    ) -> list[TokenTrace | None]:
+        return sample_reference(logits, rows, params)
+
+    def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
+        return [trace for request in requests for trace in sample_reference(*request)]
+
+    def sound_rows(self, logits: torch.Tensor) -> list[bool]:
+        # By numpy on the CPU: torch gives so short a loop to several threads, and where another program has
+        # their core, waits for one of them as long as a time slice lasts. Measured: 20 ms, against 0.07
+        # for 32 rows.
+        highest = logits.numpy().max(-1) if logits.device.type == "cpu" else logits.amax(-1)
+        sound: list[bool] = (highest < np.inf).tolist()  # a NaN is the highest of its row, and not less
+        return sound
+
+
+def sampler_for(kernels: Kernels) -> Sampler:
+    """Return the sampler that goes with a model's kernels."""
+    return NativeSampler() if kernels.name == "native" else TorchSampler()
 
 
 def permit(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
@@ -28,7 +108,7 @@ def permit(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     for values, row in zip(logits, rows, strict=True):
         forbid(values, row.forbidden)
         if row.allowed is not None:
-            allowed = bitmask.unpack(row.allowed, values.shape[0])
+            allowed = torch.from_numpy(bitmask.unpack(row.allowed, values.shape[0]))
             values.masked_fill_(~allowed.to(values.device), -torch.inf)
     return logits
 
@@ -94,14 +174,11 @@ def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
 
 
 def sample(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> list[TokenTrace | None]:
-    """Choose a token for each row of [R, V] float32 logits.
+    """Choose a token for each row of [R, V] float32 logits, natively where that is possible.
 
-    Returns None for a row whose every token is forbidden. The native kernel and the torch code follow the
-    same rules; their probabilities differ in the last bits.
+    For callers without a model; who has one asks its sampler.
     """
-    if native.usable(logits, params) and all(row.forced is None and row.stream < 2**32 for row in rows):
-        return native.sample_many([(logits, rows, params)])
-    return sample_reference(logits, rows, params)
+    return NativeSampler().sample(logits, rows, params)
 
 
 def sample_reference(
@@ -120,9 +197,33 @@ def sample_reference(
     for place, row in enumerate(rows):
         if row.forced is not None:
             chosen[place] = row.forced
-            possible[place] = True
     traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
-    return [trace if ok else None for trace, ok in zip(traces, possible.tolist(), strict=True)]
+    return [
+        (trace if ok else None)
+        if row.forced is None
+        else _given(trace, float(before[row.forced]), float(after[row.forced]), ok)
+        for trace, row, before, after, ok in zip(
+            traces, rows, tempered, truncated, possible.tolist(), strict=True
+        )
+    ]
+
+
+def _given(trace: TokenTrace, tempered: float, truncated: float, possible: bool) -> TokenTrace:
+    """Trace a token that was given, whose tempered and truncated probabilities may be 0: no value is NaN."""
+    trace = replace(
+        trace,
+        logprob=-math.inf if math.isnan(trace.logprob) else trace.logprob,
+        entropy=0.0 if math.isnan(trace.entropy) else trace.entropy,
+    )
+    if not possible:
+        return replace(trace, tempered_logprob=-math.inf, truncated_logprob=-math.inf, kept=0, kept_mass=0.0)
+    if truncated > 0:
+        return trace
+    return replace(
+        trace,
+        tempered_logprob=trace.tempered_logprob if tempered > 0 else -math.inf,
+        truncated_logprob=-math.inf,
+    )
 
 
 def describe(
@@ -181,12 +282,3 @@ def best(logprobs: torch.Tensor, count: int) -> list[tuple[tuple[int, float], ..
     rows = (zip(*pair, strict=True) for pair in zip(ids.tolist(), values.tolist(), strict=True))
     possible = (((token, logprob) for token, logprob in row if logprob > -math.inf) for row in rows)
     return [tuple(sorted(row, key=lambda pair: (-pair[1], pair[0]))) for row in possible]
-
-
-def sample_many(
-    requests: Sequence[tuple[torch.Tensor, Sequence[Row], SamplingParams]],
-) -> list[TokenTrace | None]:
-    """Do `sample` for several requests, in one parallel region where that can be."""
-    if all(native.usable(logits, params) for logits, _, params in requests):
-        return native.sample_many(requests)
-    return [trace for logits, rows, params in requests for trace in sample(logits, rows, params)]

@@ -70,7 +70,7 @@ class Branch:
         It is valid until they change.
         """
         if self._block_table is None:
-            device = self.tree.pool.k_pages.device
+            device = self.tree.pool.cache.keys.device
             self._block_table = self._table.tensor(self._published + len(self._pages), device)
         return self._block_table
 

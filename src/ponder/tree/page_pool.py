@@ -1,18 +1,11 @@
-"""Pages of keys and values, and who needs them."""
+"""Who needs which pages of a cache."""
 
 from __future__ import annotations
 
-import mmap
-from contextlib import suppress
-from math import prod
-
-import numpy as np
-import torch
-
-from ponder.checkpoints.config import ModelConfig
 from ponder.errors import CapacityError
+from ponder.kernels.cache import PAGE_SIZE, Cache
 
-PAGE_SIZE = 16  # tokens; docs/performance.md says how it was chosen
+__all__ = ["PAGE_SIZE", "PagePool", "pages_for"]
 
 
 def pages_for(tokens: int) -> int:
@@ -20,40 +13,18 @@ def pages_for(tokens: int) -> int:
     return -(-tokens // PAGE_SIZE)
 
 
-def page_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
-    """Return the bytes one page of keys and values takes over all layers."""
-    return 2 * config.num_layers * PAGE_SIZE * config.num_kv_heads * config.head_dim * dtype.itemsize
-
-
-def reserve(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Return a tensor that is not filled; on the CPU it lies on huge pages where the system has them."""
-    if device.type != "cpu":
-        return torch.empty(shape, dtype=dtype, device=device)
-    memory = mmap.mmap(-1, prod(shape) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a kernel without them
-            memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=dtype).view(shape)
-
-
 class PagePool:
-    """A fixed number of pages. A page is busy while branches hold it, idle while only the tree keeps it.
+    """The pages of a cache. A page is busy while branches hold it, idle while only the tree keeps it.
 
     The others are free. A page outside the tree is held once by each branch that has it, a page in the tree
     once by its node, while that has users.
 
-    `k_pages` and `v_pages` are [pages, layers, PAGE_SIZE, kv_heads, head_dim]; the memory is reserved here
-    and touched only as pages come into use.
+    Pages are counted here and never looked into.
     """
 
-    def __init__(self, config: ModelConfig, num_pages: int, device: torch.device, dtype: torch.dtype) -> None:
-        shape = (num_pages, config.num_layers, PAGE_SIZE, config.num_kv_heads, config.head_dim)
-        self.k_pages, self.v_pages = (reserve(shape, dtype, device) for _ in range(2))
-        self._copied: tuple[torch.Tensor, ...] | tuple[np.ndarray, ...] = (self.k_pages, self.v_pages)
-        if device.type == "cpu":
-            # numpy copies in the calling thread. torch wakes another for so little and waits for it:
-            # measured, 6 ms against 0.01 where another program has that core.
-            self._copied = tuple(pages.view(torch.uint8).numpy() for pages in self._copied)
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        num_pages = cache.keys.shape[0]
         self.num_pages = num_pages
         self.num_idle = 0
         self._holders = [0] * num_pages
@@ -121,8 +92,7 @@ class PagePool:
 
     def copy(self, source: int, target: int) -> None:
         """Copy a page's keys and values of all layers."""
-        for pages in self._copied:
-            pages[target] = pages[source]
+        self.cache.copy(source, target)
 
     def check_integrity(self) -> None:
         """Assert that every page is either free, once, or held, or kept."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ponder.asks import Completion, Grow, TokenEvent, fronts
+from ponder.asks import Completion, Grow, Path, Service, TokenEvent, fronts
 from ponder.backends.local import LocalModel, load_local
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.layout import tensor_shapes
 from ponder.engine import EngineLimits
 from ponder.kernels import native
 from ponder.text import TokenIds
-from ponder.tree.page_pool import PAGE_SIZE, page_bytes
+from ponder.tree import PAGE_SIZE
 
 _LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
 
@@ -51,7 +51,7 @@ class Ponder:
             "instruction_set": native.instruction_set() if native.available() else None,
             "weight_bytes": transformer.weight_bytes,
             "linear_macs": _linear_macs(config),
-            "kv_bytes_per_token": page_bytes(config, engine.pool.k_pages.dtype) / PAGE_SIZE,
+            "kv_bytes_per_token": transformer.page_bytes / PAGE_SIZE,
         }
 
     def prefill(self, prompt: Sequence[int]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class TransformerLogits:
 
     def __init__(self, name: str, model: Transformer, longest: int, chunk: int | None = None) -> None:
         self._name, self._model, self._chunk = name, model, chunk
-        self._pool = PagePool(model.config, pages_for(longest), model.device, model.cache_dtype)
+        self._pool = PagePool(model.new_cache(pages_for(longest)))
 
     @property
     def name(self) -> str:
@@ -51,4 +51,4 @@ class TransformerLogits:
             reaches=[len(tokens)],
             logit_rows=torch.arange(min(max(first, start), end), end, device=device) - start,
         )
-        return self._model.forward(batch, self._pool.k_pages, self._pool.v_pages)
+        return self._model.forward(batch, self._pool.cache)

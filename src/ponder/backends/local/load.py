@@ -15,8 +15,8 @@ from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.models import Transformer, load_transformer
 from ponder.models.entropy_head import load_entropy_head
+from ponder.positions import Specification
 from ponder.text import ChatTemplate, Tokenizer, build_tokenizer
-from ponder.tree.page_pool import page_bytes
 
 CACHE_SHARE = 0.25  # of the memory that is free when the model has been loaded
 MAX_CACHE_BYTES = 4 * 2**30
@@ -33,6 +33,7 @@ def load_local(
     kernels: str | None = None,
     draft: str | None = None,
     entropy_head: str | None = None,
+    positions: Specification | None = None,
 ) -> LocalModel:
     """Load a model by registry name, GGUF file, Hugging Face directory or pulled hub id.
 
@@ -46,13 +47,16 @@ def load_local(
     kernels : "native" or "reference"; by default native ones on the CPU where they are built.
     draft : a second, smaller model with the same vocabulary, for `Speculative(DraftModel())`.
     entropy_head : a file that `load_entropy_head` reads, for `real_temperature`.
+    positions : other positions than the checkpoint's, for the model and not for its draft model: "none",
+        "alibi", a RopeConfig, a scaling of the checkpoint's rotary positions, `T5Bias(table)`.
 
     Raises
     ------
     CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
         entropy head is not one, or for another hidden size.
     ParameterError : `device` is not one torch knows or has; `quantize` is not one of these; `draft` has
-        other tokens.
+        other tokens; `positions` are none of these or do not fit the model.
+    UnsupportedError : kernels that cannot be had here, or that cannot give the positions.
     """
     start = time.perf_counter()
     where = _device(device)
@@ -66,13 +70,15 @@ def load_local(
         if checkpoint.chat_template
         else None
     )
-    transformer = load_transformer(checkpoint, where, kernels=kernels, row_invariant=row_invariant)
-    page = _page_bytes(transformer)
+    transformer = load_transformer(
+        checkpoint, where, kernels=kernels, row_invariant=row_invariant, positions=positions
+    )
+    page = transformer.page_bytes
     second: Transformer | None = None
     if draft is not None:
         known = _checkpoint_like(checkpoint, tokenizer, draft)
         second = load_transformer(known, where, kernels=kernels, row_invariant=row_invariant)
-        page += _page_bytes(second)
+        page += second.page_bytes
     room = _cache_bytes(where) if cache_bytes is None else cache_bytes
     if room < page:
         raise ParameterError("cache_bytes", room, f"at least {page}, one page of this model's cache")
@@ -80,10 +86,6 @@ def load_local(
     engine = Engine(transformer, tokenizer, room // page, limits, draft=seat, entropy_head=head)
     load_s = time.perf_counter() - start
     return LocalModel(checkpoint.name, engine, template, checkpoint.generation_defaults, load_s)
-
-
-def _page_bytes(model: Transformer) -> int:
-    return page_bytes(model.config, model.cache_dtype)
 
 
 def _checkpoint_like(checkpoint: Checkpoint, tokenizer: Tokenizer, draft: str) -> Checkpoint:

@@ -11,8 +11,12 @@ import ponder.kernels.native._native as _native
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.stored import StoredTensor, dequantize
 from ponder.kernels.batch import ForwardBatch
+from ponder.kernels.cache import Cache, new_pages, page_bytes
 from ponder.kernels.layers import Linear, Norm
+from ponder.kernels.native.cache import NativeCache
 from ponder.kernels.ops import Definition, Forward
+from ponder.kernels.torch_kernels import rotated_when_read
+from ponder.positions import Buckets, CosSin, Positions, Slopes
 
 PACKED = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K")
 
@@ -49,14 +53,22 @@ class NativeKernels:
     def nbytes(self, matrix: _native.Matrix) -> int:
         return matrix.nbytes
 
-    def compile(self, define: Definition, config: ModelConfig) -> Forward:
+    def page_bytes(self, config: ModelConfig) -> int:
+        return page_bytes(config, self.cache_dtype)
+
+    def cache(self, config: ModelConfig, num_pages: int) -> Cache:
+        return NativeCache(*new_pages(config, num_pages, self.cache_dtype, torch.device("cpu")))
+
+    def compile(self, define: Definition, config: ModelConfig, positions: Positions) -> Forward:
+        if positions.rotates == "read":
+            raise rotated_when_read(self.name)
         program = _native.Program(
             isa=self._isa,
             hidden=config.hidden_size,
             heads=config.num_heads,
             kv_heads=config.num_kv_heads,
             head_dim=config.head_dim,
-            rotated=config.rope.rotary_dim,
+            rotated=positions.rotated,
             layers=config.num_layers,
             cache="F32" if self.cache_dtype == torch.float32 else "BF16",
         )
@@ -95,8 +107,13 @@ class Recorder:
             rotate,
         )
 
-    def attend(self, layer: int, window: int | None) -> None:
-        self._program.attend(layer, window)
+    def attend(self, layer: int, window: int | None, bias: Slopes | Buckets | None = None) -> None:
+        slopes = table = None
+        if isinstance(bias, Slopes):
+            slopes = bias.slopes
+        elif bias is not None:
+            table = bias.at(torch.arange(bias.max_distance + 1)).contiguous()
+        self._program.attend(layer, window, slopes, table)
 
     def add_projection(self, o: Linear) -> None:
         self._program.add_projection(o.weight, o.bias)
@@ -124,12 +141,13 @@ class Replay:
     def __call__(
         self,
         batch: ForwardBatch,
-        cos_sin: tuple[torch.Tensor, torch.Tensor],
-        k_pages: torch.Tensor,
-        v_pages: torch.Tensor,
+        cos_sin: CosSin | None,
+        cache: Cache,
+        key_cos_sin: CosSin | None = None,
     ) -> torch.Tensor:
+        assert key_cos_sin is None, "refused when the model was compiled"
         plan = batch.plan
-        cos, sin = cos_sin
+        cos, sin = cos_sin or (torch.empty(len(batch.token_ids), 0),) * 2
         # As numpy arrays, of which C++ finds the memory in a fifth of the time.
         return self._program.run(
             batch.token_ids.numpy(),
@@ -143,7 +161,7 @@ class Replay:
             batch.logit_rows.numpy(),
             None if batch.logit_depths is None else batch.logit_depths.numpy(),
             batch.states,
-            k_pages,
-            v_pages,
+            cache.keys,
+            cache.values,
             torch.get_num_threads(),
         )

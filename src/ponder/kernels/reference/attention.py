@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 
 from ponder.kernels.attention_plan import AttentionPlan
+from ponder.positions import Buckets, CosSin, Slopes
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -33,8 +36,32 @@ def rope_and_store(
     return q
 
 
+def gathered(
+    k_pages: torch.Tensor, v_pages: torch.Tensor, plan: AttentionPlan, cos_sin: CosSin
+) -> tuple[torch.Tensor, torch.Tensor, AttentionPlan]:
+    """Return each sequence's pages for itself, its keys rotated, and the plan over these pages.
+
+    `cos_sin` are those of all tokens of each context, one sequence after another; pages are [P, B, G, D].
+    """
+    order = torch.cat(tuple(plan.block_tables))
+    keys, values = k_pages[order], v_pages[order]
+    tables, start, done = [], 0, 0
+    for pages, context in zip(plan.block_tables, plan.context_lengths, strict=True):
+        own = keys[start : start + len(pages)].view(-1, *keys.shape[2:])
+        turns = (part[done : done + context] for part in cos_sin)
+        own[:context] = rotate(own[:context], *turns)
+        tables.append(torch.arange(start, start + len(pages), device=order.device))
+        start, done = start + len(pages), done + context
+    return keys, values, replace(plan, block_tables=tables)
+
+
 def attention(
-    q: torch.Tensor, k_pages: torch.Tensor, v_pages: torch.Tensor, plan: AttentionPlan, window: int | None
+    q: torch.Tensor,
+    k_pages: torch.Tensor,
+    v_pages: torch.Tensor,
+    plan: AttentionPlan,
+    window: int | None,
+    bias: Slopes | Buckets | None = None,
 ) -> torch.Tensor:
     out = torch.empty_like(q)
     start = 0
@@ -44,7 +71,12 @@ def attention(
             store.index_select(0, pages).flatten(0, 1)[:context].transpose(0, 1)
             for store in (k_pages, v_pages)
         )
-        mask = visible(new, context, window, plan.trees.get(row), q.device)
+        tree = plan.trees.get(row)
+        mask = visible(new, context, window, tree, q.device)
+        if bias is not None:
+            added = bias.at(distances(new, context, tree, q.device)).to(q.dtype)
+            mask = added if mask is None else added.masked_fill(~mask, -torch.inf)
+            mask = mask[None]
         heads = q[start : start + new].transpose(0, 1)
         attended = F.scaled_dot_product_attention(
             heads[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
@@ -60,11 +92,20 @@ def visible(
     """Return [new, context] bool: which cached tokens each new token sees; None where it sees all."""
     if tree is None and new == 1 and (window is None or window >= context):
         return None
-    positions = torch.arange(context, device=device)
-    mask = positions[context - new :, None] >= positions[None, :]
+    distance = distances(new, context, None, device)
+    mask = distance >= 0
     if tree is not None:
         mask[:, context - new :] = tree
+        distance = distances(new, context, tree, device)
+    return mask if window is None else mask & (distance < window)
+
+
+def distances(new: int, context: int, tree: torch.Tensor | None, device: torch.device) -> torch.Tensor:
+    """Return [new, context] int64: how many tokens before each new token each cached one lies.
+
+    What a new token does not see may have any distance.
+    """
+    positions = torch.arange(context, device=device)
+    if tree is not None:
         positions[context - new :] = context - new + tree.sum(1) - 1
-    if window is None:
-        return mask
-    return mask & (positions[context - new :, None] - positions[None, :] < window)
+    return positions[context - new :, None] - positions[None, :]

@@ -13,12 +13,18 @@ import torch
 import torch.nn.functional as F
 
 from ponder.kernels.attention_plan import AttentionPlan
+from ponder.positions import Buckets, Slopes
 
 SPAN = 16  # positions, and elements of 4 bytes that fill 64
 
 
 def attention(
-    q: torch.Tensor, k_pages: torch.Tensor, v_pages: torch.Tensor, plan: AttentionPlan, window: int | None
+    q: torch.Tensor,
+    k_pages: torch.Tensor,
+    v_pages: torch.Tensor,
+    plan: AttentionPlan,
+    window: int | None,
+    bias: Slopes | Buckets | None = None,
 ) -> torch.Tensor:
     out = torch.empty_like(q)
     start = 0
@@ -34,14 +40,14 @@ def attention(
                 path = torch.cat((torch.arange(cached), cached + sees.nonzero().squeeze(1)))
                 part = slice(node, node + 1)
                 attended[part] = attend(
-                    queries[part], padded(keys[path]), padded(values[path]), len(path) - 1, window
+                    queries[part], padded(keys[path]), padded(values[path]), len(path) - 1, window, bias
                 )
         else:
             keys, values = padded(keys), padded(values)
             for span in range(cached // SPAN * SPAN, context, SPAN):
                 first, end = max(cached, span), span + SPAN
                 part = slice(first - cached, end - cached)
-                attended[part] = attend(queries[part], keys[:end], values[:end], first, window)
+                attended[part] = attend(queries[part], keys[:end], values[:end], first, window, bias)
         start += new
     return out
 
@@ -52,7 +58,12 @@ def padded(x: torch.Tensor) -> torch.Tensor:
 
 
 def attend(
-    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, first: int, window: int | None
+    q: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    first: int,
+    window: int | None,
+    bias: Slopes | Buckets | None = None,
 ) -> torch.Tensor:
     """Attention of q [R, H, D], at positions from `first` on, over padded keys and values -> [R, H, D]."""
     (rows, heads, head_dim), (length, groups, padded_dim) = q.shape, keys.shape
@@ -66,7 +77,9 @@ def attend(
     if rows * groups == 1:  # a single product would go to all threads together, more to a thread each
         grouped = grouped.expand(2, -1, -1, -1)
     keys, values = (x.transpose(0, 1).expand(grouped.shape[0], -1, -1, -1) for x in (keys, values))
-    attended = F.scaled_dot_product_attention(
-        grouped, keys, values, attn_mask=mask[:, None, None], scale=head_dim**-0.5
-    )
+    mask = mask[:, None, None]
+    if bias is not None:  # [heads, rows, length] -> [rows, groups, the group's heads and padding, length]
+        added = bias.at(distance).to(q.dtype).transpose(0, 1).reshape(rows, groups, shared, length)
+        mask = F.pad(added, (0, 0, 0, -shared % 8)).masked_fill(~mask, -torch.inf)
+    attended = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=head_dim**-0.5)
     return attended[:rows, :, :shared, :head_dim].flatten(1, 2)
