@@ -372,7 +372,6 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a negative token": (COMPLETIONS, {"prefix_token_ids": [-1]}, "prefix_token_ids", "from 0 to 63"),
     "no number": (COMPLETIONS, {"prefix_token_ids": ["a"]}, "prefix_token_ids", "a whole number"),
     "no text": (CHAT, {"prefix_text": 3}, "prefix_text", "text"),
-    "half a surrogate": (COMPLETIONS, {"prefix_text": "a\ud800"}, "prefix_text", "surrogate"),
     "both": (
         COMPLETIONS,
         {"prefix_text": "a", "prefix_token_ids": [1]},

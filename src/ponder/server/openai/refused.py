@@ -41,7 +41,7 @@ _GENERATION: Neutral = {
 
 COMPLETION: Neutral = {**_GENERATION, "prompt_embeds": (), "suffix": ("",)}
 
-_TEMPLATE: Neutral = {
+_RENDERING: Neutral = {
     "chat_template": (),
     "chat_template_kwargs": ({},),
     "media_io_kwargs": ({},),
@@ -49,11 +49,11 @@ _TEMPLATE: Neutral = {
     "tools": ([],),
 }
 
-TOKENIZE: Neutral = {**_TEMPLATE, "add_generation_prompt": (True,), "continue_final_message": (False,)}
+TEMPLATE: Neutral = {**_RENDERING, "add_generation_prompt": (True,), "continue_final_message": (False,)}
 
 CHAT: Neutral = {
     **_GENERATION,
-    **_TEMPLATE,
+    **_RENDERING,
     "add_special_tokens": (False,),
     "audio": (),
     "documents": ([],),

@@ -127,7 +127,8 @@ def _check_prefix(body: CompletionBody | ChatBody, prefix: Prefix, settings: Ser
 
 
 def _stop_strings(body: GenerationBody) -> tuple[str, ...]:
-    return (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    """Return the stop strings, of which there are not too many. Raises ParameterError if there are."""
+    return SamplingParams(stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())).stop
 
 
 def _check_logprobs(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
