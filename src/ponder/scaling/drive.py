@@ -26,6 +26,7 @@ from ponder.scaling.tree import Tree
 PROGRESS_S = 0.1
 VERSION = 1
 
+_TICK = 1e-6  # timers may wake as much too early
 _LIMITS = ("max_generated_tokens", "seconds")
 
 
@@ -325,7 +326,7 @@ class _Driver:
     def _late(self) -> bool:
         """Whether the time is over; there is one token at least, so that there is an answer."""
         seconds = self.budget.seconds
-        return seconds is not None and self.generates and self.clock.now() >= seconds
+        return seconds is not None and self.generates and self.clock.now() + _TICK >= seconds
 
     def _may_grow(self) -> bool:
         if self.stopped == "done" and self._left() == 0:
