@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from asking import engine_ask, prompt_of
+from asking import at_rank, engine_ask, prompt_of
 from decoders.mixing import OnlyOf
 from plain_model import PlainModel
 from ponder.asks import ProgressEvent, TokenEvent
@@ -234,7 +234,7 @@ def test_an_end_token_is_tried_like_any_other(truth, engine):
 def run_greedy(engine, request):
     """The likeliest first token."""
     params = replace(request.params, temperature=0.0, max_tokens=1)
-    *_, end = run(engine, replace(request, params=params, decoder=Sample()))
+    *_, end = run(engine, replace(request, params=params, method=Sample()))
     return end.outputs[0].token_ids
 
 
@@ -328,7 +328,7 @@ def test_a_trace_is_of_its_own_token(truth, engine, kind):
     """The distribution kept with a token is that after the tokens before it."""
     request = ask(trace=TraceSettings(top=6), **KINDS.get(kind, {}))
     output, _ = answer(engine, request)
-    plain, _ = answer(make(), replace(request, trace=None))
+    plain, _ = answer(make(), replace(request, record=replace(request.record, trace=None)))
     assert tuple(replace(trace, distribution=None) for trace in output.traces) == plain.traces
     assert output.token_ids
     for place, trace in enumerate(output.traces):
@@ -404,7 +404,7 @@ def test_what_is_tried_shares_its_text_beside_others():
         engine.step()
     engine.scheduler.preempt(engine.scheduler.running[0])
     forget(engine)
-    engine.submit(replace(ask(1, prompt=(1,), max_tokens=20, ignore_eos=True), priority=-1))
+    engine.submit(at_rank(ask(1, prompt=(1,), max_tokens=20, ignore_eos=True), -1))
     for _ in range(8):
         engine.step()
     assert engine.stats().running == 2
@@ -462,10 +462,10 @@ def test_states_keep_nothing_but_themselves(engine):
     engine.submit(engine_ask(PROMPT, SamplingParams(max_tokens=20, n=4, ignore_eos=True)))
     for _ in range(12):
         engine.step()
-    (sequence,) = engine.scheduler.running[0].group.live
-    kept = len(LONG) + len(sequence.output)
-    assert sum(len(part) for part in sequence.directions) == kept
-    held = {id(owner): owner.nbytes for owner in map(owning, sequence.directions)}
+    (text,) = engine.scheduler.running[0].group.live
+    kept = len(LONG) + len(text.output)
+    assert sum(len(part) for part in text.note.directions) == kept
+    held = {id(owner): owner.nbytes for owner in map(owning, text.note.directions)}
     assert sum(held.values()) == kept * engine.model.config.hidden_size * 4
     for job in list(engine.scheduler.running):
         engine.cancel(job.request_id)

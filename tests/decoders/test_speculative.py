@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,9 @@ from scipy import stats
 import ponder
 from asking import engine_ask
 from forward import all_logits
-from ponder.asks import TokenEvent
+from ponder.asks import Record, TokenEvent
 from ponder.constraints import Ban
-from ponder.decoders import DraftModel, PromptLookup, Speculative
+from ponder.decoders import Chain, DraftModel, PromptLookup, Speculative
 from ponder.engine import Engine, EngineLimits, FinishedEvent, Seat
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
@@ -55,8 +56,11 @@ class Partly:
     seed: int
     tokens: int = 6
 
+    asks_model: ClassVar[bool] = False
+
     def propose(self, group):
-        return [self.guess(sequence.index, len(sequence.output)) for sequence in group.live]
+        guesses = [(text, self.guess(text.index, text.depth)) for text in group.live]
+        return tuple(Chain(group.possible(text, guess)) for text, guess in guesses)
 
     def guess(self, index, start):
         rng = random.Random(f"{self.seed} {index} {start}")
@@ -72,8 +76,10 @@ class Always:
 
     tokens: tuple[int, ...]
 
+    asks_model: ClassVar[bool] = False
+
     def propose(self, group):
-        return [self.tokens for _ in group.live]
+        return tuple(Chain(group.possible(text, self.tokens)) for text in group.live)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +149,7 @@ def test_the_same_as_sampling(make, kind, constraint):
         for draft in drafts(plain.outputs, seed):
             if isinstance(draft, PromptLookup):
                 forget(engine)
-            end, told, _ = answer(engine, replace(request, decoder=Speculative(draft)))
+            end, told, _ = answer(engine, replace(request, method=Speculative(draft)))
             assert end.outputs == plain.outputs
             assert told == tokens
             assert 0 <= end.usage.accepted_tokens <= end.usage.proposed_tokens
@@ -156,7 +162,7 @@ def test_every_right_guess_saves_a_step(make):
     plain, _, steps = answer(engine, request)
     assert steps == 29
     decoder = Speculative(Right(plain.outputs[0].token_ids, 6))
-    end, _, steps = answer(engine, replace(request, decoder=decoder))
+    end, _, steps = answer(engine, replace(request, method=decoder))
     assert end.outputs == plain.outputs
     assert steps == 1 + 28 // 7
     assert (end.usage.proposed_tokens, end.usage.accepted_tokens) == (24, 24)
@@ -201,7 +207,7 @@ def test_draft_models_hold_nothing_between_steps(make):
         engine = make(draft_pages=pages)
         request = ask(temperature=0.8, seed=1, n=3)
         plain, _, _ = answer(engine, request)
-        number = engine.submit(replace(request, decoder=Speculative(DraftModel(5))))
+        number = engine.submit(replace(request, method=Speculative(DraftModel(5))))
         ended = None
         while ended is None:
             for event in engine.step():
@@ -234,7 +240,7 @@ def test_published_pages_hold_what_was_accepted(make, seed):
     plain, _, _ = answer(make(), request)
     texts = [PROMPT + output.token_ids for output in plain.outputs]
     engine.submit(
-        replace(request, decoder=Speculative(Partly(tuple(o.token_ids for o in plain.outputs), 0, 40)))
+        replace(request, method=Speculative(Partly(tuple(o.token_ids for o in plain.outputs), 0, 40)))
     )
     while engine.busy:
         engine.step()
@@ -287,7 +293,7 @@ def test_nobody_gives_way_to_a_guess(make, pages):
     plain = [answer(make(), request)[0].outputs for request in requests]
     engine = make(pages)
     numbers = [
-        engine.submit(replace(request, decoder=Speculative(Partly(tuple(o.token_ids for o in outputs), i))))
+        engine.submit(replace(request, method=Speculative(Partly(tuple(o.token_ids for o in outputs), i))))
         for i, (request, outputs) in enumerate(zip(requests, plain, strict=True))
     ]
     place = engine.scheduler._place
@@ -432,11 +438,11 @@ def test_a_draft_model_is_a_path(directories):
 def test_distributions_are_the_same(make):
     """What each token was chosen from, where that is kept, is what it would be without guesses."""
     engine = make()
-    request = replace(ask(temperature=0.8, seed=1, n=2, top_p=0.9), trace=TraceSettings(top=5))
+    request = replace(ask(temperature=0.8, seed=1, n=2, top_p=0.9), record=Record(trace=TraceSettings(top=5)))
     plain, tokens, _ = answer(engine, request)
     assert all(trace.distribution for output in plain.outputs for trace in output.traces)
     draft = Partly(tuple(output.token_ids for output in plain.outputs), 2)
-    end, told, _ = answer(engine, replace(request, decoder=Speculative(draft)))
+    end, told, _ = answer(engine, replace(request, method=Speculative(draft)))
     assert end.usage.accepted_tokens > 0
     assert end.outputs == plain.outputs
     assert told == tokens

@@ -75,7 +75,7 @@ def alone(local_model, asked):
     engine = Engine(local_model.engine.model, local_model.tokenizer, 200)
     for request in asked:
         if isinstance(request.method, Speculative):
-            request = replace(request, decoder=Sample())
+            request = replace(request, method=Sample())
         *_, last = run(engine, request)
         answers.append(contents(engine.model, last.outputs))
         engine.tree.evict(engine.pool.num_pages)
