@@ -21,8 +21,9 @@ def poisoned_pool(model: Transformer, num_pages: int) -> PagePool:
 
 
 def grow(branch: Branch, tokens: Sequence[int], reach: int, logits: int) -> BatchRow:
-    """Extend a branch; the row that computes what was added."""
-    return BatchRow(branch, tokens, branch.extend(tokens), reach, logits)
+    """Extend a branch; the row that computes what was added, with logits after the last of the tokens."""
+    count = len(tokens)
+    return BatchRow(branch, tokens, branch.extend(tokens), reach, range(count - logits, count))
 
 
 def all_logits(

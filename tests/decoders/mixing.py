@@ -151,3 +151,12 @@ class OnlyOfAutomaton:
 
     def may_end(self, state):
         return state < self.only.ends and bool(self.ends)
+
+    def must_end(self, state):
+        return state >= self.only.ends
+
+    def forced(self, state):
+        return ()
+
+    def closing(self, state):
+        return None

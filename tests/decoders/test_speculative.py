@@ -176,9 +176,11 @@ class Right:
     text: tuple[int, ...]
     tokens: int
 
+    asks_model: ClassVar[bool] = False
+
     def propose(self, group):
-        starts = [len(sequence.output) for sequence in group.live]
-        return [self.text[start : start + self.tokens] for start in starts]
+        guesses = [(text, self.text[text.depth : text.depth + self.tokens]) for text in group.live]
+        return tuple(Chain(group.possible(text, guess)) for text, guess in guesses)
 
 
 def test_a_draft_model_that_is_the_model_is_always_right(make):

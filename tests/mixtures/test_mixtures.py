@@ -205,7 +205,7 @@ def test_a_guidance_of_one_is_none(engine):
     """To the bit, whatever the other prompt is."""
     plain = engine_ask(PROMPT, SamplingParams(max_tokens=10, n=2, **DRAWN))
     guided = replace(plain, mixture=Guidance(1.0, TokenIds(OTHER)))
-    assert Guidance(1.0, TokenIds(OTHER)).further_prompts(lambda prompt: prompt.ids, PROMPT) == ()
+    assert Guidance(1.0, TokenIds(OTHER)).prompts(PROMPT) == ()
     assert answer(engine, plain) == answer(engine, guided)
 
 
@@ -380,20 +380,12 @@ def test_what_cannot_go_together_is_refused(engine, why):
     assert_at_rest(engine)
 
 
-@pytest.mark.parametrize(
-    ("mixture", "prompts"),
-    [
-        (None, (PROMPT,)),
-        (Guidance(), ()),
-        (Guidance(), (PROMPT, PROMPT)),
-        (DoLa(), (PROMPT,)),
-        (Contrast(), (OTHER,)),
-    ],
-)
-def test_as_many_prompts_as_the_mixture_wants(mixture, prompts):
-    """Neither more nor fewer."""
-    with pytest.raises(ParameterError, match="further_prompts"):
-        engine_ask(PROMPT, SamplingParams(), mixture=mixture, further_prompts=prompts)
+def test_a_mixture_has_its_own_prompts():
+    """As many as it names, or the prompt's last token; those that mix no prompts have none."""
+    assert Guidance().prompts(PROMPT) == (PROMPT[-1:],)
+    assert Guidance(2.0, TokenIds(OTHER)).prompts(PROMPT) == (tuple(OTHER),)
+    for mixture in (DoLa(), Contrast(), Contrast(2)):
+        assert mixture.prompts(PROMPT) == ()
 
 
 def test_layers_that_are_not_there_are_refused(engine):
@@ -460,7 +452,7 @@ def test_what_to_be_guided_away_from_is_a_prompt():
         with pytest.raises(ParameterError, match="against"):
             Guidance(2, value)
     with pytest.raises(ParameterError, match="against"):
-        Guidance(2, TokenIds(())).further_prompts(lambda prompt: prompt.ids, PROMPT)
+        Guidance(2, TokenIds(())).prompts(PROMPT)
 
 
 def test_lists_become_values():
@@ -499,6 +491,11 @@ def test_no_draft_model_is_no_contrast_with_it():
     assert answer(engine, ask("contrast with an earlier layer"))
 
 
+def limit_of(engine, mixture):
+    """How long a text may be under a mixture, and whose limit that is."""
+    return engine.admission.context_limit(engine_ask(PROMPT, SamplingParams(), mixture=mixture))
+
+
 def test_every_prompt_fits_the_context(engine):
     """The model's, whichever of the prompts is too long; and the draft model's."""
     limit = engine.model.config.context_length
@@ -511,13 +508,14 @@ def test_every_prompt_fits_the_context(engine):
         with pytest.raises(ContextError, match=f"{limit + 1} tokens"):
             engine.prepare(replace(request, params=SamplingParams(max_tokens=11)))
     narrow = mixing_engine(draft_changes={"context_length": 64}, **SIX)
-    narrow.check(ask("contrast with the draft", max_tokens=64 - len(PROMPT)))
+    narrow.prepare(ask("contrast with the draft", max_tokens=64 - len(PROMPT)))
     with pytest.raises(ContextError, match="draft model's context is 64"):
-        narrow.check(ask("contrast with the draft", max_tokens=65 - len(PROMPT)))
-    assert narrow.context_limit(Contrast()) == (64, "draft model")
-    assert narrow.context_limit(Contrast(2)) == narrow.context_limit(None) == (limit, "model")
+        narrow.prepare(ask("contrast with the draft", max_tokens=65 - len(PROMPT)))
+    drafted, earlier, plain = (limit_of(narrow, mixture) for mixture in (Contrast(), Contrast(2), None))
+    assert drafted == (64, "draft model")
+    assert earlier == plain == (limit, "model")
     wide = mixing_engine(draft_changes={"context_length": 2 * limit}, **SIX)
-    assert wide.context_limit(Contrast()) == (limit, "model")
+    assert limit_of(wide, Contrast()) == (limit, "model")
 
 
 def test_no_prompt_is_empty_or_of_unknown_tokens(engine):

@@ -78,7 +78,8 @@ def test_a_trie_in_one_pass_is_its_paths_one_by_one(model, prompt, texts):
     pool = poisoned_pool(model, 16)
     runner, branch = Runner(model, pool), Branch(RadixTree(pool))
     runner.forward([grow(branch, prompt, reach, 0)])
-    ours = runner.forward_trie(branch, trie, reach)
+    row = grow(branch, trie.token_ids, reach, len(trie.token_ids))
+    ours = runner.forward([replace(row, trie=trie)])
     for path, text in zip(trie.paths, texts, strict=True):
         alone = all_logits(model, [prompt + text], [reach])[0][len(prompt) :]
         torch.testing.assert_close(ours[list(path)], alone, rtol=1e-5, atol=1e-4)

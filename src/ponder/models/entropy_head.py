@@ -123,7 +123,7 @@ def load_entropy_head(path: str | Path, hidden_size: int) -> EntropyHead:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"there is no entropy head {shown(str(path))}")
+        raise CheckpointError(f"there is no entropy head {shown(path.name)} in {shown(str(path.parent))}")
     where = shown(path.name)
     try:
         size = path.stat().st_size
