@@ -123,7 +123,7 @@ def test_an_accepted_branch_of_a_tree_is_compacted(make, cached):
     for depth, node in enumerate(trie.paths[1]):  # a node never lies before its place in the text
         pool.cache.move(slot(cached + node), slot(cached + depth))
     branch.cut(cached + len(texts[1]))
-    branch.tokens[cached:] = texts[1]
+    branch._tail[cached:] = texts[1]
     ours = runner.forward([grow(branch, [4], 60, 1)])[0]
     alone = all_logits(model, [[*prompt, *texts[1], 4]], [60])[0][-1]
     if model.kernels.name == "native":
