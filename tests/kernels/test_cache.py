@@ -1,5 +1,7 @@
 """Pages are copied whole, slots one by one, in the layout of the kernels that made them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -115,7 +117,7 @@ def test_an_accepted_branch_of_a_tree_is_compacted(make, cached):
     pool = poisoned_pool(model, 8)
     runner, branch = Runner(model, pool), Branch(RadixTree(pool))
     runner.forward([grow(branch, prompt, 60, 0)])
-    runner.forward_trie(branch, trie, 60)
+    runner.forward([replace(grow(branch, trie.token_ids, 60, 0), trie=trie)])
 
     def slot(position: int) -> int:
         return branch.pages[position // PAGE_SIZE] * PAGE_SIZE + position % PAGE_SIZE

@@ -43,7 +43,7 @@ from ponder.sampling.params import SamplingParams, resolve_params
 from ponder.sampling.semantics import SEMANTICS
 found = {"torch": "torch" in sys.modules}
 from ponder.cli.options import SAMPLING
-from ponder.server.protocol import CompletionBody
+from ponder.server.openai.protocol import CompletionBody
 found["torch"] |= "torch" in sys.modules
 params = SamplingParams(toy_floor=0.1, seed=1)
 found["steps"] = params.steps()
