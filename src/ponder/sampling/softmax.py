@@ -26,7 +26,7 @@ def softmax(logits: torch.Tensor) -> torch.Tensor:
 def log_sums(logits: torch.Tensor) -> torch.Tensor:
     """Return log sum exp of rows [R, V] -> [R] float64, without a second [R, V]."""
     sums = []
-    for part in logits.split(SLAB):
+    for part in torch.split(logits, SLAB):
         largest = part.amax(-1, keepdim=True)
         weights = (part - largest).exp_()
         sums.append(row_sum(weights.double()).log() + largest.squeeze(-1))
@@ -37,7 +37,7 @@ def log_softmax(logits: torch.Tensor) -> torch.Tensor:
     """Log-probabilities of [R, V] logits, in new memory."""
     if not len(logits):
         return logits.clone()
-    parts = zip(logits.split(SLAB), log_sums(logits)[:, None].split(SLAB), strict=True)
+    parts = zip(torch.split(logits, SLAB), torch.split(log_sums(logits)[:, None], SLAB), strict=True)
     return torch.cat([(part - own).to(logits.dtype) for part, own in parts])
 
 
@@ -55,6 +55,8 @@ def logprobs_of(logits: torch.Tensor, rows: Sequence[int], tokens: Sequence[int]
 
     The same numbers as `log_softmax` has there.
     """
+    if not tokens:
+        return []
     places = torch.tensor(rows, device=logits.device), torch.tensor(tokens, device=logits.device)
     values: list[float] = (logits[places] - log_sums(logits)[places[0]]).to(logits.dtype).tolist()
     return values
