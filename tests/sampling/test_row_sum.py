@@ -67,6 +67,7 @@ def test_probabilities_are_those_of_float64(spread):
     torch.testing.assert_close(entropies(logits), -terms.sum(-1), atol=3e-7, rtol=0)
     rows, tokens = [0, 0, 69], [1, 4, 5]
     assert logprobs_of(logits, rows, tokens) == log_softmax(logits)[rows, tokens].tolist()
+    assert logprobs_of(logits, [], []) == []
 
 
 def test_a_prompts_log_probabilities_are_those_of_generation(sample):
