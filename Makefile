@@ -20,12 +20,12 @@ test: $(VENV)/.installed-dev lint
 # Tests that compare with a package whose import alone takes seconds.
 PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin)' tests) tests/parity
 
-# While one writes: what is quick and needs no real model. Code is read beside the tests.
+# While one writes: one case of each test that is quick and needs no real model, while ruff and mypy read the code.
 check: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
 
 quick: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto -m "not timed and not real and not slow" $(addprefix --ignore=,$(PEERS))
+	$(BIN)/python -m pytest -n auto --quick $(addprefix --ignore=,$(PEERS))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

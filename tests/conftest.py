@@ -23,14 +23,23 @@ DEFAULT_MODEL = "smollm2-135m"
 REAL = frozenset(
     {"checkpoint", "default_model"}
 )  # fixtures; others over the default model ask for one of them
+NOT_QUICK = ("real", "slow", "timed")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="one case of each test that is quick and not real")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark what needs the default model."""
+def pytest_collection_modifyitems(config, items):
+    """Mark what needs the default model; leave the quick ones if no others are asked for."""
     for item in items:
         if REAL.intersection(item.fixturenames):
             item.add_marker(pytest.mark.real)
+    if config.getoption("quick"):
+        quick = [item for item in items if not any(item.get_closest_marker(name) for name in NOT_QUICK)]
+        first = {(item.path, item.originalname): item for item in reversed(quick)}
+        items[:] = [item for item in quick if first[item.path, item.originalname] is item]
 
 
 settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow

@@ -19,8 +19,10 @@ import torch
 
 import ponder
 from machine import write_result
-from ponder.engine import Engine, Request
+from ponder.asks import Grow, Path
+from ponder.engine import Engine
 from ponder.sampling import SamplingParams
+from ponder.text import TokenIds
 
 SIZES = (8, 16, 32, 64)
 PREFIX, OWN, CHATS = 300, 40, 64
@@ -37,7 +39,7 @@ def engine_of(local: ponder.LM, size: int) -> Engine:
 def step_ms(engine: Engine, samples: int) -> float:
     """Return the median of decode steps after a prompt of 512 tokens."""
     params = SamplingParams(n=samples, max_tokens=16, temperature=1.0, top_k=1, ignore_eos=True)
-    engine.submit(Request(tuple(range(1000, 1512)), params))
+    engine.submit(Grow(Path(TokenIds(tuple(range(1000, 1512)))), params))
     times = []
     while engine.busy:
         start = time.perf_counter()

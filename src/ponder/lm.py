@@ -36,7 +36,7 @@ from ponder.hub.registry import DEFAULT_MODEL
 from ponder.positions import Specification
 from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
-from ponder.scaling import Answer, Budget, Selection, Strategy, solve, strategy_named
+from ponder.scaling import Answer, Budget, Journal, Selection, Strategy, solve, strategy_named
 from ponder.scoring.choice import Choice, normalise
 from ponder.text import Prompt, TokenIds, Tokenizer, as_prompt
 
@@ -180,7 +180,12 @@ class LM:
         What else there is to see, such as a search's tree, is in
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
-        return _tokens(fronts.stream(self.model, self.request(prompt, **options)))
+        request = self.request(prompt, **options)
+        if isinstance(
+            self.model, Resolver
+        ):  # what is wrong is said now, and not when the first token is read
+            self.model.resolve(request)
+        return _tokens(fronts.stream(self.model, request))
 
     async def generate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
@@ -247,6 +252,7 @@ class LM:
         system: str | None = None,
         chat: bool | None = None,
         budget: Budget | None = None,
+        journal: Journal | None = None,
         **sampling: Any,
     ) -> Answer:
         """Spend a budget on a better answer to a question.
@@ -259,6 +265,7 @@ class LM:
             and a candidate's text.
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
         reference : the right answer, for rewards that compare with it.
+        journal : what is written to as it happens; a run that it holds a part of is gone on with.
         """
         scored_by = self._reward(reward)
         _check_role("budget", budget, "exceeded", "a ponder.scaling.Budget")
@@ -271,7 +278,7 @@ class LM:
                 "strategy", strategy, "a name, where select or sampling parameters are given"
             )
         problem = self.problem(question, reference=reference, system=system, chat=chat)
-        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n))
+        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n), journal=journal)
 
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):

@@ -28,7 +28,7 @@ HELLO = conversation("hello", system="be brief")
 def model():
     """A tiny model whose checkpoint recommends a temperature and a top_p."""
     tiny = tiny_local_model(seed=6)
-    tiny.generation_defaults = {"temperature": 0.7, "top_p": 0.9}
+    tiny = LocalModel(tiny.name, tiny.engine, tiny.template, {"temperature": 0.7, "top_p": 0.9})
     yield tiny
     tiny.close()
 
@@ -76,16 +76,16 @@ def test_four_ways_to_ask(model, request_):
     progress, *tokens, last = anew(lambda: list(stream(model, request_)))
     assert isinstance(progress, ProgressEvent)
     assert (progress.state, progress.done) == ("prefill", last.usage.prompt_tokens)
-    kind = TreeEvent if isinstance(request_.decoder, BeamSearch) else TokenEvent
+    kind = TreeEvent if isinstance(request_.method, BeamSearch) else TokenEvent
     assert all(isinstance(event, kind) for event in tokens)
     first, *streamed = anew(lambda: asyncio.run(collect(model, request_)))
     assert isinstance(first, ProgressEvent)
     generated = anew(lambda: asyncio.run(agenerate(model, request_)))
-    if "seed" in request_.sampling and request_.sampling["seed"] is not None:
+    if request_.params.get("seed") is not None:
         assert said(last) == said(expected) == said(generated) == said(streamed[-1])
     else:
         assert last.outputs == expected.outputs == generated.outputs == streamed[-1].outputs
-    if isinstance(request_.decoder, BeamSearch):
+    if isinstance(request_.method, BeamSearch):
         assert [event.nodes for event in streamed[:-1]] == [event.nodes for event in tokens]
         return
     assert [event.trace for event in streamed[:-1]] == [event.trace for event in tokens]
@@ -323,14 +323,13 @@ def test_a_role_cannot_speak_for_the_template_either(model):
 
 def test_without_a_template_conversations_are_refused():
     """A model without a chat template takes raw text only, and says so."""
-    bare = tiny_local_model()
-    bare.template = None
-    assert not bare.capabilities().chat
+    bare = LocalModel("bare", tiny_local_model().engine, None, {})
+    assert not bare.offers.chat
     with pytest.raises(TemplateError, match="no chat template"):
         generate(bare, ask(HELLO))
     assert generate(bare, ask("abc")).text
     with pytest.raises(ParameterError, match="at least one message"):
-        tiny_local_model().generate_sync(ask(()))
+        generate(tiny_local_model(), ask(()))
 
 
 def test_closing_an_async_stream_frees_its_pages(model):
@@ -447,9 +446,8 @@ def test_what_a_completion_reports(model):
     assert completion.text == completion.texts[0]
     assert 0 < completion.timing.ttft_s <= completion.timing.total_s
     assert completion.timing.decode_tok_s > 0
-    capabilities = model.capabilities()
-    assert capabilities.chat
-    assert capabilities.seeds
+    assert model.offers.chat
+    assert model.offers.seeds
 
 
 def test_the_message_is_what_the_template_was_given(model):

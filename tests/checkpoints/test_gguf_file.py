@@ -86,6 +86,7 @@ def test_attention_scores_survive_the_reordering_of_a_partly_rotated_head() -> N
         assert ours == pytest.approx(stored, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_default_model_equals_the_gguf_package(default_model: Path) -> None:
     checkpoint = open_checkpoint("smollm2-135m")
     assert checkpoint.name == "smollm2-135m"
@@ -351,6 +352,7 @@ def test_hostile_headers(tmp_path: Path, case: str) -> None:
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path, write_gguf: Any) -> None:
     path = tmp_path / "cut.gguf"
     write_gguf(path, hidden=8, heads=1, kv_heads=1, ffn=8)
@@ -376,6 +378,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, write_gguf: Any) -> tuple[Pa
     return path, path.read_bytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=5000)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8))
 def test_changed_bytes_are_refused_or_read(
@@ -389,6 +392,8 @@ def test_changed_bytes_are_refused_or_read(
     open_and_read(path)
 
 
+@pytest.mark.timed
+@pytest.mark.slow
 def test_many_random_changes_cost_little_time_and_memory(small: tuple[Path, bytes]) -> None:
     path, raw = small
     rng = random.Random(4)

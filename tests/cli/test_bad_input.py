@@ -144,6 +144,7 @@ def test_unsupported_architecture_lists_the_supported(ponder, tmp_path):
         assert part in ran.err
 
 
+@pytest.mark.slow
 def test_bad_data_lines_are_named_and_the_others_kept(ponder, tmp_path):
     """Line 2 is not JSON, line 4 has no question: 1 and 3 are answered, the summary comes last, exit 2."""
     data: Path = tmp_path / "problems.jsonl"

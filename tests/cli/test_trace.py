@@ -114,6 +114,7 @@ def test_the_schema_is_the_classes():
     assert SCHEMA.read_text() == json.dumps(schema(Trace), indent=2, ensure_ascii=False) + "\n"
 
 
+@pytest.mark.slow
 def test_traces_are_of_the_schema(sampled, searched):
     """By the schema that is shipped, by pydantic, and by our own reader, which all read the same classes."""
     form = json.loads(SCHEMA.read_text())
@@ -123,6 +124,7 @@ def test_traces_are_of_the_schema(sampled, searched):
         assert TypeAdapter(Trace).validate_json(text, strict=True) == parse_trace(text.encode())
 
 
+@pytest.mark.slow
 def test_a_trace_says_what_json_says(traced):
     """Tokens, log-probabilities and parameters are those of the same run's --json."""
     options = ("--json", "-t", "0.8", "--top-k", "20", "--seed", "1", "--max-tokens", "6")
@@ -146,6 +148,7 @@ def test_a_trace_says_what_json_says(traced):
         assert sum(step["removed"] for step in row["steps"]) == trace["vocab_size"] - row["kept"]
 
 
+@pytest.mark.slow
 def test_bytes_of_tokens_spell_the_text(traced):
     """Parts of characters are bytes in the trace; joined they are the text."""
     options = ("--raw", "--max-tokens", "8", "-t", "0", "--ignore-eos")
@@ -176,6 +179,7 @@ def test_a_search_keeps_what_it_pruned(ponder, searched, tmp_path):
     assert result["pruned"] == len(tokens) - len(living)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [[], ["--tree", "--num-beams", "2"], ["--json"], ["--prompt-lookup", "4"]]
 )
@@ -523,6 +527,7 @@ def test_options_of_show(ponder, sampled, tmp_path, options, said):
     assert said in ran.err
 
 
+@pytest.mark.slow
 def test_fields_of_a_later_minor_change_are_passed_over(ponder, sampled, tmp_path):
     """What a reader does not know it leaves out."""
     sampled["rows"][0]["novel"] = sampled["novel"] = {"x": 1}

@@ -8,10 +8,10 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
+from asking import engine_ask
 from constraints.checks import TINY
 from ponder.constraints import AutomatonCache, Ban, OneOf
 from ponder.constraints.recent import Recent
-from ponder.engine import Request
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.text import Vocabulary
@@ -151,5 +151,5 @@ def test_an_engine_compiles_once(tiny_model):
     constraint.ready.set()
     engine = tiny_model.engine
     for _ in range(3):
-        engine.prepare(Request((1, 2), SamplingParams(max_tokens=1), constraint))
+        engine.prepare(engine_ask((1, 2), SamplingParams(max_tokens=1), constraint))
     assert constraint.made == [engine.tokenizer.vocabulary]

@@ -161,6 +161,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["reference", "native"])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_formula_over_whole_texts(name, kernels):
@@ -195,6 +196,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_else_is_asked(truth, engine, kind):
     """Penalties and constraints act before tokens are tried; of those that may not come none is."""
@@ -211,6 +213,7 @@ def test_whatever_else_is_asked(truth, engine, kind):
         assert kind != "one token" or found.tried == 12
 
 
+@pytest.mark.slow
 def test_an_end_token_is_tried_like_any_other(truth, engine):
     """It may be the likeliest and lose, or not be and win; then the text ends with it."""
     eos = engine.tokenizer.eos_ids[0]
@@ -338,6 +341,7 @@ def test_a_trace_is_of_its_own_token(truth, engine, kind):
             assert shown == pytest.approx(math.exp(trace.truncated_logprob), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", [PROMPT, LONG], ids=["a chunk", "two chunks"])
 def test_preemption_at_any_step_changes_nothing(prompt):
     """While the prompt is computed, and while tokens are tried: what is brought back is tried as before."""
@@ -361,6 +365,7 @@ def test_preemption_at_any_step_changes_nothing(prompt):
             assert_at_rest(engine)
 
 
+@pytest.mark.slow
 def test_no_more_pages_than_are_asked_for():
     """With the fewest pages that are not refused it runs; they are few: what is tried shares its text."""
     for length, tokens, top_k in ((16, 1, 4), (15, 1, 4), (16, 17, 3), (40, 20, 5), (1, 40, 8), (31, 2, 1)):
@@ -389,6 +394,7 @@ def test_no_more_pages_than_are_asked_for():
             assert_at_rest(engine)
 
 
+@pytest.mark.slow
 def test_what_is_tried_shares_its_text_beside_others():
     """A long text that was put aside comes back beside another: each token tried needs a page of its own."""
     engine = make(24)
@@ -405,6 +411,7 @@ def test_what_is_tried_shares_its_text_beside_others():
     engine.cancel(number)
 
 
+@pytest.mark.slow
 def test_company_changes_nothing():
     """In a crowd of others that are preempted and computed in small chunks, with states among what is not."""
     requests = [

@@ -7,7 +7,7 @@ import pytest
 
 from asking import at_rank, engine_ask, prompt_of, prompts_of
 from decoders.mixing import mixing_engine
-from ponder.asks import ProgressEvent, TokenEvent
+from ponder.asks import ProgressEvent, Service, TokenEvent
 from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
 from ponder.engine import EngineLimits, FailedEvent, FinishedEvent
 from ponder.errors import DeadlineError
@@ -156,7 +156,9 @@ def test_the_end_of_one_is_not_the_others(alone, name):
     for place, how in [(place, how) for place in (1, 3, 8) for how in ("cancel", "deadline", "fail")]:
         engine, ends = make(60, token_budget=40), {}
         kept = engine.submit(REQUESTS[beside])
-        number = engine.submit(replace(REQUESTS[name], deadline_s=5.0 if how == "deadline" else None))
+        number = engine.submit(
+            replace(REQUESTS[name], service=Service(deadline_s=5.0 if how == "deadline" else None))
+        )
         for _ in range(place):
             step(engine, ends)
         if number in ends:

@@ -183,7 +183,7 @@ def test_decoders_that_refuse_it(model, vocabulary, head, decoder, said):
     assert caught.value.field == "real_temperature"
     local = tiny_local_model(entropy_head=head)
     with pytest.raises(ParameterError, match=said) as caught:
-        local.prepare(face_ask("a", {"real_temperature": 1.0}, decoder=decoder))
+        local.resolve(face_ask("a", {"real_temperature": 1.0}, decoder=decoder))
     assert caught.value.field == "real_temperature"
     local.close()
 

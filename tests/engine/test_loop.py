@@ -594,6 +594,7 @@ def test_python_can_end_while_a_request_runs(way):
     program = f"""
         import asyncio, contextlib, sys, threading
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        from asking import engine_ask
         from ponder.engine import EngineLoop
         from ponder.errors import ClosedError
         from ponder.sampling import SamplingParams

@@ -303,6 +303,7 @@ def test_what_is_promised_is_enough(model, vocabulary, seed):
         Engine(model, vocabulary, pages - 1).submit(request)
 
 
+@pytest.mark.slow
 def test_what_is_promised_is_enough_whatever_is_cached(model, vocabulary):
     """Also where what the cache has of the prompt ends inside a page, which must be copied to go on."""
     prompt = tuple(range(26))
@@ -330,6 +331,7 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
         assert_balanced(engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pages", "longest"), [(40, 30), (18, 60)])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed, pages, longest):
@@ -421,6 +423,7 @@ def check_rows(engine):
     engine.runner.forward = checked
 
 
+@pytest.mark.slow
 def test_a_text_in_the_batch_gives_way_to_a_prompt_of_higher_rank(vocabulary):
     """While a long prompt is computed beside texts that grow, these take the last pages and have to return
     them inside a step: their rows leave it, and nothing is computed wrongly or fails."""

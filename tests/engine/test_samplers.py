@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 
 from asking import engine_ask
-from ponder.decoders import BeamSearch
+from ponder.decoders import BeamSearch, Sample, Speculative
 from ponder.engine import Engine, EngineLimits, FinishedEvent
 from ponder.sampling import SEMANTICS, SamplingParams
 from stepping import assert_at_rest, run
-from tiny_models import random_entropy_head
+from tiny_models import random_entropy_head, tiny_engine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -103,3 +103,20 @@ def test_ways_to_remove_randomness_give_one_text(model, vocabulary, name):
         assert texts(run(engine, ask((1, 2, 3), n=2, seed=seed, **GREEDY[name])))[0][0] == greedy[0]
     beam = engine_ask((1, 2, 3), SamplingParams(max_tokens=TOKENS, ignore_eos=True), decoder=BeamSearch(1))
     assert texts(run(engine, beam))[0][0] == greedy[0]
+
+
+@pytest.mark.parametrize("decoder", [Sample(), BeamSearch(3), Speculative()], ids=lambda one: one.name)
+def test_a_models_kernels_choose_its_sampler(monkeypatch, decoder):
+    """On reference kernels nothing is sampled natively, whatever decodes; on native ones all is."""
+
+    def refuse(*args, **options):
+        raise AssertionError("asked natively")
+
+    monkeypatch.setattr("ponder.sampling.native.sample_many", refuse)
+    monkeypatch.setattr("ponder.kernels.native.are_numbers", refuse)
+    params = SamplingParams(max_tokens=8, seed=5, ignore_eos=True)
+    request = engine_ask((1, 2, 3, 1, 2), params, decoder)
+    *_, last = run(tiny_engine(kernels="reference"), request)
+    assert isinstance(last, FinishedEvent)
+    with pytest.raises(AssertionError, match="asked natively"):
+        list(run(tiny_engine(kernels="native"), request))

@@ -295,6 +295,7 @@ ATTENTION = {
 TREES = {"trees": [False, True]}
 
 
+@pytest.mark.slow
 @on_every_isa(40, 10, TREES, data=st.data(), rotated=st.sampled_from([0, 4, 8]), **ATTENTION)
 def test_attention_in_float32(isa, trees, data, **drawn):
     """Decode rows, several new tokens, prompts, trees: each sees what it should, and nothing unwritten."""
@@ -302,6 +303,7 @@ def test_attention_in_float32(isa, trees, data, **drawn):
     close(ours, exact, 1e-5 * size)
 
 
+@pytest.mark.slow
 @on_every_isa(40, 10, TREES, data=st.data(), **ATTENTION)
 def test_attention_in_bfloat16(isa, trees, data, **drawn):
     """Over rounded queries, keys and values, a weight is rounded once more: by up to 2^-9 of it."""
@@ -503,6 +505,7 @@ def whole_model(isa, kind, cache, x, seed=0):
     return Model(define, isa, hidden, heads, kv_heads, head_dim, 0, 2, cache, num_pages=len(x))
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     6,
@@ -524,6 +527,7 @@ def test_what_is_not_a_number_stays_in_its_row(isa, cache, kind, value, rows, da
     assert torch.equal(ours[others], clean[others])
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     6,

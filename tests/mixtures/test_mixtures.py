@@ -130,6 +130,7 @@ def assert_as_truth(truth, request, outputs):
             assert (trace.rank, trace.kept) == (known.rank, known.kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["reference", "native"])
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_formula_over_whole_texts(name, kernels):
@@ -162,6 +163,7 @@ SOME = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SOME)
 def test_whatever_else_is_asked(engine, truth, name, kind):
@@ -256,6 +258,7 @@ def test_beams_add_up_the_mixture(five, name):
     assert_at_rest(five)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_two_beams_are_two_contexts_each(five, name):
     """A narrow search forks and drops branches of every context, and ends as one written out does."""
@@ -422,6 +425,7 @@ def test_values_that_mean_nothing_are_refused(make, options):
     assert caught.value.field in options
 
 
+@pytest.mark.slow
 def test_no_constraint_ends_a_text_while_tokens_are_allowed(engine):
     """What is plausible is so among the tokens that may come, however unlikely they are."""
     for seed in range(20):
@@ -559,6 +563,7 @@ def test_the_draft_model_s_cache_is_large_enough_or_refuses(n):
     assert pages < 39
 
 
+@pytest.mark.slow
 def test_others_do_not_crowd_out_what_a_draft_model_knows():
     """Several that contrast with it at once have its cache one after the other."""
     engine = mixing_engine(draft_pages=12, **SIX)

@@ -174,6 +174,7 @@ def check_raw(trace, logits, params):
         assert value == pytest.approx(logprobs[token], abs=2e-6, rel=3e-7) or value == logprobs[token]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.sampled_from(SHAPES), sizes, some_params, st.integers(1, 4), st.booleans(), st.integers(0, 2**32))
 def test_the_rules_hold(shape, size, fields, count, masked, seed):
@@ -210,6 +211,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS, ids=setting_id)
 def test_the_torch_sampler_chooses_the_same(setting):
     """Of 80 rows of the default vocabulary's size all but a few near a boundary; what both say agrees."""
@@ -232,6 +234,7 @@ def test_the_torch_sampler_chooses_the_same(setting):
     assert different <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["normal", "peaked", "ties", "equal"])
 @pytest.mark.parametrize("size", [7, 1500, 49152])
 def test_a_row_is_the_same_in_any_company_and_for_any_number_of_threads(shape, size):
@@ -302,6 +305,7 @@ def test_one_row_for_many_samples():
     assert sample_many([(logits, rows, params)]) == sample_many([(logits.contiguous(), rows, params)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "setting"),
     [

@@ -15,7 +15,8 @@ from ponder.sampling import SamplingParams, TokenTrace
 from ponder.sampling.bitmask import pack
 from ponder.sampling.native import sample_many, usable
 from ponder.sampling.sampler import Row, sample_reference
-from ponder.sampling.semantics import SEMANTICS, STEPS
+from ponder.sampling.semantics import SEMANTICS
+from ponder.sampling.steps import STEPS
 
 pytestmark = pytest.mark.skipif(not native_kernels.available(), reason="the native kernels are not built")
 
@@ -177,6 +178,7 @@ def disagreements(logits, rows, params):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(
     numbers(*SHAPES),
@@ -217,6 +219,7 @@ def other_semantics(draw):
     return SamplingParams(semantics=name, **fields)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(st.data(), numbers(1, 2, 3, 17, 40, 1000, 1025, 3000), other_semantics(), st.integers(0, 2**32))
 def test_the_rules_of_other_systems(data, size, params, seed):
@@ -299,6 +302,7 @@ STEP_SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEP_SETTINGS)
 def test_rows_of_a_large_vocabulary(name):
     """Steps on rows of the default vocabulary's size."""

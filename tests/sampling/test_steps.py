@@ -17,8 +17,8 @@ from ponder.sampling.processors import common_suffixes
 from ponder.sampling.rng import EXCLUSION, uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions, sample_reference
-from ponder.sampling.semantics import STEPS
-from ponder.sampling.steps import nucleus
+from ponder.sampling.steps import STEPS
+from ponder.sampling.steps.top_p import nucleus
 
 
 def exact(logits, temperature=1.0):
@@ -275,6 +275,7 @@ def test_a_temperature_of_zero_puts_it_off():
     assert resolved.sources["real_temperature"] == "resolved"
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 3), max_size=40))
 def test_common_suffixes(text):
@@ -289,6 +290,7 @@ def test_common_suffixes(text):
     assert common_suffixes(text)[:-1] == [common(end) for end in range(len(text) - 1)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     text=st.lists(st.integers(0, 4), max_size=30),

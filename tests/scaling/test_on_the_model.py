@@ -1,11 +1,15 @@
 """Strategies on the default model."""
 
 import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
 
 import pytest
 
+from ponder.asks import Grow, Path, Tokens
 from ponder.rewards import Likelihood, Problem
-from ponder.scaling import BestOfN, Budget, solve, solve_all
+from ponder.scaling import BestOfN, Budget, Choice, Journal, drive, extend, replay, solve, solve_all
+from scaling.step_search import Ones, Reads, StepBeam
 from stepping import assert_model_at_rest, forget_model
 
 PROBLEM = Problem("What is 6 * 7?", "42")
@@ -71,3 +75,87 @@ def test_on_the_model_together_is_the_same_as_one_by_one(local_model):
         assert [a.logprob for a, _ in pairs] == pytest.approx([b.logprob for _, b in pairs], abs=1e-3)
     assert summary.n == 3
     assert summary.correct <= summary.oracle
+
+
+def test_on_the_model_the_ledger_is_the_engines_counters(local_model):
+    """Over step searches and budgets, with a reward that asks the same model, steps within a limit too."""
+    counts = ("prompt_tokens", "hit_tokens", "cached_tokens", "computed_tokens", "generated_tokens")
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    for tokens in (None, 7, 40):
+        for strategy in (BestOfN("plain", {"max_tokens": 12}), StepBeam(2, 2, 3, step_tokens=6)):
+            before = local_model.loop.call(local_model.engine.stats).result(60)
+            budget = Budget(3, max_generated_tokens=tokens)
+            answer = asyncio.run(solve(strategy, problem, local_model, Reads(local_model), budget))
+            after = local_model.loop.call(local_model.engine.stats).result(60)
+            ledger = answer.ledger
+            told = {name: getattr(ledger, name) + getattr(ledger, f"reward_{name}", 0) for name in counts}
+            told["computed_tokens"] += ledger.reward_tokens
+            assert told == {name: getattr(after, name) - getattr(before, name) for name in counts}
+            assert tokens is None or ledger.generated_tokens <= tokens
+            assert answer.stopped == "done" or ledger.generated_tokens == tokens
+    assert_model_at_rest(local_model)
+
+
+def test_on_the_model_a_run_that_was_closed_goes_on_to_the_same_answer(local_model):
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    for strategy in (BestOfN("plain", {"max_tokens": 16}), StepBeam(2, 2, 3, step_tokens=6)):
+        forget_model(local_model)
+        whole = asyncio.run(solve(strategy, problem, local_model, Ones(), Budget(3)))
+        journal = Journal()
+
+        async def some(strategy=strategy, journal=journal):
+            run = drive(strategy, problem, local_model, Ones(), Budget(3), journal=journal, progress_s=0)
+            async with aclosing(run) as events:
+                for _ in range(12):
+                    await anext(events)
+
+        asyncio.run(some())
+        assert_model_at_rest(local_model)
+        forget_model(local_model)
+        resumed = asyncio.run(solve(strategy, problem, local_model, Ones(), Budget(3), journal=journal))
+        assert [candidate.text for candidate in resumed.candidates] == [c.text for c in whole.candidates]
+        assert [candidate.path for candidate in resumed.candidates] == [c.path for c in whole.candidates]
+
+        async def again(strategy=strategy, journal=journal):
+            return [event async for event in replay(strategy, problem, journal)][-1]
+
+        assert asyncio.run(again()) == resumed
+
+
+@dataclass(frozen=True)
+class TokenByToken:
+    """Grows a text in requests of one token."""
+
+    sampling: dict
+    name: str = "token-by-token"
+    needs: frozenset = frozenset()
+
+    def search(self, problem, budget):
+        grown = yield from extend(Grow(Path(problem.prompt), self.sampling, until=Tokens(1)))
+        while grown.texts[0].live:
+            grown = yield from extend(Grow(grown.texts[0].path, self.sampling, until=Tokens(1)))
+        return Choice(0, grown.texts)
+
+
+@pytest.mark.parametrize("stop", ["\n", "= 88", "* 11 = 88"])
+def test_on_the_model_pieces_are_the_whole_text(local_model, stop):
+    """A stop string that begins in one request and is complete in a later one is not in the text."""
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    sampling = {"temperature": 0.0, "seed": 0, "stop": [stop], "max_tokens": 16}
+    whole = asyncio.run(solve(BestOfN("majority", sampling), problem, local_model, None, Budget(1)))
+    pieces = asyncio.run(solve(TokenByToken(sampling), problem, local_model))
+    assert pieces.candidate.path.tokens == whole.candidate.path.tokens
+    assert (pieces.candidate.text, pieces.candidate.finish_reason) == (whole.candidate.text, "stop")
+
+
+def test_on_the_model_a_limit_that_suffices_changes_no_text(local_model):
+    """Though it is shared out, since every text might have grown longer."""
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    strategy = BestOfN("majority", {"stop": "\n", "max_tokens": 40})
+    free = asyncio.run(solve(strategy, problem, local_model, None, Budget(4)))
+    needed = free.ledger.generated_tokens
+    limited = asyncio.run(solve(strategy, problem, local_model, None, Budget(4, needed)))
+    assert limited.ledger.generated_tokens == needed
+    assert limited.stopped == "done"
+    assert [c.path for c in limited.candidates] == [c.path for c in free.candidates]
+    assert [c.text for c in limited.candidates] == [c.text for c in free.candidates]

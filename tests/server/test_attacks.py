@@ -40,6 +40,8 @@ BODIES = {
     "/detokenize": DetokenizeBody,
 }
 
+pytestmark = pytest.mark.timed  # refusals must come at once
+
 AT_ONCE, WITH_A_LARGE_BODY = 1.0, 3.0  # seconds until a refusal
 LARGE = 500_000  # bytes
 
@@ -407,7 +409,6 @@ def test_odd_json(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_long_texts(target: Target) -> None:
     """What cannot fit the context is refused before it is read to the end, and others go on meanwhile."""
     long, words = "a" * 4_000_000, "a b c d " * 500_000
@@ -438,7 +439,6 @@ def test_long_texts(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_detokenize(target: Target) -> None:
     """Ids that are none are refused wherever they stand, and a long list holds nobody up."""
     for i in IDS:
@@ -456,7 +456,6 @@ def test_detokenize(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_a_ban_for_many_prompts(target: Target) -> None:
     """A constraint is made ready once for a request, not once for each prompt."""
     start = time.perf_counter()
@@ -491,7 +490,6 @@ def test_everything_banned(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_deadlines(target: Target) -> None:
     """A deadline no request can meet ends it with an error of its own; a short one with what there is."""
     for seconds in (1e-300, 1e-9):
@@ -778,7 +776,6 @@ def test_lengths_that_lie(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_slow_requests(target: Target) -> None:
     """300 connections that send a byte now and then hold nobody up."""
     slow = [target.connect() for _ in range(300)]
@@ -802,7 +799,6 @@ def test_slow_requests(target: Target) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.timed
 def test_more_connections_than_files(target: Target) -> None:
     """Where the system allows no more, those that say nothing make room for those that ask."""
     limits = resource.prlimit(target.process_id, resource.RLIMIT_NOFILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from ponder.backends import GenerationRequest
+from ponder.asks import Grow, Path, fronts
 from ponder.text import Message
 from serving import Tiny, error, events, text_of
 
@@ -39,7 +39,7 @@ def test_same_as_the_model_itself(tiny: Tiny) -> None:
     """The conversation goes through the model's template; both names of the limit mean it."""
     sampling = {"seed": 7, "max_tokens": 20, "n": 2}
     messages = [Message("system", "be brief"), Message("user", "hello")]
-    expected = tiny.model.generate_sync(GenerationRequest(messages, sampling))
+    expected = fronts.generate(tiny.model, Grow(Path(messages), sampling))
     wire = [{"role": m.role, "content": m.content} for m in messages]
     for limit in ("max_tokens", "max_completion_tokens"):
         answer = chat(tiny.client, wire, seed=7, n=2, **{limit: 20})

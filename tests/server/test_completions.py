@@ -7,7 +7,7 @@ import math
 import httpx
 import pytest
 
-from ponder.backends import GenerationRequest
+from ponder.asks import Grow, Path, fronts
 from ponder.decoders import BeamSearch
 from serving import Tiny, error, events, text_of
 from tiny_models import tiny_local_model
@@ -46,7 +46,7 @@ def test_same_as_the_model_itself(tiny: Tiny) -> None:
     """The server adds nothing: text, ids and sum of log-probabilities are those of `LocalModel`."""
     sampling = {"temperature": 0.9, "top_p": 0.8, "seed": 7, "max_tokens": 20, "n": 3}
     answer = complete(tiny.client, prompt="hello", return_token_ids=True, logprobs=0, **sampling)
-    expected = tiny.model.generate_sync(GenerationRequest("hello", sampling))
+    expected = fronts.generate(tiny.model, Grow(Path("hello"), sampling))
     assert len(answer["choices"]) == 3
     for choice, output in zip(answer["choices"], expected.outputs, strict=True):
         assert choice["text"] == output.text
@@ -96,7 +96,7 @@ def test_echo_with_logprobs(tiny: Tiny) -> None:
         assert len(top) in (1, 2)
         assert logprob <= max(top.values())
     assert logprobs["text_offset"][:5] == [0, 1, 2, 3, 4]
-    scores = tiny.model.score_sync("h", ["ello"]).texts[0]
+    scores = fronts.score(tiny.model, "h", ["ello"]).texts[0]
     assert logprobs["token_logprobs"][1:5] == pytest.approx(scores.token_logprobs, abs=1e-4)
 
 
@@ -129,7 +129,7 @@ def test_best_of(tiny: Tiny) -> None:
     """Of five samples the two of the largest mean log-probability, the best first."""
     sampling = {"seed": 3, "max_tokens": 12, "temperature": 1.5}
     answer = complete(tiny.client, prompt="hello", n=2, best_of=5, logprobs=0, **sampling)
-    all_five = tiny.model.generate_sync(GenerationRequest("hello", {**sampling, "n": 5})).outputs
+    all_five = fronts.generate(tiny.model, Grow(Path("hello"), {**sampling, "n": 5})).outputs
     ranked = sorted(all_five, key=lambda output: -output.logprob / len(output.token_ids))
     assert [choice["text"] for choice in answer["choices"]] == [output.text for output in ranked[:2]]
     assert answer["usage"]["completion_tokens"] == sum(len(output.token_ids) for output in all_five)
@@ -137,8 +137,8 @@ def test_best_of(tiny: Tiny) -> None:
 
 def test_beam_search(tiny: Tiny) -> None:
     """The beams of `BeamSearch`, as wide as num_beams, best_of or n says."""
-    expected = tiny.model.generate_sync(
-        GenerationRequest("hello", {"n": 2, "max_tokens": 8}, decoder=BeamSearch(4, 0.5, True))
+    expected = fronts.generate(
+        tiny.model, Grow(Path("hello"), {"n": 2, "max_tokens": 8}, method=BeamSearch(4, 0.5, True))
     )
     for width in ({"num_beams": 4}, {"best_of": 4}):
         answer = complete(

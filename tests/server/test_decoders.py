@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ponder.backends import GenerationRequest
+from ponder.asks import Grow, Path, fronts
 from ponder.backends.local import LocalModel
 from ponder.decoders import (
     BeamSample,
@@ -19,7 +19,8 @@ from ponder.decoders import (
     Speculative,
     StochasticBeamSearch,
 )
-from ponder.engine import DraftEngine, Engine
+from ponder.engine import Engine
+from ponder.engine.seat import Seat
 from ponder.text import Message
 from serving import Tiny, error, events, samples, text_of
 from tiny_models import tiny_config, tiny_local_model, tiny_tokenizer, tiny_transformer
@@ -157,7 +158,7 @@ def drafting_model() -> LocalModel:
     """A tiny model that is its own draft model, each row by itself as the library's answers come alone."""
     tokenizer = tiny_tokenizer()
     model = tiny_transformer(tiny_config(vocab_size=tokenizer.vocab_size), row_invariant=True)
-    engine = Engine(model, tokenizer, 512, drafter=DraftEngine(model, 64))
+    engine = Engine(model, tokenizer, 512, draft=Seat(model, 64))
     return LocalModel("tiny", engine, tiny_local_model().template, {})
 
 
@@ -178,7 +179,7 @@ def test_searches(drafting: Tiny, body: dict[str, Any], decoder: Decoder, sampli
     """The library's texts and scores, whole and streamed, as a completion and in a chat."""
     asked = {"n": 3, "max_tokens": 7, **sampling}
     known = {**asked, "seed": sampling["seed"] % 2**64} if "seed" in sampling else asked
-    expected = drafting.model.generate_sync(GenerationRequest("hello", known, decoder=decoder))
+    expected = fronts.generate(drafting.model, Grow(Path("hello"), known, method=decoder))
     answer = post(drafting, prompt="hello", **asked, **body).json()
     assert [choice["text"] for choice in answer["choices"]] == expected.texts
     drawn = isinstance(decoder, StochasticBeamSearch)
@@ -193,8 +194,8 @@ def test_searches(drafting: Tiny, body: dict[str, Any], decoder: Decoder, sampli
     assert streamed == answer["choices"]
     messages = [{"role": "user", "content": "hello"}]
     told = post(drafting, "/v1/chat/completions", messages=messages, **asked, **body).json()["choices"]
-    chat = GenerationRequest([Message("user", "hello")], known, decoder=decoder)
-    expected = drafting.model.generate_sync(chat)
+    chat = Grow(Path([Message("user", "hello")]), known, method=decoder)
+    expected = fronts.generate(drafting.model, chat)
     assert [choice["message"]["content"] for choice in told] == expected.texts
     assert [choice["score"] for choice in told] == [output.score for output in expected.outputs]
 
@@ -230,7 +231,7 @@ def test_speculation(
     assert answer["usage"]["completion_tokens"] == plain["usage"]["completion_tokens"]
     chunks = events(post(drafting, prompt=LOOP, stream=True, **asked, **body).text)
     assert [text_of(chunks, i) for i in range(2)] == [choice["text"] for choice in plain["choices"]]
-    usage = drafting.model.generate_sync(GenerationRequest(LOOP, asked, decoder=decoder)).usage
+    usage = fronts.generate(drafting.model, Grow(Path(LOOP), asked, method=decoder)).usage
     assert usage.proposed_tokens > 0
     assert answer["usage"]["completion_tokens_details"] == {
         "accepted_prediction_tokens": usage.accepted_tokens,
@@ -268,6 +269,6 @@ def test_no_draft_model(tiny: Tiny) -> None:
 def test_neutral_settings(drafting: Tiny) -> None:
     """What clients of vLLM send without a search, and what is switched off, is plain sampling."""
     body = {"use_beam_search": False, "length_penalty": 1.0, "early_stopping": False, "beam_sample": False}
-    request = GenerationRequest("hello", {"seed": 1, "max_tokens": 9}, decoder=Sample())
+    request = Grow(Path("hello"), {"seed": 1, "max_tokens": 9}, method=Sample())
     answer = post(drafting, prompt="hello", seed=1, max_tokens=9, **body).json()
-    assert [choice["text"] for choice in answer["choices"]] == drafting.model.generate_sync(request).texts
+    assert [choice["text"] for choice in answer["choices"]] == fronts.generate(drafting.model, request).texts

@@ -159,6 +159,7 @@ def test_large_headers(shared: Tiny) -> None:
     assert json.loads(body)["error"]["code"] == "invalid_http"
 
 
+@pytest.mark.timed
 def test_full_queue(tiny_server) -> None:
     """429 with Retry-After while the queue is full; later the same request is answered."""
     plain = tiny_local_model()
@@ -180,14 +181,14 @@ def test_failure_before_and_in_a_stream(tiny_server, monkeypatch, capfd) -> None
     """500 that tells nothing; in a stream an event with the error, and then its end; both are logged."""
     tiny = tiny_server(quiet=True)
     streaming = {"prompt": "a", "max_tokens": 5, "stream": True}
-    original = tiny.model.stream
+    original = tiny.model.run
 
     async def failing(request):
         async for event in original(request):
             yield event
             raise RuntimeError("secret")
 
-    monkeypatch.setattr(tiny.model, "stream", failing)
+    monkeypatch.setattr(tiny.model, "run", failing)
     assert "secret" not in error(tiny.client.post("/v1/completions", json={"prompt": "a"}), 500)["message"]
     lines = [line for line in tiny.client.post("/v1/completions", json=streaming).text.split("\n\n") if line]
     assert json.loads(lines[-1].removeprefix("data: "))["error"]["type"] == "server_error"

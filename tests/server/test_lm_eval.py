@@ -15,6 +15,7 @@ import yaml
 from transformers import PreTrainedTokenizerFast
 
 from ponder import LM
+from ponder.asks import fronts
 from ponder.backends.local import LocalModel
 from ponder.text import Message, TokenIds
 from serving import ServeProcess
@@ -159,7 +160,7 @@ def expected(lm: LM) -> list[list[tuple[float, bool]]]:
     table = []
     for question, choices, _ in QUESTIONS:
         prompt = f"Q: {question}\nA:"
-        scores = lm.model.score_sync(prompt, [f" {choice}" for choice in choices]).texts
+        scores = fronts.score(lm.model, prompt, [f" {choice}" for choice in choices]).texts
         ids = tuple(lm.model.tokenizer.encode(prompt))
         longest = max(len(score.token_ids) for score in scores)
         said = lm(TokenIds(ids), temperature=0, max_tokens=longest, ignore_eos=True).outputs[0].token_ids
@@ -210,7 +211,7 @@ def test_rolling(evaluated: dict[str, dict[str, Any]], lm: LM) -> None:
     (run, *_) = RUNS
     found = [float(sample["resps"][0][0]) for sample in samples(evaluated[run], "passages")]
     begin = TokenIds((lm.model.tokenizer.bos_id,))
-    whole = [lm.model.score_sync(begin, [passage]).texts[0].logprob for passage in PASSAGES]
+    whole = [fronts.score(lm.model, begin, [passage]).texts[0].logprob for passage in PASSAGES]
     assert found == pytest.approx(whole, abs=1e-3)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ponder.backends import GenerationRequest
+from ponder.asks import Grow, Path, fronts
 from ponder.decoders import BeamSearch, ContrastiveSearch, Decoder, Sample
 from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
 from ponder.text import Message
@@ -86,8 +86,8 @@ def test_the_library_s_texts(
         sampling = {"temperature": 0}
     known = {"max_tokens": 9, "ignore_eos": True, **sampling}
     asked = {"max_tokens": 9, "ignore_eos": True, **body}
-    request = GenerationRequest("hello", known, decoder=decoder, mixture=mixture)
-    expected = drafting.model.generate_sync(request)
+    request = Grow(Path("hello"), known, method=decoder, mixture=mixture)
+    expected = fronts.generate(drafting.model, request)
     (choice,) = post(drafting, prompt="hello", **asked).json()["choices"]
     assert choice["text"] == expected.text
     chunks = events(post(drafting, prompt="hello", stream=True, **asked).text)
@@ -96,8 +96,8 @@ def test_the_library_s_texts(
     (choice,) = post(drafting, "/v1/chat/completions", messages=messages, **asked).json()["choices"]
     if isinstance(mixture, Guidance) and mixture.against is not None:
         mixture = Guidance(mixture.scale, [Message("user", AGAINST)])
-    chat = GenerationRequest([Message("user", "hello")], known, decoder=decoder, mixture=mixture)
-    assert choice["message"]["content"] == drafting.model.generate_sync(chat).text
+    chat = Grow(Path([Message("user", "hello")]), known, method=decoder, mixture=mixture)
+    assert choice["message"]["content"] == fronts.generate(drafting.model, chat).text
 
 
 def test_a_conversation_as_negative_prompt(drafting: Tiny) -> None:
@@ -110,10 +110,8 @@ def test_a_conversation_as_negative_prompt(drafting: Tiny) -> None:
     path = "/v1/chat/completions"
     told = post(drafting, path, negative_prompt=against, max_tokens=8, **body).json()["choices"][0]["message"]
     mixture = Guidance(3, [Message("user", "one"), Message("assistant", "b")])
-    request = GenerationRequest(
-        [Message("user", "hello")], {"max_tokens": 8, "temperature": 0}, mixture=mixture
-    )
-    assert told["content"] == drafting.model.generate_sync(request).text
+    request = Grow(Path([Message("user", "hello")]), {"max_tokens": 8, "temperature": 0}, mixture=mixture)
+    assert told["content"] == fronts.generate(drafting.model, request).text
     for wrong, param in (
         ([{"role": "user"}], "negative_prompt[0].content"),
         ([{"role": "user", "content": "a", "tool_calls": [1]}], "negative_prompt[0].tool_calls"),

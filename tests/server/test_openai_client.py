@@ -545,6 +545,7 @@ def test_keys(tiny_server: Any) -> None:
         assert api.models.list().data[0].id == "tiny"
 
 
+@pytest.mark.timed
 def test_full_queue(tiny_server: Any) -> None:
     """A full queue is a RateLimitError that says when to come again."""
     plain = tiny_local_model()

@@ -95,7 +95,7 @@ class BackEvent:
 class TreeNode:
     """One token of a search's tree.
 
-    `node` numbers the request's tokens from 0; `parent` is the node it follows, -1 for the prompt. `score` is
+    `node` numbers the request's tokens from 0; `parent` is the node it follows, -1 for the path. `score` is
     the sum the search ranks by, before any length normalisation.
     """
 

@@ -16,6 +16,7 @@ from ponder.asks.grow import Grow
 from ponder.asks.language_model import Completion, LanguageModel, Told
 from ponder.asks.path import Path
 from ponder.asks.read import Read, Reading
+from ponder.errors import ParameterError
 from ponder.text import Prompt
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ async def ascore(
     model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, ends: bool = False
 ) -> Reading:
     """Score each text as what follows the prompt; with `ends`, including the end token after it."""
+    if not texts:
+        raise ParameterError("texts", [], "at least one text")
     return await aread(model, Read(Path(prompt), tuple(texts), ends=ends))
 
 

@@ -15,7 +15,7 @@ from ponder.errors import ParameterError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from ponder.backends.local import LocalModel
+    from ponder.server.served import Served
 
 _PACKAGES = ("fastapi", "prometheus_client", "pydantic", "uvicorn")
 _KINDS: Mapping[Any, str] = {
@@ -138,7 +138,7 @@ def serve(
         if one is not None:
             registry.resolve(one)  # an unknown name should not wait for torch
 
-    def load() -> LocalModel:
+    def load() -> Served:
         from ponder.backends.local import load_local
         from ponder.engine import EngineLimits
 

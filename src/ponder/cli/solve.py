@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +30,7 @@ from ponder.traces.colours import printable
 if TYPE_CHECKING:
     from ponder.lm import LM
     from ponder.rewards import Problem, Reward
-    from ponder.scaling import Budget, Ledger, Result, Strategy, Summary
+    from ponder.scaling import Budget, Journal, Ledger, Result, Strategy, Summary
 
 
 @takes(sampling=SAMPLING)
@@ -65,6 +66,10 @@ def solve(
         int | None, typer.Option(help="Stop after so many tokens in all.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="A file to write each step to; a run that it holds already is gone on with."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
@@ -91,19 +96,22 @@ def solve(
     text = read_prompt(prompt) if data is None else ""
     lm = load_lm(model, device, quantize)
     from ponder.rewards import reward_named
-    from ponder.scaling import Budget, ProblemReader, solve_all, strategy_named
+    from ponder.scaling import Budget, Journal, ProblemReader, solve_all, strategy_named
 
     budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
     scored_by = reward_named(reward, lm.model) if reward else None
     selection: Any = select
     plan = strategy_named(strategy, selection=selection, rewarded=scored_by is not None, sampling=options)
-    if data is None:
-        problem = lm.problem(text, reference=answer, system=system, chat=chat)
-        asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, json))
-        return 0
-    problems = islice(ProblemReader(question_field, answer_field, system, template).read(data), limit)
-    results = solve_all(problems, plan, lm.model, scored_by, budget, concurrency=concurrency or 1)
-    return asyncio.run(_report_all(results, json))
+    with closing(Journal.open(journal) if journal else Journal()) as record:
+        if data is None:
+            problem = lm.problem(text, reference=answer, system=system, chat=chat)
+            asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, record, json))
+            return 0
+        problems = islice(ProblemReader(question_field, answer_field, system, template).read(data), limit)
+        results = solve_all(
+            problems, plan, lm.model, scored_by, budget, concurrency=concurrency or 1, journal=record
+        )
+        return asyncio.run(_report_all(results, json))
 
 
 def _check_combination(
@@ -118,12 +126,19 @@ def _check_combination(
 
 
 async def _solve_one(
-    lm: LM, problem: Problem, plan: Strategy, scored_by: Reward | None, budget: Budget, json: bool
+    lm: LM,
+    problem: Problem,
+    plan: Strategy,
+    scored_by: Reward | None,
+    budget: Budget,
+    record: Journal,
+    json: bool,
 ) -> None:
     from ponder.scaling import Result, solve_all
 
     with working("solving"):
-        results = [item async for item in solve_all([problem], plan, lm.model, scored_by, budget)]
+        solving = solve_all([problem], plan, lm.model, scored_by, budget, journal=record)
+        results = [item async for item in solving]
     result = results[0]
     assert isinstance(result, Result)
     if result.answer is None:
@@ -136,7 +151,8 @@ async def _solve_one(
     console, answer = out(), result.answer
     for i, candidate in enumerate(answer.candidates):
         mark = "*" if i == answer.chosen else " "
-        score = f"  score {answer.scores[i]:.3f}" if answer.scores else ""
+        given = answer.scores[i] if answer.scores else None
+        score = "" if given is None else f"  score {given:.3f}"
         console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
         console.print(f"      {printable(' '.join(candidate.text.split()))}")
     verdict = {True: " (right)", False: f" (should be {problem.reference})", None: ""}[result.right]

@@ -253,8 +253,13 @@ class Group:
                 text.finish_reason, text.stopped_by = "until", found
 
     def close(self, text: Text, reason: FinishReason) -> str:
-        """End a text with what was held back (half a character, the start of a stop string); return that."""
-        text.closing = text.node.held + text.node.begun.decode("utf-8", "replace")
+        """End a text with what was held back (half a character, the start of a stop string); return that.
+
+        A path whose last token ended it adds nothing: that token did.
+        """
+        ended_before = reason in ("stop", "length") and text.depth == len(self.begun)
+        held = text.node.held + text.node.begun.decode("utf-8", "replace")
+        text.closing = "" if ended_before else held
         text.finish_reason = reason
         return text.closing
 

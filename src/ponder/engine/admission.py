@@ -73,8 +73,9 @@ class Admission:
         decoder.check(params)
         needs = self._granted(ask, decoder, mixture, params)
         prompts = (prompt, *(mixture.prompts(prompt) if mixture else ()))
-        for one in (*prompts, begun):
+        for one in prompts:
             self._check_tokens(one)
+        self._check_tokens(begun, "path")
         for one in prompts:
             if not one:
                 raise ParameterError("prompt", "", "at least one token")
@@ -181,11 +182,11 @@ class Admission:
         assert isinstance(prompt, TokenIds), "a prompt is encoded before it comes here"
         return tuple(prompt.ids)
 
-    def _check_tokens(self, tokens: tuple[int, ...]) -> None:
+    def _check_tokens(self, tokens: tuple[int, ...], field: str = "prompt") -> None:
         vocab_size = self.policy.model.config.vocab_size
         for token in tokens:
             if type(token) is not int or not 0 <= token < vocab_size:
-                raise ParameterError("prompt", token, f"token ids from 0 to {vocab_size - 1}")
+                raise ParameterError(field, token, f"token ids from 0 to {vocab_size - 1}")
 
     def _granted(self, ask: Grow, decoder: Decoder, mixture: Mixture | None, params: SamplingParams) -> Needs:
         """Return what decoder, mixture and parameters need together, or refuse it by name."""

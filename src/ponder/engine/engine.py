@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ from ponder.engine.drafter import Asked, Drafter, each_or_alone
 from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
+from ponder.engine.masks import MaskFiller
 from ponder.engine.reading import reading_of
 from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
@@ -66,6 +68,7 @@ class Engine:
         self.drafter = None if draft is None else Drafter(draft)
         self.admission = Admission(self.policy, tokenizer, draft, entropy_head, AutomatonCache())
         self.scheduler = Scheduler(self.policy.tree, self.limits)
+        self._masks = MaskFiller()
         self._clock = clock
         self._totals = Totals()
         self._next_id = 0
@@ -226,7 +229,10 @@ class Engine:
         states = None
         if any(entry.job.reads_states for entry in batch):
             states = self.runner.new_states(rows)
+        filling = self._masks.begin(batch)
         logits = self.runner.forward(rows, states)
+        if filling is not None:
+            wait([filling])  # an error of a constraint comes up again where its own request asks
         sound = iter(self.policy.sampler.sound_rows(logits))
         self._totals.steps += bool(batch)
         for entry in batch:
@@ -418,8 +424,9 @@ class Engine:
         group, known = job.group, len(job.group.prompt) + text.depth
         added: list[_Added] = []
         for trace in growth.traces:
-            added.append(_Added(trace, group.accept(text, trace, job.nodes), job.nodes))
-            job.nodes += 1
+            number = job.nodes if text.depth >= len(group.begun) else -1  # the path is no part of the tree
+            added.append(_Added(trace, group.accept(text, trace, number), number))
+            job.nodes += number >= 0
             if text.finish_reason:
                 break
         if guessed:
@@ -437,7 +444,7 @@ class Engine:
 
     def _read(self, job: Job, rows: torch.Tensor) -> ReadEvent:
         """End a request that reads; [R, V] are the rows of its last step."""
-        _leave(job.group.live)
+        _leave(job.group.live, partial=job.trie is None)
         self.scheduler.remove(job)
         return ReadEvent(job.request_id, reading_of(job, rows))
 
@@ -494,11 +501,11 @@ def _guess_length(group: Group, growth: Growth) -> int:
     return max(0, growth.parent.branch.length - len(group.prompt) - growth.parent.depth)
 
 
-def _leave(texts: list[Text]) -> None:
+def _leave(texts: list[Text], *, partial: bool = True) -> None:
     """Let the pages of texts that grow no more go; the tree keeps them while there is room."""
     for text in texts:
         for context in text.contexts:
-            context.branch.publish(partial=True)
+            context.branch.publish(partial=partial)
         text.drop()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ponder.errors import ParameterError
-from ponder.sampling.semantics import Kind
+from ponder.sampling.step import Kind
 
 MAX_TOP = 1000
 TEMPERATURES = tuple(tenths / 10 for tenths in range(1, 21))
@@ -29,7 +29,7 @@ class StepEffect:
 
     Attributes
     ----------
-    step : a name of `semantics.STEPS`, or "constraint", which comes first: the mask of a constraint, and end
+    step : a name of `steps.STEPS`, or "constraint", which comes first: the mask of a constraint, and end
         tokens that may not come yet.
     removed : how many tokens can no longer come.
     mass : the probability that they had just before the step.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from ponder.kernels import native
-from ponder.sampling import semantics
 from ponder.sampling.params import SamplingParams
+from ponder.sampling.semantics import SEMANTICS
+from ponder.sampling.steps import STEPS
 from ponder.sampling.trace import TokenTrace
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ Request = tuple[torch.Tensor, "Sequence[Row]", SamplingParams]
 def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
     """Whether rows of logits can be sampled here: float32 on the CPU, and the kernels are built.
 
-    And only where no penalty or bias comes after the temperature or a truncation, and no other semantics than
-    ponder's needs what only torch does for it.
+    And only where all steps that are on have a kernel, no penalty or bias comes after the temperature or a
+    truncation, and no other semantics than ponder's needs what only torch does for it.
     """
     on_cpu = logits.device.type == "cpu" and logits.dtype == torch.float32
     if not (on_cpu and native.available()):
         return False
     if params.real_temperature:  # a nucleus that is the row's own
+        return False
+    if any(STEPS[step].kernel is None for step in params.steps()):
         return False
     if params.order is not None:
         return params.semantics == "ponder" and _changes_come_first(params.steps())
@@ -38,7 +41,7 @@ def usable(logits: torch.Tensor, params: SamplingParams) -> bool:
 
 
 def _changes_come_first(steps: Sequence[str]) -> bool:
-    kinds = [semantics.STEPS[step].kind for step in steps]
+    kinds = [STEPS[step].kind for step in steps]
     return "penalty" not in dropwhile(lambda kind: kind == "penalty", kinds)
 
 
@@ -52,6 +55,14 @@ def _rules_alone_differ(params: SamplingParams) -> bool:
         case "exllama":  # its XTC mixes two distributions
             return params.xtc_probability == 0
     return True
+
+
+def _kernels(order: Sequence[str]) -> tuple[str, ...]:
+    """Return the kernels of some steps; those without one are off where this sampler is used."""
+    return tuple(kernel for step in order if (kernel := STEPS[step].kernel) is not None)
+
+
+_ORDERS = {name: _kernels(one.order) for name, one in SEMANTICS.items()}
 
 
 def sample_many(
@@ -71,7 +82,7 @@ def sample_many(
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
     ordered = [
-        (logits, rows, params, params.order or semantics.SEMANTICS[params.semantics].order)
+        (logits, rows, params, _kernels(params.order) if params.order else _ORDERS[params.semantics])
         for logits, rows, params in requests
     ]
     traces = sample(ordered, threads, instruction_set)

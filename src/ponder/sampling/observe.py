@@ -14,8 +14,8 @@ from ponder.sampling.distribution import TEMPERATURES, Distribution, StepEffect,
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions
-from ponder.sampling.semantics import STEPS
 from ponder.sampling.softmax import SLAB, log_softmax
+from ponder.sampling.steps import STEPS
 
 Floats = npt.NDArray[np.float32]
 

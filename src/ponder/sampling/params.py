@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
 from ponder.errors import ParameterError
-from ponder.sampling.semantics import SEMANTICS, STEPS
+from ponder.sampling.parameter import Range, whole
+from ponder.sampling.semantics import SEMANTICS
+from ponder.sampling.steps import PARAMETERS, STEPS
 
 MAX_N = 1024
 MAX_STOPS = 64
@@ -22,20 +24,34 @@ MAX_BREAKER_CHARACTERS = 40
 MAX_SEQUENCES = 1000  # that have a bias
 MAX_SEQUENCE = 100  # tokens of one
 
+T = TypeVar("T")
 Source = Literal["caller", "checkpoint", "default", "resolved"]
 
 
-def _number(default: float, allowed: str, test: Callable[[float], bool], what: str) -> Any:
-    """A field that is a number: its default, what is allowed in words and as a test, what it does."""
-    return field(default=default, metadata={"allowed": allowed, "test": test, "help": what})
+def _whole(default: int, allowed: Range, what: str) -> Any:
+    """The field of a whole number that no step takes."""
+    return whole("", default, allowed, what).field()
 
 
-def _whole(default: int | None, allowed: str, test: Callable[[int], bool], what: str) -> Any:
-    """A field that is a whole number."""
-    return field(default=default, metadata={"allowed": allowed, "test": test, "help": what, "whole": True})
+def _step_parameter(name: str) -> Any:
+    """The field of a step's parameter, which the step describes."""
+    return PARAMETERS[name].field()
+
+
+def _complete(cls: type[T]) -> type[T]:
+    """Add a field for each number that a step takes and the class does not declare.
+
+    So a step works without a line in the class; it has one where its parameters should be known to mypy.
+    """
+    for name, one in PARAMETERS.items():
+        if one.type != "other" and name not in cls.__annotations__:
+            cls.__annotations__[name] = "int" if one.type == "whole" else "float"
+            setattr(cls, name, one.field())
+    return cls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@_complete
 class SamplingParams:
     """How tokens are chosen and when a generation ends.
 
@@ -56,162 +72,53 @@ class SamplingParams:
     include_stop_str_in_output : the text keeps the stop string that ended it (vLLM's name).
     """
 
-    temperature: float = _number(1.0, "a finite number, 0 or more", lambda x: x >= 0, "0 is greedy")
-    dynatemp_range: float = _number(
-        0.0,
-        "a finite number, 0 (off) or more",
-        lambda x: x >= 0,
-        "let the temperature vary by so much up and down, with the entropy",
-    )
-    dynatemp_exponent: float = _number(
-        1.0, "a finite number over 0", lambda x: x > 0, "how the temperature follows the entropy"
-    )
-    top_k: int = _whole(
-        0, "a whole number, 0 (off) or more", lambda x: x >= 0, "keep the k likeliest tokens; 0 keeps all"
-    )
-    top_p: float = _number(
-        1.0,
-        "a number over 0 and at most 1",
-        lambda x: 0 < x <= 1,
-        "keep a token iff the mass ahead of it is < p",
-    )
-    top_p_decay: float = _number(
-        1.0,
-        "a number over 0 and at most 1",
-        lambda x: 0 < x <= 1,
-        "multiplies top_p at each token of a sentence",
-    )
-    top_p_floor: float = _number(
-        0.0, "a number from 0 to 1", lambda x: 0 <= x <= 1, "what top_p does not decay under"
-    )
-    real_temperature: float = _number(
-        0.0,
-        "a finite number, 0 (off) or more",
-        lambda x: x >= 0,
-        "narrow top_p to exp(-residual entropy / this), as an entropy head tells it",
-    )
-    min_p: float = _number(
-        0.0,
-        "a number from 0 to 1",
-        lambda x: 0 <= x <= 1,
-        "keep tokens with >= min_p times the largest probability",
-    )
-    typical_p: float = _number(
-        1.0,
-        "a number over 0 and at most 1",
-        lambda x: 0 < x <= 1,
-        "keep this mass of the tokens whose surprise is nearest to the entropy",
-    )
-    epsilon_cutoff: float = _number(
-        0.0, "a number from 0 to under 1", lambda x: 0 <= x < 1, "keep tokens of at least this probability"
-    )
-    eta_cutoff: float = _number(
-        0.0,
-        "a number from 0 to under 1",
-        lambda x: 0 <= x < 1,
-        "keep tokens of at least a probability that falls where the entropy is high",
-    )
-    top_a: float = _number(
-        0.0,
-        "a number from 0 to 1",
-        lambda x: 0 <= x <= 1,
-        "keep tokens with >= a times the largest probability squared",
-    )
-    tfs: float = _number(
-        1.0,
-        "a number over 0 and at most 1",
-        lambda x: 0 < x <= 1,
-        "tail-free sampling: cut where the curve has bent",
-    )
-    top_n_sigma: float = _number(
-        0.0,
-        "a finite number, 0 (off) or more",
-        lambda x: x >= 0,
-        "keep logits within n standard deviations of the largest",
-    )
-    top_h: float = _number(
-        1.0,
-        "a number over 0 and at most 1",
-        lambda x: 0 < x <= 1,
-        "keep the likeliest tokens with this share of the entropy",
-    )
-    mirostat: int = _whole(
-        0, "0 (off), 1 or 2", lambda x: x in (0, 1, 2), "keep the surprise near mirostat_tau; version 1 or 2"
-    )
-    mirostat_tau: float = _number(
-        5.0, "a finite number over 0", lambda x: x > 0, "the surprise to aim at, in bits"
-    )
-    mirostat_eta: float = _number(
-        0.1, "a number over 0 and at most 1", lambda x: 0 < x <= 1, "how fast it gets there"
-    )
-    xtc_probability: float = _number(
-        0.0,
-        "a number from 0 to 1",
-        lambda x: 0 <= x <= 1,
-        "how often the likeliest tokens but one are excluded",
-    )
-    xtc_threshold: float = _number(
-        0.1,
-        "a number from 0 to 1",
-        lambda x: 0 <= x <= 1,
-        "the probability from which a token can be excluded",
-    )
-    repetition_penalty: float = _number(
-        1.0, "a finite number over 0", lambda x: x > 0, "divide logits of tokens seen in prompt or output"
-    )
-    frequency_penalty: float = _number(
-        0.0, "a number from -2 to 2", lambda x: -2 <= x <= 2, "subtracted per occurrence in the output"
-    )
-    presence_penalty: float = _number(
-        0.0, "a number from -2 to 2", lambda x: -2 <= x <= 2, "subtracted once for tokens in the output"
-    )
-    penalty_range: int = _whole(
-        None,
-        "a whole number, 0 (all) or more",
-        lambda x: x >= 0,
-        "how many of the last tokens the penalties look at",
-    )
-    dry_multiplier: float = _number(
-        0.0,
-        "a finite number, 0 (off) or more",
-        lambda x: x >= 0,
-        "penalise tokens that go on with a repetition",
-    )
-    dry_base: float = _number(
-        1.75, "a finite number, 1 or more", lambda x: x >= 1, "the penalty's growth per repeated token"
-    )
-    dry_allowed_length: int = _whole(
-        2, "a whole number, 1 or more", lambda x: x >= 1, "repetitions shorter than this are free"
-    )
-    dry_range: int = _whole(
-        0,
-        "a whole number, 0 (all) or more",
-        lambda x: x >= 0,
-        "how many of the last tokens are searched for repetitions",
-    )
-    no_repeat_ngram_size: int = _whole(
-        0,
-        "a whole number, 0 (off) or more",
-        lambda x: x >= 0,
-        "no n-gram of this size comes twice, the prompt's included",
-    )
+    temperature: float = _step_parameter("temperature")
+    dynatemp_range: float = _step_parameter("dynatemp_range")
+    dynatemp_exponent: float = _step_parameter("dynatemp_exponent")
+    top_k: int = _step_parameter("top_k")
+    top_p: float = _step_parameter("top_p")
+    top_p_decay: float = _step_parameter("top_p_decay")
+    top_p_floor: float = _step_parameter("top_p_floor")
+    real_temperature: float = _step_parameter("real_temperature")
+    min_p: float = _step_parameter("min_p")
+    typical_p: float = _step_parameter("typical_p")
+    epsilon_cutoff: float = _step_parameter("epsilon_cutoff")
+    eta_cutoff: float = _step_parameter("eta_cutoff")
+    top_a: float = _step_parameter("top_a")
+    tfs: float = _step_parameter("tfs")
+    top_n_sigma: float = _step_parameter("top_n_sigma")
+    top_h: float = _step_parameter("top_h")
+    mirostat: int = _step_parameter("mirostat")
+    mirostat_tau: float = _step_parameter("mirostat_tau")
+    mirostat_eta: float = _step_parameter("mirostat_eta")
+    xtc_probability: float = _step_parameter("xtc_probability")
+    xtc_threshold: float = _step_parameter("xtc_threshold")
+    repetition_penalty: float = _step_parameter("repetition_penalty")
+    frequency_penalty: float = _step_parameter("frequency_penalty")
+    presence_penalty: float = _step_parameter("presence_penalty")
+    penalty_range: int = _step_parameter("penalty_range")
+    dry_multiplier: float = _step_parameter("dry_multiplier")
+    dry_base: float = _step_parameter("dry_base")
+    dry_allowed_length: int = _step_parameter("dry_allowed_length")
+    dry_range: int = _step_parameter("dry_range")
+    no_repeat_ngram_size: int = _step_parameter("no_repeat_ngram_size")
     min_tokens: int = _whole(
-        0, "a whole number, 0 or more", lambda x: x >= 0, "do not end before so many tokens"
+        0, Range("a whole number, 0 or more", lambda x: x >= 0), "do not end before so many tokens"
     )
     max_tokens: int = _whole(
-        512, "a whole number, 1 or more", lambda x: x >= 1, "the most tokens to generate"
+        512, Range("a whole number, 1 or more", lambda x: x >= 1), "the most tokens to generate"
     )
-    n: int = _whole(1, f"a whole number from 1 to {MAX_N}", lambda x: 1 <= x <= MAX_N, "how many samples")
+    n: int = _whole(
+        1, Range(f"a whole number from 1 to {MAX_N}", lambda x: 1 <= x <= MAX_N), "how many samples"
+    )
     seed: int = _whole(
         0,
-        "a whole number from 0 to 2^64-1",
-        lambda x: 0 <= x < 2**64,
+        Range("a whole number from 0 to 2^64-1", lambda x: 0 <= x < 2**64),
         "same seed, same text; drawn and reported when unset",
     )
     top_logprobs: int = _whole(
         0,
-        f"a whole number from 0 to {MAX_TOP_LOGPROBS}",
-        lambda x: 0 <= x <= MAX_TOP_LOGPROBS,
+        Range(f"a whole number from 0 to {MAX_TOP_LOGPROBS}", lambda x: 0 <= x <= MAX_TOP_LOGPROBS),
         "how many alternatives each token's trace names",
     )
     logit_bias: Mapping[int, float] = field(default_factory=dict)

@@ -21,9 +21,9 @@ from ponder.sampling.processors import forbid
 from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
-from ponder.sampling.semantics import STEPS
 from ponder.sampling.softmax import SLAB, entropies, log_softmax, softmax
-from ponder.sampling.steps import Context
+from ponder.sampling.step import Context
+from ponder.sampling.steps import STEPS
 from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.sampling.variants import rule
 

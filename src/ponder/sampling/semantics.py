@@ -1,64 +1,12 @@
-"""Whose rules apply: the steps there are, and which of them each system has, in its order.
-
-Nothing here needs torch: what the steps do is in `steps.py`.
-"""
+"""Whose rules apply: which steps each system has, in its order. Nothing here needs torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["penalty", "temperature", "truncation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that is done to logits: the parameters that turn it on and those that steer it."""
-
-    kind: Kind
-    switches: tuple[str, ...]
-    knobs: tuple[str, ...] = ()
-    source: str = ""
-
-
-STEPS: Mapping[str, Step] = {
-    "sequence_bias": Step("penalty", ("sequence_bias",), source="transformers"),
-    "repetition_penalty": Step(
-        "penalty", ("repetition_penalty",), ("penalty_range",), "CTRL, arXiv 1909.05858"
-    ),
-    "occurrence_penalties": Step(
-        "penalty", ("frequency_penalty", "presence_penalty"), ("penalty_range",), "OpenAI"
-    ),
-    "dry": Step(
-        "penalty",
-        ("dry_multiplier",),
-        ("dry_base", "dry_allowed_length", "dry_range", "dry_sequence_breakers"),
-        "p-e-w, text-generation-webui #5677",
-    ),
-    "no_repeat_ngram": Step("penalty", ("no_repeat_ngram_size",), source="fairseq; transformers"),
-    "logit_bias": Step("penalty", ("logit_bias",), source="OpenAI"),
-    "temperature": Step(
-        "temperature", ("temperature",), ("dynatemp_range", "dynatemp_exponent"), "llama.cpp (dynamic)"
-    ),
-    "top_n_sigma": Step("truncation", ("top_n_sigma",), source="arXiv 2411.07641"),
-    "top_h": Step("truncation", ("top_h",), source="arXiv 2509.02510"),
-    "top_k": Step("truncation", ("top_k",), source="arXiv 1805.04833"),
-    "top_p": Step(
-        "truncation",
-        ("top_p", "real_temperature"),
-        ("top_p_decay", "top_p_floor"),
-        "arXiv 1904.09751; decay 2206.04624; residual entropy 2406.07735",
-    ),
-    "min_p": Step("truncation", ("min_p",), source="arXiv 2407.01082"),
-    "typical": Step("truncation", ("typical_p",), source="arXiv 2202.00666"),
-    "epsilon": Step("truncation", ("epsilon_cutoff",), source="arXiv 2210.15191"),
-    "eta": Step("truncation", ("eta_cutoff",), source="arXiv 2210.15191"),
-    "top_a": Step("truncation", ("top_a",), source="KoboldAI"),
-    "tail_free": Step("truncation", ("tfs",), source="Kobold's tail-free sampling"),
-    "xtc": Step("truncation", ("xtc_probability",), ("xtc_threshold",), "p-e-w, text-generation-webui #6335"),
-    "mirostat": Step("truncation", ("mirostat",), ("mirostat_tau", "mirostat_eta"), "arXiv 2007.14966"),
-}
+from ponder.sampling.steps import STEPS
 
 DRAWING = frozenset(
     {"seed"}.union(
@@ -105,14 +53,7 @@ def _sglang(temperature: float) -> dict[str, Any]:
 
 
 SEMANTICS: Mapping[str, Semantics] = {
-    "ponder": Semantics(
-        "ponder",
-        _steps(
-            "repetition_penalty occurrence_penalties dry no_repeat_ngram sequence_bias logit_bias",
-            "temperature top_n_sigma top_k top_p min_p typical top_h epsilon eta",
-            "top_a tail_free xtc mirostat",
-        ),
-    ),
+    "ponder": Semantics("ponder", tuple(STEPS)),
     "hf": Semantics(
         "transformers 5.24",
         _steps(

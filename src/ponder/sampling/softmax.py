@@ -55,6 +55,8 @@ def logprobs_of(logits: torch.Tensor, rows: Sequence[int], tokens: Sequence[int]
 
     The same numbers as `log_softmax` has there.
     """
+    if not tokens:
+        return []
     places = torch.tensor(rows, device=logits.device), torch.tensor(tokens, device=logits.device)
     values: list[float] = (logits[places] - log_sums(logits)[places[0]]).to(logits.dtype).tolist()
     return values

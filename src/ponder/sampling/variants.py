@@ -6,7 +6,7 @@ sorted, ours go to the lowest id. docs/sampling.md has the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -14,19 +14,11 @@ import torch
 from ponder.sampling import truncation
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
+from ponder.sampling.rules import Apply, apply_of, changing, keeping, keeping_logits, values_of
 from ponder.sampling.softmax import softmax
-from ponder.sampling.steps import (
-    RULES,
-    Apply,
-    Context,
-    changing,
-    count_penalties,
-    excluded,
-    keeping,
-    mirostat_keep,
-    repetition,
-    text,
-)
+from ponder.sampling.step import Context
+from ponder.sampling.steps import STEPS, mirostat, occurrence_penalties, repetition_penalty
+from ponder.sampling.steps.xtc import excluded
 from ponder.sampling.temperature import cool
 from ponder.sampling.truncation import in_order
 
@@ -203,11 +195,27 @@ def rolled_xtc(probs: torch.Tensor, context: Context) -> torch.Tensor:
 
 def windowed(values: torch.Tensor, row: Row, params: SamplingParams) -> None:
     """Frequency and presence penalties over the last tokens, the prompt's included (llama.cpp)."""
-    count_penalties(values, row, params, text(row))
+    occurrence_penalties.penalise(
+        values,
+        [*row.prompt, *row.output],
+        params.frequency_penalty,
+        params.presence_penalty,
+        params.penalty_range,
+    )
 
 
-def _on_logits(rule: object, name: str) -> Apply:
-    return lambda x, c: x.masked_fill(~rule(x, getattr(c.params, name)), -torch.inf)  # type: ignore[operator]
+def repetition_of_output(values: torch.Tensor, row: Row, params: SamplingParams) -> None:
+    """The repetition penalty over the output alone (SGLang)."""
+    repetition_penalty.penalise(values, row.output, params.repetition_penalty, params.penalty_range)
+
+
+def mirostat_of_drawn(probs: torch.Tensor, context: Context) -> torch.Tensor:
+    """Mirostat by the probabilities that tokens were drawn with (llama.cpp)."""
+    return mirostat.keep(probs, context, **values_of(mirostat.STEP, context.params), drawn=True)
+
+
+def _on_logits(rule: Callable[[torch.Tensor, float], torch.Tensor], name: str) -> Apply:
+    return keeping_logits(lambda x, c: rule(x, getattr(c.params, name)))
 
 
 _FROM_BELOW: Mapping[str, Apply] = {
@@ -216,7 +224,7 @@ _FROM_BELOW: Mapping[str, Apply] = {
     "top_p": _on_logits(top_p_from_below, "top_p"),
     "min_p": _on_logits(min_p_in_float32, "min_p"),
 }
-_OUTPUT_ONLY = changing(lambda x, row, p: repetition(x, row, p, row.output))
+_OUTPUT_ONLY = changing(repetition_of_output)
 VARIANTS: Mapping[str, Mapping[str, Apply]] = {
     "ponder": {},
     "hf": {
@@ -243,7 +251,7 @@ VARIANTS: Mapping[str, Mapping[str, Apply]] = {
         "top_p": top_p_at_crossing,
         "min_p": _on_logits(min_p_of_logits, "min_p"),
         "xtc": keeping(rolled_xtc),
-        "mirostat": keeping(lambda probs, c: mirostat_keep(probs, c, drawn=True)),
+        "mirostat": keeping(mirostat_of_drawn),
     },
     "exllama": {
         "top_p": keeping(lambda probs, c: top_p_within(probs, c.params.top_p)),
@@ -251,8 +259,10 @@ VARIANTS: Mapping[str, Mapping[str, Apply]] = {
     },
 }
 """Semantics -> step -> its rule there."""
+RULES: Mapping[str, Apply] = {name: apply_of(step) for name, step in STEPS.items()}
+"""ponder's rule for each step."""
 
 
 def rule(semantics: str, step: str) -> Apply:
     """Return what a step does under a semantics."""
-    return VARIANTS[semantics].get(step, RULES[step])
+    return VARIANTS[semantics].get(step) or RULES[step]

@@ -161,6 +161,7 @@ class _Driver:
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
     stopped: Stopped = "done"
+    generates: bool = False  # whether there is a token yet
     best: Candidate | None = None
     extended: Extended | None = None
 
@@ -264,6 +265,7 @@ class _Driver:
             self.clock.before = float(entry["seconds"])
             self.stopped = entry.get("stopped", self.stopped)
         self.spent = work.spent()
+        self.generates = self.generates or self.spent.generated_tokens > 0
         if not work.done:
             async with aclosing(self._grow(work)) as progress:
                 async for item in progress:
@@ -283,15 +285,16 @@ class _Driver:
         try:
             while work.unfinished() and self._may_grow():
                 work.ask(plan(work.growing, self._left(), self.service))
-                asks = [request.grow for request in work.requests]
-                async with aclosing(together(model, asks, self._patience)) as events:
-                    async for index, event in events:
-                        work.requests[index].take(event)
-                        self.spent = work.spent()
-                        if isinstance(event, TokenEvent | TreeEvent) and self._late():
+                async with aclosing(together(model, work.requests, self._patience)) as events:
+                    async for event in events:
+                        if not isinstance(event, TokenEvent | TreeEvent):
+                            continue
+                        self.generates = True
+                        if self._late():
                             break
-                        if time.perf_counter() - shown >= self.progress_s and isinstance(event, TokenEvent):
+                        if time.perf_counter() - shown >= self.progress_s:
                             shown = time.perf_counter()
+                            self.spent = work.spent()
                             self._save(work)
                             yield Progress(self._texts(work), self.best, self._ledger())
                 self.spent = work.spent()
@@ -322,7 +325,7 @@ class _Driver:
     def _late(self) -> bool:
         """Whether the time is over; there is one token at least, so that there is an answer."""
         seconds = self.budget.seconds
-        return seconds is not None and self.spent.generated_tokens > 0 and self.clock.now() >= seconds
+        return seconds is not None and self.generates and self.clock.now() >= seconds
 
     def _may_grow(self) -> bool:
         if self.stopped == "done" and self._left() == 0:
@@ -332,7 +335,7 @@ class _Driver:
         return self.stopped == "done"
 
     def _patience(self) -> float | None:
-        if self.budget.seconds is None or self.spent.generated_tokens == 0:
+        if self.budget.seconds is None or not self.generates:
             return None
         return max(0.0, self.budget.seconds - self.clock.now())
 
@@ -371,7 +374,7 @@ class _Work:
 
     def news(self) -> dict[str, Any]:
         """Return what the journal does not have yet."""
-        news = [text.news(i) for i, text in enumerate(self.growing)]
+        news = [text.news(i, last=self.done) for i, text in enumerate(self.growing)]
         return {"grown": [entry for entry in news if entry], "spent": self._cost().as_entry()}
 
     def recall(self, entry: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Growing several texts at once within what is left of a budget.
 
 Tokens are shared out before they are spent. As long as all texts together cannot grow by more than is left,
-they grow freely. Otherwise each is asked to grow by an equal share and to pause; what the ones that ended
+they grow freely. Otherwise all are asked to grow to the same length and to pause; what the ones that ended
 did not use is shared out again among the others, and when less than a token each is left the first ones get
 one. So the limit is kept to the token whatever the model does at the same time, nothing is generated that is
 not counted, and what is generated does not depend on who was quicker. A text that paused goes on as a path,
@@ -138,9 +138,9 @@ class Growing:
         self.lineage = output.lineage or None
         self._end(output.finish_reason, output.stopped_by)
 
-    def news(self, number: int) -> dict[str, Any] | None:
+    def news(self, number: int, *, last: bool) -> dict[str, Any] | None:
         """Return what the journal lacks, for text `number` of an effect, and count it as written."""
-        ended = self.finish_reason is not None
+        ended = self.finish_reason is not None and (last or self.begun is not None)
         if (self._ended or not self.steady or self._sizes() == self._saved) and ended == self._ended:
             return None
         tokens, logprobs, text = self._saved
@@ -178,7 +178,7 @@ def begin(ask: Grow, number: int) -> list[Growing]:
 def forget_unfinished(growing: list[Growing], *, paths: bool) -> list[Growing]:
     """Return texts as they can go on: where no path leads to what there is, from their beginning."""
     for text in growing:
-        if text.finish_reason is None and text.own_limit() == 0:
+        if text.finish_reason is None and text.begun is not None and text.own_limit() == 0:
             text.finish_reason = "until"
     lost = {
         text.number
@@ -210,21 +210,36 @@ class Request:
         elif isinstance(event, BackEvent):
             self.texts[event.index].go_back(event)
         elif isinstance(event, Completion):
-            for output in event.outputs[: len(self.texts)]:
-                self.texts[output.index].settle(output, event.begun)
+            for text, output in zip(self.texts, event.outputs, strict=False):  # a search may find fewer
+                text.settle(output, event.begun)
         if isinstance(event, TokenEvent | TreeEvent | ProgressEvent | Completion):
             self.usage = event.usage
 
 
 def shares(growing: Sequence[Growing], left: int | None) -> list[int]:
-    """Return by how many tokens each text may grow now, of those that are left for all; None: any number."""
+    """Return by how many tokens each text may grow now, of those that are left for all; None: any number.
+
+    All may grow to the same length, the greatest that is sure to suffice; where that is nobody's gain, the
+    first of the shortest by one token. It does not matter for the end where texts stood on the way.
+    """
     most = [text.most() for text in growing]
     if left is None or sum(most) <= left:
         return most
-    share = left // len(growing)
-    if share == 0:
-        return [1] * left + [0] * (len(growing) - left)
-    return [min(share, length) for length in most]
+    lengths = [len(text.tokens) for text in growing]
+
+    def gains(level: int) -> list[int]:
+        return [min(max(0, level - length), bound) for length, bound in zip(lengths, most, strict=True)]
+
+    low, high = min(lengths), max(lengths) + left + 1  # gains(low) suffice, gains(high) do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if sum(gains(middle)) <= left else (low, middle)
+    if any(gains(low)):
+        return gains(low)
+    share: list[int] = []
+    for gain in gains(low + 1):
+        share.append(min(gain, left - sum(share)))
+    return share
 
 
 def plan(growing: Sequence[Growing], left: int | None, service: Service) -> list[Request]:
@@ -281,32 +296,33 @@ def seeded(ask: Grow, seed: int) -> Grow:
 
 
 async def together(
-    model: LanguageModel, asks: Sequence[Grow], patience: Callable[[], float | None]
-) -> AsyncGenerator[tuple[int, Told]]:
-    """Run requests at the same time and tell what happens, with the number of the request.
+    model: LanguageModel, requests: Sequence[Request], patience: Callable[[], float | None]
+) -> AsyncGenerator[Told]:
+    """Run requests at the same time and tell what happens, once it has been taken in.
 
-    No request goes on before what it told has been taken. It ends, and cancels what still runs, when nothing
-    has happened for `patience()` seconds; None: never.
+    No request goes on before its last event has been told. All ends, and what still runs is cancelled, when
+    nothing has happened for `patience()` seconds; None: never. What a model told before that is taken in.
     """
-    told: asyncio.Queue[tuple[int, Told | Exception | None]] = asyncio.Queue()
+    told: asyncio.Queue[Told | Exception | None] = asyncio.Queue()
 
-    async def pump(number: int, ask: Grow) -> None:
+    async def pump(request: Request) -> None:
         try:
-            async with aclosing(model.run(ask)) as events:
+            async with aclosing(model.run(request.grow)) as events:
                 async for event in events:
-                    told.put_nowait((number, event))
+                    request.take(event)
+                    told.put_nowait(event)
                     await told.join()
-            told.put_nowait((number, None))
+            told.put_nowait(None)
         except Exception as error:
-            told.put_nowait((number, error))
+            told.put_nowait(error)
 
-    pumps = [asyncio.create_task(pump(number, ask)) for number, ask in enumerate(asks)]
+    pumps = [asyncio.create_task(pump(request)) for request in requests]
     try:
         running = len(pumps)
         while running:
             try:
                 async with asyncio.timeout(patience()):
-                    number, event = await told.get()
+                    event = await told.get()
             except TimeoutError:
                 return
             if isinstance(event, Exception):
@@ -314,7 +330,7 @@ async def together(
             if event is None:
                 running -= 1
             else:
-                yield number, event
+                yield event
             told.task_done()
     finally:
         for task in pumps:

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ponder import __version__
-from ponder.backends.local import LocalModel
 from ponder.errors import PonderError
 from ponder.server.front.errors import ApiError, as_api_error, renaming, unavailable
 from ponder.server.front.metrics import Metrics
@@ -34,12 +33,13 @@ from ponder.server.openai.respond import Run
 from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
 from ponder.server.openai.translate import names_of, plan_of
 from ponder.server.openai.writer import Face
+from ponder.server.served import Served
 from ponder.text import Tokenizer
 
 N = TypeVar("N", bound=NamingBody)
 
 
-def create_app(model: LocalModel, settings: ServerSettings, metrics: Metrics) -> FastAPI:
+def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> FastAPI:
     """Return the application that serves `model`; `guard.Guard` stands before it."""
     app = FastAPI(
         title="ponder",
@@ -71,7 +71,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 
 class _Endpoints:
-    def __init__(self, model: LocalModel, settings: ServerSettings, metrics: Metrics) -> None:
+    def __init__(self, model: Served, settings: ServerSettings, metrics: Metrics) -> None:
         self._model = model
         self._settings = settings
         self._metrics = metrics
@@ -108,7 +108,7 @@ class _Endpoints:
             "owned_by": "ponder",
             "root": self._model.name,
             "parent": None,
-            "max_model_len": self._model.engine.model.config.context_length,
+            "max_model_len": self._model.offers.context,
         }
 
     async def completions(self, request: Request) -> Response:

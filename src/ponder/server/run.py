@@ -12,7 +12,7 @@ from ponder.server.front.metrics import Metrics
 from ponder.server.front.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from ponder.backends.local import LocalModel
+    from ponder.server.served import Served
 
 INTERRUPTED = 130
 
@@ -33,7 +33,7 @@ class Server:
     OSError : the address cannot be listened on.
     """
 
-    def __init__(self, settings: ServerSettings, load: Callable[[], LocalModel]) -> None:
+    def __init__(self, settings: ServerSettings, load: Callable[[], Served]) -> None:
         self._settings = settings
         self._load = load
         self._metrics = Metrics()
@@ -41,7 +41,7 @@ class Server:
         self._listener = listen(settings.host, settings.port)
         self.url = url_of(self._listener)
         self._http = HttpServer(self._guard)
-        self._model: LocalModel | None = None
+        self._model: Served | None = None
         self._failure: BaseException | None = None
 
     def run(self) -> int:

@@ -50,10 +50,11 @@ class StopStrings:
         if found and may_stop:
             end, start, matched = min(found)
             return text[: end if self.include else start], "", matched
-        safe = len(text) - self._held_back(text)
+        safe = len(text) - self.held_back(text)
         return text[:safe], text[safe:], None
 
-    def _held_back(self, text: str) -> int:
+    def held_back(self, text: str) -> int:
+        """Return how many characters at the end of a text that goes on are held back."""
         longest = 0
         for stop in self.strings:
             for length in range(min(len(stop) - 1, len(text)), longest, -1):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ponder.asks.events import ProgressEvent, TokenEvent, Usage
 from ponder.asks.grow import Grow
 from ponder.asks.language_model import Completion, Resolved, Timing, Told
+from ponder.backends.local.given_text import GivenText
 from ponder.engine import FinishedEvent, ReadEvent
 from ponder.engine.loop import AnswerEvent
 from ponder.sampling.trace import PromptTrace
@@ -15,12 +16,16 @@ from ponder.sampling.trace import PromptTrace
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to grow, as a completion names it: by which model, as it applies, after what time to load."""
+    """A request to grow, as a completion names it: by which model, as it applies, after what time to load.
+
+    `held_back` is how many characters that the caller has the engine tells again.
+    """
 
     model: str
     ask: Grow
     resolved: Resolved
     load_s: float
+    held_back: int
 
 
 class Answer:
@@ -33,6 +38,7 @@ class Answer:
 
     def __init__(self, asked: Asked | None = None) -> None:
         self._asked = asked
+        self._given = GivenText(0 if asked is None else asked.held_back)
         self._start = time.perf_counter()
         self._first: float | None = None
         self._prompt_traces: list[PromptTrace | None] = []
@@ -47,7 +53,7 @@ class Answer:
             self._prompt_traces += event.traces
         if isinstance(event, TokenEvent) and self._first is None:
             self._first = time.perf_counter()
-        return event
+        return self._given.of(event)
 
     def _completion(self, event: FinishedEvent) -> Completion:
         asked = self._asked
@@ -58,7 +64,7 @@ class Answer:
             resolved.prompt,
             resolved.params,
             asked.ask,
-            event.outputs,
+            tuple(map(self._given.output, event.outputs)),
             event.usage,
             self._timing(event.usage, resolved.params.params.n, asked.load_s),
             tuple(self._prompt_traces),

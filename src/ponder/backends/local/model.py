@@ -11,6 +11,7 @@ from ponder.asks.language_model import Resolved, Told
 from ponder.asks.offers import Offers
 from ponder.asks.read import Read
 from ponder.backends.local.answer import Answer, Asked
+from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer
@@ -64,9 +65,21 @@ class LocalModel:
         """The model's tokenizer."""
         return self.engine.tokenizer
 
+    @property
+    def max_waiting(self) -> int:
+        """How many requests may wait for their turn."""
+        return self.engine.limits.max_waiting
+
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """Return the text the model sees and its token ids."""
         return self._preparing.encode(prompt)
+
+    def room(self, ask: Grow) -> int:
+        """Return how many tokens may come after a request's prompt, and after its mixture's.
+
+        It is negative where a prompt is longer than the context.
+        """
+        return self._preparing.room(ask)
 
     def resolve(self, ask: Grow) -> Resolved:
         """Say how a request would apply. Raises PonderError for whatever would be refused when it runs."""
@@ -87,7 +100,9 @@ class LocalModel:
         if isinstance(ask, Read):
             return self._preparing.reading(ask), Answer()
         prepared = self._preparing.growing(ask)
-        return prepared.job, Answer(Asked(self._name, ask, prepared.resolved, self.load_s))
+        resolved = prepared.resolved
+        had = held_back(ask.path, resolved.begun, resolved.params.params, self.tokenizer)
+        return prepared.job, Answer(Asked(self._name, ask, resolved, self.load_s, had))
 
     def stats(self) -> EngineStats:
         """Return what the engine has done and holds."""

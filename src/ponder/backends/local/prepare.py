@@ -53,16 +53,26 @@ class Preparing:
         """Prepare a request to grow. Raises PonderError for whatever would be refused when it runs."""
         encoded, begun = self.encode(ask.path.prompt), self._begun(ask.path)
         resolved = self._resolve(ask)
-        mixture = None if ask.mixture is None else ask.mixture.converted(self._as_ids)
-        ask = replace(ask, mixture=mixture)
-        others = () if mixture is None else mixture.prompts(encoded.token_ids)
-        longest = max(map(len, (encoded.token_ids, *others)))
+        ask, longest = self._measured(ask, encoded.token_ids)
         resolved = _with_room_to_grow(resolved, len(begun))
-        params = _within_context(resolved, longest, *self.engine.admission.context_limit(ask))
+        context, reader = self.engine.admission.context_limit(ask)
+        params = _within_context(resolved, longest, len(begun), context, reader)
         path = Path(TokenIds(encoded.token_ids), begun, lineage=ask.path.lineage)
         job = self.engine.prepare(replace(ask, path=path, params=params))
         applied = replace(resolved, params=params)
         return Prepared(Resolved(encoded.text, encoded.token_ids, begun, applied), job)
+
+    def room(self, ask: Grow) -> int:
+        """Return how many tokens may come after the prompt, and after the mixture's prompts."""
+        ask, longest = self._measured(ask, self.encode(ask.path.prompt).token_ids)
+        return self.engine.admission.context_limit(ask)[0] - longest
+
+    def _measured(self, ask: Grow, prompt: tuple[int, ...]) -> tuple[Grow, int]:
+        """Return a request with its mixture's prompts as token ids, and the length of the longest prompt."""
+        if ask.mixture is None:
+            return ask, len(prompt)
+        mixture = ask.mixture.converted(self._as_ids)
+        return replace(ask, mixture=mixture), max(map(len, (prompt, *mixture.prompts(prompt))))
 
     def _resolve(self, ask: Grow) -> ResolvedParams:
         if isinstance(ask.params, SamplingParams):
@@ -146,11 +156,11 @@ def _with_room_to_grow(resolved: ResolvedParams, begun: int) -> ResolvedParams:
 
 
 def _within_context(
-    resolved: ResolvedParams, prompt_tokens: int, context: int, reader: str
+    resolved: ResolvedParams, prompt_tokens: int, begun: int, context: int, reader: str
 ) -> SamplingParams:
     """Shorten a `max_tokens` that nobody asked for to what the context holds; refuse one somebody did.
 
-    `reader` is the model whose context it is.
+    The path has `begun` tokens; `reader` is the model whose context it is.
     """
     params, room = resolved.params, context - prompt_tokens
     if params.max_tokens <= room:
@@ -164,6 +174,9 @@ def _within_context(
                 f"at most {room}: the prompt has {prompt_tokens} tokens and the {reader}'s context {context}"
             )
             raise ParameterError(name, getattr(params, name), allowed)
+    if begun > room:
+        what = f"the prompt is {prompt_tokens} tokens long and the text after it {begun}"
+        raise ContextError(f"{what}, and the {reader}'s context is {context}")
     return replace(params, max_tokens=room)
 
 

@@ -80,7 +80,7 @@ def _check_members(body: Body) -> None:
         case ChatBody():
             neutral = refused.CHAT
         case TokenizeBody():
-            neutral = refused.TEMPLATE
+            neutral = refused.TOKENIZE
     _check(body, neutral, "")
     if isinstance(body, GenerationBody) and body.stream_options is not None:
         _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")

@@ -19,6 +19,7 @@ class CompletionFace:
 
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._wanted = plan.logprobs is not None
+        self._plan = plan
         self._tokenizer = tokenizer
         self._offsets: dict[int, Offsets] = {}
 
@@ -28,8 +29,10 @@ class CompletionFace:
     def whole(self, piece: Piece) -> dict[str, Any]:
         logprobs = None
         if self._wanted:
-            offsets = self._offsets.setdefault(piece.index, Offsets(self._tokenizer))
-            logprobs = completion_logprobs(piece, self._tokenizer, offsets)
+            if piece.index not in self._offsets:
+                plan = self._plan
+                self._offsets[piece.index] = Offsets(self._tokenizer, plan.prefix.token_ids, plan.held)
+            logprobs = completion_logprobs(piece, self._tokenizer, self._offsets[piece.index])
         return {"text": piece.prompt_text + piece.text, "logprobs": logprobs}
 
     def chunk(self, piece: Piece) -> dict[str, Any]:

@@ -94,12 +94,17 @@ def finite(logprob: float) -> float:
 
 
 class Offsets:
-    """Where in a text each of its tokens begins, in characters; a text may come in pieces."""
+    """Where in a text each of its tokens begins, in characters; a text may come in pieces.
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    `begun` are tokens before it, whose last `held` characters it begins with.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, begun: Sequence[int] = (), held: int = 0) -> None:
         self._tokenizer = tokenizer
         self._detokenizer = Detokenizer(tokenizer.bytes_table)
-        self._length = 0
+        for token_id in begun:
+            self._detokenizer.push(token_id)
+        self._length = held
 
     def take(self, piece: Piece) -> list[int]:
         """Return where the tokens of the text's next piece begin."""

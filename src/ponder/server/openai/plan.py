@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ponder.backends import Completion, GenerationRequest, Output
-from ponder.decoders import FinishReason
+from ponder.asks import Completion, FinishReason, Grow, Lineage, Output
 from ponder.sampling import TokenTrace
 from ponder.sampling.trace import PromptTrace
+from ponder.server.openai.prefix import Prefix
 from ponder.text import EncodedPrompt
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One `GenerationRequest` for each prompt, and the shape of the answer.
+    """What to grow from each prompt, and the shape of the answer.
 
     Attributes
     ----------
+    prefix, held : what every text begins with, and how many of its characters the answer begins with.
     n : texts answered for each prompt, of the possibly more that grow.
     beams : whether a search finds them, so that which they are is known at the end.
     echo : whether a text begins with its prompt.
+    ignore_eos : whether the model's own end is a token like any other.
     discard : whether what is generated is left out (max_tokens 0: one token is generated for its prompt).
     logprobs : alternatives told with each token; None: no log-probabilities at all.
     prompt_logprobs : the same for the prompt's tokens, outside `echo`.
@@ -29,10 +31,13 @@ class Plan:
     """
 
     prompts: tuple[EncodedPrompt, ...]
-    requests: tuple[GenerationRequest, ...]
+    requests: tuple[Grow, ...]
+    prefix: Prefix
+    held: int
     n: int
     beams: bool
     echo: bool
+    ignore_eos: bool
     discard: bool
     logprobs: int | None
     prompt_logprobs: int | None
@@ -63,6 +68,7 @@ class Piece:
     prompt_text, prompt_told : the same of an echoed prompt, which comes before it.
     finish_reason, stop_reason : OpenAI's, and vLLM's: what exactly ended the text.
     search : what a search says of its text.
+    lineage : where the text branched off, as far as that is known.
     """
 
     prompt: int
@@ -75,6 +81,7 @@ class Piece:
     finish_reason: str | None = None
     stop_reason: str | int | None = None
     search: Mapping[str, float | None] = field(default_factory=dict)
+    lineage: Lineage | None = None
 
     def ended(self, reason: FinishReason, by: str | int | None = None) -> Piece:
         """Return it as the end of its text; `by` is the stop string or token."""
@@ -113,8 +120,10 @@ def told_prompt(
 
 def chosen(completion: Completion, plan: Plan) -> Sequence[Output]:
     """Return the texts to answer with: of more samples than were asked for, those of the largest mean
-    log-probability per token, the best first."""
+    log-probability per token, the best first. Of a prefix that has ended all samples are the same."""
     outputs = completion.outputs
+    if len(outputs) == 1 and not plan.beams:
+        return outputs * plan.n
     if len(outputs) <= plan.n:
         return outputs
     return sorted(outputs, key=lambda output: -output.logprob / max(len(output.token_ids), 1))[: plan.n]

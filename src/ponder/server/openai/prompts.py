@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ponder.backends.local import LocalModel
 from ponder.errors import ContextError, ParameterError
 from ponder.server.openai.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
+from ponder.server.served import Served
 from ponder.text import EncodedPrompt, Message, TokenIds
 
 
-def encode_prompts(
-    body: CompletionBody | ChatBody, model: LocalModel, most: int
-) -> tuple[EncodedPrompt, ...]:
+def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) -> tuple[EncodedPrompt, ...]:
     """Return a request's prompts, of which there may be so many, cut and checked against the context.
 
     Raises
@@ -21,23 +19,42 @@ def encode_prompts(
     PonderError : one of them is malformed, empty or too long.
     """
     if isinstance(body, ChatBody):
-        encoded = [encode_messages(body.messages, model)]
+        encoded = [encode_messages(_before_the_answer(body), model)]
     else:
         add_bos = False if body.add_special_tokens is False else None
         encoded = [encode_prompt(prompt, model, add_bos) for prompt in read_prompts(body.prompt, most)]
     if body.truncate_prompt_tokens is not None:
         encoded = [_last(prompt, body.truncate_prompt_tokens, model) for prompt in encoded]
-    context = model.engine.model.config.context_length
+    context = model.offers.context
     for prompt in encoded:
         length = len(prompt.token_ids)
         if not length:
             raise ParameterError("prompt", prompt.text, "text of at least one token")
-        if length >= context:
+        if context is not None and length >= context:
             raise ContextError(f"the prompt is {length} tokens long, and the model's context is {context}")
     return tuple(encoded)
 
 
-def encode_negative(body: GenerationBody, model: LocalModel) -> TokenIds | None:
+def _before_the_answer(body: ChatBody) -> Sequence[ChatMessage]:
+    """Return the messages that the model answers: all, but for one of its own that it is to go on with."""
+    written, goes_on = body.add_generation_prompt, bool(body.continue_final_message)
+    if goes_on and written:
+        raise ParameterError("add_generation_prompt", True, "left out or false with continue_final_message")
+    if written is False and not goes_on:
+        raise ParameterError(
+            "add_generation_prompt", False, "left out or true without continue_final_message"
+        )
+    if not goes_on:
+        return body.messages
+    if not body.messages or body.messages[-1].role != "assistant":
+        allowed = "left out or false where the last message is not the assistant's"
+        raise ParameterError("continue_final_message", True, allowed)
+    if len(body.messages) == 1:
+        raise ParameterError("messages", "1 message", "one more before the last, with continue_final_message")
+    return body.messages[:-1]
+
+
+def encode_negative(body: GenerationBody, model: Served) -> TokenIds | None:
     """Return what a request is to be led away from: in a chat a conversation, or a user's message.
 
     Raises
@@ -56,35 +73,35 @@ def encode_negative(body: GenerationBody, model: LocalModel) -> TokenIds | None:
     return TokenIds(encode_messages(negative, model, "negative_prompt").token_ids)
 
 
-def encode_messages(
-    messages: Sequence[ChatMessage], model: LocalModel, field: str = "messages"
-) -> EncodedPrompt:
+def encode_messages(messages: Sequence[ChatMessage], model: Served, field: str = "messages") -> EncodedPrompt:
     """Return a conversation as the chat template writes it; `field` is what the request calls it.
 
     Raises
     ------
     PonderError : it is malformed, or surely longer than the context.
     """
-    context = model.engine.model.config.context_length
-    if len(messages) > context:
+    context = model.offers.context
+    if context is not None and len(messages) > context:
         raise ParameterError(field, f"{len(messages)} messages", f"at most {context}")
     read = read_messages(messages, field)
-    _check_text(sum(len(message.content) for message in read), model)
+    check_text(sum(len(message.content) for message in read), model)
     return model.encode(read)
 
 
-def encode_prompt(prompt: str | list[int], model: LocalModel, add_bos: bool | None) -> EncodedPrompt:
+def encode_prompt(prompt: str | list[int], model: Served, add_bos: bool | None) -> EncodedPrompt:
     """Return a prompt as it is. Raises PonderError where `encode_messages` does."""
     if isinstance(prompt, list):
         return model.encode(TokenIds(tuple(prompt)))
-    _check_text(len(prompt), model)
+    check_text(len(prompt), model)
     ids = model.tokenizer.encode(prompt, add_bos=add_bos, parse_special=True, field="prompt")
     return EncodedPrompt(prompt, tuple(ids))
 
 
-def _check_text(characters: int, model: LocalModel) -> None:
+def check_text(characters: int, model: Served) -> None:
     """Refuse, before it is encoded, a text whose every token would have to be the vocabulary's longest."""
-    context = model.engine.model.config.context_length
+    context = model.offers.context
+    if context is None:
+        return
     most = context * model.tokenizer.longest_token
     if characters > most:
         raise ContextError(
@@ -93,7 +110,7 @@ def _check_text(characters: int, model: LocalModel) -> None:
         )
 
 
-def _last(prompt: EncodedPrompt, most: int, model: LocalModel) -> EncodedPrompt:
+def _last(prompt: EncodedPrompt, most: int, model: Served) -> EncodedPrompt:
     if most < 1:
         raise ParameterError("truncate_prompt_tokens", most, "a whole number, 1 or more")
     if len(prompt.token_ids) <= most:
@@ -128,12 +145,13 @@ def read_messages(messages: Sequence[ChatMessage], field: str = "messages") -> l
     if not messages:
         raise ParameterError(field, [], "at least one message")
     return [
-        Message(message.role, _content(f"{field}[{i}].content", message))
+        Message(message.role, message_text(f"{field}[{i}].content", message))
         for i, message in enumerate(messages)
     ]
 
 
-def _content(where: str, message: ChatMessage) -> str:
+def message_text(where: str, message: ChatMessage) -> str:
+    """Return what a message says, its parts joined; `where` it is, for an error."""
     if message.content is None:
         raise ParameterError(where, None, "text, or a list of text parts")
     if isinstance(message.content, str):

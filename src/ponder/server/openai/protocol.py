@@ -5,9 +5,12 @@ What the values may be is checked where they are used. Types are strict: "1" is 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from ponder.sampling import SamplingParams
 
 Int = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Ints = Annotated[list[Int], Field(fail_fast=True)]
@@ -49,22 +52,33 @@ class NamingBody(Body):
     model: str | None = None
 
 
-class GenerationBody(NamingBody):
+def _sampling_fields() -> dict[str, Any]:
+    """Return a field for each sampling parameter that is a number, but those that the endpoints have."""
+    return {
+        one.name: (Int | None if "whole" in one.metadata else float | None, None)
+        for one in fields(SamplingParams)
+        if one.metadata and one.name != "top_logprobs"
+    }
+
+
+if TYPE_CHECKING:
+    SamplingBody = NamingBody
+else:
+    SamplingBody = create_model("SamplingBody", __base__=NamingBody, **_sampling_fields())
+
+
+class GenerationBody(SamplingBody):
     """What completions and chat completions share. None: not set."""
 
     # OpenAI
     best_of: Int | None = None
-    frequency_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None  # SamplingParams checks the numbers: one error, not thousands
     max_tokens: Int | None = None
     n: Int | None = None
-    presence_penalty: float | None = None
     seed: Int | None = None
     stop: str | Texts | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    temperature: float | None = None
-    top_p: float | None = None
     # vLLM
     bad_words: Texts | None = None
     cache_salt: Annotated[str, Field(min_length=1)] | None = None
@@ -72,38 +86,15 @@ class GenerationBody(NamingBody):
     ignore_eos: bool | None = None
     include_stop_str_in_output: bool | None = None
     length_penalty: float | None = None
-    min_p: float | None = None
-    min_tokens: Int | None = None
     priority: Int | None = None
     prompt_logprobs: Int | None = None
-    repetition_penalty: float | None = None
     return_token_ids: bool | None = None
     stop_token_ids: Ints | None = None
-    top_k: Int | None = None
     truncate_prompt_tokens: Int | None = None
     use_beam_search: bool | None = None
-    # llama.cpp, KoboldCpp, transformers
-    dry_allowed_length: Int | None = None
-    dry_base: float | None = None
-    dry_multiplier: float | None = None
-    dry_range: Int | None = None
+    # transformers, KoboldCpp
     dry_sequence_breakers: Texts | None = None
-    dynatemp_exponent: float | None = None
-    dynatemp_range: float | None = None
-    epsilon_cutoff: float | None = None
-    eta_cutoff: float | None = None
-    mirostat: Int | None = None
-    mirostat_eta: float | None = None
-    mirostat_tau: float | None = None
-    no_repeat_ngram_size: Int | None = None
     sequence_bias: list[Any] | None = None  # SamplingParams checks what is in it
-    tfs: float | None = None
-    top_a: float | None = None
-    top_h: float | None = None
-    top_n_sigma: float | None = None
-    typical_p: float | None = None
-    xtc_probability: float | None = None
-    xtc_threshold: float | None = None
     # ours
     beam_sample: bool | None = None
     beam_semantics: str | None = None
@@ -127,14 +118,15 @@ class GenerationBody(NamingBody):
     num_beams: Int | None = None
     order: Texts | None = None
     penalty_alpha: float | None = None
-    penalty_range: Int | None = None
     prompt_lookup: Int | None = None
-    real_temperature: float | None = None
     semantics: str | None = None
     stochastic_beams: Int | None = None
-    top_p_decay: float | None = None
-    top_p_floor: float | None = None
     deadline_s: float | None = None
+    # Going on with a text. It counts as output: parameters and random numbers go on from it. The answer holds
+    # only what is new.
+    prefix_token_ids: Ints | None = None  # what each text begins with, as tokens; the stream goes on exactly
+    prefix_text: str | None = None  # or as text, which the tokenizer cuts; the client has all of it
+    lineage: list[Any] | None = None  # where it branched off, as the choice said; asks.path checks the pairs
     # labels, which change nothing
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
@@ -178,6 +170,8 @@ class ChatBody(GenerationBody):
     echoes: ClassVar[bool] = False
 
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
+    continue_final_message: bool | None = None  # the last one, the assistant's, is what the text begins with
+    add_generation_prompt: bool | None = None  # the opposite of that, as vLLM has it
     negative_prompt: str | Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     max_completion_tokens: Int | None = None

@@ -41,19 +41,19 @@ _GENERATION: Neutral = {
 
 COMPLETION: Neutral = {**_GENERATION, "prompt_embeds": (), "suffix": ("",)}
 
-TEMPLATE: Neutral = {
-    "add_generation_prompt": (True,),
+_TEMPLATE: Neutral = {
     "chat_template": (),
     "chat_template_kwargs": ({},),
-    "continue_final_message": (False,),
     "media_io_kwargs": ({},),
     "mm_processor_kwargs": ({},),
     "tools": ([],),
 }
 
+TOKENIZE: Neutral = {**_TEMPLATE, "add_generation_prompt": (True,), "continue_final_message": (False,)}
+
 CHAT: Neutral = {
     **_GENERATION,
-    **TEMPLATE,
+    **_TEMPLATE,
     "add_special_tokens": (False,),
     "audio": (),
     "documents": ([],),

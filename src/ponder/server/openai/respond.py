@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from ponder.backends import Completion, GenerationEvent, TokenEvent
-from ponder.backends.local import LocalModel
+from ponder.asks import Completion, TokenEvent
+from ponder.asks import Told as Event
 from ponder.errors import PonderError
 from ponder.server.front.errors import ClientGone, as_api_error, renaming
 from ponder.server.front.guard import Record, log
@@ -20,6 +20,7 @@ from ponder.server.front.metrics import Metrics, Stopwatch
 from ponder.server.front.stream import DONE, merge, sse, unless_gone
 from ponder.server.openai.plan import ENDINGS, Plan
 from ponder.server.openai.writer import Face, Writer
+from ponder.server.served import Served
 
 
 class Run:
@@ -36,7 +37,7 @@ class Run:
         plan: Plan,
         face: Face,
         names: Mapping[str, str],
-        model: LocalModel,
+        model: Served,
         metrics: Metrics,
         record: Record,
     ) -> None:
@@ -88,11 +89,9 @@ class Run:
                 await _send(send, [as_api_error(error).as_json()])
         await send({"type": "http.response.body", "body": b""})
 
-    async def _first(
-        self, events: AsyncGenerator[tuple[int, GenerationEvent]]
-    ) -> list[tuple[int, GenerationEvent]]:
+    async def _first(self, events: AsyncGenerator[tuple[int, Event]]) -> list[tuple[int, Event]]:
         """Return the events until there is one of each prompt: none of them was refused."""
-        first: list[tuple[int, GenerationEvent]] = []
+        first: list[tuple[int, Event]] = []
         unheard = set(range(len(self._plan.requests)))
         async for prompt, event in events:
             first.append((prompt, event))
@@ -101,16 +100,16 @@ class Run:
                 break
         return first
 
-    async def _events(self) -> AsyncGenerator[tuple[int, GenerationEvent]]:
+    async def _events(self) -> AsyncGenerator[tuple[int, Event]]:
         """Run all prompts side by side; yield what happens to which."""
-        streams = [self._model.stream(request) for request in self._plan.requests]
+        streams = [self._model.run(request) for request in self._plan.requests]
         with renaming(self._names):
             async with aclosing(merge(streams)) as events:
                 async for prompt, event in events:
                     self._note(prompt, event)
                     yield prompt, event
 
-    def _note(self, prompt: int, event: GenerationEvent) -> None:
+    def _note(self, prompt: int, event: Event) -> None:
         if isinstance(event, TokenEvent) and event.trace is not None:
             self._watch.token(prompt, event.index)
             self._record.tokens = (self._record.tokens or 0) + 1

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ponder.backends.local import LocalModel
 from ponder.errors import ParameterError
 from ponder.server.openai.logprobs import token_text
 from ponder.server.openai.prompts import encode_messages, encode_prompt
 from ponder.server.openai.protocol import DetokenizeBody, TokenizeBody
+from ponder.server.served import Served
 from ponder.text import Tokenizer
 
 
-def tokenize(body: TokenizeBody, model: LocalModel) -> dict[str, Any]:
+def tokenize(body: TokenizeBody, model: Served) -> dict[str, Any]:
     """Return the token ids of a prompt, or of messages as the chat template writes them.
 
     Raises
@@ -29,7 +29,7 @@ def tokenize(body: TokenizeBody, model: LocalModel) -> dict[str, Any]:
         add_bos = False if body.add_special_tokens is False else None
         ids = encode_prompt(body.prompt or "", model, add_bos).token_ids
     spelled = [token_text(token_id, model.tokenizer) for token_id in ids] if body.return_token_strs else None
-    context = model.engine.model.config.context_length
+    context = model.offers.context
     return {"count": len(ids), "max_model_len": context, "tokens": list(ids), "token_strs": spelled}
 
 

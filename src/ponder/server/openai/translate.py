@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ponder.backends import GenerationRequest
-from ponder.backends.local import LocalModel
+from ponder.asks import Grow, Method, Mixing, Record, Service
 from ponder.constraints import Ban
-from ponder.decoders import Decoder, Sample
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
 from ponder.errors import ParameterError
-from ponder.mixtures import Mixture
 from ponder.sampling import SamplingParams
 from ponder.server.front.settings import ServerSettings
 from ponder.server.openai.plan import Plan
+from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_prefix
 from ponder.server.openai.prompts import encode_negative, encode_prompts
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
-from ponder.text import TokenIds
+from ponder.server.served import Served
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
@@ -27,7 +25,7 @@ _SAMPLING = tuple(one.name for one in fields(SamplingParams) if one.name not in 
 _NEUTRAL_WHERE_UNUSED = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
 
 
-def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: ServerSettings) -> Plan:
+def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSettings) -> Plan:
     """Plan the answer to a request.
 
     Raises
@@ -38,42 +36,45 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
     _check_tokens(body, settings)
     _check_logprobs(body, settings)
     shape = _shape(body, model, settings)
-    beams = not shape.decoder.streams
-    _check_stream(body, beams)
+    _check_stream(body, shape.beams)
     prompts = encode_prompts(body, model, settings.max_prompts)
-    most = model.engine.limits.max_waiting
-    if len(prompts) > most:
-        raise ParameterError("prompt", f"{len(prompts)} prompts", f"at most {most}: so many may wait")
+    if len(prompts) > model.max_waiting:
+        allowed = f"at most {model.max_waiting}: so many may wait"
+        raise ParameterError("prompt", f"{len(prompts)} prompts", allowed)
     if shape.width * len(prompts) > settings.max_texts:
         what = f"{shape.width} for each of {len(prompts)} prompts"
         raise ParameterError(_width_name(body), what, f"at most {settings.max_texts} texts in one request")
+    prefix = read_prefix(body, model)
+    _check_prefix(body, prefix, settings)
     traced = body.prompt_logprobs
     if body.echoes and body.alternatives is not None:
         traced = max(body.alternatives, traced or 0)
     sampling, mixture = _sampling(body, shape), _mixture(body, model)
     constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
+    record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
+    asked = [
+        Grow(prefix.path(one), sampling, shape.method, mixture, constraint, record=record, service=service)
+        for one in prompts
+    ]
+    lengths = [_max_tokens(body, one, len(prefix.token_ids), model, settings) for one in asked]
     requests = tuple(
-        GenerationRequest(
-            TokenIds(prompt.token_ids),
-            {**sampling, "max_tokens": _max_tokens(body, len(prompt.token_ids), model, settings)},
-            constraint,
-            shape.decoder,
-            priority=body.priority or 0,
-            deadline_s=body.deadline_s,
-            cache_salt=body.cache_salt,
-            prompt_logprobs=traced,
-            mixture=mixture,
-        )
-        for prompt in prompts
+        replace(one, params={**sampling, "max_tokens": length})
+        for one, length in zip(asked, lengths, strict=True)
     )
-    _check_told(requests, shape.width, sum(len(prompt.token_ids) for prompt in prompts))
+    grown = sum(
+        shape.width * ((length or SamplingParams().max_tokens) - len(prefix.token_ids)) for length in lengths
+    )
+    _check_told(sampling["top_logprobs"], grown, traced, sum(len(prompt.token_ids) for prompt in prompts))
     options = body.stream_options
     return Plan(
         prompts,
         requests,
+        prefix,
+        held_back(prefix, _stop_strings(body), model),
         shape.n,
-        beams=beams,
+        beams=shape.beams,
         echo=body.echoes,
+        ignore_eos=bool(body.ignore_eos),
         discard=body.most_tokens == 0,
         logprobs=body.alternatives,
         prompt_logprobs=body.prompt_logprobs,
@@ -86,7 +87,8 @@ def plan_of(body: CompletionBody | ChatBody, model: LocalModel, settings: Server
 
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
-    names = {"ban": "bad_words", "mixture": _mixing(body)}
+    prefix = prefix_name(body)
+    names = {"ban": "bad_words", "mixture": _mixing(body), "path": prefix, "path.text": prefix}
     if body.use_beam_search:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):
@@ -112,6 +114,22 @@ def _check_tokens(body: CompletionBody | ChatBody, settings: ServerSettings) -> 
         raise ParameterError("max_tokens", most, f"at most {settings.max_tokens}")
 
 
+def _check_prefix(body: CompletionBody | ChatBody, prefix: Prefix, settings: ServerSettings) -> None:
+    tokens, most = len(prefix.token_ids), settings.max_tokens
+    if not tokens:
+        return
+    if body.echoes:
+        raise ParameterError(
+            "echo", True, f"left out or false with {prefix.name}: the answer is what comes after"
+        )
+    if most is not None and tokens > most:
+        raise ParameterError(prefix.name, f"{tokens} tokens", f"at most {most}, as many as a text may have")
+
+
+def _stop_strings(body: GenerationBody) -> tuple[str, ...]:
+    return (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+
+
 def _check_logprobs(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
     if isinstance(body, ChatBody) and body.top_logprobs is not None and not body.logprobs:
         raise ParameterError("top_logprobs", body.top_logprobs, "set only together with logprobs")
@@ -122,14 +140,19 @@ def _check_logprobs(body: CompletionBody | ChatBody, settings: ServerSettings) -
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How many texts are answered for a prompt, how many grow, and how."""
+    """How many texts are answered for a prompt, how many grow, and how (None: they are sampled)."""
 
     n: int
     width: int
-    decoder: Decoder
+    method: Method | None
+
+    @property
+    def beams(self) -> bool:
+        """Whether a search finds them."""
+        return self.method is not None and not self.method.streams
 
 
-def _shape(body: GenerationBody, model: LocalModel, settings: ServerSettings) -> _Shape:
+def _shape(body: GenerationBody, model: Served, settings: ServerSettings) -> _Shape:
     n = 1 if body.n is None else body.n
     for name in ("n", "best_of", "num_beams", "stochastic_beams"):
         value = getattr(body, name)
@@ -137,22 +160,22 @@ def _shape(body: GenerationBody, model: LocalModel, settings: ServerSettings) ->
             raise ParameterError(name, value, f"a whole number from 1 to {settings.max_n}")
     if body.best_of is not None and body.best_of < n:
         raise ParameterError("best_of", body.best_of, f"at least n, which is {n}")
-    decoder = _decoder(body, n, model)
     width = body.num_beams or body.stochastic_beams or body.best_of or n
-    if decoder.streams:
+    shape = _Shape(n, width, _method(body, n, model))
+    if not shape.beams:
         if body.stream and width != n:
             allowed = f"n, which is {n}, in a stream: only its end shows the best"
             raise ParameterError("best_of", width, allowed)
-        return _Shape(n, width, decoder)
+        return shape
     name = _width_name(body)
     if n > width:
         raise ParameterError("n", n, f"at most {name}, which is {width}")
     if body.best_of not in (None, width):
         raise ParameterError("best_of", body.best_of, f"left out, or {name}, which is {width}")
-    return _Shape(n, width, decoder)
+    return shape
 
 
-def _decoder(body: GenerationBody, n: int, model: LocalModel) -> Decoder:
+def _method(body: GenerationBody, n: int, model: Served) -> Method | None:
     """Return what the request's settings describe; `use_beam_search` is how vLLM says num_beams."""
     given = {name: getattr(body, name) for name in SETTINGS}
     if body.use_beam_search:
@@ -163,17 +186,17 @@ def _decoder(body: GenerationBody, n: int, model: LocalModel) -> Decoder:
         raise ParameterError("num_beams", body.num_beams, "left out where use_beam_search is false")
     if given["length_penalty"] == 1:  # the default, which clients send without a search too
         given["length_penalty"] = None
-    if body.draft and model.engine.drafter is None:
+    if body.draft and not model.offers.draft:
         raise ParameterError("draft", True, "left out or false: no draft model is loaded")
-    return decoder_of(given) or Sample()
+    return decoder_of(given)
 
 
-def _mixture(body: GenerationBody, model: LocalModel) -> Mixture | None:
+def _mixture(body: GenerationBody, model: Served) -> Mixing | None:
     """Return what the request's settings describe, with the negative prompt encoded."""
     given = {name: getattr(body, name) for name in MIXTURE_SETTINGS}
     if body.guidance_scale is not None:
         given["negative_prompt"] = encode_negative(body, model)
-    if body.contrast == "draft" and model.engine.drafter is None:
+    if body.contrast == "draft" and not model.offers.draft:
         raise ParameterError("contrast", "draft", "a number of layers: no draft model is loaded")
     return mixture_of(given)
 
@@ -200,7 +223,7 @@ def _check_stream(body: GenerationBody, beams: bool) -> None:
 
 def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
     sampling = {name: getattr(body, name) for name in _SAMPLING}
-    sampling["n"] = shape.width if shape.decoder.streams else shape.n
+    sampling["n"] = shape.n if shape.beams else shape.width
     sampling["top_logprobs"] = body.alternatives
     if sampling["top_k"] == -1:  # how vLLM says: all
         sampling["top_k"] = 0
@@ -208,8 +231,9 @@ def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
         sampling["seed"] = body.seed % 2**64
     if body.logit_bias is not None:
         sampling["logit_bias"] = {_token_id(key): bias for key, bias in body.logit_bias.items()}
+    unused = frozenset() if shape.method is None else shape.method.unused
     for name, neutral in _NEUTRAL_WHERE_UNUSED.items():
-        if name in shape.decoder.unused and sampling[name] == neutral:
+        if name in unused and sampling[name] == neutral:
             sampling[name] = None  # which says that nothing is drawn: that is no mistake
     return sampling
 
@@ -222,24 +246,26 @@ def _token_id(key: str) -> int:
 
 
 def _max_tokens(
-    body: CompletionBody | ChatBody, prompt_tokens: int, model: LocalModel, settings: ServerSettings
+    body: CompletionBody | ChatBody, ask: Grow, begun: int, model: Served, settings: ServerSettings
 ) -> int | None:
-    """Return how long a text may get; None leaves it to the model."""
+    """Return how long a text may get, with the `begun` tokens of its prefix; None leaves it to the model.
+
+    What nobody asked for gives way to the context, and lets a text grow whose prefix is as long.
+    """
     if body.most_tokens is not None:
         return body.most_tokens or 1  # 0: one is generated and left out
     if body.default_tokens is None and settings.max_tokens is None:
         return None
-    room = model.engine.model.config.context_length - prompt_tokens
     default = body.default_tokens or SamplingParams().max_tokens
-    return min(default, settings.max_tokens or default, room)
+    if default <= begun:
+        default += begun
+    most = min(default, settings.max_tokens or default, model.room(ask))
+    return most if most >= max(begun, 1) else None  # else it does not fit, as the model will say
 
 
-def _check_told(requests: tuple[GenerationRequest, ...], width: int, prompt_tokens: int) -> None:
-    """Bound the memory of an answer that tells of alternatives."""
-    longest = SamplingParams().max_tokens
-    alternatives = requests[0].sampling["top_logprobs"] or 0
-    told = sum(width * (request.sampling["max_tokens"] or longest) * alternatives for request in requests)
-    traced = requests[0].prompt_logprobs
+def _check_told(alternatives: int | None, grown: int, traced: int | None, prompt_tokens: int) -> None:
+    """Bound the memory of an answer that tells of alternatives to tokens that grow, and to the prompts'."""
+    told = grown * (alternatives or 0)
     if traced is not None:
         told += prompt_tokens * (1 + traced)
     if told > MAX_TOLD:

@@ -7,12 +7,22 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from ponder.backends import Completion, GenerationEvent, Output, TokenEvent, Usage
-from ponder.decoders import StochasticBeamSearch
-from ponder.engine.events import ProgressEvent, TreeEvent, TreeNode
+from ponder.asks import (
+    BackEvent,
+    Completion,
+    Output,
+    ProgressEvent,
+    TokenEvent,
+    TreeEvent,
+    TreeNode,
+    Usage,
+)
+from ponder.asks import Told as Event
+from ponder.asks.path import branched
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
+from ponder.server.openai.settling import Settling
 from ponder.text import Tokenizer
 
 
@@ -61,6 +71,8 @@ class Writer:
         self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
         self._prompts: set[int] = set()  # whose texts have begun
         self._choices: set[int] = set()  # that have begun
+        self._unsettled: dict[int, Settling] = {}  # by the choice's index
+        self._ended: set[int] = set()  # and those that have ended
 
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
         """Return the answer."""
@@ -72,7 +84,7 @@ class Writer:
             for piece in self._texts(prompt, completion):
                 if self._plan.echo:
                     piece = piece.with_prompt_of(self._echo(prompt, piece.index, completion.prompt_traces))
-                choice = self._choice(piece, self._face.whole(piece))
+                choice = self._choice(piece, self._face.whole(piece)) | self._lineage(piece)
                 choices.append(choice | about if self._face.prompt_in_choice else choice)
         answer = {**self._head, "choices": choices, "usage": self._usage()}
         return answer if self._face.prompt_in_choice else answer | about
@@ -87,9 +99,10 @@ class Writer:
             yield self._chunk([{"index": index, **members, "logprobs": None, "finish_reason": None}], **about)
             about = {}
 
-    def chunks(self, prompt: int, event: GenerationEvent) -> Iterator[dict[str, Any]]:
+    def chunks(self, prompt: int, event: Event) -> Iterator[dict[str, Any]]:
         """Yield the chunks that tell what happened to a prompt."""
-        self._usages[prompt] = event.usage
+        if not isinstance(event, BackEvent):
+            self._usages[prompt] = event.usage
         match event:
             case ProgressEvent():
                 self._traces.setdefault(prompt, []).extend(event.traces)
@@ -99,11 +112,17 @@ class Writer:
                     yield self._chunk([], prompt_index=prompt, tree=nodes)
             case TokenEvent():
                 yield from self._begin(prompt)
-                yield from self._grow(self._growth(prompt, event))
+                for piece in self._settling(prompt, event.index).add(
+                    self._growth(prompt, event), event.settled
+                ):
+                    yield from self._grow(piece)
+            case BackEvent():
+                for piece in self._settling(prompt, event.index).go_back(event.tokens, event.settled):
+                    yield from self._grow(piece)
             case Completion():
                 yield from self._begin(prompt)
-                if self._plan.beams:
-                    for piece in self._texts(prompt, event):
+                for piece in self._texts(prompt, event):
+                    if piece.index not in self._ended:  # found by a search, or a prefix that had ended
                         yield from self._grow(piece)
 
     def ending(self) -> Iterator[dict[str, Any]]:
@@ -114,6 +133,9 @@ class Writer:
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
         usage = {"usage": None} if self._plan.include_usage else {}
         return {**self._head, "choices": choices, **usage, **members}
+
+    def _settling(self, prompt: int, index: int) -> Settling:
+        return self._unsettled.setdefault(prompt * self._plan.n + index, Settling())
 
     def _begin(self, prompt: int) -> Iterator[dict[str, Any]]:
         """Yield what comes before a prompt's first token."""
@@ -132,9 +154,13 @@ class Writer:
         if not says and not (piece.token_ids and self._plan.token_ids):
             return
         choice = self._choice(piece, self._face.chunk(piece))
-        if piece.index not in self._choices and self._face.prompt_in_choice:
-            choice |= self._about_prompt(piece.prompt, ())
+        if piece.index not in self._choices:
+            choice |= self._lineage(piece)
+            if self._face.prompt_in_choice:
+                choice |= self._about_prompt(piece.prompt, ())
         self._choices.add(piece.index)
+        if piece.finish_reason:
+            self._ended.add(piece.index)
         yield self._chunk([choice])
 
     def _choice(self, piece: Piece, members: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +172,12 @@ class Writer:
             **piece.search,
         }
         return choice | {"token_ids": list(piece.token_ids)} if self._plan.token_ids else choice
+
+    def _lineage(self, piece: Piece) -> dict[str, Any]:
+        """Return where a text branched off, for a client that goes on with its tokens."""
+        if not self._plan.token_ids or piece.lineage is None:
+            return {}
+        return {"lineage": [list(pair) for pair in piece.lineage]}
 
     def _about_prompt(self, prompt: int, traces: Sequence[PromptTrace | None]) -> dict[str, Any]:
         plan = self._plan
@@ -161,24 +193,22 @@ class Writer:
 
     def _texts(self, prompt: int, completion: Completion) -> list[Piece]:
         outputs = chosen(completion, self._plan)
-        return [self._text(prompt, prompt * self._plan.n + i, output) for i, output in enumerate(outputs)]
+        weighted = any(output.inclusion is not None for output in outputs)
+        return [
+            self._text(prompt, prompt * self._plan.n + i, output, weighted)
+            for i, output in enumerate(outputs)
+        ]
 
-    def _text(self, prompt: int, index: int, output: Output) -> Piece:
-        """Return a finished text."""
+    def _text(self, prompt: int, index: int, output: Output, weighted: bool) -> Piece:
+        """Return a finished text; `weighted` says that it was drawn with a known probability."""
         if self._plan.discard:
             return Piece(prompt, index).ended("length")
         tokens = () if self._plan.logprobs is None else told(output.traces, self._plan.logprobs)
-        search = self._search(prompt, output) if self._plan.beams else {}
-        piece = Piece(prompt, index, output.text, tokens, output.token_ids, search=search)
-        return piece.ended(output.finish_reason, self._stop_reason(prompt, output.stopped_by))
-
-    def _search(self, prompt: int, output: Output) -> dict[str, float | None]:
-        """Return what a search says of a text."""
-        search: dict[str, float | None] = {"score": finite(output.score)}
-        if isinstance(self._plan.requests[prompt].decoder, StochasticBeamSearch):
-            search["truncated_logprob"] = finite(output.truncated_logprob)
-            search["inclusion_probability"] = output.inclusion
-        return search
+        search = _search(output, weighted) if self._plan.beams else {}
+        piece = Piece(
+            prompt, index, output.text, tokens, output.token_ids, search=search, lineage=output.lineage
+        )
+        return piece.ended(output.finish_reason, self._stop_reason(output.stopped_by))
 
     def _growth(self, prompt: int, event: TokenEvent) -> Piece:
         """Return what a token added to a text."""
@@ -188,15 +218,17 @@ class Writer:
             return piece.ended("length") if event.finish_reason else piece
         traces = () if event.trace is None else (event.trace,)
         tokens = () if self._plan.logprobs is None else told(traces, self._plan.logprobs)
-        piece = Piece(prompt, index, event.text, tokens, tuple(trace.token_id for trace in traces))
+        prefix = self._plan.prefix
+        lineage = branched(prefix.lineage, len(prefix.token_ids), event.index)
+        ids = tuple(trace.token_id for trace in traces)
+        piece = Piece(prompt, index, event.text, tokens, ids, lineage=lineage)
         if event.finish_reason is None:
             return piece
-        return piece.ended(event.finish_reason, self._stop_reason(prompt, event.stopped_by))
+        return piece.ended(event.finish_reason, self._stop_reason(event.stopped_by))
 
-    def _stop_reason(self, prompt: int, stopped_by: str | int | None) -> str | int | None:
+    def _stop_reason(self, stopped_by: str | int | None) -> str | int | None:
         """What ended a text, unless it is the model's own end token, as in vLLM."""
-        ignored = self._plan.requests[prompt].sampling.get("ignore_eos")
-        own = () if ignored else self._tokenizer.eos_ids
+        own = () if self._plan.ignore_eos else self._tokenizer.eos_ids
         return None if stopped_by in own else stopped_by
 
     def _echo(self, prompt: int, index: int, traces: Sequence[PromptTrace | None]) -> Piece:
@@ -229,3 +261,12 @@ class Writer:
                 "rejected_prediction_tokens": proposed - accepted,
             },
         }
+
+
+def _search(output: Output, weighted: bool) -> dict[str, float | None]:
+    """Return what a search says of a text."""
+    search: dict[str, float | None] = {"score": finite(output.score)}
+    if weighted:
+        search["truncated_logprob"] = finite(output.truncated_logprob)
+        search["inclusion_probability"] = output.inclusion
+    return search
