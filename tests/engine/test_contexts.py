@@ -8,7 +8,14 @@ import pytest
 from asking import at_rank, engine_ask, prompt_of, prompts_of
 from decoders.mixing import mixing_engine
 from ponder.asks import ProgressEvent, Service, TokenEvent
-from ponder.decoders import BeamSearch, ContrastiveSearch, PromptLookup, Speculative, StochasticBeamSearch
+from ponder.decoders import (
+    BeamSearch,
+    ContrastiveSearch,
+    PromptLookup,
+    Sample,
+    Speculative,
+    StochasticBeamSearch,
+)
 from ponder.engine import EngineLimits, FailedEvent, FinishedEvent
 from ponder.errors import DeadlineError
 from ponder.mixtures import Contrast, DoLa, Guidance
@@ -172,7 +179,7 @@ def test_the_end_of_one_is_not_the_others(alone, name):
         drain(engine, ends)
         assert ends[kept].outputs == alone[beside]
         if how == "deadline":
-            check_late(ends[number], alone[name], REQUESTS[name].decoder)
+            check_late(ends[number], alone[name], REQUESTS[name].method or Sample())
         elif how == "fail":
             assert isinstance(ends[number].error, ArithmeticError)
 

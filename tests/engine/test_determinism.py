@@ -182,7 +182,7 @@ def test_the_default_model(default_engine):
         for i, prompt in enumerate(prompts)
     ]
     expected = [alone(engine, request) for request in requests]
-    single = engine_ask(requests[1].prompt, SamplingParams(n=1, seed=1, max_tokens=8, top_p=0.95))
+    single = engine_ask(prompt_of(requests[1]), SamplingParams(n=1, seed=1, max_tokens=8, top_p=0.95))
     assert alone(engine, single) == expected[1][:1]
     forget(engine)
     for order in ((3, 2, 1, 0), (1, 3, 0, 2)):

@@ -167,7 +167,8 @@ class Story:
 def check_row(pool, row):
     """Assert that a row computes the last tokens of a branch into their own places; return their pages."""
     start, end = row.branch.length - len(row.tokens), row.branch.length
-    assert 0 <= start < end <= row.reach
+    assert 0 <= start < end
+    assert max(row.positions()) < row.reach
     assert list(row.tokens) == row.branch.last(end - start)
     assert row.slots == [
         row.branch.pages[i // PAGE_SIZE] * PAGE_SIZE + i % PAGE_SIZE for i in range(start, end)

@@ -115,7 +115,7 @@ def test_a_models_kernels_choose_its_sampler(monkeypatch, decoder):
     monkeypatch.setattr("ponder.sampling.native.sample_many", refuse)
     monkeypatch.setattr("ponder.kernels.native.are_numbers", refuse)
     params = SamplingParams(max_tokens=8, seed=5, ignore_eos=True)
-    request = engine_ask((1, 2, 3, 1, 2), params, decoder)
+    request = engine_ask((1, 2, 3, 1, 2), params, decoder=decoder)
     *_, last = run(tiny_engine(kernels="reference"), request)
     assert isinstance(last, FinishedEvent)
     with pytest.raises(AssertionError, match="asked natively"):

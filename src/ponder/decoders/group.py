@@ -233,24 +233,42 @@ class Group:
             spelled, begun = spell(before.begun, self.spellings[token])
         may_stop = ends and depth > self.params.min_tokens
         added, held, found = self.stops.read(before.held, spelled, may_stop=may_stop)
-        text.move(Node(before, token, trace, added, begun, held, state, number))
+        boundary, unmatched = self._boundary(before.unmatched + spelled)
+        text.move(Node(before, token, trace, added, begun, held, state, number, unmatched))
         if found is not None:
             text.stopped_by, text.finish_reason = found, "stop"
         elif ends and depth >= self.params.max_tokens:
             return added + self.close(text, "length")
-        elif trace is not None and depth > len(self.begun):
-            self._pause(text, before, spelled)
+        elif depth > len(self.begun) and self._pauses(depth - len(self.begun), boundary):
+            text.stopped_by, text.finish_reason = boundary, "until"
         return added
 
-    def _pause(self, text: Text, before: Node, spelled: str) -> None:
-        """End a text's growth where its request is to pause; what is held back stays so."""
+    def _boundary(self, text: str) -> tuple[str | None, str]:
+        """Return the last boundary that a text completes, and what may become part of the next one.
+
+        Boundaries do not overlap; of two that end together the longer counts.
+        """
+        if not isinstance(self.until, Boundary):
+            return None, ""
+        last, longest = None, max(map(len, self.until.strings))
+        while True:
+            ends = [
+                (place + len(string), place, string)
+                for string in self.until.strings
+                if (place := text.find(string)) >= 0
+            ]
+            if not ends:
+                return last, text[max(0, len(text) - longest + 1) :]
+            end, _, last = min(ends)
+            text = text[end:]
+
+    def _pauses(self, grown: int, boundary: str | None) -> bool:
+        """Return whether a request pauses after so many tokens; what is held back of the text stays so."""
         until = self.until
-        if isinstance(until, Tokens) and text.depth - len(self.begun) >= until.count:
-            text.finish_reason = "until"
-        elif isinstance(until, Boundary):
-            found = _completed(until.strings, before, spelled)
-            if found is not None:
-                text.finish_reason, text.stopped_by = "until", found
+        if isinstance(until, End):
+            return False
+        most = until.count if isinstance(until, Tokens) else until.tokens
+        return boundary is not None or (most is not None and grown >= most)
 
     def close(self, text: Text, reason: FinishReason) -> str:
         """End a text with what was held back (half a character, the start of a stop string); return that.
@@ -262,16 +280,6 @@ class Group:
         text.closing = "" if ended_before else held
         text.finish_reason = reason
         return text.closing
-
-
-def _completed(strings: Seq[str], before: Node, spelled: str) -> str | None:
-    """Return the longest of some strings that `spelled` completes after the text up to a node."""
-    longest, tail, node = max(map(len, strings)), before.held, before
-    while len(tail) < longest - 1 and node.parent is not None:
-        tail, node = node.added + tail, node.parent
-    text = tail + spelled
-    found = [string for string in strings if text.find(string, max(0, len(tail) - len(string) + 1)) >= 0]
-    return max(found, key=len) if found else None
 
 
 def _only(token: int, vocabulary: int) -> npt.NDArray[np.int32]:

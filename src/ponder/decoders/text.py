@@ -24,10 +24,22 @@ class Node:
     begun : the bytes of a character that has begun.
     held : text that is held back, as it may become a stop string.
     state : where the constraint's automaton stands after it.
+    unmatched : the text after the last boundary, as much of it as may become part of the next one.
     number : its place in the request's tree, -1 for the root and for tokens that were given.
     """
 
-    __slots__ = ("added", "begun", "depth", "held", "number", "parent", "state", "token", "trace")
+    __slots__ = (
+        "added",
+        "begun",
+        "depth",
+        "held",
+        "number",
+        "parent",
+        "state",
+        "token",
+        "trace",
+        "unmatched",
+    )
 
     def __init__(
         self,
@@ -39,6 +51,7 @@ class Node:
         held: str = "",
         state: Any = None,
         number: int = -1,
+        unmatched: str = "",
     ) -> None:
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -49,6 +62,7 @@ class Node:
         self.held = held
         self.state = state
         self.number = number
+        self.unmatched = unmatched
 
     def back_to(self, depth: int) -> Iterator[Node]:
         """Yield this node and those before it, the last first, as far as they are deeper than `depth`."""
