@@ -84,7 +84,7 @@ class Looked:
 
     def draw(self, probs: np.ndarray, row: Row, params: SamplingParams, chosen: int) -> None:
         """Print the draw from the probabilities [V] that are left."""
-        kept = np.flatnonzero(probs)
+        kept = np.flatnonzero(probs).tolist()
         print(f"  kept {len(kept)}: " + ", ".join(f"{self.named(i)} {probs[i]:.4f}" for i in kept))
         position = len(row.output)
         key = np.array([params.seed % 2**32, params.seed >> 32], dtype=np.uint64)
