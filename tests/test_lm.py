@@ -5,10 +5,13 @@ import asyncio
 import pytest
 
 import ponder
+from ponder import asks
 from ponder.asks.fronts import score as score_texts
+from ponder.decoders import Speculative
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
 from stepping import assert_model_at_rest
+from tiny_models import tiny_local_model
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +106,30 @@ def test_what_to_be_guided_away_from_is_sent_as_the_prompt_is(lm):
     assert lm.request("hello", mixture=ponder.Guidance(2.0, "other"), chat=False).mixture.against == "other"
     aware = lm.request("hello", mixture=ponder.context_aware("other"), **options)
     assert aware.mixture.against == lm.prompt("other", **options)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_an_answer_is_gone_on_with_as_it_was_grown(n):
+    """Constraint, decoder, parameters and random numbers are those of the first call."""
+    lm = LM(tiny_local_model(seed=3))
+    options = {
+        "chat": False,
+        "ban": ["e", "a"],
+        "decoder": Speculative(),
+        "temperature": 2.0,
+        "seed": 4,
+        "n": n,
+    }
+    whole = lm("abc", max_tokens=30, ignore_eos=True, **options)
+    begun = lm("abc", max_tokens=30, ignore_eos=True, until=asks.Tokens(11), **options)
+    for index, output in enumerate(whole.outputs):
+        rest = lm.continue_(begun, index)
+        assert begun.outputs[index].finish_reason == "until"
+        assert begun.outputs[index].token_ids + rest.outputs[0].token_ids == output.token_ids
+        assert begun.outputs[index].text + rest.text == output.text
+        assert len(rest.outputs) == 1
+    wider = lm.continue_(begun, 0, n=4, temperature=0.0)
+    assert len(wider.outputs) == 4
+    with pytest.raises(ParameterError, match="branchings within the path"):
+        lm("abc", chat=False, prefix=[5, 6], lineage=((7, 1),))
+    lm.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import Any
@@ -170,9 +170,25 @@ class LM:
         return fronts.generate(self.model, self.request(prompt, **options))
 
     def continue_(self, completion: Completion, index: int = 0, **options: Any) -> Completion:
-        """Go on with an output of a completion: with the parameters that it had, but for those given here."""
-        params = {**completion.params.set_by_caller(), **options}
-        return self(completion.path(index), **{"n": 1, **params} if "n" not in options else params)
+        """Go on with an output of a completion, in the way that it was grown but for what is said here.
+
+        With nothing said, and a text that was cut off or paused, the rest is what it would have been.
+        """
+        before = completion.request
+        request = self.request(completion.path(index), **options)
+        assert isinstance(request.params, Mapping), "it names what is set"
+        kept = {**completion.params.set_by_caller(), "n": 1}
+        return fronts.generate(
+            self.model,
+            replace(
+                request,
+                params={**kept, **request.params},
+                method=request.method or before.method,
+                mixture=request.mixture or before.mixture,
+                constraint=request.constraint or before.constraint,
+                record=before.record if request.record == Record() else request.record,
+            ),
+        )
 
     def stream(self, prompt: Prompt | Path, **options: Any) -> Iterator[TokenEvent | Completion]:
         """Answer a prompt token by token; the last item is the `Completion`.
@@ -187,7 +203,7 @@ class LM:
             self.model.resolve(request)
         return _tokens(fronts.stream(self.model, request))
 
-    async def generate(self, prompt: Prompt | Path, **options: Any) -> Completion:
+    async def agenerate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
         return await fronts.agenerate(self.model, self.request(prompt, **options))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asking import engine_ask
 from ponder.decoders import Text
-from ponder.decoders.text import Node, Tokens
+from ponder.decoders.text import Node, PastTokens
 from ponder.engine import Engine
 from ponder.sampling import SamplingParams
 from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
@@ -24,7 +24,7 @@ OPERATIONS = ("grow", "fork", "back", "look", "since")
 def test_tokens_are_lists_that_share(operations: list[tuple[str, int]]) -> None:
     """Whatever is done to one of several texts, each has the tokens that a list of its own would have."""
     root = Node()
-    views, nodes = [Tokens(root)], [root]
+    views, nodes = [PastTokens(root)], [root]
     lists: list[list[int]] = [[]]
     for what, number in operations:
         i = number % len(views)
@@ -33,7 +33,7 @@ def test_tokens_are_lists_that_share(operations: list[tuple[str, int]]) -> None:
             views[i].move(nodes[i])
             lists[i].append(number)
         elif what == "fork":
-            views.append(Tokens(nodes[i]))
+            views.append(PastTokens(nodes[i]))
             nodes.append(nodes[i])
             lists.append(list(lists[i]))
         elif what == "back":

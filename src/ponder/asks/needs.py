@@ -24,8 +24,8 @@ class Needs:
     states : what the model's head reads for each row.
     whole : the states of all tokens before, the prompt's included.
     residuals : what the entropy head tells of each position.
-    replay : a path's tokens are gone through one by one, before the text goes on: "masked" as if nothing else
-        were allowed, "traced" as if they had been drawn; "no": what was not drawn here need not be known.
+    replay : how a path's tokens are treated: given at once ("no"), or chosen again one by one, as if nothing
+        else were allowed ("masked") or as if they had been drawn ("traced").
     """
 
     prompts: int = 0

@@ -43,6 +43,10 @@ class Path:
         if not isinstance(self.text, str):
             raise ParameterError("path.text", self.text, "text")
         object.__setattr__(self, "lineage", checked_lineage(self.lineage))
+        branched_at = max((position for position, _ in self.lineage), default=0)
+        if branched_at > len(self.tokens) and not self.text:
+            allowed = f"branchings within the path, which has {len(self.tokens)} tokens"
+            raise ParameterError("lineage", self.lineage, allowed)
 
 
 def checked_lineage(value: object) -> Lineage:

@@ -15,7 +15,7 @@ SENTENCE_ENDS = (".", "!", "?", "\n")
 """A token with one of these ends a sentence, at which `top_p_decay` begins anew."""
 
 
-def decoder_of(method: Method | None) -> Decoder:
+def decoder_for(method: Method | None) -> Decoder:
     """Return how texts grow: by sampling, unless something else is asked for."""
     return Sample() if method is None else cast(Decoder, method)
 

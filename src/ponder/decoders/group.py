@@ -174,7 +174,7 @@ class Group:
         return list(children)
 
     def ends(self, token: int, depth: int) -> bool:
-        """Return whether a token that a text has as its `depth`-th ends it, whatever it spells."""
+        """Return whether a text ends with this token as its `depth`-th, whatever it spells."""
         return depth >= len(self.begun) and (token in self.end_ids or depth >= self.params.max_tokens)
 
     def forced_by_constraint(self, text: Text) -> tuple[int, ...]:

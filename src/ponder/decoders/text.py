@@ -81,7 +81,7 @@ class Node:
         return node
 
 
-class Tokens(Sequence[int]):
+class PastTokens(Sequence[int]):
     """The tokens up to a node. They are gathered when somebody looks at more than their number."""
 
     __slots__ = ("_gathered", "_node")
@@ -127,15 +127,15 @@ class Tokens(Sequence[int]):
         return iter(self.gathered())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Tokens | list | tuple):
+        if not isinstance(other, PastTokens | list | tuple):
             return NotImplemented
         return self.gathered() == list(other)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-class Traces(Sequence[TokenTrace]):
-    """What is known of the tokens up to a node, gathered like `Tokens`."""
+class PastTraces(Sequence[TokenTrace]):
+    """What is known of the tokens up to a node, gathered like `PastTokens`."""
 
     __slots__ = ("_gathered", "_node")
 
@@ -176,11 +176,11 @@ class Context:
     reach: int
     tried: int | None = None
 
-    def length(self, output: Tokens) -> int:
+    def length(self, output: PastTokens) -> int:
         """Return how many tokens there are with an output."""
         return len(self.prompt) + len(output) + (self.tried is not None)
 
-    def pending(self, output: Tokens) -> tuple[int, ...]:
+    def pending(self, output: PastTokens) -> tuple[int, ...]:
         """Return the tokens that are not in the branch yet."""
         computed = self.branch.length
         text = self.prompt[computed:] + tuple(output.since(max(0, computed - len(self.prompt))))
@@ -195,14 +195,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Tokens guessed to come next, one after another: as many as there is room for are computed ahead."""
+    """PastTokens guessed to come next, one after another: as many as there is room for are computed ahead."""
 
     tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """Tokens that are tried, each after the same text: all are computed ahead."""
+    """PastTokens that are tried, each after the same text: all are computed ahead."""
 
     tokens: tuple[int, ...]
 
@@ -249,10 +249,10 @@ class Text:
     closing: str = ""
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
-    output: Tokens = field(init=False)
+    output: PastTokens = field(init=False)
 
     def __post_init__(self) -> None:
-        self.output = Tokens(self.node)
+        self.output = PastTokens(self.node)
 
     @property
     def branch(self) -> Branch:
@@ -265,9 +265,9 @@ class Text:
         return self.node.depth
 
     @property
-    def traces(self) -> Traces:
+    def traces(self) -> PastTraces:
         """What is known of its tokens."""
-        return Traces(self.node)
+        return PastTraces(self.node)
 
     def emitted(self, since: int = 0) -> str:
         """Return the text that its tokens from a depth on added, and its end."""
@@ -345,7 +345,7 @@ class Growth:
     traces : of the tokens; there may be none.
     stuck : nothing was possible after them: the text ends by its constraint.
     score, note : of the grown text.
-    took : which of the tokens that were tried is the first of them; None: none was.
+    took : the place, among the tokens that were tried, of the first of them; None: none was tried.
     settled : how many tokens of the text its decoder will never give up; None: all of them.
     """
 

@@ -15,7 +15,7 @@ from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
 from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
-from ponder.decoders.defaults import asked_by, breakers_of, decoder_of, sentence_ends_of
+from ponder.decoders.defaults import asked_by, breakers_of, decoder_for, sentence_ends_of
 from ponder.decoders.rows import States
 from ponder.decoders.text import Node
 from ponder.engine.job import Job
@@ -67,7 +67,7 @@ class Admission:
         """
         prompt, begun, params = self._given(ask.path.prompt), ask.path.tokens, ask.params
         assert isinstance(params, SamplingParams), "parameters are resolved before a request comes here"
-        decoder = decoder_of(ask.method)
+        decoder = decoder_for(ask.method)
         mixture = cast(Mixture, ask.mixture) if ask.mixture is not None else None
         params.check_vocabulary(self.policy.model.config.vocab_size)
         decoder.check(params)

@@ -23,7 +23,7 @@ CHUNK = 256  # tokens a pass while a text is new to the draft model
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Wanted:
     """A text of a group that is to be drafted, by up to `count` tokens."""
 
     group: Group
@@ -36,7 +36,7 @@ class Asked:
 class _Draft:
     """One text as the draft model goes on with it."""
 
-    asked: Asked
+    asked: Wanted
     branch: Branch
     tokens: tuple[int, ...]
     reach: int
@@ -76,7 +76,7 @@ class Drafter:
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
 
-    def draft(self, asked: Seq[Asked]) -> dict[Text, tuple[int, ...]]:
+    def draft(self, asked: Seq[Wanted]) -> dict[Text, tuple[int, ...]]:
         """Return for each text up to `count` tokens that may come next.
 
         They are drawn with the request's parameters and the random numbers of their places. There are fewer,
@@ -92,7 +92,7 @@ class Drafter:
                 draft.branch.drop()
         return {draft.asked.text: draft.drafted for draft in drafts}
 
-    def logits(self, asked: Seq[Asked]) -> Mapping[Text, torch.Tensor]:
+    def logits(self, asked: Seq[Wanted]) -> Mapping[Text, torch.Tensor]:
         """Return the logits of the token after each text, [V].
 
         Raises
@@ -104,14 +104,14 @@ class Drafter:
         except CapacityError:
             return {text: row for one in asked for text, row in self._logits_alone(one).items()}
 
-    def _logits_alone(self, asked: Asked) -> dict[Text, torch.Tensor]:
+    def _logits_alone(self, asked: Wanted) -> dict[Text, torch.Tensor]:
         try:
             return self._logits([asked])
         except CapacityError:  # it fits an empty cache: a page shared in part may be one too many
             self.seat.tree.evict(self.seat.pool.num_pages)
             return self._logits([asked])
 
-    def _logits(self, asked: Seq[Asked]) -> dict[Text, torch.Tensor]:
+    def _logits(self, asked: Seq[Wanted]) -> dict[Text, torch.Tensor]:
         drafts = [self._open(one) for one in asked]
         try:
             self._prefill(drafts)
@@ -128,7 +128,7 @@ class Drafter:
         self.seat.tree.check_integrity()
         assert self.seat.pool.num_busy == 0, "a draft holds a page"
 
-    def _open(self, asked: Asked) -> _Draft:
+    def _open(self, asked: Wanted) -> _Draft:
         reach = min(asked.group.reach, self.seat.context)
         branch = self.seat.branch(reach, asked.salt)
         return _Draft(asked, branch, (*asked.group.prompt, *asked.text.output), reach)
@@ -168,7 +168,7 @@ class Drafter:
 
 
 def each_or_alone(
-    asked: Seq[Asked], compute: Callable[[Seq[Asked]], Mapping[Text, T]]
+    asked: Seq[Wanted], compute: Callable[[Seq[Wanted]], Mapping[Text, T]]
 ) -> tuple[dict[Text, T], dict[Group, Exception]]:
     """Compute something for all texts together, or, where that fails, for each group alone.
 

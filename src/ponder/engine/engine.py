@@ -20,7 +20,7 @@ from ponder.constraints import AutomatonCache
 from ponder.decoders import Answer, Chain, Drafted, Group, Growth, Rows, Text
 from ponder.decoders.observed import with_distributions
 from ponder.engine.admission import Admission
-from ponder.engine.drafter import Asked, Drafter, each_or_alone
+from ponder.engine.drafter import Drafter, Wanted, each_or_alone
 from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
@@ -317,7 +317,9 @@ class Engine:
         needing = [job for job in jobs if job.needs.draft_rows]
         if not needing or self.drafter is None:
             return {}
-        asked = [Asked(job.group, text, job.service.cache_salt) for job in needing for text in job.group.live]
+        asked = [
+            Wanted(job.group, text, job.service.cache_salt) for job in needing for text in job.group.live
+        ]
         found, failed = each_or_alone(asked, self.drafter.logits)
         for job in needing:
             if job.group in failed:
@@ -387,7 +389,7 @@ class Engine:
         """Have the draft model guess what comes next, for all requests together."""
         if self.drafter is None or not drafting:
             return
-        asked = [Asked(job.group, text, job.service.cache_salt, count) for job, text, count in drafting]
+        asked = [Wanted(job.group, text, job.service.cache_salt, count) for job, text, count in drafting]
         guesses, failed = each_or_alone(asked, self.drafter.draft)
         for job, text, _ in drafting:
             if job.group in failed:

@@ -80,7 +80,7 @@ class Job:
 
     @property
     def given(self) -> int:
-        """How many tokens are computed before texts grow: the prompt's, and those of the path at once."""
+        """How many tokens are computed as a prompt: the prompt's, and the path's unless they are replayed."""
         group = self.group
         return len(group.prompt) + (len(group.begun) if group.replay == "no" else 0)
 

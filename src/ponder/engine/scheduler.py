@@ -25,7 +25,7 @@ class Scheduled:
 
     @property
     def complete(self) -> bool:
-        """Whether its decoder has its logits: its contexts take their last tokens together, or none does."""
+        """Whether each context of the job computes its last token in this step: its decoder has its rows."""
         contexts = [context for text in self.job.group.live for context in text.contexts]
         return len(self.rows) == len(contexts) and all(
             row.branch is context.branch and row.wanted and row.wanted[-1] == len(row.tokens) - 1

@@ -28,7 +28,7 @@ class Asked:
     held_back: int
 
 
-class Answer:
+class Answering:
     """Turns the engine's events into those of a `LanguageModel`: measures, and ends with the whole answer.
 
     Parameters

@@ -10,7 +10,7 @@ from ponder.asks.grow import Grow
 from ponder.asks.language_model import Resolved, Told
 from ponder.asks.offers import Offers
 from ponder.asks.read import Read
-from ponder.backends.local.answer import Answer, Asked
+from ponder.backends.local.answer import Answering, Asked
 from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
@@ -95,14 +95,14 @@ class LocalModel:
             async for event in events:
                 yield answer.take(event)
 
-    def _prepare(self, ask: Grow | Read) -> tuple[Job, Answer]:
+    def _prepare(self, ask: Grow | Read) -> tuple[Job, Answering]:
         self._offers.refuse(ask, self._name)
         if isinstance(ask, Read):
-            return self._preparing.reading(ask), Answer()
+            return self._preparing.reading(ask), Answering()
         prepared = self._preparing.growing(ask)
         resolved = prepared.resolved
         had = held_back(ask.path, resolved.begun, resolved.params.params, self.tokenizer)
-        return prepared.job, Answer(Asked(self._name, ask, resolved, self.load_s, had))
+        return prepared.job, Answering(Asked(self._name, ask, resolved, self.load_s, had))
 
     def stats(self) -> EngineStats:
         """Return what the engine has done and holds."""
