@@ -6,6 +6,7 @@ import pytest
 
 import ponder
 from ponder import asks
+from ponder.asks import fronts
 from ponder.asks.fronts import score as score_texts
 from ponder.decoders import Speculative
 from ponder.errors import ParameterError, PonderError
@@ -132,4 +133,38 @@ def test_an_answer_is_gone_on_with_as_it_was_grown(n):
     assert len(wider.outputs) == 4
     with pytest.raises(ParameterError, match="branchings within the path"):
         lm("abc", chat=False, prefix=[5, 6], lineage=((7, 1),))
+    lm.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: asks.Path("x", tokens=5), "path.tokens = 5"),
+        (lambda: asks.Path(5), "prompt = 5"),
+        (lambda: asks.Boundary(5), "until = 5"),
+        (lambda: asks.These(5), "of = 5"),
+        (lambda: asks.Grow(asks.Path("x"), params=[1]), "params = "),
+        (lambda: asks.Grow(asks.Path("x"), method="beam"), "method = 'beam'"),
+        (lambda: asks.Read(asks.Path("x"), texts=(5,)), "texts = "),
+        (lambda: asks.Read(asks.Path("x"), at=5), "at = 5"),
+        (lambda: score_texts(tiny_local_model(), "a", "abc"), "texts = 'abc'"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(wrong, said):
+    """Which field, which value, what is allowed."""
+    with pytest.raises(ParameterError) as caught:
+        wrong()
+    assert str(caught.value).startswith(said)
+
+
+def test_outputs_of_a_search_are_paths_too():
+    """Cut before they branched off, and with the salt that they were grown with."""
+    lm = LM(tiny_local_model(seed=3))
+    found = lm("abc", chat=False, num_beams=4, n=4, max_tokens=8, cache_salt="a")
+    for index in range(4):
+        for tokens in range(len(found.outputs[index].token_ids)):
+            assert len(found.path(index, tokens).tokens) == tokens
+    assert lm.continue_(found, 1, max_tokens=12).request.service.cache_salt == "a"
+    with pytest.raises(ParameterError, match="token ids from 0 to"):
+        fronts.read(lm.model, asks.Read(asks.Path("abc"), of=asks.These((10**6,))))
     lm.close()

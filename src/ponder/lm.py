@@ -120,7 +120,9 @@ class LM:
             mixture = mixture.converted(lambda other: self._like(other, system, chat))
         path = self._path(prompt, system, chat, prefix, lineage)
         record, service = Record(prompt_logprobs, trace), Service(priority, deadline_s, cache_salt)
-        return Grow(path, sampling, decoder, mixture, constraint, until or End(), record, service)
+        return Grow(
+            path, sampling, decoder, mixture, constraint, End() if until is None else until, record, service
+        )
 
     def _like(self, other: Prompt, system: str | None, chat: bool | None) -> Prompt:
         """Return another prompt as one that is sent in the same way."""
@@ -144,6 +146,8 @@ class LM:
         asked = self.prompt(prompt, system, chat)
         if isinstance(prefix, str):
             return Path(asked, (), prefix, lineage)
+        if not isinstance(prefix, list | tuple):
+            raise ParameterError("prefix", prefix, "text, or a list of token ids")
         return Path(asked, tuple(prefix), "", lineage)
 
     def resolve(self, request: Grow) -> Resolved:
@@ -177,16 +181,20 @@ class LM:
         before = completion.request
         request = self.request(completion.path(index), **options)
         assert isinstance(request.params, Mapping), "it names what is set"
-        kept = {**completion.params.set_by_caller(), "n": 1}
+        method = request.method or before.method
+        unused = method.unused if method is not None else frozenset()
+        known = completion.params.set_by_caller().items()
+        kept = {"n": 1} | {name: value for name, value in known if name not in unused and name != "n"}
         return fronts.generate(
             self.model,
             replace(
                 request,
                 params={**kept, **request.params},
-                method=request.method or before.method,
+                method=method,
                 mixture=request.mixture or before.mixture,
                 constraint=request.constraint or before.constraint,
                 record=before.record if request.record == Record() else request.record,
+                service=before.service if request.service == Service() else request.service,
             ),
         )
 

@@ -323,3 +323,77 @@ def test_diverse_beams_go_on(engine: Engine) -> None:
     rest, _ = told(engine, replace(request, path=path))
     assert len(rest.outputs) == 4
     assert all(len(output.token_ids) == 7 for output in rest.outputs)
+
+
+def test_samples_are_n_after_a_replay_too(engine: Engine) -> None:
+    """Speculation guesses nothing before the path has branched."""
+    params = SamplingParams(max_tokens=20, n=4, mirostat=2, seed=1, ignore_eos=True)
+    for decoder in (None, Speculative(PromptLookup(4, min_ngram=1)), Speculative(DraftModel(3))):
+        end, _ = told(engine, engine_ask(PROMPT, params, decoder=decoder, tokens=(5, 6, 5, 6, 5)))
+        assert [len(output.token_ids) for output in end.outputs] == [15] * 4
+        assert len({output.token_ids for output in end.outputs}) == 4
+
+
+@pytest.mark.parametrize("decoder", SEARCHES, ids=lambda decoder: decoder.name)
+@pytest.mark.parametrize("forbids", [{"no_repeat_ngram_size": 2}, {"logit_bias": {5: -100.0}}])
+def test_a_path_may_hold_what_a_penalty_forbids(engine: Engine, decoder: Any, forbids: Any) -> None:
+    """A search goes on from it all the same."""
+    drawn = isinstance(decoder, BeamSample | StochasticBeamSearch)
+    params = SamplingParams(max_tokens=12, ignore_eos=True, temperature=float(drawn), **forbids)
+    end, _ = told(engine, engine_ask(PROMPT, params, decoder=decoder, tokens=(5, 6, 7, 5, 6)))
+    assert end.outputs
+    assert all(len(output.token_ids) == 7 for output in end.outputs)
+
+
+def test_a_path_that_has_ended_has_n_samples_and_its_prompt_is_traced(engine: Engine) -> None:
+    """All samples of it are the path; what was asked of its prompt is told."""
+    params = SamplingParams(max_tokens=3, n=3)
+    request = engine_ask(PROMPT, params, tokens=(5, 6, 7), prompt_logprobs=1)
+    number, traces, outputs = engine.submit(request), [], ()
+    while engine.busy:
+        for event in engine.step():
+            assert event.request_id == number
+            traces += getattr(event, "traces", ())
+            outputs = getattr(event, "outputs", outputs)
+    assert [output.finish_reason for output in outputs] == ["length"] * 3
+    assert len({output.lineage for output in outputs}) == 3
+    assert len(traces) == len(PROMPT)
+    assert traces[0] is None
+    assert_at_rest(engine)
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """A constraint that fails at a depth."""
+
+    depth: int
+
+    def compile(self, vocabulary: Vocabulary) -> Automaton[int]:
+        return _Breaking(self.depth)
+
+
+class _Breaking(_Beginning):
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.tokens = ()
+
+    def step(self, state: int, token: int) -> int | None:
+        if state >= self.depth:
+            raise ArithmeticError("broken")
+        return state + 1
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_a_constraint_that_fails_ends_its_own_request_alone(engine: Engine, depth: int) -> None:
+    """Also where it fails while a draft model's guess is looked at."""
+    params = SamplingParams(max_tokens=12, seed=1, ignore_eos=True)
+    bad = engine.submit(engine_ask(PROMPT, params, Breaks(depth), Speculative(DraftModel(4))))
+    others = [engine.submit(engine_ask(PROMPT[i:], params)) for i in range(2)]
+    ends: dict[int, Any] = {}
+    while engine.busy:
+        for event in engine.step():
+            if hasattr(event, "error") or isinstance(event, FinishedEvent):
+                ends[event.request_id] = event
+    assert isinstance(ends[bad].error, ArithmeticError)
+    assert all(isinstance(ends[number], FinishedEvent) for number in others)
+    assert_at_rest(engine)

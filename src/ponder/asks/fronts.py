@@ -40,8 +40,8 @@ async def ascore(
     model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, ends: bool = False
 ) -> Reading:
     """Score each text as what follows the prompt; with `ends`, including the end token after it."""
-    if not texts:
-        raise ParameterError("texts", [], "at least one text")
+    if not isinstance(texts, list | tuple) or not texts:
+        raise ParameterError("texts", texts, "a list of at least one text")
     return await aread(model, Read(Path(prompt), tuple(texts), ends=ends))
 
 

@@ -77,6 +77,8 @@ class Boundary:
     def __post_init__(self) -> None:
         if isinstance(self.strings, str):
             object.__setattr__(self, "strings", (self.strings,))
+        if not isinstance(self.strings, list | tuple):
+            raise ParameterError("until", self.strings, "a list of strings")
         object.__setattr__(self, "strings", tuple(self.strings))
         if not 1 <= len(self.strings) <= MAX_BOUNDARIES:
             raise ParameterError(
@@ -179,5 +181,10 @@ class Grow:
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):
             raise ParameterError("path", self.path, "a ponder.asks.Path")
+        if not isinstance(self.params, SamplingParams | Mapping):
+            raise ParameterError("params", self.params, "SamplingParams, or a mapping of their names")
+        for name, value, role in (("method", self.method, "unused"), ("mixture", self.mixture, "converted")):
+            if value is not None and not hasattr(value, role):
+                raise ParameterError(name, value, f"a {name} such as those of ponder, or unset")
         if not isinstance(self.until, End | Boundary | Tokens):
             raise ParameterError("until", self.until, "End(), Boundary(...) or Tokens(...)")

@@ -80,7 +80,9 @@ class Completion:
         """Return an output as a path to go on from; with `tokens`, cut after so many of those it grew."""
         output = self.outputs[index]
         grown = output.token_ids if tokens is None else output.token_ids[:tokens]
-        return Path(self.request.path.prompt, (*self.begun, *grown), lineage=output.lineage)
+        held = (*self.begun, *grown)
+        lineage = tuple(pair for pair in output.lineage if pair[0] <= len(held))
+        return Path(self.request.path.prompt, held, lineage=lineage)
 
 
 Told = ProgressEvent | TokenEvent | BackEvent | TreeEvent | Completion | Reading

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ponder.errors import ParameterError
-from ponder.text import Prompt
+from ponder.text import Prompt, as_prompt
 
 Lineage = tuple[tuple[int, int], ...]
 
@@ -38,8 +38,10 @@ class Path:
     lineage: Lineage = ()
 
     def __post_init__(self) -> None:
-        if type(self.tokens) is not tuple:
-            object.__setattr__(self, "tokens", tuple(self.tokens))
+        object.__setattr__(self, "prompt", as_prompt(self.prompt))
+        if not isinstance(self.tokens, list | tuple):
+            raise ParameterError("path.tokens", self.tokens, "a list of token ids")
+        object.__setattr__(self, "tokens", tuple(self.tokens))
         if not isinstance(self.text, str):
             raise ParameterError("path.text", self.text, "text")
         object.__setattr__(self, "lineage", checked_lineage(self.lineage))

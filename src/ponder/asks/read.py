@@ -31,6 +31,8 @@ class These:
     token_ids: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.token_ids, list | tuple):
+            raise ParameterError("of", self.token_ids, f"1 to {MAX_ALTERNATIVES} token ids")
         object.__setattr__(self, "token_ids", tuple(self.token_ids))
         if not 1 <= len(self.token_ids) <= MAX_ALTERNATIVES:
             raise ParameterError("of", self.token_ids, f"1 to {MAX_ALTERNATIVES} token ids")
@@ -89,6 +91,13 @@ class Read:
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):
             raise ParameterError("path", self.path, "a ponder.asks.Path")
+        texts = self.texts
+        if not isinstance(texts, list | tuple) or not all(
+            isinstance(one, str | list | tuple) for one in texts
+        ):
+            raise ParameterError("texts", texts, "a list of texts, or of lists of token ids")
+        if self.at not in ("every", "last") and not isinstance(self.at, list | tuple):
+            raise ParameterError("at", self.at, '"every", "last" or a list of places')
         if len(self.texts) > MAX_TEXTS:
             raise ParameterError("texts", f"{len(self.texts)} texts", f"at most {MAX_TEXTS}")
         if not isinstance(self.of, Given | These | Likeliest | Logits | States):

@@ -123,15 +123,15 @@ class Group:
         forced = self.forced(len(output))
         sentence = self._sentence(output) if self.sentence_ends else 0
         residual = self.entropy_head.over_window(text.residuals) if self.entropy_head else 0.0
+        rest = (traces, sentence, self.breakers, residual, forced)
         if forced is not None and self.replay == "masked":
             only = _only(forced, self.vocabulary)
-            return Row(stream, self.prompt, output, (), only, traces, sentence, self.breakers, residual)
+            return Row(stream, self.prompt, output, (), only, *rest)
         must_go_on, allowed = len(output) < self.params.min_tokens, None
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
             allowed = self.allowed.mask(state)
         forbidden = tuple(self.end_ids) if must_go_on else ()
-        rest = (traces, sentence, self.breakers, residual, forced)
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
 
     def _sentence(self, output: Seq[int]) -> int:

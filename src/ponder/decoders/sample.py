@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ponder.asks.needs import Asker, Needs
+from ponder.asks.path import branched
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.text import Answer, Growth, Settled
@@ -52,4 +53,10 @@ class Sample:
 def by_index(group: Group) -> list[Answer]:
     """Return the finished texts in the order of samples; what they are ranked by is their log-probability."""
     ordered = sorted(group.finished, key=lambda text: text.index)
+    if ordered and not group.grew:  # the path itself has ended: every sample of it is that
+        (path,) = ordered
+        ordered = [
+            replace(path, index=i, lineage=branched(path.lineage, path.depth, i))
+            for i in range(group.params.n)
+        ]
     return [Answer(text, text.logprob(len(group.begun))) for text in ordered]

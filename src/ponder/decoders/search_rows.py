@@ -153,6 +153,10 @@ def drawn_rows(
     `normalised`: penalties and bias act on log-probabilities, as in a search, instead of logits.
     """
     rows, params = group.rows(parents, [0] * len(parents)), group.params
+    if group.replays:  # the path's token is all that can come
+        given = [row.forced for row in rows]
+        probs = torch.nn.functional.one_hot(torch.tensor(given), logits.shape[-1]).to(logits)
+        return DrawnRows(logits, raw, probs, probs, [True] * len(rows))
     if logits.device.type == "cpu" and untouched(rows, params) and params.steps() == ["temperature"]:
         probs = torch.from_numpy(_softmax(logits.numpy(), params.temperature))
         return DrawnRows(logits, raw, probs, probs, [True] * len(rows))

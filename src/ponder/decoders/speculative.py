@@ -163,7 +163,7 @@ class Speculative:
 
         Where a constraint leaves one way on, that is the guess.
         """
-        if group.replays or not group.live:
+        if not group.grew or not group.live:  # while a path is replayed nothing is guessed
             return Settled(not group.live)
         forced = [Chain(group.possible(text, group.forced_by_constraint(text))) for text in group.live]
         if all(chain.tokens for chain in forced):

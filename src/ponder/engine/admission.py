@@ -10,7 +10,7 @@ from ponder.asks.choice_trie import ChoiceTrie
 from ponder.asks.grow import Grow, Tokens
 from ponder.asks.needs import Asker, Needs
 from ponder.asks.path import stream_of
-from ponder.asks.read import Given, Read
+from ponder.asks.read import Given, Read, These
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
 from ponder.decoders import Context, Decoder, Group, Text
@@ -163,6 +163,8 @@ class Admission:
         if not path:
             raise ParameterError("prompt", "", "at least one token")
         watches: list[Watch] = []
+        if isinstance(ask.of, These):
+            self._check_tokens(ask.of.token_ids, "of")
         if trie is None:
             watches.append(Reader(path, _places(ask, len(path)), ask.of))
             longest, pages, what = len(path), pages_for(len(path)), "the path is"

@@ -129,10 +129,14 @@ class Engine:
     def step(self) -> list[Event]:
         """Run one forward pass over what is due, and let every request grow that has its logits."""
         told = self._expire()
-        batch = self._schedule(told)
-        logits = self._forward(batch, told)
-        growths = self._decode(batch, logits, told)
-        return self._apply(growths, told)
+        try:
+            batch = self._schedule(told)
+            logits = self._forward(batch, told)
+            growths = self._decode(batch, logits, told)
+            return self._apply(growths, told)
+        except BaseException:
+            self._untold = told  # what has happened is told by the next step, or by `fail_all`
+            raise
 
     def cancel(self, request_id: int) -> bool:
         """Forget a request and let its pages go; False for one that has ended, or never was."""
@@ -176,8 +180,10 @@ class Engine:
         for job in (*self.scheduler.running, *self.scheduler.waiting):
             if job.ends_at is not None and job.ends_at <= self._clock():
                 told += self._stop(job)
-            elif job.group.live and job.group.live[0].finish_reason:  # as only a path can have, by now
-                job.group.part()
+            elif _has_ended(job) and job.first_watched() is None:
+                if traces := job.prompt_traces():
+                    told.append(ProgressEvent(job.request_id, "prefill", job.reached, job.usage, traces))
+                _leave(job.group.part())
                 told.append(self._finish(job))
         return told
 
@@ -262,7 +268,8 @@ class Engine:
             for entry, own in zip(batch, logits, strict=True):
                 try:
                     told += self._look(entry, own)
-                    if entry.job.decoder is not None and entry.job.prefilled and entry.complete:
+                    decides = entry.job.decoder is not None and not _has_ended(entry.job)
+                    if decides and entry.job.prefilled and entry.complete:
                         choosing.append((entry, own))
                 except Exception as error:
                     told.append(self._fail(entry.job, error))
@@ -280,6 +287,8 @@ class Engine:
     def _look(self, entry: Scheduled, own: Logits) -> list[Event]:
         """Let those who watch a path see its rows; say how far it is, and what was read once it is there."""
         job, row = entry.job, entry.rows[0]
+        if job.decoder is None and not all(own.sound):
+            raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
         if row.trie is not None:
             row.branch.cut(job.given)
             return [self._read(job, own.rows)]
@@ -395,8 +404,11 @@ class Engine:
             if job.group in failed:
                 if job.running:
                     told.append(self._fail(job, failed[job.group]))
-            else:
-                text.ahead = Chain(job.group.possible(text, guesses[text]))
+            elif job.running:
+                try:
+                    text.ahead = Chain(job.group.possible(text, guesses[text]))
+                except Exception as error:
+                    told.append(self._fail(job, error))
 
     def _grow(self, job: Job, growths: list[Growth]) -> list[Event]:
         """Give each growth a text, let that take its tokens, and part with those that have ended."""
@@ -476,7 +488,6 @@ class Engine:
                     entry.rows if entry.job.running else ()
                 ):  # one that failed has nothing to take back
                     row.branch.cut(row.branch.length - len(row.tokens))
-            self._untold = told
             raise
 
 
@@ -494,6 +505,11 @@ def _advance(job: Job, rows: Rows) -> list[Growth]:
     assert job.decoder is not None, "what reads decides nothing"
     growths = job.decoder.advance(job.group, rows)
     return growths if rows.keep is None else with_distributions(growths, job.group, rows, job.decoder)
+
+
+def _has_ended(job: Job) -> bool:
+    """Whether the path that a request begins with has ended: no other live text is left where it has."""
+    return bool(job.group.live and job.group.live[0].finish_reason)
 
 
 def _guess_length(group: Group, growth: Growth) -> int:

@@ -84,7 +84,8 @@ class EngineLoop:
         """Like `run`, for an event loop."""
         arrived: asyncio.Queue[list[Event]] = asyncio.Queue()
         sink = Sink(asyncio.get_running_loop().call_soon_threadsafe, arrived.put_nowait)
-        ticket = self._submit(await asyncio.to_thread(self._job, request), sink)
+        job = request if isinstance(request, Job) else await asyncio.to_thread(self._job, request)
+        ticket = self._submit(job, sink)
         try:
             while True:
                 for event in await arrived.get():
@@ -108,7 +109,7 @@ class EngineLoop:
 
     async def last_async(self, request: Job | Grow | Read, take: Callable[[AnswerEvent], T]) -> T:
         """Like `last`, for an event loop."""
-        job = await asyncio.to_thread(self._job, request)
+        job = request if isinstance(request, Job) else await asyncio.to_thread(self._job, request)
         done, ticket = self._submit_until_last(job, take)
         try:
             return await asyncio.wrap_future(done)

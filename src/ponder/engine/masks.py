@@ -30,7 +30,10 @@ class MaskFiller:
             return None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "ponder-masks")
-        return self._pool.submit(_fill, wanted)
+        try:
+            return self._pool.submit(_fill, wanted)
+        except RuntimeError:  # Python is ending, and starts no thread: decoders fill their own
+            return None
 
 
 def _fill(wanted: Sequence[tuple[Allowed, Any]]) -> None:

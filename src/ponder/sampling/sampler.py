@@ -121,12 +121,21 @@ def some_left(logits: torch.Tensor) -> torch.Tensor:
 
 
 def process(logits: torch.Tensor, rows: Sequence[Row], params: SamplingParams) -> torch.Tensor:
-    """Return [R, V] logits after constraint, penalties and biases; the input stays as it is."""
+    """Return [R, V] logits after constraint, penalties and biases; the input stays as it is.
+
+    A token that is given stays possible, whatever a penalty forbids.
+    """
     logits = permit(logits, rows)
     context = Context(rows, params, logits)
+    given = [
+        (i, row.forced, float(logits[i, row.forced])) for i, row in enumerate(rows) if row.forced is not None
+    ]
     for step in params.steps():
         if STEPS[step].kind == "penalty":
             logits = rule(params.semantics, step)(logits, context)
+    for i, token, logit in given:
+        if logits[i, token] == -torch.inf:
+            logits[i, token] = logit
     return logits
 
 

@@ -87,7 +87,10 @@ class LocalModel:
         return self._preparing.growing(ask).resolved
 
     async def run(self, ask: Grow | Read, *, stream: bool = True) -> AsyncGenerator[Told]:
-        job, answer = await asyncio.to_thread(self._prepare, ask)
+        try:
+            job, answer = await asyncio.to_thread(self._prepare, ask)
+        except RuntimeError:  # Python is ending, and starts no thread: a thread of its own may still ask
+            job, answer = self._prepare(ask)
         if not stream:
             yield await self.loop.last_async(job, answer.take)
             return

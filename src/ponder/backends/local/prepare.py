@@ -110,7 +110,7 @@ class Preparing:
             raise ParameterError("ends", ask.ends, "false: this model has no end token")
         end = tokenizer.eos_ids[:1] if ask.ends else ()
         base = (*encoded.token_ids, *begun)
-        before = encoded.text + ask.path.text
+        before = encoded.text + (tokenizer.decode(begun, skip_special=False) if begun else "")
         wholes: list[tuple[int, ...]] = []
         for text in ask.texts:
             if not isinstance(text, str):

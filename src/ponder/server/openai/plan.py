@@ -120,10 +120,8 @@ def told_prompt(
 
 def chosen(completion: Completion, plan: Plan) -> Sequence[Output]:
     """Return the texts to answer with: of more samples than were asked for, those of the largest mean
-    log-probability per token, the best first. Of a prefix that has ended all samples are the same."""
+    log-probability per token, the best first."""
     outputs = completion.outputs
-    if len(outputs) == 1 and not plan.beams:
-        return outputs * plan.n
     if len(outputs) <= plan.n:
         return outputs
     return sorted(outputs, key=lambda output: -output.logprob / max(len(output.token_ids), 1))[: plan.n]
