@@ -37,6 +37,8 @@ STEP = Step(
 '''
 CHECK = """
 import json, pickle, sys
+# An editable installation would find the package itself before its copy.
+sys.meta_path[:] = [one for one in sys.meta_path if "ponder" not in getattr(one, "known_source_files", {})]
 from dataclasses import replace
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams, resolve_params

@@ -171,6 +171,7 @@ def test_slow_reader(target: Target) -> None:
     target.check_unharmed()
 
 
+@pytest.mark.timed
 def test_readers_that_stop_are_given_up(
     tiny_server: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
 ) -> None:
