@@ -8,10 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from asking import face_ask
+from constraint_state import ConstraintState, compile_state
 from ponder.asks import conversation
 from ponder.asks.fronts import generate
 from ponder.constraints import Ban
-from ponder.constraints.state import ConstraintState, compile_state
 from ponder.errors import ParameterError
 from ponder.sampling.bitmask import unpack
 from ponder.text import Vocabulary

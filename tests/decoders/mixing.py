@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from asking import prompt_of, prompts_of
+from constraint_state import compile_state
 from plain_model import Floats, PlainModel
 from ponder.constraints import bits
-from ponder.constraints.state import compile_state
 from ponder.engine import Engine, EngineLimits, Seat
 from ponder.mixtures import Contrast, DoLa, Guidance, Mixture
 from ponder.sampling.row import Row

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from asking import at_rank, engine_ask, prompt_of
+from constraint_state import compile_state
 from decoders.mixing import OnlyOf
 from plain_model import PlainModel
 from ponder.asks import ProgressEvent, TokenEvent
 from ponder.constraints import Ban
-from ponder.constraints.state import compile_state
 from ponder.decoders import ContrastiveSearch, Sample
 from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
 from ponder.engine.scheduler import TRACED_CHUNK

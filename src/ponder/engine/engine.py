@@ -217,7 +217,7 @@ class Engine:
 
         Where it fails as a whole, each request is tried by itself: only those that fail alone end.
         """
-        with self._taken_back_when_interrupted(batch, told):
+        with _taken_back_when_interrupted(batch):
             try:
                 return self._compute(batch)
             except Exception:
@@ -263,7 +263,7 @@ class Engine:
     ) -> list[tuple[Job, list[Growth]]]:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
         growths = []
-        with self._taken_back_when_interrupted(batch, told):
+        with _taken_back_when_interrupted(batch):
             choosing = []
             for entry, own in zip(batch, logits, strict=True):
                 try:
@@ -477,19 +477,6 @@ class Engine:
         self._totals.failed += job.decoder is not None
         return FailedEvent(job.request_id, error)
 
-    @contextmanager
-    def _taken_back_when_interrupted(self, batch: list[Scheduled], told: list[Event]) -> Iterator[None]:
-        """Take a step's tokens back if it is interrupted before anything grew: it can be taken again."""
-        try:
-            yield
-        except BaseException:
-            for entry in batch:
-                for row in (
-                    entry.rows if entry.job.running else ()
-                ):  # one that failed has nothing to take back
-                    row.branch.cut(row.branch.length - len(row.tokens))
-            raise
-
 
 @dataclass(frozen=True, slots=True)
 class _Added:
@@ -498,6 +485,18 @@ class _Added:
     trace: TokenTrace | None
     text: str
     number: int
+
+
+@contextmanager
+def _taken_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
+    """Take a step's tokens back if it is interrupted before anything grew: it can be taken again."""
+    try:
+        yield
+    except BaseException:
+        for entry in batch:
+            for row in entry.rows if entry.job.running else ():  # one that failed has nothing to take back
+                row.branch.cut(row.branch.length - len(row.tokens))
+        raise
 
 
 def _advance(job: Job, rows: Rows) -> list[Growth]:

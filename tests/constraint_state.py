@@ -1,7 +1,4 @@
-"""One text's place in an automaton as an object that moves along with the text.
-
-For code that holds such an object. An automaton and a state of it say the same and need no copies.
-"""
+"""A place in an automaton as an object that moves along with one text, for tests that walk a text."""
 
 from __future__ import annotations
 
