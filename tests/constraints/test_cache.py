@@ -150,6 +150,7 @@ def test_an_engine_compiles_once(tiny_model):
     constraint = Counted("a")
     constraint.ready.set()
     engine = tiny_model.engine
-    for _ in range(3):
-        engine.prepare(engine_ask((1, 2), SamplingParams(max_tokens=1), constraint))
+    request = engine_ask((1, 2), SamplingParams(max_tokens=1), constraint)
+    jobs = [engine.prepare(request) for _ in range(3)]
     assert constraint.made == [engine.tokenizer.vocabulary]
+    assert len({id(job.group.allowed) for job in jobs}) == 1, "masks are kept for each request anew"

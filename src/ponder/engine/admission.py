@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import cast
 
@@ -13,6 +13,7 @@ from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read, These
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
+from ponder.constraints.recent import Recent
 from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
 from ponder.decoders.defaults import asked_by, breakers_of, decoder_for, sentence_ends_of
@@ -39,6 +40,7 @@ class Admission:
     draft : the seat of a draft model, if there is one.
     entropy_head : what reads residual entropies, if there is one.
     automata : compiled constraints, shared by all requests.
+    allowed : the same with the tokens that end a text; each keeps the automaton alive whose id it is under.
     """
 
     policy: Seat
@@ -46,6 +48,7 @@ class Admission:
     draft: Seat | None
     entropy_head: EntropyHead | None
     automata: AutomatonCache
+    allowed: Recent[int, Allowed] = field(default_factory=lambda: Recent(64))
 
     def context_limit(self, ask: Grow) -> tuple[int, str]:
         """Return the most tokens that a text may have, with its prompt, and which model sets that limit."""
@@ -107,7 +110,8 @@ class Admission:
         allowed = None
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
-            allowed = Allowed(self.automata.get(ask.constraint, vocabulary), vocabulary)
+            automaton = self.automata.get(ask.constraint, vocabulary)
+            allowed = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary))
         salt, contexts = ask.service.cache_salt, []
         for prompt in prompts:
             reach = len(prompt) + params.max_tokens
