@@ -82,13 +82,13 @@ def score(
     read = Read(Path(TokenIds(tuple(prompt))), texts, service=Service(priority=-1))
     number = engine.submit(engine.prepare(read, trie))
     while True:
-        for event in engine.step():
-            if event.request_id != number:
-                if others is not None:
-                    others.append(event)
-            elif isinstance(event, FailedEvent):
+        events = engine.step()
+        if others is not None:
+            others += [event for event in events if event.request_id != number]
+        for event in events:
+            if event.request_id == number and isinstance(event, FailedEvent):
                 raise event.error
-            elif isinstance(event, ReadEvent):
+            if event.request_id == number and isinstance(event, ReadEvent):
                 reading = event.reading
                 return [list(text.token_logprobs) for text in reading.texts], reading.usage.hit_tokens
 

@@ -308,7 +308,7 @@ class Crowd:
         # A search that was cut short may answer with texts that were finished before.
         short = len(story.trees) < len(alone.trees)
         if late or short:
-            assert story.request.deadline_s is not None
+            assert story.request.service.deadline_s is not None
         else:
             assert story.outputs == alone.outputs
             assert story.trees == alone.trees

@@ -59,9 +59,14 @@ class Branch:
         return self._published * PAGE_SIZE + len(self._tail)
 
     @property
+    def num_pages(self) -> int:
+        """How many pages hold the tokens."""
+        return self._published + len(self._pages)
+
+    @property
     def pages(self) -> list[int]:
         """All pages in order; the list is built anew."""
-        return self._table.first(self._published + len(self._pages))
+        return self._table.first(self.num_pages)
 
     @property
     def block_table(self) -> torch.Tensor:
@@ -71,7 +76,7 @@ class Branch:
         """
         if self._block_table is None:
             device = self.tree.pool.cache.keys.device
-            self._block_table = self._table.tensor(self._published + len(self._pages), device)
+            self._block_table = self._table.tensor(self.num_pages, device)
         return self._block_table
 
     def last(self, count: int) -> list[int]:
@@ -95,8 +100,8 @@ class Branch:
         if self._lender is None and self._pages:
             self.tree.pool.hold(self._pages[0])
         twin._tail, twin._pages = self._tail.copy(), self._pages.copy()
-        self._table.share(self._published + len(self._pages))
-        twin._table, twin._block_table = self._table, self._block_table
+        self._table.share(self.num_pages)
+        twin._table, twin._block_table = self._table, self.block_table
         return twin
 
     def follow(self, tokens: Sequence[int]) -> int:
@@ -192,7 +197,7 @@ class Branch:
         if copies:
             pool.copy(self._pages[-1], new[0])
             self._release_last()
-        self._write(self._published + len(self._pages), new)
+        self._write(self.num_pages, new)
         self._pages += new
 
     def _release_last(self) -> None:
@@ -245,19 +250,19 @@ class Branch:
 
     def cut(self, length: int) -> None:
         """Forget the tokens from `length` on. The cost grows with what is forgotten."""
-        kept = length - self._published * PAGE_SIZE
+        before, kept = self.num_pages, length - self._published * PAGE_SIZE
         if kept < 0:
             self._climb(length)
         elif kept < len(self._tail):
             del self._tail[kept:]
             needed = pages_for(kept)
-            if needed < len(self._pages):
-                self._block_table = None
-                if self._lender is None:
-                    self._release_pages(needed)
-                    del self._pages[needed:]
-                else:
-                    self._release_last()
+            if self._lender is None:
+                self._release_pages(needed)
+                del self._pages[needed:]
+            elif not needed:
+                self._release_last()
+        if self.num_pages < before:
+            self._block_table = None
 
     def _climb(self, length: int) -> None:
         """Go back to fewer tokens than are published."""
@@ -272,7 +277,6 @@ class Branch:
         self._lend(below if shared else None, shared)
         self.tree.hold(self._held())
         self.tree.release(held)
-        self._block_table = None
 
     def drop(self) -> None:
         """Let go of every page. A dropped branch is empty and may be dropped again.
