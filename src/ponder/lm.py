@@ -205,10 +205,8 @@ class LM:
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
         """
         request = self.request(prompt, **options)
-        if isinstance(
-            self.model, Resolver
-        ):  # what is wrong is said now, and not when the first token is read
-            self.model.resolve(request)
+        if isinstance(self.model, Resolver):
+            self.model.resolve(request)  # what is wrong is said now, and not when the first token is read
         return _tokens(fronts.stream(self.model, request))
 
     async def agenerate(self, prompt: Prompt | Path, **options: Any) -> Completion:

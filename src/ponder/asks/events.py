@@ -37,6 +37,9 @@ class Usage:
     accepted_tokens: int = 0
 
 
+ProgressState = Literal["waiting", "prefill", "preempted"]
+
+
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
     """A request moved on, or back, without a new token.
@@ -51,7 +54,7 @@ class ProgressEvent:
     """
 
     request_id: int
-    state: Literal["waiting", "prefill", "preempted"]
+    state: ProgressState
     done: int
     usage: Usage
     traces: tuple[PromptTrace | None, ...] = ()

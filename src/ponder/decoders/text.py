@@ -195,14 +195,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """PastTokens guessed to come next, one after another: as many as there is room for are computed ahead."""
+    """Tokens guessed to come next, one after another: as many as there is room for are computed ahead."""
 
     tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """PastTokens that are tried, each after the same text: all are computed ahead."""
+    """Tokens that are tried, each after the same text: all are computed ahead."""
 
     tokens: tuple[int, ...]
 

@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
 import torch
 
 from ponder.asks.choice_trie import ChoiceTrie
-from ponder.asks.events import BackEvent, Output, ProgressEvent, TokenEvent, TreeEvent, TreeNode
+from ponder.asks.events import (
+    BackEvent,
+    Output,
+    ProgressEvent,
+    ProgressState,
+    TokenEvent,
+    TreeEvent,
+    TreeNode,
+)
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read
 from ponder.constraints import AutomatonCache
@@ -26,6 +33,7 @@ from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
 from ponder.engine.masks import MaskFiller
 from ponder.engine.reading import reading_of
+from ponder.engine.rows import let_watch, rows_of
 from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler
 from ponder.engine.seat import Seat
@@ -33,7 +41,7 @@ from ponder.engine.stats import EngineStats, Totals
 from ponder.errors import CheckpointError, DeadlineError, QueueFullError
 from ponder.models import Transformer
 from ponder.models.entropy_head import EntropyHead
-from ponder.sampling.trace import TokenTrace
+from ponder.sampling.trace import PromptTrace, TokenTrace
 from ponder.text import Tokenizer
 from ponder.tree import PagePool, RadixTree, check_branches
 
@@ -72,7 +80,7 @@ class Engine:
         self._clock = clock
         self._totals = Totals()
         self._next_id = 0
-        self._untold: list[Event] = []
+        self._events: list[Event] = []  # since they were last returned
 
     @property
     def model(self) -> Transformer:
@@ -127,16 +135,20 @@ class Engine:
         return bool(self.scheduler.waiting or self.scheduler.running)
 
     def step(self) -> list[Event]:
-        """Run one forward pass over what is due, and let every request grow that has its logits."""
-        told = self._expire()
-        try:
-            batch = self._schedule(told)
-            logits = self._forward(batch, told)
-            growths = self._decode(batch, logits, told)
-            return self._apply(growths, told)
-        except BaseException:
-            self._untold = told  # what has happened is told by the next step, or by `fail_all`
-            raise
+        """Run one forward pass over what is due, and let every request grow that has its logits.
+
+        What happened in a step that was interrupted is returned by the next one, or by `fail_all`.
+        """
+        self._expire()
+        batch = self._schedule()
+        computed = self._forward(batch)
+        growths = self._decode(computed)
+        self._apply(growths)
+        return self._events_so_far()
+
+    def _events_so_far(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
 
     def cancel(self, request_id: int) -> bool:
         """Forget a request and let its pages go; False for one that has ended, or never was."""
@@ -150,8 +162,9 @@ class Engine:
 
     def fail_all(self, error: Exception) -> list[Event]:
         """End every request with an error."""
-        untold, self._untold = self._untold, []
-        return untold + [self._fail(job, error) for job in (*self.scheduler.running, *self.scheduler.waiting)]
+        for job in (*self.scheduler.running, *self.scheduler.waiting):
+            self._fail(job, error)
+        return self._events_so_far()
 
     def stats(self) -> EngineStats:
         """Return what the engine has done and holds."""
@@ -174,46 +187,46 @@ class Engine:
         if self.drafter is not None:
             self.drafter.check_integrity()
 
-    def _expire(self) -> list[Event]:
+    def _expire(self) -> None:
         """End the requests whose deadline has passed, with what there is, and those whose path has ended."""
-        told, self._untold = self._untold, []
         for job in (*self.scheduler.running, *self.scheduler.waiting):
             if job.ends_at is not None and job.ends_at <= self._clock():
-                told += self._stop(job)
+                self._stop(job)
             elif _has_ended(job) and job.first_watched() is None:
                 if traces := job.prompt_traces():
-                    told.append(ProgressEvent(job.request_id, "prefill", job.reached, job.usage, traces))
+                    self._progress(job, "prefill", traces)
                 _leave(job.group.part())
-                told.append(self._finish(job))
-        return told
+                self._finish(job)
 
-    def _stop(self, job: Job) -> list[Event]:
+    def _stop(self, job: Job) -> None:
         if not job.generated or job.decoder is None:
             error = f"the deadline of {job.service.deadline_s:g} s passed before the first token"
-            return [self._fail(job, DeadlineError(error))]
-        told: list[Event] = []
+            self._fail(job, DeadlineError(error))
+            return
         for text in job.group.live:
             added = job.group.close(text, "deadline")
             if job.decoder.streams:
-                told.append(TokenEvent(job.request_id, text.index, None, added, "deadline", job.usage))
+                self._events.append(
+                    TokenEvent(job.request_id, text.index, None, added, "deadline", job.usage)
+                )
         _leave(job.group.part())
-        return [*told, self._finish(job)]
+        self._finish(job)
 
-    def _schedule(self, told: list[Event]) -> list[Scheduled]:
+    def _schedule(self) -> list[Scheduled]:
         """Choose the rows; say once of each job that it waits, and each time that it was preempted."""
         batch = self.scheduler.schedule()
         preempted, self.scheduler.preempted = self.scheduler.preempted, []
         for job in preempted:
             job.announced = True
-            told.append(ProgressEvent(job.request_id, "preempted", 0, job.usage))
+            self._progress(job, "preempted")
         for job in self.scheduler.waiting:
             if not job.announced:
                 job.announced = True
-                told.append(ProgressEvent(job.request_id, "waiting", 0, job.usage))
+                self._progress(job, "waiting")
         return batch
 
-    def _forward(self, batch: list[Scheduled], told: list[Event]) -> list[Logits]:
-        """Compute a batch; return the logits of each of its jobs.
+    def _forward(self, batch: list[Scheduled]) -> list[tuple[Scheduled, Logits]]:
+        """Compute a batch; return what was computed, with its logits.
 
         Where it fails as a whole, each request is tried by itself: only those that fail alone end.
         """
@@ -221,16 +234,21 @@ class Engine:
             try:
                 return self._compute(batch)
             except Exception:
-                logits: list[Logits] = []
+                computed = []
                 for entry in batch:
-                    try:
-                        logits += self._compute([entry])
-                    except Exception as error:
-                        told.append(self._fail(entry.job, error))
-                batch[:] = [entry for entry in batch if entry.job.running]
-                return logits
+                    with self._failing(entry.job):
+                        computed += self._compute([entry])
+                return computed
 
-    def _compute(self, batch: list[Scheduled]) -> list[Logits]:
+    @contextmanager
+    def _failing(self, job: Job) -> Iterator[None]:
+        """End a request, and it alone, with the error that its own work raises."""
+        try:
+            yield
+        except Exception as error:
+            self._fail(job, error)
+
+    def _compute(self, batch: list[Scheduled]) -> list[tuple[Scheduled, Logits]]:
         rows = [row for entry in batch for row in entry.rows]
         states = None
         if any(entry.job.reads_states for entry in batch):
@@ -254,74 +272,52 @@ class Engine:
         counts = [sum(row.num_logits for row in entry.rows) for entry in batch]
         parts = [None] * len(batch) if states is None else torch.split(states, counts)
         return [
-            Logits(rows, list(islice(sound, len(rows))), own)
-            for rows, own in zip(torch.split(logits, counts), parts, strict=True)
+            (entry, Logits(rows, list(islice(sound, len(rows))), own))
+            for entry, rows, own in zip(batch, torch.split(logits, counts), parts, strict=True)
         ]
 
-    def _decode(
-        self, batch: list[Scheduled], logits: list[Logits], told: list[Event]
-    ) -> list[tuple[Job, list[Growth]]]:
+    def _decode(self, computed: list[tuple[Scheduled, Logits]]) -> list[tuple[Job, list[Growth]]]:
         """Let each request whose rows are all there decide how to grow. What fails ends its own alone."""
-        growths = []
-        with _taken_back_when_interrupted(batch):
-            choosing = []
-            for entry, own in zip(batch, logits, strict=True):
-                try:
-                    told += self._look(entry, own)
+        growths, choosing = [], []
+        with _taken_back_when_interrupted([entry for entry, _ in computed]):
+            for entry, own in computed:
+                with self._failing(entry.job):
+                    self._look(entry, own)
                     decides = entry.job.decoder is not None and not _has_ended(entry.job)
                     if decides and entry.job.prefilled and entry.complete:
                         choosing.append((entry, own))
-                except Exception as error:
-                    told.append(self._fail(entry.job, error))
-            drafted = self._draft_rows([entry.job for entry, _ in choosing], told)
+            drafted = self._draft_rows([entry.job for entry, _ in choosing])
             for entry, own in choosing:
-                job = entry.job
-                try:
-                    if job.running and job.decoder is not None:
-                        rows = self._rows(entry, own, drafted)
-                        growths.append((job, _advance(job, rows)))
-                except Exception as error:
-                    told.append(self._fail(job, error))
+                if entry.job.running:
+                    with self._failing(entry.job):
+                        rows = rows_of(entry, own, drafted, self.policy.sampler)
+                        growths.append((entry.job, _advance(entry.job, rows)))
         return growths
 
-    def _look(self, entry: Scheduled, own: Logits) -> list[Event]:
+    def _look(self, entry: Scheduled, own: Logits) -> None:
         """Let those who watch a path see its rows; say how far it is, and what was read once it is there."""
         job, row = entry.job, entry.rows[0]
         if job.decoder is None and not all(own.sound):
             raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
         if row.trie is not None:
             row.branch.cut(job.given)
-            return [self._read(job, own.rows)]
+            self._read(job, own.rows)
+            return
         if job.prefilled:
-            return []
+            return
         branch = job.group.live[0].branch
         if row.branch is branch:
-            self._watch(entry, own)
+            let_watch(entry, own)
         job.reached = max(job.reached, min(branch.length, job.given))
-        told: list[Event] = [
-            ProgressEvent(job.request_id, "prefill", job.reached, job.usage, job.prompt_traces())
-        ]
+        self._progress(job, "prefill", job.prompt_traces())
         if job.prefilled:
             self._totals.add_prompt(job.usage.prompt_tokens, job.hits, job.hits + job.shared)
             if job.trie is not None:
                 job.before_texts = own.rows[-1:]
             elif job.decoder is None:
-                told.append(self._read(job, own.rows))
-        return told
+                self._read(job, own.rows)
 
-    @staticmethod
-    def _watch(entry: Scheduled, own: Logits) -> None:
-        """Give each who watches a path the rows that it wants of those just computed."""
-        numbers, places = entry.watched()
-        for watch in entry.job.watches:
-            wanted = set(watch.within(places[0], places[-1] + 1)) if places else ()
-            kept = [(number, place) for number, place in zip(numbers, places, strict=True) if place in wanted]
-            if kept:
-                rows = [number for number, _ in kept]
-                states = own.states[rows] if watch.states and own.states is not None else None
-                watch.take([place for _, place in kept], own.rows[rows], states)
-
-    def _draft_rows(self, jobs: list[Job], told: list[Event]) -> dict[Text, torch.Tensor]:
+    def _draft_rows(self, jobs: list[Job]) -> dict[Text, torch.Tensor]:
         """Return the draft model's row after each text of the requests that need it."""
         needing = [job for job in jobs if job.needs.draft_rows]
         if not needing or self.drafter is None:
@@ -332,83 +328,39 @@ class Engine:
         found, failed = each_or_alone(asked, self.drafter.logits)
         for job in needing:
             if job.group in failed:
-                told.append(self._fail(job, failed[job.group]))
+                self._fail(job, failed[job.group])
         return found
 
-    def _rows(self, entry: Scheduled, own: Logits, drafted: dict[Text, torch.Tensor]) -> Rows:
-        """Return the rows that a job's decoder chooses from, mixed."""
-        job, group = entry.job, entry.job.group
-        sources = entry.sources()
-        if not all(own.sound[row] for source in sources for row in source):
-            raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
-        main, states = sources[0], None
-        if job.reads_states and own.states is not None:
-            states = own.states[main].numpy(force=True)
-        starts, guessed, place = {}, {}, 0
-        contexts = iter(entry.rows)
-        for text in group.live:
-            starts[text] = place
-            for number, row in enumerate(islice(contexts, len(text.contexts))):
-                if number == 0 and row.guessed:
-                    guessed[text] = tuple(row.tokens[-row.guessed :])
-                if number == 0 or job.needs.star:
-                    place += 1 + row.guessed
-        if job.needs.residuals and states is not None and group.entropy_head is not None:
-            for text in group.live:
-                (residual,) = group.entropy_head.residuals(states[starts[text]][None]).tolist()
-                text.note_residual(residual)
-        keep = entry.job.ask.record.trace if isinstance(entry.job.ask, Grow) else None
-        if job.mixture is None:
-            first = main[0]
-            assert main == list(range(first, first + len(main))), "a job's choices lie together"
-            return Rows(own.rows[first : first + len(main)], starts, guessed, states, keep)
-        logits = [own.rows[source] for source in sources]
-        if job.needs.draft_rows:
-            other = torch.stack([drafted[text] for text in group.live])
-            if not all(self.policy.sampler.sound_rows(other)):
-                raise CheckpointError("the draft model's logits are not numbers: its weights may be damaged")
-            logits.append(other)
-        with np.errstate(invalid="ignore"):  # what comes of it is checked
-            mixed = job.mixture.mix(logits, group.next_rows(guessed))
-        if not all(self.policy.sampler.sound_rows(mixed)):
-            raise CheckpointError("the mixed logits are not numbers: a token is -inf in several of them")
-        return Rows(mixed, starts, guessed, states, keep)
-
-    def _apply(self, growths: list[tuple[Job, list[Growth]]], told: list[Event]) -> list[Event]:
-        """Let the requests grow, look ahead of them, and return all that happened in this step."""
+    def _apply(self, growths: list[tuple[Job, list[Growth]]]) -> None:
+        """Let the requests grow, and look ahead of those that go on."""
         drafting = []
         for job, grown in growths:
             assert job.decoder is not None, "only what grows has growths"
-            try:
-                told += self._grow(job, grown)
+            with self._failing(job):
+                self._events += self._grow(job, grown)
                 settled = job.decoder.settle(job.group)
                 if settled.answered:
-                    told.append(self._finish(job))
+                    self._finish(job)
                     continue
                 for text, ahead in zip(job.group.live, settled.ahead, strict=False):
                     text.look_ahead(ahead)
                     if isinstance(ahead, Drafted):
                         drafting.append((job, text, ahead.count))
-            except Exception as error:
-                told.append(self._fail(job, error))
-        self._draft(drafting, told)
-        return told
+        self._draft(drafting)
 
-    def _draft(self, drafting: list[tuple[Job, Text, int]], told: list[Event]) -> None:
+    def _draft(self, drafting: list[tuple[Job, Text, int]]) -> None:
         """Have the draft model guess what comes next, for all requests together."""
         if self.drafter is None or not drafting:
             return
         asked = [Wanted(job.group, text, job.service.cache_salt, count) for job, text, count in drafting]
         guesses, failed = each_or_alone(asked, self.drafter.draft)
         for job, text, _ in drafting:
-            if job.group in failed:
-                if job.running:
-                    told.append(self._fail(job, failed[job.group]))
-            elif job.running:
-                try:
-                    text.ahead = Chain(job.group.possible(text, guesses[text]))
-                except Exception as error:
-                    told.append(self._fail(job, error))
+            if not job.running:  # it failed for a text before this one
+                continue
+            with self._failing(job):
+                if job.group in failed:
+                    raise failed[job.group]
+                text.ahead = Chain(job.group.possible(text, guesses[text]))
 
     def _grow(self, job: Job, growths: list[Growth]) -> list[Event]:
         """Give each growth a text, let that take its tokens, and part with those that have ended."""
@@ -456,13 +408,18 @@ class Engine:
         text.look_ahead(Chain())
         return added
 
-    def _read(self, job: Job, rows: torch.Tensor) -> ReadEvent:
+    def _progress(self, job: Job, state: ProgressState, traces: tuple[PromptTrace | None, ...] = ()) -> None:
+        """Say how far a request's path is: nowhere while it waits."""
+        done = job.reached if state == "prefill" else 0
+        self._events.append(ProgressEvent(job.request_id, state, done, job.usage, traces))
+
+    def _read(self, job: Job, rows: torch.Tensor) -> None:
         """End a request that reads; [R, V] are the rows of its last step."""
         _leave(job.group.live, partial=job.trie is None)
         self.scheduler.remove(job)
-        return ReadEvent(job.request_id, reading_of(job, rows))
+        self._events.append(ReadEvent(job.request_id, reading_of(job, rows)))
 
-    def _finish(self, job: Job) -> FinishedEvent:
+    def _finish(self, job: Job) -> None:
         assert job.decoder is not None, "what reads ends otherwise"
         begun = len(job.group.begun)
         answers = enumerate(job.decoder.answers(job.group))
@@ -470,12 +427,12 @@ class Engine:
         _leave(job.group.live)
         self.scheduler.remove(job)
         self._totals.finished += 1
-        return FinishedEvent(job.request_id, outputs, job.usage)
+        self._events.append(FinishedEvent(job.request_id, outputs, job.usage))
 
-    def _fail(self, job: Job, error: Exception) -> FailedEvent:
+    def _fail(self, job: Job, error: Exception) -> None:
         self.scheduler.remove(job)
         self._totals.failed += job.decoder is not None
-        return FailedEvent(job.request_id, error)
+        self._events.append(FailedEvent(job.request_id, error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,32 +32,6 @@ class Scheduled:
             for row, context in zip(self.rows, contexts, strict=True)
         )
 
-    def sources(self) -> list[list[int]]:
-        """Return which of its rows of logits have a next token to be chosen from, once it is complete.
-
-        There is a list for each source that a mixture mixes: the prompt, the prompt at each depth, and the
-        same for each further prompt.
-        """
-        prompts, depths = 1 + self.job.needs.prompts, 1 + len(self.job.needs.depths)
-        sources: list[list[int]] = [[] for _ in range(prompts * depths)]
-        end = 0
-        for number, row in enumerate(self.rows):
-            first = (number % prompts) * depths
-            sources[first] += [end + place for place in row.choices]
-            end += len(row.wanted)
-            for depth in range(1, depths):
-                sources[first + depth] += range(end, end + len(row.choices))
-                end += len(row.choices)
-        return sources
-
-    def watched(self) -> tuple[list[int], list[int]]:
-        """Return which rows of its logits are of its path's tokens, and of which of those."""
-        row = self.rows[0]
-        start = row.branch.length - len(row.tokens)
-        places = {start + place: number for number, place in enumerate(row.wanted)}
-        kept = [place for place in self.job.watched(start, row.branch.length) if place in places]
-        return [places[place] for place in kept], kept
-
 
 class Scheduler:
     """Waiting and running jobs, each in order of rank.
