@@ -27,6 +27,7 @@ from ponder.asks import (
     fronts,
 )
 from ponder.asks.grow import End, Method, Mixing
+from ponder.asks.settling import Settling, settled
 from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
 from ponder.decoders import BeamSearch
@@ -354,16 +355,18 @@ class LM:
 
 def _tokens(events: Generator[Told]) -> Generator[TokenEvent | Completion]:
     with closing(events):
-        for event in events:
+        for event in settled(events):
             if isinstance(event, TokenEvent | Completion):
                 yield event
 
 
 async def _atokens(events: AsyncGenerator[Told]) -> AsyncGenerator[TokenEvent | Completion]:
+    settling = Settling()
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, TokenEvent | Completion):
-                yield event
+            for told in settling.take(event):
+                if isinstance(told, TokenEvent | Completion):
+                    yield told
 
 
 def _check_role(name: str, value: object, method: str, allowed: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from asking import engine_ask
 from ponder.asks import BackEvent, TokenEvent
 from ponder.asks.needs import Asker, Needs
-from ponder.decoders import Answer, Chain, Group, Growth, Rows, Settled
+from ponder.asks.settling import settled
+from ponder.decoders import Chain, Group, Growth, Ranked, Rows, Settled
 from ponder.engine import Engine, FinishedEvent
 from ponder.errors import ParameterError
 from ponder.mixtures import Guidance
@@ -64,8 +65,8 @@ class Retreat:
     def settle(self, group: Group) -> Settled:
         return Settled(not group.live, tuple(Chain() for _ in group.live))
 
-    def answers(self, group: Group) -> list[Answer]:
-        return [Answer(text, float(text.depth)) for text in group.finished]
+    def answers(self, group: Group) -> list[Ranked]:
+        return [Ranked(text, float(text.depth)) for text in group.finished]
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +188,13 @@ def test_its_own_parameters_are_checked(engine: Engine) -> None:
     """As it says."""
     with pytest.raises(ParameterError, match="2 or more with retreat"):
         engine.submit(engine_ask(PROMPT, SamplingParams(), decoder=Retreat(1.0)))
+
+
+def test_what_streams_is_settled(engine: Engine) -> None:
+    """Who reads tokens only once they are settled reads the answer, and nothing is taken back."""
+    request = ask(Retreat(median_length(engine)))
+    text, tokens, _, backs = told(engine, request)
+    assert backs
+    read = [event for event in settled(run(engine, request)) if isinstance(event, TokenEvent)]
+    assert "".join(event.text for event in read) == text
+    assert [event.trace.token_id for event in read if event.trace] == tokens

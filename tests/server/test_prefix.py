@@ -12,10 +12,9 @@ import httpx
 import pytest
 
 from ponder.asks import BackEvent, TokenEvent, Usage
+from ponder.asks.settling import Settling
 from ponder.backends.local import LocalModel
 from ponder.engine import Engine
-from ponder.server.openai.plan import Piece
-from ponder.server.openai.settling import Settling
 from serving import Tiny, error, events, text_of
 from tiny_models import tiny_local_model, tiny_tokenizer
 
@@ -483,12 +482,6 @@ def test_what_may_be_taken_back_is_not_streamed() -> None:
         TokenEvent(1, 0, None, "d", None, usage, settled=2),
         TokenEvent(1, 0, None, "e", "stop", usage, settled=2),
     ]
-    settling, out = Settling(), []
-    for event in told:
-        if isinstance(event, BackEvent):
-            pieces = settling.go_back(event.tokens, event.settled)
-        else:
-            piece = Piece(0, 0, event.text)
-            pieces = settling.add(piece.ended("stop") if event.finish_reason else piece, event.settled)
-        out.append("".join(piece.text for piece in pieces))
+    settling = Settling()
+    out = ["".join(settled.text for settled in settling.take(event)) for event in told]
     assert out == ["", "a", "", "b", "", "de"]

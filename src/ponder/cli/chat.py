@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ponder.asks import fronts
+from ponder.asks.settling import settled
 from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
@@ -111,7 +112,7 @@ def _answer(lm: LM, asked: list[Message], options: dict[str, Any], color: Color,
     said: list[str] = []
 
     def events() -> Any:
-        for event in fronts.stream(lm.model, request):
+        for event in settled(fronts.stream(lm.model, request)):
             if isinstance(event, TokenEvent):
                 said.append(event.text)
             yield event

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ponder.asks import fronts
+from ponder.asks.settling import settled
 from ponder.cli.options import (
     CONSTRAINT,
     MIXTURE,
@@ -152,7 +153,7 @@ def show(console: Console, events: Iterable[Told], color: Color, *, live: bool) 
     from ponder.asks import Completion, TokenEvent
 
     streamed = False
-    for event in events:
+    for event in settled(events):
         if isinstance(event, Completion):
             break
         if live and isinstance(event, TokenEvent) and event.text:

@@ -11,11 +11,11 @@ from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
-from ponder.decoders.text import Ahead, Answer, Chain, Context, Drafted, Growth, Settled, Star, Text
+from ponder.decoders.text import Ahead, Chain, Context, Drafted, Growth, Ranked, Settled, Star, Text
 
 __all__ = [
     "Ahead",
-    "Answer",
+    "Ranked",
     "Asker",
     "BeamSample",
     "BeamSearch",

@@ -24,7 +24,7 @@ from ponder.decoders.hypotheses import (
 )
 from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import SearchRows, dead_end, growths, rank, search_rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
+from ponder.decoders.text import Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING
@@ -161,8 +161,8 @@ class BeamSearch:
     def _ranked(self, group: Group) -> list[Text]:
         return sorted(group.finished, key=lambda text: self._score(group, text), reverse=True)
 
-    def answers(self, group: Group) -> list[Answer]:
-        return [Answer(text, self._score(group, text)) for text in self._ranked(group)[: group.params.n]]
+    def answers(self, group: Group) -> list[Ranked]:
+        return [Ranked(text, self._score(group, text)) for text in self._ranked(group)[: group.params.n]]
 
 
 def _endings(group: Group, rows: SearchRows, offsets: Floats) -> Candidates:

@@ -33,7 +33,7 @@ from ponder.decoders.search_rows import (
     pick,
     search_rows,
 )
-from ponder.decoders.text import Answer, Growth, Settled, Text
+from ponder.decoders.text import Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 
@@ -130,5 +130,5 @@ class BeamSample:
     def _ranked(self, group: Group) -> list[Text]:
         return sorted(group.finished, key=self._score, reverse=True)
 
-    def answers(self, group: Group) -> list[Answer]:
-        return [Answer(text, self._score(text)) for text in self._ranked(group)[: group.params.n]]
+    def answers(self, group: Group) -> list[Ranked]:
+        return [Ranked(text, self._score(text)) for text in self._ranked(group)[: group.params.n]]

@@ -14,7 +14,7 @@ from ponder.decoders.group import Group
 from ponder.decoders.observed import meant
 from ponder.decoders.rows import Rows, States
 from ponder.decoders.search_rows import SearchRows
-from ponder.decoders.text import Answer, Growth, Settled, Star
+from ponder.decoders.text import Growth, Ranked, Settled, Star
 from ponder.errors import ParameterError
 from ponder.sampling.observe import observe
 from ponder.sampling.params import SamplingParams
@@ -128,8 +128,8 @@ class ContrastiveSearch:
         ahead = tuple(Star(tuple(trace.token_id for trace in traces)) for traces in trials)
         return Settled(not group.live, ahead)
 
-    def answers(self, group: Group) -> list[Answer]:
-        return [Answer(text, text.score) for text in group.finished]
+    def answers(self, group: Group) -> list[Ranked]:
+        return [Ranked(text, text.score) for text in group.finished]
 
 
 def unit(states: States) -> States:

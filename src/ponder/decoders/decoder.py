@@ -8,7 +8,7 @@ from ponder.asks.grow import Method
 from ponder.asks.needs import Asker
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows, States
-from ponder.decoders.text import Answer, Growth, Settled
+from ponder.decoders.text import Growth, Ranked, Settled
 from ponder.sampling.params import SamplingParams
 
 
@@ -46,7 +46,7 @@ class Decoder(Method, Protocol):
         """Look at the group after its growths were applied. It may drop live texts and finished ones."""
         ...
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         """Return the finished texts that the caller asked for, in order."""
         ...
 

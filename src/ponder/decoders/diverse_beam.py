@@ -22,7 +22,7 @@ from ponder.decoders.hypotheses import (
 )
 from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import dead_end, growths, search_rows
-from ponder.decoders.text import Answer, Growth, Settled, Text
+from ponder.decoders.text import Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.semantics import DRAWING
@@ -129,6 +129,6 @@ class DiverseBeamSearch:
         """Return the length-normalised score of a finished text, penalties included."""
         return normalised(text.score, text.depth, self.length_penalty)
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         ranked = sorted(group.finished, key=self._score, reverse=True)[: group.params.n]
-        return [Answer(text, self._score(text)) for text in ranked]
+        return [Ranked(text, self._score(text)) for text in ranked]

@@ -9,7 +9,7 @@ from ponder.asks.needs import Asker, Needs
 from ponder.asks.path import branched
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
-from ponder.decoders.text import Answer, Growth, Settled
+from ponder.decoders.text import Growth, Ranked, Settled
 from ponder.sampling.params import SamplingParams
 
 
@@ -46,11 +46,11 @@ class Sample:
     def settle(self, group: Group) -> Settled:
         return Settled(not group.live)
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         return by_index(group)
 
 
-def by_index(group: Group) -> list[Answer]:
+def by_index(group: Group) -> list[Ranked]:
     """Return the finished texts in the order of samples; what they are ranked by is their log-probability."""
     ordered = sorted(group.finished, key=lambda text: text.index)
     if ordered and not group.grew:  # the path itself has ended: every sample of it is that
@@ -59,4 +59,4 @@ def by_index(group: Group) -> list[Answer]:
             replace(path, index=i, lineage=branched(path.lineage, path.depth, i))
             for i in range(group.params.n)
         ]
-    return [Answer(text, text.logprob(len(group.begun))) for text in ordered]
+    return [Ranked(text, text.logprob(len(group.begun))) for text in ordered]

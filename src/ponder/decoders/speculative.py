@@ -22,7 +22,7 @@ from ponder.asks.needs import Asker, Needs
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample, by_index
-from ponder.decoders.text import Ahead, Answer, Chain, Drafted, Growth, Settled, Text
+from ponder.decoders.text import Ahead, Chain, Drafted, Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
@@ -171,7 +171,7 @@ class Speculative:
         proposed = zip(forced, self.draft.propose(group), strict=True)
         return Settled(False, tuple(chain if chain.tokens else other for chain, other in proposed))
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         return by_index(group)
 
 

@@ -14,7 +14,7 @@ from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
 from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import drawn_rows, growths, pick
-from ponder.decoders.text import Answer, Growth, Settled
+from ponder.decoders.text import Growth, Ranked, Settled
 from ponder.sampling.params import SamplingParams
 
 
@@ -82,7 +82,7 @@ class StochasticBeamSearch:
         group.finished = [text for text in group.finished if text.score >= least]
         return Settled(not group.live)
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         ranked = sorted(group.finished, key=lambda text: text.score, reverse=True)
         asked = group.params.n
         further = ranked[asked] if asked < len(ranked) else None
@@ -93,7 +93,7 @@ class StochasticBeamSearch:
         known = [inclusion_probability(text.note or 0.0, threshold) for text in drawn]
         inclusions = [*known, *[None] * (asked - len(known))]
         return [
-            Answer(text, text.score, known) for text, known in zip(ranked[:asked], inclusions, strict=False)
+            Ranked(text, text.score, known) for text, known in zip(ranked[:asked], inclusions, strict=False)
         ]
 
 

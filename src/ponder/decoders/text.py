@@ -361,7 +361,7 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Ranked:
     """A text that is an answer, what it is ranked by, and how probable a search was to draw it."""
 
     text: Text

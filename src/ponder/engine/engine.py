@@ -24,7 +24,7 @@ from ponder.asks.events import (
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read
 from ponder.constraints import AutomatonCache
-from ponder.decoders import Answer, Chain, Drafted, Group, Growth, Rows, Text
+from ponder.decoders import Chain, Drafted, Group, Growth, Ranked, Rows, Text
 from ponder.decoders.observed import with_distributions
 from ponder.engine.admission import Admission
 from ponder.engine.drafter import Drafter, Wanted, each_or_alone
@@ -505,7 +505,7 @@ def _nodes(text: Text, parent: int, growth: Growth, added: list[_Added]) -> Iter
         parent = one.number
 
 
-def _output(index: int, answer: Answer, begun: int) -> Output:
+def _output(index: int, answer: Ranked, begun: int) -> Output:
     text = answer.text
     assert text.finish_reason is not None
     nodes = [node for node in text.node.back_to(begun) if node.trace is not None]

@@ -10,7 +10,7 @@ import torch
 from ponder.errors import CapacityError
 from ponder.tree.block_table import BlockTable
 from ponder.tree.page_pool import PAGE_SIZE, pages_for
-from ponder.tree.radix import Node, RadixTree
+from ponder.tree.radix import PageNode, RadixTree
 
 
 class Branch:
@@ -45,9 +45,9 @@ class Branch:
     def __init__(self, tree: RadixTree, key: Hashable = None) -> None:
         self.tree = tree
         self.key = key
-        self._node: Node | None = None  # where the published pages end; None: the root, not looked up yet
+        self._node: PageNode | None = None  # where the published pages end; None: the root, not looked up yet
         self._published = 0  # pages
-        self._lender: Node | None = None  # a child of `_node`
+        self._lender: PageNode | None = None  # a child of `_node`
         self._tail: list[int] = []  # tokens
         self._pages: list[int] = []  # of the tail; if there is a lender, only its page
         self._table = BlockTable()  # of all pages
@@ -131,7 +131,7 @@ class Branch:
             self._go_over(node, lender, shared if lender else 0, pages)
         return found
 
-    def _go_over(self, node: Node, lender: Node | None, shared: int, pages: Sequence[int]) -> None:
+    def _go_over(self, node: PageNode, lender: PageNode | None, shared: int, pages: Sequence[int]) -> None:
         """Take over the tree's `pages` after the published ones: to `node`, then `shared` tokens of a lender.
 
         What there was of a tail is let go.
@@ -144,7 +144,7 @@ class Branch:
         self._node, self._published = node, self._published + len(pages) - (lender is not None)
         self._lend(lender, shared)
 
-    def _lend(self, lender: Node | None, shared: int) -> None:
+    def _lend(self, lender: PageNode | None, shared: int) -> None:
         """Make the first tokens of a child of `_node` the tail; None: there is no tail."""
         self._lender = lender
         self._tail = list(lender.tokens[:shared]) if lender else []
@@ -162,12 +162,12 @@ class Branch:
         """Return the tail with `tokens` after it, as far as a page goes."""
         return (*self._tail, *tokens[: max(0, PAGE_SIZE - len(self._tail))])
 
-    def _end(self) -> Node:
+    def _end(self) -> PageNode:
         if self._node is None:
             self._node = self.tree.root(self.key)
         return self._node
 
-    def _held(self) -> Node:
+    def _held(self) -> PageNode:
         """Return the one node that the branch holds; whoever holds a node holds those above it."""
         return self._lender or self._end()
 
@@ -311,7 +311,7 @@ class Branch:
 def check_branches(tree: RadixTree, branches: Iterable[Branch]) -> None:
     """Assert that tree, pool and branches are sound, and that these branches hold what is busy, exactly."""
     tree.check_integrity()
-    users: Counter[Node] = Counter()
+    users: Counter[PageNode] = Counter()
     owners: Counter[int] = Counter()
     for branch in branches:
         branch.check_integrity()

@@ -12,7 +12,7 @@ from ponder.tree.page_pool import PAGE_SIZE, PagePool
 Tokens = tuple[int, ...]
 
 
-class Node:
+class PageNode:
     """One page's worth of tokens after those of its parent; a root holds none and has no page.
 
     Only a leaf may hold fewer than PAGE_SIZE tokens. A page is busy while its node has `users`: branches that
@@ -31,11 +31,11 @@ class Node:
         "users",
     )
 
-    def __init__(self, parent: Node | None, tokens: Tokens, page: int) -> None:
+    def __init__(self, parent: PageNode | None, tokens: Tokens, page: int) -> None:
         self.parent = parent
         self.tokens = tokens
         self.page = page
-        self.children: dict[Tokens, Node] = {}
+        self.children: dict[Tokens, PageNode] = {}
         self.keys: list[Tokens] = []  # of `children`, sorted: neighbours share the longest beginnings
         self.users = 0
         self.last_used = 0
@@ -54,25 +54,25 @@ class RadixTree:
         self.evictions = 0
         self._clock = 0
         # A root lives as long as a branch or a node below it does.
-        self._roots: WeakValueDictionary[Hashable, Node] = WeakValueDictionary()
-        self._nodes: dict[int, Node] = {}  # all that have a page, by that page
+        self._roots: WeakValueDictionary[Hashable, PageNode] = WeakValueDictionary()
+        self._nodes: dict[int, PageNode] = {}  # all that have a page, by that page
         # A heap of nodes by their last use, in which every idle leaf is. Entries may be older than the last
         # use, and a node may have got users or children since it was queued.
-        self._by_age: list[tuple[int, int, Node]] = []
+        self._by_age: list[tuple[int, int, PageNode]] = []
 
     @property
     def num_available(self) -> int:
         """Pages that can be allocated: the free and the idle ones; nothing busy is below an idle page."""
         return self.pool.num_free + self.pool.num_idle
 
-    def root(self, key: Hashable) -> Node:
+    def root(self, key: Hashable) -> PageNode:
         """Return the root of the tree for a key."""
         root = self._roots.get(key)
         if root is None:
-            self._roots[key] = root = Node(None, (), -1)
+            self._roots[key] = root = PageNode(None, (), -1)
         return root
 
-    def nearest(self, node: Node, tokens: Sequence[int]) -> tuple[Node, int] | None:
+    def nearest(self, node: PageNode, tokens: Sequence[int]) -> tuple[PageNode, int] | None:
         """Return the child that begins with the most of `tokens`, and how many; None if none has one."""
         wanted = tuple(tokens[:PAGE_SIZE])
         if (child := node.children.get(wanted)) is not None:
@@ -85,7 +85,7 @@ class RadixTree:
         shared = _agreement(key, wanted)
         return (node.children[key], shared) if shared else None
 
-    def hold(self, node: Node) -> None:
+    def hold(self, node: PageNode) -> None:
         """Count one more user of a node, which keeps it and all above it busy."""
         while node.parent is not None:
             node.users += 1
@@ -94,7 +94,7 @@ class RadixTree:
             self.pool.hold(node.page)
             node = node.parent
 
-    def release(self, node: Node) -> None:
+    def release(self, node: PageNode) -> None:
         """Count one user less. What nobody uses any more is idle."""
         while node.parent is not None:
             node.users -= 1
@@ -105,7 +105,7 @@ class RadixTree:
                 self._queue(node)
             node = node.parent
 
-    def insert(self, node: Node, tokens: Tokens, page: int) -> Node:
+    def insert(self, node: PageNode, tokens: Tokens, page: int) -> PageNode:
         """Keep a page that only the caller holds as a child of `node`; the caller must hold that, too.
 
         Return the child, or the one that has the tokens already; then the page is released. The caller holds
@@ -118,7 +118,7 @@ class RadixTree:
             self.touch(there)
             return there
         self.pool.keep(page)
-        child = Node(node, tokens, page)
+        child = PageNode(node, tokens, page)
         child.users = 1  # the caller; `node` has a busy child in the caller's place
         node.children[tokens] = child
         insort(node.keys, tokens)
@@ -126,12 +126,12 @@ class RadixTree:
         self.touch(child)
         return child
 
-    def touch(self, node: Node) -> None:
+    def touch(self, node: PageNode) -> None:
         """Mark a node as used now. Those above it are as young once it is evicted, and not evicted before."""
         self._clock += 1
         node.last_used = self._clock
 
-    def _queue(self, leaf: Node) -> None:
+    def _queue(self, leaf: PageNode) -> None:
         if not leaf.queued:
             leaf.queued = True
             heapq.heappush(self._by_age, (leaf.last_used, id(leaf), leaf))
@@ -154,7 +154,7 @@ class RadixTree:
                 self._remove(leaf)
                 pages -= 1
 
-    def _remove(self, leaf: Node) -> None:
+    def _remove(self, leaf: PageNode) -> None:
         parent = leaf.parent
         assert parent is not None, "a root holds no page"
         del self._nodes[leaf.page]
@@ -167,7 +167,7 @@ class RadixTree:
         self.pool.forget(leaf.page)
         self.evictions += 1
 
-    def nodes(self) -> Iterator[Node]:
+    def nodes(self) -> Iterator[PageNode]:
         """Yield every node that has a page."""
         yield from list(self._nodes.values())
 

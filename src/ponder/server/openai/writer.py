@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -19,10 +20,10 @@ from ponder.asks import (
 )
 from ponder.asks import Told as Event
 from ponder.asks.path import branched
+from ponder.asks.settling import Settling
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
-from ponder.server.openai.settling import Settling
 from ponder.text import Tokenizer
 
 
@@ -71,7 +72,7 @@ class Writer:
         self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
         self._prompts: set[int] = set()  # whose texts have begun
         self._choices: set[int] = set()  # that have begun
-        self._unsettled: dict[int, Settling] = {}  # by the choice's index
+        self._settling: defaultdict[int, Settling] = defaultdict(Settling)  # of each prompt
         self._ended: set[int] = set()  # and those that have ended
 
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
@@ -100,9 +101,13 @@ class Writer:
             about = {}
 
     def chunks(self, prompt: int, event: Event) -> Iterator[dict[str, Any]]:
-        """Yield the chunks that tell what happened to a prompt."""
+        """Yield the chunks that tell what happened to a prompt, tokens once they are settled."""
         if not isinstance(event, BackEvent):
             self._usages[prompt] = event.usage
+        for settled in self._settling[prompt].take(event):
+            yield from self._told(prompt, settled)
+
+    def _told(self, prompt: int, event: Event) -> Iterator[dict[str, Any]]:
         match event:
             case ProgressEvent():
                 self._traces.setdefault(prompt, []).extend(event.traces)
@@ -112,13 +117,7 @@ class Writer:
                     yield self._chunk([], prompt_index=prompt, tree=nodes)
             case TokenEvent():
                 yield from self._begin(prompt)
-                for piece in self._settling(prompt, event.index).add(
-                    self._growth(prompt, event), event.settled
-                ):
-                    yield from self._grow(piece)
-            case BackEvent():
-                for piece in self._settling(prompt, event.index).go_back(event.tokens, event.settled):
-                    yield from self._grow(piece)
+                yield from self._grow(self._growth(prompt, event))
             case Completion():
                 yield from self._begin(prompt)
                 for piece in self._texts(prompt, event):
@@ -133,9 +132,6 @@ class Writer:
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
         usage = {"usage": None} if self._plan.include_usage else {}
         return {**self._head, "choices": choices, **usage, **members}
-
-    def _settling(self, prompt: int, index: int) -> Settling:
-        return self._unsettled.setdefault(prompt * self._plan.n + index, Settling())
 
     def _begin(self, prompt: int) -> Iterator[dict[str, Any]]:
         """Yield what comes before a prompt's first token."""
