@@ -109,6 +109,8 @@ def main(old: Path, new: Path, rounds: int) -> None:
             turn = workers if number % 2 == 0 else workers[::-1]
             pair = [worker.seconds(options) for worker in turn]
             found[name].append((pair[0], pair[1]) if number % 2 == 0 else (pair[1], pair[0]))
+            before, after = found[name][-1]
+            print(f"{name}: {before:.3f} s, {after:.3f} s, {before / after:.3f}", file=sys.stderr)
     for worker in workers:
         worker.close()
     for number in range(max(3, rounds // 5)):

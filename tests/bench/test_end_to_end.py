@@ -225,6 +225,7 @@ def test_an_interrupt_shows_what_there_is(tmp_path, number):
     assert (tmp_path / "r.png").exists()
 
 
+@pytest.mark.timed
 def test_many_at_once(bench):
     """A hundred connections, each with its own stream, none lost."""
     with FakeServer(first_s=0.5, gap_s=0.001, tokens=20) as server:
