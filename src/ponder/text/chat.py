@@ -42,13 +42,13 @@ class ChatTemplate:
     ----------
     source
         The jinja2 template. Errors in it appear on the first render.
-    bos_token, eos_token
-        What the template may write at the beginning of a text and at the end of a turn.
+    tokens
+        What the template may call tokens: `bos_token`, `eos_token` and other names (`Tokenizer.names`).
     """
 
-    def __init__(self, source: str, *, bos_token: str, eos_token: str) -> None:
+    def __init__(self, source: str, **tokens: str) -> None:
         self._source = source
-        self._tokens = {"bos_token": bos_token, "eos_token": eos_token}
+        self._tokens = tokens
         script = Path(__file__).with_name("template_worker.py")
         self._process = ConfinedProcess(script, ("jinja2", "markupsafe"), _LIMITS)
         self._process.start()
