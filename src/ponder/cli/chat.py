@@ -15,6 +15,7 @@ from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
     SEARCH,
+    Context,
     Device,
     Json,
     Model,
@@ -44,6 +45,7 @@ def chat(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -53,7 +55,7 @@ def chat(
     options = generation_options(sampling, search, constraint)
     if options.get("n", 1) != 1:
         raise ParameterError("n", options["n"], "1 in a conversation")
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     from ponder.text import Message
 
     start = [Message("system", system)] if system is not None else []

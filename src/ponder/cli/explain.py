@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.cli.options import SAMPLING, Chat, Device, Json, Model, Quantize, System, sampling_options, takes
+from ponder.cli.options import (
+    SAMPLING,
+    Chat,
+    Context,
+    Device,
+    Json,
+    Model,
+    Quantize,
+    System,
+    sampling_options,
+    takes,
+)
 from ponder.cli.terminal import load_lm, out, read_prompt
 from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
@@ -44,6 +55,7 @@ def explain(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
 ) -> None:
@@ -62,7 +74,7 @@ def explain(
             raise ParameterError("of", name, "one of " + ", ".join(SEMANTICS))
     options = sampling_options(sampling)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     request = lm.request(text, system=system, chat=chat)
     import torch
 
