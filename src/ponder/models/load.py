@@ -50,8 +50,8 @@ def load_transformer(
     if context is not None:
         config = replace(config, context_length=_chosen_context(config, context))
     shapes = tensor_shapes(config)
-    kinds = {tensors.stored(name).kind for name, shape in shapes.items() if len(shape) == 2}
-    exact = kinds <= {"F32", "F16"}
+    matrices = (name for name, shape in shapes.items() if len(shape) == 2)
+    exact = all(tensors.stored(name).kind in ("F32", "F16") for name in matrices)
     chosen = select_kernels(device, dtype, kernels, row_invariant=row_invariant, exact=exact)
 
     def read(name: str) -> Any:
