@@ -134,6 +134,16 @@ def test_folders_are_called_what_they_are(home: Path, tmp_path: Path) -> None:
         (tmp_path / "models" / name).mkdir(parents=True)
     with pytest.raises(CheckpointError, match="Ollama's folder of models"):
         registry.resolve(str(tmp_path / "models"))
+    for name in ("blobs", "refs", "snapshots"):
+        (tmp_path / "models--a--b" / name).mkdir(parents=True)
+    with pytest.raises(
+        CheckpointError, match="a folder of the Hugging Face cache: give one of the folders in"
+    ):
+        registry.resolve(str(tmp_path / "models--a--b"))
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").touch()
+    with pytest.raises(CheckpointError, match="an adapter without its model"):
+        registry.resolve(str(tmp_path / "lora"))
 
 
 def test_hub_models_in_the_cache_have_names(home: Path) -> None:

@@ -156,6 +156,10 @@ def _what_folder(path: Path) -> str | None:
         files = []
     if files:
         return f"a folder of GGUF files: give one of them, such as {path / files[0]}"
+    if (path / "adapter_config.json").is_file():
+        return "an adapter without its model: merge it into the model and give the directory of that"
+    if (path / "snapshots").is_dir() and (path / "refs").is_dir():
+        return "a folder of the Hugging Face cache: give one of the folders in its folder snapshots"
     if (path / "blobs").is_dir() and (path / "manifests").is_dir():
         return "Ollama's folder of models: give the file of its folder blobs that a manifest names"
     return None
