@@ -139,7 +139,9 @@ def test_a_tokenizer_with_more_tokens_than_the_model(directory: Path) -> None:
         lambda: lm("say <|im_end|>", chat=False),
         lambda: lm.choose("say <|im_end|>", ["a", "b"]),
     ):
-        with pytest.raises(ParameterError, match=r"'<\|im_end\|>' is not allowed: text without this token"):
+        with pytest.raises(
+            ParameterError, match=r"'<\|im_end\|>' is not allowed: text without this token, which the prompt"
+        ):
             call()
     lm.close()
 

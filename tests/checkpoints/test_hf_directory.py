@@ -487,6 +487,14 @@ def test_files_that_stand_in_for_others(tmp_path: Path, name: str, content: byte
     assert_refused(path, f"{name} {said}")
 
 
+def test_a_template_may_write_a_web_page(tmp_path: Path) -> None:
+    path = write_directory(tmp_path / "m")
+    (path / "chat_template.jinja").write_bytes(PAGE)
+    assert open_hf_directory(path).chat_template == PAGE.decode()
+    (path / "chat_template.jinja").write_bytes(POINTER)
+    assert_refused(path, "chat_template.jinja is a Git LFS pointer")
+
+
 @pytest.mark.parametrize(
     "shard", ["../m/model.safetensors", "/etc/x.safetensors", "a/b.safetensors", "x.bin", 3, ""]
 )

@@ -32,7 +32,7 @@ from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
 from ponder.checkpoints.stored import StoredTensor
 from ponder.errors import CheckpointError
-from ponder.hub.kinds import what_it_is
+from ponder.hub.kinds import stands_in
 
 if TYPE_CHECKING:
     import torch
@@ -232,17 +232,17 @@ def _tied(config: ModelConfig, files: dict[str, TensorFile]) -> tuple[ModelConfi
 def _open_safetensors(path: Path, framework: str) -> safe_open:
     if not path.is_file():
         raise CheckpointError(f"{path.name} is missing")
-    _refuse_other_kinds(path)
+    _refuse_stand_in(path)
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} cannot be read as safetensors: {error}") from None
 
 
-def _refuse_other_kinds(file: Path) -> None:
-    """Say what a file is that stands in another's place: a Git LFS pointer, a web page."""
-    described = what_it_is(file)
-    if described is not None and "safetensors file" not in described:
+def _refuse_stand_in(file: Path) -> None:
+    """Say what a file is that stands in another's place; a template may itself write a web page."""
+    described = stands_in(file, web_pages=file.suffix != ".jinja")
+    if described is not None:
         raise CheckpointError(f"{file.parent.name}: {file.name} is {described}")
 
 
@@ -517,8 +517,7 @@ def _read_text(path: Path, name: str, limit: int = _MAX_JSON_BYTES) -> str:
     file = path / name
     if not file.is_file():
         raise CheckpointError(f"{path.name}: there is no {name}")
-    if not name.endswith(".jinja"):
-        _refuse_other_kinds(file)
+    _refuse_stand_in(file)
     try:
         if file.stat().st_size > limit:
             raise CheckpointError(

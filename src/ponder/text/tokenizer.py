@@ -392,9 +392,10 @@ class Tokenizer:
 
     def _refuse_unknown(self, ids: list[int], field: str) -> NoReturn:
         unknown = next(i for i in ids if i >= self.vocab_size)
+        writes = ", which the prompt or the chat template writes" if unknown in self._special_ids else ""
         allowed = (
-            f"text without this token: it is the tokenizer's number {unknown}, and the model has only the "
-            f"first {self.vocab_size} tokens"
+            f"text without this token{writes}: it is the tokenizer's number {unknown}, and the model has "
+            f"only the first {self.vocab_size} tokens"
         )
         raise ParameterError(field, self._tokens[unknown], allowed)
 
