@@ -66,7 +66,12 @@ def load_local(
     head = None if entropy_head is None else load_entropy_head(entropy_head, checkpoint.config.hidden_size)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     template = (
-        ChatTemplate(checkpoint.chat_template, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
+        ChatTemplate(
+            checkpoint.chat_template,
+            tool_use=checkpoint.tool_template,
+            bos_token=tokenizer.bos_token,
+            eos_token=tokenizer.eos_token,
+        )
         if checkpoint.chat_template
         else None
     )
