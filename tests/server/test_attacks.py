@@ -219,7 +219,10 @@ CHAT_VALUES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "a large template variable": (
         "chat_template_kwargs",
-        [{"chat_template_kwargs": {"x": "a" * 10**6}}, {"chat_template_kwargs": {f"x{i}": 1 for i in range(10**4)}}],
+        [
+            {"chat_template_kwargs": {"x": "a" * 10**6}},
+            {"chat_template_kwargs": {f"x{i}": 1 for i in range(10**4)}},
+        ],
     ),
     "tools": (
         "tools",

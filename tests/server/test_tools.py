@@ -142,6 +142,24 @@ def test_calls_are_told_apart(able: Tiny) -> None:
         assert "tool_calls" not in choice["message"]
 
 
+def test_a_call_that_the_client_began(able: Tiny) -> None:
+    """As a prefix or a final message: the call is told whole, and no text twice."""
+    begun = WRITTEN[:30]
+    tokenizer = able.model.tokenizer
+    body = {**forced(able, WRITTEN), "tools": [TOOL]}
+    assert len(tokenizer.encode(begun)) == 30
+    final = [USER, {"role": "assistant", "content": begun}]
+    for more in (
+        {"messages": [USER], "prefix_text": begun},
+        {"messages": final, "continue_final_message": True},
+    ):
+        (choice,) = able.client.post(CHAT, json={**body, **more}).json()["choices"]
+        assert choice["message"]["content"] is None
+        assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"x": [1]}'}
+        (choice,) = able.client.post(CHAT, json={**body, **more, "max_tokens": 40}).json()["choices"]
+        assert choice["message"]["content"] == WRITTEN[30:40]
+
+
 FUNCTION = {"type": "function"}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "required": ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice", "auto or none"),

@@ -80,6 +80,21 @@ def test_calls(text: str, expected: list[str | ToolCall]) -> None:
         assert isinstance(one, str) or isinstance(json.loads(one.arguments), dict)
 
 
+@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_text_that_has_begun(text: str, expected: list[str | ToolCall]) -> None:
+    """Calls that end in what is new are told whole; of what was there before, no text is told again."""
+    for cut in range(0, len(text) + 1, 1 + len(text) // 50):
+        reader = ToolCallReader(["f", "g"], text[:cut])
+        said = reader.push(text[cut:]) + reader.flush()
+        calls = [one for one in said if isinstance(one, ToolCall)]
+        every = [one for one in expected if isinstance(one, ToolCall)]
+        assert calls == every[len(every) - len(calls) :]
+        told = "".join(one for one in said if isinstance(one, str))
+        assert text[cut:].endswith(told) or every
+        if not every:
+            assert told.strip() == text[cut:].strip()
+
+
 def test_what_is_certain_is_told_at_once() -> None:
     """Text is held back only as long as it may begin a call."""
     reader = ToolCallReader(["f"])

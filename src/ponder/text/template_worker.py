@@ -19,7 +19,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_CHARACTERS = 8 * 2**20  # in JSON up to 12 bytes each, and the parent reads 2**27
-MAX_WORD, MAX_WORDS = 100, 4096
+MAX_WORD, MAX_WORDS = 100, 2**16
 WARM_UP = {"source": "{{ 'text' | tojson }}{{ strftime_now('%Z') }}", "variables": {}}
 
 

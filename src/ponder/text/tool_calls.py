@@ -31,12 +31,16 @@ class ToolCallReader:
     ----------
     names
         Of the tools that can be called.
+    begun
+        What the text begins with already: a call may begin in it, but nothing of it is told again.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], begun: str = "") -> None:
         self._names = frozenset(names)
-        self._rest = ""
+        self._rest, self._had = "", 0
         self._after_call = False
+        self.push(begun)
+        self._had = len(self._rest)  # characters at its beginning that are not told
 
     def push(self, text: str) -> list[str | ToolCall]:
         """Return what is certain by now: texts, none of them empty, and calls, in order."""
@@ -52,21 +56,27 @@ class ToolCallReader:
                 self._tell(end + len(_CLOSE), out)
             else:
                 out.append(call)
-                self._rest, self._after_call = self._rest[end + len(_CLOSE) :], True
+                self._take(end + len(_CLOSE))
+                self._after_call = True
         begun = next(n for n in range(len(_OPEN) - 1, -1, -1) if self._rest.endswith(_OPEN[:n]))
         self._tell(len(self._rest[: len(self._rest) - begun].rstrip()), out)
         return out
 
     def flush(self) -> list[str | ToolCall]:
         """Return what is left at the text's end: a call that is not complete is text."""
-        rest, self._rest = self._rest, ""
+        rest = self._take(len(self._rest))
         return [rest] if rest and not (self._after_call and rest.isspace()) else []
 
     def _tell(self, count: int, out: list[str | ToolCall]) -> None:
-        told, self._rest = self._rest[:count], self._rest[count:]
-        if told:
+        if told := self._take(count):
             out.append(told)
             self._after_call = False
+
+    def _take(self, count: int) -> str:
+        """Take so many characters off the rest; return those of them that are new."""
+        told, self._rest = self._rest[:count], self._rest[count:]
+        had, self._had = self._had, max(0, self._had - count)
+        return told[had:]
 
 
 def _call(written: str, names: frozenset[str]) -> ToolCall | None:

@@ -24,7 +24,9 @@ class ChatFace:
         self._wanted = plan.logprobs is not None
         self._tools = plan.tools
         self._tokenizer = tokenizer
-        self._readers: defaultdict[int, ToolCallReader] = defaultdict(lambda: ToolCallReader(plan.tools))
+        self._readers: defaultdict[int, ToolCallReader] = defaultdict(
+            lambda: ToolCallReader(plan.tools, plan.prefix.text)
+        )
         self._calls: defaultdict[int, int] = defaultdict(int)  # of each choice, so far
 
     def opening(self) -> dict[str, Any]:
