@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import openai
 import pytest
 
 from ponder.backends.local import LocalModel
@@ -140,6 +141,31 @@ def test_calls_are_told_apart(able: Tiny) -> None:
         (choice,) = able.client.post(CHAT, json={**body, **tools}).json()["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == (WRITTEN, "stop")
         assert "tool_calls" not in choice["message"]
+
+
+def test_a_round_with_openais_client(able: Tiny) -> None:
+    """A call, whole and with the client's own gathering of a stream; then its result."""
+    client = openai.OpenAI(base_url=f"{able.client.base_url}/v1", api_key="unused")
+    body = forced(able, WRITTEN)
+    asked: dict[str, Any] = {
+        "model": "tiny",
+        "messages": [USER],
+        "tools": [TOOL],
+        "temperature": 0,
+        "max_tokens": body["max_tokens"],
+        "extra_body": {"sequence_bias": body["sequence_bias"]},
+    }
+    whole = client.chat.completions.create(**asked).choices[0]
+    with client.chat.completions.stream(**asked) as stream:
+        gathered = stream.get_final_completion().choices[0]
+    for choice in (whole, gathered):
+        assert (choice.finish_reason, choice.message.content) == ("tool_calls", "so.")
+        assert choice.message.tool_calls
+        assert choice.message.tool_calls[0].function.name == "f"
+        assert json.loads(choice.message.tool_calls[0].function.arguments) == {"x": [1]}
+    result = {"role": "tool", "tool_call_id": whole.message.tool_calls[0].id, "content": "8"}
+    asked |= {"messages": [USER, whole.message, result], "max_tokens": 2, "extra_body": {}}
+    assert client.chat.completions.create(**asked).usage.completion_tokens <= 2
 
 
 def test_a_call_that_the_client_began(able: Tiny) -> None:

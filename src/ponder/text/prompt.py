@@ -70,6 +70,7 @@ def _spelled(prompt: TokenIds, tokenizer: Tokenizer) -> str:
 
 
 # What hides text while a template runs, as it is and as a template that escapes JSON writes it.
+_MARKS = ("\ue000", "\ue001", r"\ue000", r"\ue001")
 _HIDDEN = re.compile(r"(?:\ue000|\\ue000)(\d+)(?:\ue001|\\ue001)")
 
 
@@ -83,7 +84,7 @@ def _encode_conversation(
     is and what they hide as plain text.
     """
     special = sorted(tokenizer.special_tokens, key=len, reverse=True)
-    spelled = re.compile("|".join(map(re.escape, [*special, "\ue000", "\ue001", END_MARK])))
+    spelled = re.compile("|".join(map(re.escape, [*special, *_MARKS, END_MARK])))
     hidden: dict[str, int] = {}
 
     def hide(text: str) -> str:
