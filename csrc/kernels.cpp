@@ -105,6 +105,6 @@ double read_bandwidth(int threads) {
 #define PONDER_TEXT(x) PONDER_TEXT_(x)
 
 extern const Kernels table;
-const Kernels table{PONDER_TEXT(PONDER_ISA), make_program, sample, are_numbers, int8_peak, read_bandwidth};
+const Kernels table{PONDER_TEXT(PONDER_ISA), make_program, sample, STEPS, are_numbers, int8_peak, read_bandwidth};
 
 }  // namespace ponder::PONDER_ISA

@@ -12,6 +12,7 @@ struct Kernels {
   const char* name;
   std::unique_ptr<Program> (*make_program)(Shape shape, int rotated);
   void (*sample)(const SamplingBatch& batch, int threads);
+  std::span<const Step> steps;  // of sampling; the same for every instruction set
   // Of each of `count` rows of `size` whether all its numbers are less than infinity.
   void (*are_numbers)(const float* rows, int count, int64_t size, bool* found, int threads);
   // Billions of multiply-accumulates a second of the integer dot product, all operands in registers.

@@ -9,11 +9,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "candidates.h"
-#include "logit_changes.h"
-#include "sampling.h"
 #include "selection.h"
 #include "simd.h"
+#include "steps.h"
 #include "team.h"
 
 namespace ponder::PONDER_ISA {
@@ -32,7 +30,13 @@ class RowSampler {
     choose_steps(settings_->early, early_);
     choose_steps(settings_->late, late_);
     resize();
-    changes_.gather(row, vocabulary);
+    candidates_.begin(row, vocabulary);
+    changes_.begin(row, vocabulary);
+    for (const ActiveStep& step : settings_->changes) {
+      rule(step).change(changes_, step.values);
+      changes_.limit();
+    }
+    changes_.end();
   }
 
   int spans() const { return spans_; }
@@ -91,8 +95,9 @@ class RowSampler {
     else if (!late_.empty() && !greedy_) begin_truncation(late_, tempered, scale_);
   }
 
-  // Second sweep: what may be kept of a span, written from place `at` on; returns how many.
-  int collect(int s, int at) {
+  // Second sweep: what may be kept of a span, written from place `at` on; returns how many. Inlined, its loop
+  // may run out of registers, which costs a tenth.
+  __attribute__((noinline)) int collect(int s, int at) {
     if (!(bound_ < (sum_of(s).top - top_) * exponents_.scale)) return 0;
     const float* x = processed_[static_cast<size_t>(s)];
     float* weights = candidates_.weights() + at;
@@ -149,7 +154,7 @@ class RowSampler {
     result.kept = 1;
     result.kept_mass = 1;
     if (!early_.empty()) {
-      candidates_.begin(count, whole_, exponents_, vocabulary_);
+      candidates_.take(count, whole_, exponents_);
       choose_truncated_early(result);
     } else if (greedy_) {
       result.token = first_largest();
@@ -157,8 +162,8 @@ class RowSampler {
       const double u = choice();
       kept_mass_ = mass_;
       if (!late_.empty()) {
-        candidates_.begin(count, whole_, exponents_, vocabulary_);
-        for (Step step : late_) candidates_.truncate(step, *row_);
+        candidates_.take(count, whole_, exponents_);
+        truncate(late_);
         result.kept = candidates_.count();
         kept_mass_ = candidates_.mass();
         result.kept_mass = std::min(kept_mass_ / mass_, 1.0);
@@ -213,6 +218,7 @@ class RowSampler {
 
   static inline const double FAINTEST_LOG = std::log(static_cast<double>(std::numeric_limits<float>::min()));
 
+  static const Rule& rule(const ActiveStep& step) { return RULES[step.step]; }
   double choice() const { return uniform(settings_->seed, row_->stream, row_->position, CHOICE); }
   bool needs_plain() const { return dynamic_ || !early_.empty(); }
   Exponents tempered() const { return {processed_.data(), top_, scale_}; }
@@ -233,13 +239,11 @@ class RowSampler {
   }
 
   // Those that do something to this row.
-  void choose_steps(const std::vector<Step>& from, std::vector<Step>& to) const {
+  void choose_steps(const std::vector<ActiveStep>& from, std::vector<ActiveStep>& to) const {
     to.clear();
-    for (Step step : from) {
-      if (step == Step::TOP_K && settings_->top_k >= vocabulary_) continue;
-      if (step == Step::TOP_P && row_->top_p >= 1) continue;
-      if (step == Step::XTC && uniform(settings_->seed, row_->stream, row_->position, EXCLUSION) >= settings_->xtc_probability) continue;
-      to.push_back(step);
+    for (const ActiveStep& step : from) {
+      const auto rests = rule(step).rests;
+      if (!rests || !rests(*row_, vocabulary_, step.values)) to.push_back(step);
     }
   }
 
@@ -366,31 +370,38 @@ class RowSampler {
   }
 
   // Decides what to collect for truncation by `steps`, the first of which sees the row as `whole`.
-  void begin_truncation(const std::vector<Step>& steps, Summary whole, float scale) {
-    if (steps[0] == Step::TOP_N_SIGMA) whole.deviation = deviation(scale);
+  void begin_truncation(const std::vector<ActiveStep>& steps, Summary whole, float scale) {
+    if (rule(steps[0]).reads_deviation) whole.deviation = deviation(scale);
     whole_ = whole;
     exponents_ = {processed_.data(), top_, scale};
     bound_ = find_bound(steps);
   }
 
   // What e must exceed for the token to be kept, perhaps; never less than lets weights of zero in.
-  float find_bound(const std::vector<Step>& steps) {
+  float find_bound(const std::vector<ActiveStep>& steps) {
     const int tops = spans_ * LANES;
     float* w = candidates_.weights();
     for (int i = 0; i < tops; i += LANES) store(w + i, weight((load(&tops_[static_cast<size_t>(i)]) - splat(top_)) * splat(exponents_.scale)));
-    double bound = candidates_.least_kept(steps[0], *row_, whole_, vocabulary_, tops);
-    // These leave the likeliest token, and min-p asks of the others nothing else.
-    const bool prefix = steps[0] == Step::TOP_K || steps[0] == Step::TOP_P;
-    if (prefix && steps.size() > 1 && steps[1] == Step::MIN_P) bound = std::max(bound, settings_->min_p);
+    const auto least = [&](const ActiveStep& step) { return rule(step).least ? rule(step).least(candidates_, whole_, step.values) : 0; };
+    double bound = least(steps[0]);
+    if (rule(steps[0]).keeps_first && steps.size() > 1 && rule(steps[1]).needs_first_alone) bound = std::max(bound, least(steps[1]));
     bound = std::min(bound, 1.0);  // the likeliest always may
     // The log is rounded, and so were the weights.
     const float e = bound > 0 ? static_cast<float>(std::log2(bound) - 1e-4) : FAINTEST;
     return std::nextafter(std::max(e, FAINTEST), -INFINITE);
   }
 
+  void truncate(const std::vector<ActiveStep>& steps) {
+    for (const ActiveStep& step : steps) {
+      if (candidates_.count() == 0) return;  // only where a logit is NaN
+      rule(step).keep(candidates_, step.values);
+      candidates_.renew();
+    }
+  }
+
   // Some steps come before the temperature.
   void choose_truncated_early(SampledToken& result) {
-    for (Step step : early_) candidates_.truncate(step, *row_);
+    truncate(early_);
     if (candidates_.count() == 0) return;  // only where a logit is NaN
     const float top = candidates_.top_logit();
     double temperature = settings_->temperature;
@@ -401,7 +412,7 @@ class RowSampler {
       candidates_.keep_only(result.token);
     } else {
       candidates_.reweigh({processed_.data(), top, scale_of(temperature)});
-      for (Step step : late_) candidates_.truncate(step, *row_);
+      truncate(late_);
       result.kept = candidates_.count();
       result.token = candidates_.draw_token(choice());
       if (result.token < 0) return;
@@ -510,7 +521,7 @@ class RowSampler {
   float scale_ = 0, raw_top_ = 0, top_ = 0;
   float bound_ = 0;
   double log_raw_mass_ = 0, entropy_ = 0, mass_ = 0, kept_mass_ = 0;
-  std::vector<Step> early_, late_;
+  std::vector<ActiveStep> early_, late_;
   // What the first truncation sees.
   Summary whole_{};
   Exponents exponents_{};

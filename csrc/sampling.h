@@ -1,23 +1,44 @@
 // Rows of logits -> a token each, and what is known about it. The rules are those of docs/sampling.md.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace ponder {
 
-// The steps of `ponder.sampling.semantics`, and their names there.
-enum class Step : uint8_t {
-  REPETITION_PENALTY, OCCURRENCE_PENALTIES, DRY, NO_REPEAT_NGRAM, SEQUENCE_BIAS, LOGIT_BIAS,
-  TEMPERATURE,
-  TOP_N_SIGMA, TOP_K, TOP_P, MIN_P, TYPICAL, TOP_H, EPSILON, ETA, TOP_A, TAIL_FREE, XTC, MIROSTAT,
+// The numbers that are allowed.
+struct Range {
+  double least, most;
 };
-constexpr const char* STEP_NAMES[] = {
-    "repetition_penalty", "occurrence_penalties", "dry", "no_repeat_ngram", "sequence_bias", "logit_bias",
-    "temperature",
-    "top_n_sigma", "top_k", "top_p", "min_p", "typical", "top_h", "epsilon", "eta", "top_a", "tail_free", "xtc", "mirostat",
+constexpr double NO_END = std::numeric_limits<double>::infinity(), OVER = std::numeric_limits<double>::denorm_min();
+constexpr Range ANY{-NO_END, NO_END}, SHARE{0, 1}, SHARE_OVER_ZERO{OVER, 1}, OVER_ZERO{OVER, NO_END}, ZERO_OR_MORE{0, NO_END}, ONE_OR_MORE{1, NO_END};
+
+// A number of `SamplingParams` that a step reads.
+struct Parameter {
+  const char* name = nullptr;
+  Range range{};
+  std::optional<double> off = {};  // any other value turns the step on
+  bool whole = false;
+};
+constexpr Parameter number(const char* name, Range range, std::optional<double> off = {}) { return {name, range, off, false}; }
+constexpr Parameter whole(const char* name, Range range, std::optional<double> off = {}) { return {name, range, off, true}; }
+
+constexpr size_t MOST_PARAMETERS = 4;
+
+// What a step is called and reads. `steps.h` has them all, and what they do.
+struct Step {
+  const char* name = nullptr;
+  Parameter parameters[MOST_PARAMETERS] = {};
+};
+
+// A step that is on.
+struct ActiveStep {
+  size_t step;  // its place in `steps.h`
+  double values[MOST_PARAMETERS];
 };
 
 struct TokenBias {
@@ -44,28 +65,20 @@ struct Rules {
   bool typical_at_most = false;       // keeps a token if the mass ahead of it is at most typical_p
   bool likeliest_ties = false;        // epsilon and eta keep all that are as likely as the likeliest
   bool top_h_of_hundred = false;      // looks at the hundred likeliest tokens
+  bool xtc_to_half = false;           // excludes nothing where the threshold is over a half
 };
 
-// As in `SamplingParams`.
 struct SamplingSettings {
   Rules rules;
   // The steps that are on, in order: penalties and biases, and truncations before and after the temperature.
-  std::vector<Step> changes, early, late;
+  std::vector<ActiveStep> changes, early, late;
+  bool reads_text;  // whether any of them does
+  // As in `SamplingParams`.
   double temperature, dynatemp_range, dynatemp_exponent;
-  int64_t top_k;
-  double top_n_sigma, min_p, typical_p, top_h, epsilon_cutoff, eta_cutoff, top_a, tfs, xtc_probability, xtc_threshold;
-  int mirostat;
-  double repetition_penalty, frequency_penalty, presence_penalty;
-  double dry_multiplier, dry_base;
-  int64_t penalty_range, dry_allowed_length, dry_range, no_repeat_ngram_size;
   std::span<const TokenBias> biases;
   std::span<const SequenceBias> sequences;
   uint64_t seed;
   int alternatives;  // how many of the likeliest tokens to name
-
-  bool reads_text() const {
-    return std::any_of(changes.begin(), changes.end(), [](Step step) { return step != Step::LOGIT_BIAS; });
-  }
 };
 
 // A row and what it stands for. Pointers and spans are borrowed for the length of the call; every token is in the

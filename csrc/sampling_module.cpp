@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -66,16 +67,39 @@ class Field {
   PyObject* name_;
 };
 
+// A step, and as Python objects its name and its parameters'.
+struct KnownStep {
+  PyObject* name;
+  std::vector<std::pair<Parameter, Field>> parameters;
+};
+
+struct Steps {
+  const std::vector<KnownStep> all = [] {
+    std::vector<KnownStep> all;
+    for (const Step& step : kernels().steps) {
+      KnownStep& known = all.emplace_back();
+      known.name = PyUnicode_InternFromString(step.name);
+      for (const Parameter& parameter : step.parameters) if (parameter.name) known.parameters.emplace_back(parameter, Field(parameter.name));
+    }
+    return all;
+  }();
+  // Those that are more than a rule and its numbers; `Call` knows them.
+  const size_t dry = find(nb::str("dry")), sequence_bias = find(nb::str("sequence_bias")), logit_bias = find(nb::str("logit_bias"));
+  const size_t temperature = find(nb::str("temperature")), top_p = find(nb::str("top_p")), min_p = find(nb::str("min_p")), mirostat = find(nb::str("mirostat"));
+
+  size_t find(nb::handle name) const {
+    // Names are constants nearly always: then they are the same objects.
+    for (size_t at = 0; at < all.size(); at++) if (all[at].name == name.ptr()) return at;
+    if (PyUnicode_Check(name.ptr())) {
+      for (size_t at = 0; at < all.size(); at++) if (PyUnicode_Compare(all[at].name, name.ptr()) == 0) return at;
+    }
+    throw std::invalid_argument("there is no such step");
+  }
+};
+
 struct Fields {
-  Field temperature{"temperature"}, dynatemp_range{"dynatemp_range"}, dynatemp_exponent{"dynatemp_exponent"};
-  Field top_n_sigma{"top_n_sigma"}, top_k{"top_k"}, top_p{"top_p"}, top_p_decay{"top_p_decay"}, top_p_floor{"top_p_floor"}, min_p{"min_p"};
-  Field typical_p{"typical_p"}, top_h{"top_h"}, epsilon_cutoff{"epsilon_cutoff"}, eta_cutoff{"eta_cutoff"}, top_a{"top_a"}, tfs{"tfs"};
-  Field xtc_probability{"xtc_probability"}, xtc_threshold{"xtc_threshold"};
-  Field mirostat{"mirostat"}, mirostat_tau{"mirostat_tau"}, mirostat_eta{"mirostat_eta"};
-  Field repetition_penalty{"repetition_penalty"}, frequency_penalty{"frequency_penalty"}, presence_penalty{"presence_penalty"}, penalty_range{"penalty_range"};
-  Field dry_multiplier{"dry_multiplier"}, dry_base{"dry_base"}, dry_allowed_length{"dry_allowed_length"}, dry_range{"dry_range"};
-  Field no_repeat_ngram_size{"no_repeat_ngram_size"}, logit_bias{"logit_bias"}, sequence_bias{"sequence_bias"};
-  Field semantics{"semantics"}, seed{"seed"}, top_logprobs{"top_logprobs"};
+  Steps steps;
+  Field logit_bias{"logit_bias"}, sequence_bias{"sequence_bias"}, semantics{"semantics"}, seed{"seed"}, top_logprobs{"top_logprobs"};
   Field stream{"stream"}, forced{"forced"}, prompt{"prompt"}, output{"output"}, forbidden{"forbidden"}, allowed{"allowed"};
   Field traces{"traces"}, sentence{"sentence"}, breakers{"breakers"}, tempered_logprob{"tempered_logprob"}, truncated_logprob{"truncated_logprob"};
 };
@@ -92,12 +116,12 @@ class Sequence {
   nb::object fast_;
 };
 
-// What a semantics does otherwise than ponder. Besides, top-p or what it leaves can be rounded to float32, XTC end at a half,
-// and Mirostat look at the probabilities that tokens were drawn with.
+// What a semantics does otherwise than ponder. Besides, top-p or what it leaves can be rounded to float32, and Mirostat look at
+// the probabilities that tokens were drawn with.
 struct Semantics {
   const char* name;
   Rules rules;
-  bool rounds_top_p = false, rounds_rest = false, xtc_to_half = false, drawn = false;
+  bool rounds_top_p = false, rounds_rest = false, drawn = false;
 };
 constexpr Semantics SEMANTICS[] = {
     {"ponder", {}},
@@ -105,14 +129,14 @@ constexpr Semantics SEMANTICS[] = {
     {"vllm", {.top_k_ties = true}, true, true},
     {"sglang", {.repetition_of_output = true, .top_p_at_most = true, .top_p_joint = true}},
     {"flashinfer", {.repetition_of_output = true, .top_k_ties = true, .top_p_ties = true, .top_p_joint = true}},
-    {"llamacpp", {.occurrences_of_text = true, .typical_at_most = true}, false, false, true, true},
+    {"llamacpp", {.occurrences_of_text = true, .typical_at_most = true, .xtc_to_half = true}, false, false, true},
     {"exllama", {.top_p_within = true}},
 };
 
 // What a call borrows from Python, in the form the kernel takes. Lists are copied, so that nothing changes meanwhile.
 class Call {
  public:
-  Call(const Fields& fields, nb::handle requests) : fields_(fields) {
+  Call(const Fields& fields, nb::handle requests) : fields_(fields), steps_(fields.steps), read_(steps_.all.size()) {
     const Sequence all(requests);
     for (size_t i = 0; i < all.size(); i++) {
       const Sequence request(all[i]);
@@ -159,8 +183,6 @@ class Call {
   }
 
  private:
-  static constexpr const char* NOT_ALLOWED = "a sampling parameter has a value that is not allowed";
-
   struct Breakers {
     nb::object owner;
     std::unique_ptr<bool[]> flags;
@@ -170,9 +192,10 @@ class Call {
     Words words;
   };
 
-  // Mirostat's parameters and those of a decaying top-p, which become one number for each row.
-  struct Changing {
-    double tau, eta, decay, floor, top_p;
+  // A step's parameters, and whether the step is on.
+  struct ReadStep {
+    double values[MOST_PARAMETERS];
+    bool on;
   };
 
   void add(const Rows& logits, const Sequence& rows, nb::handle params, const Sequence& order) {
@@ -183,14 +206,13 @@ class Call {
     require(vocabulary_ == 0 || vocabulary_ == static_cast<int>(logits.shape(1)), "requests have one vocabulary");
     vocabulary_ = static_cast<int>(logits.shape(1));
     const Semantics& semantics = known_semantics(params);
-    const Changing changing{fields_.mirostat_tau.number(params), fields_.mirostat_eta.number(params), fields_.top_p_decay.number(params),
-                            fields_.top_p_floor.number(params), fields_.top_p.number(params)};
-    require(changing.top_p > 0 && changing.floor >= 0 && changing.decay > 0, NOT_ALLOWED);
-    SamplingSettings& settings = settings_.emplace_back(read_settings(params, semantics.rules, order));
-    double top_p = changing.top_p;
+    read_steps(params);
+    const SamplingSettings& settings = settings_.emplace_back(read_settings(params, semantics.rules, order));
+    const double* nucleus = read_[steps_.top_p].values;
+    const double given_top_p = nucleus[0], top_p_decay = nucleus[1], top_p_floor = nucleus[2];
+    double top_p = given_top_p;
     if (semantics.rounds_top_p) top_p = static_cast<double>(static_cast<float>(top_p));
     if (semantics.rounds_rest) top_p = 1 - static_cast<double>(static_cast<float>(1 - top_p));
-    if (semantics.xtc_to_half && settings.xtc_threshold > 0.5) settings.xtc_probability = 0;
     for (size_t i = 0; i < rows.size(); i++) {
       const nb::handle row = rows[i];
       const nb::object output = fields_.output.of(row);
@@ -204,18 +226,18 @@ class Call {
       const Py_ssize_t position = PyObject_Size(output.ptr());
       if (PyErr_Occurred()) throw nb::python_error();
       made.position = static_cast<uint32_t>(position);
-      if (settings.reads_text()) {
+      if (settings.reads_text) {
         made.output = read_tokens(output);
         made.prompt = read_prompt(fields_.prompt.of(row));
       }
-      if (settings.dry_multiplier != 0) made.breakers = read_breakers(fields_.breakers.of(row));
+      if (read_[steps_.dry].on) made.breakers = read_breakers(fields_.breakers.of(row));
       made.forbidden = read_tokens(fields_.forbidden.of(row));
       made.top_p = top_p;
-      if (changing.decay != 1) {
+      if (top_p_decay != 1) {
         constexpr double least = std::numeric_limits<double>::min();  // else nothing would be kept in the end
-        made.top_p = std::max({changing.floor, changing.top_p * std::pow(changing.decay, fields_.sentence.number(row)), least});
+        made.top_p = std::max({top_p_floor, given_top_p * std::pow(top_p_decay, fields_.sentence.number(row)), least});
       }
-      if (settings.mirostat) made.ceiling = ceiling(fields_.traces.of(row), semantics.drawn ? fields_.truncated_logprob : fields_.tempered_logprob, changing);
+      if (read_[steps_.mirostat].on) made.ceiling = ceiling(fields_.traces.of(row), semantics.drawn ? fields_.truncated_logprob : fields_.tempered_logprob);
       const nb::object allowed = fields_.allowed.of(row);
       if (!allowed.is_none()) {
         const Words& words = read_mask(allowed);
@@ -225,89 +247,56 @@ class Call {
     }
   }
 
+  // Also those that the request's order leaves out.
+  void read_steps(nb::handle params) {
+    for (size_t i = 0; i < steps_.all.size(); i++) {
+      ReadStep& read = read_[i];
+      read.on = false;
+      double* to = read.values;
+      for (const auto& [parameter, field] : steps_.all[i].parameters) {
+        const double value = parameter.whole ? static_cast<double>(field.whole(params)) : field.number(params);
+        if (!(parameter.range.least <= value && value <= parameter.range.most)) not_allowed(parameter.name);
+        read.on |= parameter.off && value != *parameter.off;
+        *to++ = value;
+      }
+    }
+  }
+
+  [[noreturn]] static void not_allowed(const char* parameter) { throw std::invalid_argument(std::string(parameter) + " has a value that is not allowed"); }
+
   SamplingSettings read_settings(nb::handle params, const Rules& rules, const Sequence& order) {
     SamplingSettings set{};
     set.rules = rules;
-    set.temperature = fields_.temperature.number(params);
-    set.dynatemp_range = fields_.dynatemp_range.number(params);
-    set.dynatemp_exponent = fields_.dynatemp_exponent.number(params);
-    set.top_n_sigma = fields_.top_n_sigma.number(params);
-    set.top_k = fields_.top_k.whole(params);
-    set.min_p = fields_.min_p.number(params);
-    set.typical_p = fields_.typical_p.number(params);
-    set.top_h = fields_.top_h.number(params);
-    set.epsilon_cutoff = fields_.epsilon_cutoff.number(params);
-    set.eta_cutoff = fields_.eta_cutoff.number(params);
-    set.top_a = fields_.top_a.number(params);
-    set.tfs = fields_.tfs.number(params);
-    set.xtc_probability = fields_.xtc_probability.number(params);
-    set.xtc_threshold = fields_.xtc_threshold.number(params);
-    const int64_t mirostat = fields_.mirostat.whole(params), alternatives = fields_.top_logprobs.whole(params);
-    set.repetition_penalty = fields_.repetition_penalty.number(params);
-    set.frequency_penalty = fields_.frequency_penalty.number(params);
-    set.presence_penalty = fields_.presence_penalty.number(params);
-    set.penalty_range = fields_.penalty_range.whole(params);
-    set.dry_multiplier = fields_.dry_multiplier.number(params);
-    set.dry_base = fields_.dry_base.number(params);
-    set.dry_allowed_length = fields_.dry_allowed_length.whole(params);
-    set.dry_range = fields_.dry_range.whole(params);
-    set.no_repeat_ngram_size = fields_.no_repeat_ngram_size.whole(params);
+    if (read_[steps_.min_p].on && rules.top_p_ties) set.rules.top_p_joint = false;  // FlashInfer
+    const double* temperature = read_[steps_.temperature].values;
+    set.temperature = temperature[0], set.dynatemp_range = temperature[1], set.dynatemp_exponent = temperature[2];
     set.seed = PyLong_AsUnsignedLongLongMask(fields_.seed.of(params).ptr());
     if (PyErr_Occurred()) throw nb::python_error();
-    const auto share = [](double x) { return x >= 0 && x <= 1; };
-    require(set.temperature >= 0 && set.dynatemp_range >= 0 && set.dynatemp_exponent > 0 && set.top_n_sigma >= 0 && set.top_k >= 0 && share(set.min_p) &&
-                share(set.typical_p) && set.typical_p > 0 && share(set.top_h) && set.top_h > 0 && share(set.epsilon_cutoff) && share(set.eta_cutoff) &&
-                share(set.top_a) && share(set.tfs) && share(set.xtc_probability) && share(set.xtc_threshold) && 0 <= mirostat && mirostat <= 2 &&
-                alternatives >= 0 && set.repetition_penalty > 0 && set.penalty_range >= 0 && set.dry_multiplier >= 0 && set.dry_base >= 1 &&
-                set.dry_allowed_length >= 1 && set.dry_range >= 0 && set.no_repeat_ngram_size >= 0,
-            NOT_ALLOWED);
-    if (set.min_p != 0 && set.rules.top_p_ties) set.rules.top_p_joint = false;  // FlashInfer
-    set.mirostat = static_cast<int>(mirostat);
+    const int64_t alternatives = fields_.top_logprobs.whole(params);
+    if (alternatives < 0) not_allowed("top_logprobs");
     set.alternatives = static_cast<int>(std::min<int64_t>(alternatives, vocabulary_));
     set.biases = read_biases(fields_.logit_bias.of(params));
     set.sequences = read_sequences(fields_.sequence_bias.of(params));
-    const bool nucleus = fields_.top_p.number(params) != 1;
+    read_[steps_.logit_bias].on = !set.biases.empty();
+    read_[steps_.sequence_bias].on = !set.sequences.empty();
     bool tempered = false;
     for (size_t i = 0; i < order.size(); i++) {
-      const Step step = read_step(order[i]);
-      if (step == Step::TEMPERATURE) {
+      const size_t step = steps_.find(order[i]);
+      if (step == steps_.temperature) {
         require(!tempered, "a step is there twice");
         tempered = true;
-      } else if (step < Step::TEMPERATURE) {
-        if (!is_on(step, set, nucleus)) continue;
-        require(!tempered && set.early.empty(), "penalties and biases come before all else");
-        set.changes.push_back(step);
-      } else if (is_on(step, set, nucleus)) {
-        (tempered ? set.late : set.early).push_back(step);
+        continue;
       }
+      if (!read_[step].on) continue;
+      std::vector<ActiveStep>& steps = step < steps_.temperature ? set.changes : tempered ? set.late : set.early;
+      require(&steps != &set.changes || (!tempered && set.early.empty()), "penalties and biases come before all else");
+      ActiveStep& active = steps.emplace_back();
+      active.step = step;
+      std::copy_n(read_[step].values, MOST_PARAMETERS, active.values);
     }
     require(tempered, "the temperature is one of the steps");
+    set.reads_text = std::any_of(set.changes.begin(), set.changes.end(), [&](const ActiveStep& active) { return active.step != steps_.logit_bias; });
     return set;
-  }
-
-  static bool is_on(Step step, const SamplingSettings& set, bool nucleus) {
-    switch (step) {
-      case Step::REPETITION_PENALTY: return set.repetition_penalty != 1;
-      case Step::OCCURRENCE_PENALTIES: return set.frequency_penalty != 0 || set.presence_penalty != 0;
-      case Step::DRY: return set.dry_multiplier != 0;
-      case Step::NO_REPEAT_NGRAM: return set.no_repeat_ngram_size != 0;
-      case Step::SEQUENCE_BIAS: return !set.sequences.empty();
-      case Step::LOGIT_BIAS: return !set.biases.empty();
-      case Step::TEMPERATURE: return true;
-      case Step::TOP_N_SIGMA: return set.top_n_sigma != 0;
-      case Step::TOP_K: return set.top_k != 0;
-      case Step::TOP_P: return nucleus;
-      case Step::MIN_P: return set.min_p != 0;
-      case Step::TYPICAL: return set.typical_p != 1;
-      case Step::TOP_H: return set.top_h != 1;
-      case Step::EPSILON: return set.epsilon_cutoff != 0;
-      case Step::ETA: return set.eta_cutoff != 0;
-      case Step::TOP_A: return set.top_a != 0;
-      case Step::TAIL_FREE: return set.tfs != 1;
-      case Step::XTC: return set.xtc_probability != 0;
-      case Step::MIROSTAT: return set.mirostat != 0;
-    }
-    return false;
   }
 
   const Semantics& known_semantics(nb::handle params) const {
@@ -318,28 +307,12 @@ class Call {
     throw std::invalid_argument("there is no such semantics");
   }
 
-  static Step read_step(nb::handle name) {
-    // Names are constants nearly always: then they are the same objects.
-    static const std::vector<PyObject*>* names = [] {
-      auto* made = new std::vector<PyObject*>;
-      for (const char* known : STEP_NAMES) made->push_back(PyUnicode_InternFromString(known));
-      return made;
-    }();
-    size_t at = 0;
-    while (at < names->size() && (*names)[at] != name.ptr()) at++;
-    if (at == names->size() && PyUnicode_Check(name.ptr())) {
-      for (at = 0; at < names->size() && PyUnicode_Compare((*names)[at], name.ptr()) != 0;) at++;
-    }
-    require(at < names->size(), "there is no such step");
-    return static_cast<Step>(at);
-  }
-
   // `mirostat.ceiling`.
-  static double ceiling(const nb::object& traces, const Field& logprob, const Changing& changing) {
-    const double bits = 1 / std::log(2.0);
-    double mu = 2 * changing.tau;
+  double ceiling(const nb::object& traces, const Field& logprob) const {
+    const double mirostat_tau = read_[steps_.mirostat].values[1], mirostat_eta = read_[steps_.mirostat].values[2], bits = 1 / std::log(2.0);
+    double mu = 2 * mirostat_tau;
     const Sequence all(traces);
-    for (size_t i = 0; i < all.size(); i++) mu -= changing.eta * (-logprob.number(all[i]) * bits - changing.tau);
+    for (size_t i = 0; i < all.size(); i++) mu -= mirostat_eta * (-logprob.number(all[i]) * bits - mirostat_tau);
     return mu;
   }
 
@@ -432,6 +405,8 @@ class Call {
   int alternatives_of(const SamplingRow& row) const { return std::min(row.settings->alternatives, vocabulary_); }
 
   const Fields& fields_;
+  const Steps& steps_;
+  std::vector<ReadStep> read_;  // of the request that is being read
   int vocabulary_ = 0;
   std::vector<Rows> logits_;
   std::deque<SamplingSettings> settings_;

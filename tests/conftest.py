@@ -14,7 +14,7 @@ from ponder.backends.local import load_local
 from ponder.checkpoints import open_checkpoint
 from ponder.engine import Engine
 from ponder.errors import CheckpointError
-from ponder.hub import registry
+from ponder.hub import download, registry
 from ponder.text import build_tokenizer
 from tiny_models import tiny_local_model
 
@@ -58,14 +58,14 @@ def checkpoint():
     try:
         registry.resolve(DEFAULT_MODEL)
     except CheckpointError:
-        registry.pull(DEFAULT_MODEL)
+        download.pull(DEFAULT_MODEL)
     return open_checkpoint(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="session")
 def default_model():
     """The default model's file."""
-    return registry.pull(DEFAULT_MODEL)
+    return download.pull(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="session")

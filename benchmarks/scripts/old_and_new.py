@@ -1,69 +1,132 @@
-"""Whether a change made ponder slower: `ponder bench` of an older tree and of a newer one, in turn.
+"""Whether a change made ponder slower: an older and a newer tree, each in a process of its own, in turn.
 
     python benchmarks/scripts/old_and_new.py OLD NEW [ROUNDS]
 
-OLD and NEW are checkouts whose native kernels are built (an editable installation builds them, or copy the
-module). Each round runs every figure in both trees, each in a process of its own, the order turned from round
-to round; a ratio is new against old in one round, above 1 where the new tree is faster or smaller.
+OLD and NEW are checkouts whose native kernels are built. The two processes take turns call by call, so that
+both meet the same noise; the order turns from round to round. What counts is the processor time of one
+thread, which other programs change little. A ratio is old over new of one round, above 1 where the new tree
+is faster. Loading is a new process each time.
 """
 
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from machine import write_result
 
-FIGURES = {
-    "decode": ("decode", "--branches", "1,16,32", "--repeats", "3"),
-    "prefill": ("prefill", "--repeats", "3"),
-    "fork": ("fork", "--repeats", "3"),
-    "sample": ("sample", "--repeats", "3"),
-    "load": ("load", "--repeats", "3"),
+CASES: dict[str, dict[str, Any]] = {
+    "decode, 1 branch": {"prompt": 512, "n": 1, "max_tokens": 33},
+    "decode, 16 branches": {"prompt": 512, "n": 16, "max_tokens": 9},
+    "decode, 32 branches": {"prompt": 512, "n": 32, "max_tokens": 9},
+    "fork, 16 branches after 64 tokens": {"prompt": 64, "n": 16, "max_tokens": 5},
+    "fork, 16 branches after 2,048 tokens": {"prompt": 2048, "n": 16, "max_tokens": 5},
+}
+CASES |= {
+    "sample, 32 rows of top-p": {
+        "prompt": 64,
+        "n": 32,
+        "max_tokens": 9,
+        "temperature": 0.8,
+        "top_p": 0.9,
+        "seed": 1,
+    },
+    "prefill of 512": {"prompt": 512, "n": 1, "max_tokens": 1, "fresh": True},
 }
 
 
-def measured(tree: Path, arguments: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Return the cases of a figure, by name, as `tree` measures them."""
-    paths = os.pathsep.join(str(tree / folder) for folder in ("src", "benchmarks/src"))
-    printed = subprocess.run(
-        [sys.executable, "-m", "ponder", "bench", *arguments, "--json"],
-        env={**os.environ, "PYTHONPATH": paths},
-        cwd=tree,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    return {case["case"]: case for case in json.loads(printed)["cases"]}
+def work() -> None:
+    """Measure the processor seconds of loading, and of a call for each line of JSON."""
+    import torch
+
+    import ponder
+    from ponder.text import TokenIds
+
+    torch.set_num_threads(1)
+    lm, rng = ponder.load("smollm2-135m", device="cpu"), random.Random(0)
+    print(time.process_time(), flush=True)
+    for line in sys.stdin:
+        options = {"temperature": 0.0, "ignore_eos": True} | json.loads(line)
+        seed = rng.random() if options.pop("fresh", False) else 0
+        chosen = random.Random(seed).choices(range(1000, 40000), k=options.pop("prompt"))
+        start = time.process_time()
+        lm(TokenIds(tuple(chosen)), **options)
+        print(time.process_time() - start, flush=True)
+
+
+class Worker:
+    """A process of one tree."""
+
+    def __init__(self, tree: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "work"],
+            env={**os.environ, "PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.loading_s = self.answer()
+
+    def answer(self) -> float:
+        assert self.process.stdout is not None
+        return float(self.process.stdout.readline())
+
+    def seconds(self, options: dict[str, Any]) -> float:
+        assert self.process.stdin is not None
+        print(json.dumps(options), file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def loading(trees: list[Path]) -> list[float]:
+    """Return the processor seconds until each tree's process has its model."""
+    found = []
+    for tree in trees:
+        worker = Worker(tree)
+        found.append(worker.loading_s)
+        worker.close()
+    return found
 
 
 def main(old: Path, new: Path, rounds: int) -> None:
     """Run the rounds and write the ratios."""
-    ratios: dict[str, list[float]] = {}
-    medians: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (*CASES, "load")}
+    workers = [Worker(old), Worker(new)]
+    for options in CASES.values():
+        for worker in workers:
+            worker.seconds(options)  # the prompt is in the cache, and all is warm
     for number in range(rounds):
-        for name, arguments in FIGURES.items():
-            trees = {"old": old, "new": new} if number % 2 == 0 else {"new": new, "old": old}
-            found = {which: measured(tree, arguments) for which, tree in trees.items()}
-            for case in found["new"]:
-                key = f"{name}: {case} ({found['new'][case]['unit']})"
-                both = {which: found[which][case]["systems"]["ponder"]["median"] for which in ("old", "new")}
-                for which, median in both.items():
-                    medians.setdefault(key, {"old": [], "new": []})[which].append(median)
-                better = both["new"] / both["old"]
-                ratios.setdefault(key, []).append(
-                    better if found["new"][case]["higher_is_better"] else 1 / better
-                )
-                print(f"{number + 1}/{rounds} {key}: {ratios[key][-1]:.3f}", file=sys.stderr)
-    commits = {which: commit(tree) for which, tree in (("old", old), ("new", new))}
-    summary = {
-        key: {"ratio": statistics.median(found), "ratios": found, **medians[key]}
-        for key, found in ratios.items()
-    }
-    write_result("old_and_new", ("torch",), {"commits": commits, "rounds": rounds, "cases": summary})
+        for name, options in CASES.items():
+            turn = workers if number % 2 == 0 else workers[::-1]
+            pair = [worker.seconds(options) for worker in turn]
+            found[name].append((pair[0], pair[1]) if number % 2 == 0 else (pair[1], pair[0]))
+    for worker in workers:
+        worker.close()
+    for number in range(max(3, rounds // 5)):
+        first, second = loading([old, new] if number % 2 == 0 else [new, old])
+        found["load"].append((first, second) if number % 2 == 0 else (second, first))
+    cases = {}
+    for name, pairs in found.items():
+        ratios = [before / after for before, after in pairs]
+        quarters = statistics.quantiles(ratios, n=4)
+        cases[name] = {
+            "old_over_new": statistics.median(ratios),
+            "quartiles": [quarters[0], quarters[2]],
+            "old_s": statistics.median(before for before, _ in pairs),
+            "new_s": statistics.median(after for _, after in pairs),
+            "pairs": len(pairs),
+        }
+    commits = {"old": commit(old), "new": commit(new)}
+    write_result("old_and_new", ("torch",), {"commits": commits, "cases": cases})
 
 
 def commit(tree: Path) -> str:
@@ -73,4 +136,9 @@ def commit(tree: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), int(sys.argv[3]) if sys.argv[3:] else 5)
+    if sys.argv[1:] == ["work"]:
+        work()
+    else:
+        main(
+            Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), int(sys.argv[3]) if sys.argv[3:] else 30
+        )

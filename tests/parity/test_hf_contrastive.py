@@ -1,7 +1,7 @@
 """Contrastive search, DoLa and guidance are transformers', token for token, in float32.
 
 What transformers 4.49 answers is in a golden file (tests/golden/make_hf_contrastive.py): later versions have
-guidance alone. Every setting is tried on two prompts; with PONDER_WHOLE_GRID=1 on all eight.
+guidance alone. Every setting is tried on one of eight prompts; with PONDER_WHOLE_GRID=1 on all.
 """
 
 import os
@@ -59,7 +59,7 @@ def test_the_tokens_are_those_of_generate(model, place, case):
     """Up to a place where two choices are as good as equal, if there is one."""
     assert set(GOLDEN["eos"]) == set(model.tokenizer.eos_ids)
     compared, pairs = 0, list(zip(GOLDEN["prompts"], case["results"], strict=True))
-    for prompt, result in pairs if WHOLE else pairs[place % 4 :: 4]:
+    for prompt, result in pairs if WHOLE else [pairs[place % 8]]:
         (output,) = generate(model, request_for(case, prompt)).outputs
         close = (
             min(abs(values[i]) for name in ("gaps", "edges", "leads") if (values := result.get(name)))
@@ -68,4 +68,4 @@ def test_the_tokens_are_those_of_generate(model, place, case):
         sure = next((i for i, margin in enumerate(close) if margin < NEAR), None)
         assert list(output.token_ids[:sure]) == result["ids"][:sure]
         compared += len(result["ids"][:sure])
-    assert compared > (150 if WHOLE else 25)
+    assert compared > (150 if WHOLE else 12)

@@ -509,5 +509,5 @@ def test_what_does_not_fit_is_refused():
         *(("penalty_range", -1), ("dry_range", -(10**30)), ("dry_base", 0.5), ("dry_allowed_length", 0)),
         *(("no_repeat_ngram_size", -1), ("top_logprobs", -1), ("repetition_penalty", 0.0)),
     ):
-        refused(ValueError, "not allowed", params=SimpleNamespace(**(fields | {name: value})))
+        refused(ValueError, f"^{name} .* not allowed", params=SimpleNamespace(**(fields | {name: value})))
     refused(TypeError, "sequence|iterable|object", params=SimpleNamespace(**(fields | {"sequence_bias": 3})))

@@ -28,10 +28,12 @@ def list_models(json: Json = False) -> None:
 
         print_json([{**asdict(entry), "path": str(entry.path) if entry.path else None} for entry in entries])
         return
+    width = max(len(entry.name) for entry in entries)
     for entry in entries:
-        size = f"{entry.size_bytes / 2**20:6.0f} MiB" if entry.size_bytes else ""
         where = str(entry.path) if entry.path else f"not here: ponder models pull {entry.name}"
-        out().print(f"{entry.name:<16} {entry.licence or '':<12} {size:<12} {where}")
+        size = f"{entry.size_bytes / 2**20:.0f} MiB"
+        out().print(f"{entry.name:<{width}}  {size:>8}  {entry.licence:<12}  {where}")
+        out().print(f"{'':<{width}}  {entry.description}: {entry.good_for}")
 
 
 @app.command()
@@ -39,7 +41,7 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Fetch a model into the cache, unless it is there."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from ponder.hub.registry import pull
+    from ponder.hub.download import pull
 
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal) as bar:
