@@ -168,6 +168,7 @@ def test_end_tokens_and_sampling_defaults(tmp_path: Path, write_gguf: Any) -> No
     metadata = {
         "tokenizer.ggml.eot_token_id": 7,
         "tokenizer.chat_template": "{{ messages }}",
+        "tokenizer.chat_template.tool_use": "{{ tools }}",
         "general.sampling.temp": 0.5,
         "general.sampling.top_k": 20,
         "general.sampling.penalty_repeat": 1.25,
@@ -177,6 +178,7 @@ def test_end_tokens_and_sampling_defaults(tmp_path: Path, write_gguf: Any) -> No
     assert checkpoint.name == "m"
     assert checkpoint.special.eos_ids == (2, 7, 6)
     assert checkpoint.chat_template == "{{ messages }}"
+    assert checkpoint.tool_template == "{{ tools }}"
     assert checkpoint.generation_defaults == {"temperature": 0.5, "top_k": 20, "repetition_penalty": 1.25}
 
 

@@ -270,17 +270,23 @@ def test_layer_lists_of_smollm3(tmp_path: Path) -> None:
 def test_chat_template_sources(tmp_path: Path) -> None:
     path = write_directory(tmp_path / "m")
     assert open_hf_directory(path).chat_template is None
+    assert open_hf_directory(path).tool_template is None
     configured = path / "tokenizer_config.json"
     configured.write_text(json.dumps({"chat_template": "one"}))
     assert open_hf_directory(path).chat_template == "one"
     named = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "two"}]
     configured.write_text(json.dumps({"chat_template": named}))
     assert open_hf_directory(path).chat_template == "two"
+    assert open_hf_directory(path).tool_template == "tools"
     configured.write_text(json.dumps({"chat_template": [*named[:1], {"name": "rag", "template": "x"}]}))
     with pytest.raises(CheckpointError, match="template named default"):
         open_hf_directory(path)
     (path / "chat_template.jinja").write_text("three")
     assert open_hf_directory(path).chat_template == "three"
+    (path / "additional_chat_templates").mkdir()
+    (path / "additional_chat_templates" / "tool_use.jinja").write_text("four")
+    assert open_hf_directory(path).chat_template == "three"
+    assert open_hf_directory(path).tool_template == "four"
 
 
 def test_end_tokens_and_sampling_defaults(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tokenizers import pre_tokenizers
 
 from ponder.checkpoints import GgufVocabulary, SpecialTokens, TokenizerJson
 from ponder.errors import CheckpointError, ParameterError, PonderWarning
-from ponder.text import build_tokenizer
+from ponder.text import ChatTemplate, Conversation, Message, build_tokenizer, encode_prompt
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 SPECIAL = SpecialTokens(bos_id=256, eos_ids=(257,))
@@ -106,6 +106,18 @@ def test_space_prefix_follows_control_tokens():
     tokenizer = build_tokenizer(sentencepiece(add_space_prefix=True), SpecialTokens(1, (2,)))
     assert tokenizer.encode("a</s>a", parse_special=True) == [263, 2, 263]
     assert tokenizer.encode("") == []
+
+
+@pytest.mark.parametrize("before", ["b ", "b", " b\n"])
+def test_a_final_message_is_cut_as_if_it_were_whole(before):
+    """Where a first token brings a space, one that the template writes before the message is not doubled."""
+    tokenizer = build_tokenizer(sentencepiece(add_space_prefix=True), SpecialTokens(1, (2,)))
+    template = ChatTemplate("{{ before + messages[0].content }}")
+    goes_on = Conversation((Message("assistant", "ab"),), (), {"before": before}, continue_final_message=True)
+    ids = (*encode_prompt(goes_on, tokenizer, template).token_ids, *tokenizer.encode("ab", add_bos=False))
+    template.close()
+    spaced = before if before.endswith(" ") else before + " "  # as ever, where there is none
+    assert ids == tuple(tokenizer.encode(spaced + "ab", add_bos=False))
 
 
 def test_bos():

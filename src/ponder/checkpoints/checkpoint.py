@@ -100,7 +100,8 @@ class TensorSource(Protocol):
 class Checkpoint:
     """Everything read from disk that a language model needs.
 
-    `generation_defaults` are sampling parameters that the checkpoint recommends, by ponder's names.
+    `generation_defaults` are sampling parameters that the checkpoint recommends, by ponder's names;
+    `tool_template` is the chat template for conversations with tools, where there is another for them.
     """
 
     name: str
@@ -111,3 +112,4 @@ class Checkpoint:
     chat_template: str | None
     generation_defaults: Mapping[str, float | int]
     tensors: TensorSource
+    tool_template: str | None = None

@@ -159,6 +159,7 @@ def open_gguf(path: Path, name: str | None = None) -> Checkpoint:
         vocabulary=vocabulary,
         special=special_tokens(file.fields, vocabulary),
         chat_template=file.fields.optional_text("tokenizer.chat_template"),
+        tool_template=file.fields.optional_text("tokenizer.chat_template.tool_use"),
         generation_defaults=sampling_defaults(file.fields, _SAMPLING),
         tensors=GgufTensors(file, config),
     )

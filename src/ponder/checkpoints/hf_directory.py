@@ -111,6 +111,7 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
         vocabulary=tokenizer_json(path, tokenizer),
         special=special_tokens(fields, generation, config.vocab_size),
         chat_template=chat_template(path, tokenizer),
+        tool_template=tool_template(path, tokenizer),
         generation_defaults=generation_defaults(generation),
         tensors=SafetensorsTensors(files),
     )
@@ -504,6 +505,19 @@ def chat_template(path: Path, tokenizer: Fields) -> str | None:
             tokenizer.where, "chat_template", value, "a string, or a list with a template named default"
         )
     return chosen
+
+
+def tool_template(path: Path, tokenizer: Fields) -> str | None:
+    """Return the template for conversations with tools, where there is another for them."""
+    file = Path("additional_chat_templates", "tool_use.jinja")
+    if (path / file).is_file():
+        return _read_text(path, str(file))
+    value = tokenizer.values.get("chat_template")
+    named = [t for t in value if isinstance(t, dict)] if isinstance(value, list) else []
+    found = next((t.get("template") for t in named if t.get("name") == "tool_use"), None)
+    if not isinstance(found, str | None):
+        raise refuse(tokenizer.where, "chat_template", found, "a string in the template named tool_use")
+    return found
 
 
 def generation_defaults(generation: Fields) -> dict[str, float | int]:

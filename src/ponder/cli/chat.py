@@ -21,8 +21,10 @@ from ponder.cli.options import (
     Model,
     Quantize,
     System,
+    TemplateArg,
     generation_options,
     takes,
+    template_args,
 )
 from ponder.cli.run import Color, show, summary
 from ponder.cli.terminal import err, load_lm, out
@@ -41,6 +43,7 @@ HELP = "/reset forgets the conversation, /exit or end of input leaves; an interr
 def chat(
     model: Model = DEFAULT_MODEL,
     system: System = None,
+    template_arg: TemplateArg = None,
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     json: Json = False,
     device: Device = None,
@@ -55,6 +58,7 @@ def chat(
     options = generation_options(sampling, search, constraint)
     if options.get("n", 1) != 1:
         raise ParameterError("n", options["n"], "1 in a conversation")
+    options["template_args"] = template_args(template_arg)
     lm = load_lm(model, device, quantize, context=context)
     from ponder.text import Message
 

@@ -75,8 +75,8 @@ def load_local(
         checkpoint = quantized(checkpoint, quantize)
     head = None if entropy_head is None else load_entropy_head(entropy_head, checkpoint.config.hidden_size)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special, checkpoint.config.vocab_size)
-    source = checkpoint.chat_template
-    template = ChatTemplate(source, **tokenizer.names) if source else None
+    source, tools = checkpoint.chat_template, checkpoint.tool_template
+    template = ChatTemplate(source, tool_use=tools, **tokenizer.names) if source else None
     transformer = load_transformer(
         checkpoint, where, kernels=kernels, row_invariant=row_invariant, positions=positions, context=context
     )
