@@ -11,8 +11,15 @@ from ponder.asks.fronts import score as score_texts
 from ponder.decoders import Speculative
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
+from ponder.text import TokenIds
 from stepping import assert_model_at_rest
 from tiny_models import tiny_local_model
+
+USER, MINE = ponder.Message("user", "hi"), ponder.Message("assistant", "ab")
+
+
+def call(name, arguments):
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +28,38 @@ def lm(tiny_model):
 
 
 BAD = {
+    "add_special_tokens": lambda lm: lm("hi", chat=False, add_special_tokens=1),
+    "special tokens of a chat": lambda lm: lm("hi", add_special_tokens=False),
+    "special tokens of ids": lambda lm: lm(TokenIds((1,)), add_special_tokens=True),
+    "no context": lambda lm: ponder.load(context=0),
+    "context in words": lambda lm: ponder.load(context="8k"),
     "no text": lambda lm: lm(None),
     "number": lambda lm: lm(5),
     "bytes": lambda lm: lm(b"hi"),
     "empty": lambda lm: lm(""),
     "list of text": lambda lm: lm(["hi"]),
     "half a message": lambda lm: lm([{"role": "user"}]),
-    "message with a name": lambda lm: lm([{"role": "user", "content": "x", "name": "bob"}]),
+    "message with a member of its own": lambda lm: lm([{"role": "user", "content": "x", "mood": "bad"}]),
+    "name": lambda lm: ponder.Message("user", "hi", name=5),
+    "calls": lambda lm: ponder.Message("assistant", tool_calls=({"name": "f"},)),
+    "arguments": lambda lm: ponder.Message("assistant", tool_calls=(call("f", "[1]"),)),
+    "arguments cut short": lambda lm: ponder.Message("assistant", tool_calls=(call("f", '{"a": '),)),
+    "tools": lambda lm: lm("hi", tools=[{"type": "web_search"}]),
+    "strict tools": lambda lm: lm(
+        "hi", tools=[{"type": "function", "function": {"name": "f", "strict": True}}]
+    ),
+    "tools without a place": lambda lm: lm("hi", tools=[{"type": "function", "function": {"name": "f"}}]),
+    "tools for raw text": lambda lm: lm(
+        "hi", tools=[{"type": "function", "function": {"name": "f"}}], chat=False
+    ),
+    "variables": lambda lm: lm("hi", template_args=5),
+    "a variable of the renderer": lambda lm: lm("hi", template_args={"messages": []}),
+    "a variable that is no JSON": lambda lm: lm("hi", template_args={"x": {1}}),
+    "a variable too large": lambda lm: lm("hi", template_args={"x": "a" * 10**5}),
+    "an unknown variable": lambda lm: lm("hi", template_args={"enable_thinking": True}),
+    "variables of a conversation": lambda lm: lm(ponder.Conversation((USER,)), template_args={"x": 1}),
+    "no final message": lambda lm: lm("hi", continue_final_message=True),
+    "a final message and a prefix": lambda lm: lm([USER, MINE], continue_final_message=True, prefix="a"),
     "content": lambda lm: ponder.Message("user", None),
     "role": lambda lm: ponder.Message("", "hi"),
     "system": lambda lm: lm("hi", system=5),
@@ -168,3 +200,45 @@ def test_outputs_of_a_search_are_paths_too():
     with pytest.raises(ParameterError, match="token ids from 0 to"):
         fronts.read(lm.model, asks.Read(asks.Path("abc"), of=asks.These((10**6,))))
     lm.close()
+
+
+def test_a_final_message_goes_on(lm):
+    """The assistant's last message is what the answer begins with, as `prefix` after those before it."""
+    options = {"seed": 1, "max_tokens": 12}
+    expected = lm([USER], prefix=MINE.content, **options)
+    for prompt in ([USER, MINE], [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ab"}]):
+        found = lm(prompt, continue_final_message=True, **options)
+        assert found.outputs[0].token_ids == expected.outputs[0].token_ids
+        assert (found.text, found.prompt) == (expected.text, expected.prompt)
+    given = lm(ponder.Conversation((USER, MINE), continue_final_message=True), **options)
+    assert given.text == expected.text
+    goes_on = ponder.Conversation((USER, MINE), continue_final_message=True)
+    scored = lm.choose(goes_on, ["c", "d"], ends=False, join="")
+    other = fronts.read(lm.model, asks.Read(asks.Path([USER], text=MINE.content), ("c", "d"), join=""))
+    assert [one.logprob for one in scored.choices] == [text.logprob for text in other.texts]
+
+
+def test_variables_and_tools_reach_the_template():
+    """In every way to ask; what is switched off may be told to a template that has no such switch."""
+    from ponder.backends.local import LocalModel
+    from ponder.text import ChatTemplate
+
+    source = (
+        "{{ messages[-1].content }}{{ tools | tojson if tools }} {{ mood }} {{ 1 if add_generation_prompt }}"
+    )
+    template = ChatTemplate(source, bos_token="", eos_token="")
+    lm = LM(LocalModel("tiny", tiny_local_model().engine, template, {}))
+    args, tool = {"mood": "<|im_end|> calm"}, {"type": "function", "function": {"name": "f<|im_end|>"}}
+    asked = lm.request("hi", template_args=args, tools=[tool])
+    resolved = lm.resolve(asked)
+    assert (
+        resolved.prompt == 'hi[{"type": "function", "function": {"name": "f<|im_end|>"}}] <|im_end|> calm 1'
+    )
+    assert lm.tokenizer.id_of("<|im_end|>") not in resolved.token_ids
+    closed = ponder.Conversation((USER,), template_args=args, add_generation_prompt=False)
+    assert lm.resolve(lm.request(closed)).prompt.endswith("calm ")
+    assert lm.problem("hi", template_args=args).prompt == ponder.Conversation((USER,), template_args=args)
+    off = lm.resolve(lm.request("hi", template_args={"enable_thinking": False}))
+    assert off.prompt == lm.resolve(lm.request("hi")).prompt
+    with pytest.raises(ParameterError, match=r"enable_thinking.*it has: mood"):
+        lm("hi", template_args={"enable_thinking": "no"})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from ponder.lm import LM, load
     from ponder.mixtures import Contrast, DoLa, Guidance, context_aware
-    from ponder.text import Message
+    from ponder.text import Conversation, Message
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Completion",
     "Contrast",
     "ContrastiveSearch",
+    "Conversation",
     "DiverseBeamSearch",
     "DoLa",
     "DraftModel",
@@ -64,7 +65,7 @@ _HOMES = {
     **dict.fromkeys(_DECODING, "ponder.decoders"),
     **dict.fromkeys(_MIXING, "ponder.mixtures"),
     "Completion": "ponder.asks",
-    "Message": "ponder.text",
+    **dict.fromkeys(("Conversation", "Message"), "ponder.text"),
 }
 
 

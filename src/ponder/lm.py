@@ -39,7 +39,7 @@ from ponder.rewards import Problem, Reward, callable_verifier, reward_named
 from ponder.sampling.distribution import TraceSettings
 from ponder.scaling import Answer, Budget, Journal, Selection, Strategy, solve, strategy_named
 from ponder.scoring.choice import Choice, normalise
-from ponder.text import Prompt, TokenIds, Tokenizer, as_prompt
+from ponder.text import Conversation, Prompt, TokenIds, Tokenizer, as_prompt
 
 MAX_CHOICES = 1000
 
@@ -47,8 +47,8 @@ MAX_CHOICES = 1000
 class LM:
     """A language model and everything ponder does with one.
 
-    A prompt is a string or a list of `Message`. A string is sent as a user's message where the model
-    has a chat template and as raw text where it has none; `chat=True` or `chat=False` says which.
+    A prompt is a string, a list of `Message` or a `Conversation`. A string is sent as a user's message where
+    the model has a chat template and as raw text where it has none; `chat=True` or `chat=False` says which.
     Methods that generate take the fields of `SamplingParams` as keyword arguments; what is not allowed
     raises a `PonderError` of one sentence.
     """
@@ -73,6 +73,9 @@ class LM:
         *,
         system: str | None = None,
         chat: bool | None = None,
+        template_args: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        continue_final_message: bool = False,
         prefix: str | Sequence[int] = "",
         lineage: Lineage = (),
         until: Until | None = None,
@@ -86,6 +89,7 @@ class LM:
         prompt_logprobs: int | None = None,
         trace: TraceSettings | None = None,
         mixture: Mixing | None = None,
+        add_special_tokens: bool | None = None,
         **sampling: Any,
     ) -> Grow:
         """Gather what was asked for; the other methods take the same arguments.
@@ -94,6 +98,9 @@ class LM:
         ----------
         prompt : what the model is given; or a `Path`, such as `completion.path()`, to go on with.
         system : a system message, for a prompt that is sent as a message.
+        template_args : variables of the chat template's own, such as `{"enable_thinking": False}`.
+        tools : functions that the model may call, as in `Conversation`; for templates that write them.
+        continue_final_message : whether the last message, the assistant's, is what the answer begins with.
         prefix : what the answer begins with, as text or as token ids. It counts as output: `max_tokens`,
             penalties, stop strings and constraints take it in, and the answer goes on from it.
         lineage : where the text branched off, as an `Output` says; with it the random numbers go on.
@@ -105,6 +112,7 @@ class LM:
         prompt_logprobs, trace : as in `ponder.asks.Record`.
         mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`. A string to be guided away
             from is sent as the prompt is.
+        add_special_tokens : false leaves out the beginning-of-text token that the model puts before raw text.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -117,34 +125,63 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
+        written: dict[str, Any] = {"template_args": template_args, "tools": tools}
         if mixture is not None:
-            mixture = mixture.converted(lambda other: self._like(other, system, chat))
-        path = self._path(prompt, system, chat, prefix, lineage)
+            mixture = mixture.converted(lambda other: self._like(other, system, chat, written))
+        if add_special_tokens is not None:
+            prompt = self._begun(prompt, system, chat, add_special_tokens)
+            chat = None if isinstance(prompt, TokenIds) else chat
+        goes_on = {"continue_final_message": continue_final_message}
+        path = self._path(prompt, system, chat, written | goes_on, prefix, lineage)
         record, service = Record(prompt_logprobs, trace), Service(priority, deadline_s, cache_salt)
         return Grow(
             path, sampling, decoder, mixture, constraint, End() if until is None else until, record, service
         )
 
-    def _like(self, other: Prompt, system: str | None, chat: bool | None) -> Prompt:
+    def _like(
+        self, other: Prompt, system: str | None, chat: bool | None, written: Mapping[str, Any]
+    ) -> Prompt:
         """Return another prompt as one that is sent in the same way."""
-        return self.prompt(other, system, chat) if isinstance(other, str) else other
+        return self.prompt(other, system, chat, **written) if isinstance(other, str) else other
+
+    def _begun(
+        self, prompt: Prompt | Path, system: str | None, chat: bool | None, add_special_tokens: bool
+    ) -> Prompt | Path:
+        """Return raw text as token ids without what the model puts before it, unless that is wanted."""
+        if not isinstance(add_special_tokens, bool):
+            raise ParameterError("add_special_tokens", add_special_tokens, "true, false or unset")
+        asked = prompt if isinstance(prompt, Path) else self.prompt(prompt, system, chat)
+        if not isinstance(asked, str):
+            allowed = "unset for messages, token ids and paths: it is for raw text, which chat=False sends"
+            raise ParameterError("add_special_tokens", add_special_tokens, allowed)
+        if add_special_tokens:
+            return prompt
+        return TokenIds(
+            tuple(self.tokenizer.encode(asked, add_bos=False, parse_special=True, field="prompt"))
+        )
 
     def _path(
         self,
         prompt: Prompt | Path,
         system: str | None,
         chat: bool | None,
+        written: Mapping[str, Any],
         prefix: str | Sequence[int],
         lineage: Lineage,
     ) -> Path:
         if isinstance(prompt, Path):
-            for name, value in (("system", system), ("chat", chat), ("lineage", lineage or None)):
+            given = {"system": system, "chat": chat, "lineage": lineage or None}
+            for name, value in (given | {name: value or None for name, value in written.items()}).items():
                 if value is not None:
                     raise ParameterError(name, value, "unset for a path, which has its own")
             if isinstance(prefix, str):
                 return replace(prompt, text=prompt.text + prefix)
             raise ParameterError("prefix", prefix, "text, after a path")
-        asked = self.prompt(prompt, system, chat)
+        asked = self.prompt(prompt, system, chat, **written)
+        if isinstance(asked, Conversation) and asked.continue_final_message:
+            if prefix:
+                raise ParameterError("prefix", prefix, "left out with continue_final_message")
+            prefix = asked.begun
         if isinstance(prefix, str):
             return Path(asked, (), prefix, lineage)
         if not isinstance(prefix, list | tuple):
@@ -225,6 +262,7 @@ class LM:
         *,
         system: str | None = None,
         chat: bool | None = None,
+        template_args: Mapping[str, Any] | None = None,
         join: str | None = None,
         ends: bool | None = None,
         baseline: Prompt | None = None,
@@ -250,9 +288,10 @@ class LM:
         _check_choices(choices)
 
         def scores(after: Prompt) -> tuple[TextScore, ...]:
-            asked = self.prompt(after, system, chat)
+            asked = self.prompt(after, system, chat, template_args)
             end = not isinstance(asked, str | TokenIds) if ends is None else ends
-            read = Read(Path(asked), tuple(choices), ends=end, join=join)
+            begun = asked.begun if isinstance(asked, Conversation) else ""
+            read = Read(Path(asked, text=begun), tuple(choices), ends=end, join=join)
             found = fronts.read(self.model, read).texts
             _refuse_repeated(choices, [text.token_ids for text in found])
             return found
@@ -274,6 +313,7 @@ class LM:
         reference: str | None = None,
         system: str | None = None,
         chat: bool | None = None,
+        template_args: Mapping[str, Any] | None = None,
         budget: Budget | None = None,
         journal: Journal | None = None,
         **sampling: Any,
@@ -300,7 +340,9 @@ class LM:
             raise ParameterError(
                 "strategy", strategy, "a name, where select or sampling parameters are given"
             )
-        problem = self.problem(question, reference=reference, system=system, chat=chat)
+        problem = self.problem(
+            question, reference=reference, system=system, chat=chat, template_args=template_args
+        )
         return await solve(strategy, problem, self.model, scored_by, budget or Budget(n), journal=journal)
 
     def _reward(self, reward: Any) -> Reward | None:
@@ -319,16 +361,26 @@ class LM:
         reference: str | None = None,
         system: str | None = None,
         chat: bool | None = None,
+        template_args: Mapping[str, Any] | None = None,
     ) -> Problem:
         """Return a question as strategies take it."""
-        asked = self.prompt(question, system, chat)
-        return Problem(question, reference, system, raw=asked if isinstance(asked, str) else None)
+        asked = self.prompt(question, system, chat, template_args)
+        raw = asked if isinstance(asked, str) else None
+        return Problem(question, reference, system, raw, template_args=template_args or {})
 
     def solve(self, question: str, **options: Any) -> Answer:
         """Like `asolve`, for callers without an event loop."""
         return fronts.run_apart(self.asolve(question, **options))
 
-    def prompt(self, prompt: Prompt, system: str | None = None, chat: bool | None = None) -> Prompt:
+    def prompt(
+        self,
+        prompt: Prompt,
+        system: str | None = None,
+        chat: bool | None = None,
+        template_args: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        continue_final_message: bool = False,
+    ) -> Prompt:
         """Return what the model is sent: raw text, or a conversation."""
         has_template = self.model.offers.chat
         if not isinstance(chat, bool | None):
@@ -336,6 +388,11 @@ class LM:
         if isinstance(prompt, str) and not prompt:
             raise ParameterError("prompt", prompt, "text that is not empty")
         prompt = as_prompt(prompt)
+        written = {
+            "template_args": template_args or None,
+            "tools": tools or None,
+            "continue_final_message": continue_final_message or None,
+        }
         if not isinstance(prompt, str):
             if system is not None or chat is False:
                 raise ParameterError(
@@ -343,14 +400,25 @@ class LM:
                     system or chat,
                     "unset for messages and token ids",
                 )
-            return prompt
+            return _written(prompt, written, "a Conversation, which has its own, and for token ids")
         if chat and not has_template:
             raise TemplateError(f"chat = True is not allowed: {self.name} has no chat template")
         if chat is False or not has_template:
             if system is not None:
                 raise ParameterError("system", system, "unset for raw text, which has no system message")
-            return prompt
-        return conversation(prompt, system)
+            return _written(prompt, written, "raw text, which no template writes")
+        return _written(conversation(prompt, system), written, "")
+
+
+def _written(prompt: Prompt, written: Mapping[str, Any], what: str) -> Prompt:
+    """Return messages with what their template gets besides; `what` it is that has no such thing."""
+    given = {name: value for name, value in written.items() if value is not None}
+    if not given:
+        return prompt
+    if isinstance(prompt, str | Conversation | TokenIds):
+        name, value = next(iter(given.items()))
+        raise ParameterError(name, value, f"unset for {what}")
+    return Conversation(tuple(prompt), **given)
 
 
 def _tokens(events: Generator[Told]) -> Generator[TokenEvent | Completion]:
@@ -403,6 +471,7 @@ def load(
     draft: str | os.PathLike[str] | None = None,
     entropy_head: str | os.PathLike[str] | None = None,
     positions: Specification | None = None,
+    context: int | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -418,12 +487,14 @@ def load(
     draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
     entropy_head : a head's file, for `real_temperature` (docs/sampling.md).
     positions : other positions than the checkpoint's: "none", "alibi", or a value (docs/positions.md).
+    context : the most tokens of a text, prompt and answer together; by default what the checkpoint says.
 
     Raises
     ------
     CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
         entropy head is not one, or for another hidden size.
-    ParameterError : the draft model has other tokens; the positions do not fit the model.
+    ParameterError : the draft model has other tokens; the positions do not fit the model; the memory holds no
+        text of `context` tokens.
     """
     for name, value in (("model", model), ("draft", draft), ("entropy_head", entropy_head)):
         if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
@@ -439,5 +510,6 @@ def load(
             draft=None if draft is None else os.fspath(draft),
             entropy_head=None if entropy_head is None else os.fspath(entropy_head),
             positions=positions,
+            context=context,
         )
     )

@@ -213,7 +213,29 @@ CHAT_VALUES: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "chat_template",
         [{"chat_template": "{% for i in range(10**9) %}x{% endfor %}"}, {"chat_template": "x"}],
     ),
-    "chat_template_kwargs": ("chat_template_kwargs", [{"chat_template_kwargs": {"messages": "x"}}]),
+    "chat_template_kwargs": (
+        "chat_template_kwargs.messages",
+        [{"chat_template_kwargs": {"messages": "x"}}, {"chat_template_kwargs": {"messages": None}}],
+    ),
+    "a large template variable": (
+        "chat_template_kwargs",
+        [
+            {"chat_template_kwargs": {"x": "a" * 10**6}},
+            {"chat_template_kwargs": {f"x{i}": 1 for i in range(10**4)}},
+        ],
+    ),
+    "tools": (
+        "tools",
+        [
+            {"tools": tools}
+            for tools in (
+                [{}] * 100_000,
+                [None],
+                [{"type": "function", "function": {"name": "f", "description": "a" * 2_000_000}}],
+                [{"type": "function", "function": {"name": f"f{i}"}} for i in range(1000)],
+            )
+        ],
+    ),
     "messages": (
         "messages",
         [

@@ -410,23 +410,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "continue_final_message",
         "not the assistant's",
     ),
-    "only the assistant's message": (
-        CHAT,
-        {"continue_final_message": True, "messages": conversation()[1:]},
-        "messages",
-        "before the last",
-    ),
     "a message opened and gone on with": (
         CHAT,
         {"continue_final_message": True, "add_generation_prompt": True, "messages": conversation()},
         "add_generation_prompt",
         "with continue_final_message",
-    ),
-    "a message neither opened nor gone on with": (
-        CHAT,
-        {"add_generation_prompt": False},
-        "add_generation_prompt",
-        "without continue_final_message",
     ),
     "a message and a prefix": (
         CHAT,

@@ -10,8 +10,8 @@ import transformers
 from tokenizers.models import BPE
 
 from ponder.checkpoints import open_checkpoint
-from ponder.errors import CheckpointError, TemplateError
-from ponder.text import ChatTemplate, Message, build_tokenizer
+from ponder.errors import CheckpointError, ParameterError, TemplateError
+from ponder.text import ChatTemplate, Conversation, Message, build_tokenizer
 
 CONVERSATIONS = [
     [Message("user", "Hello")],
@@ -85,7 +85,8 @@ def assert_as_transformers(source: str, bos_token: str, eos_token: str) -> None:
                 tokenize=False,
                 add_generation_prompt=prompt,
             )
-            assert ours.render(messages, add_generation_prompt=prompt) == expected
+            asked = Conversation(tuple(messages), add_generation_prompt=prompt)
+            assert ours.render(asked) == expected
     ours.close()
 
 
@@ -201,3 +202,55 @@ def test_threads_get_their_own_answers():
 def test_odd_characters_pass_unchanged():
     text = "\0\r\n\u2028\ud800 \x1b 😀 é e\u0301"
     assert render("{{ messages[0].content }}", Message("user", text)) == text
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+
+
+def test_another_template_for_tools():
+    """It writes conversations with tools, and no others."""
+    template = ChatTemplate("plain", tool_use="{{ tools | length }} tools")
+    asked = Conversation((Message("user", "a"),), (TOOL,))
+    assert template.render(asked) == "1 tools"
+    assert template.render(asked.messages) == "plain"
+    template.close()
+
+
+def test_what_a_template_has_no_place_for():
+    """Tools, calls and variables are refused by name; what is off, or mentioned, is not."""
+    template = ChatTemplate("{% set mood = mood or 'calm' %}{{ mood }}{{ messages[0].content }}")
+    user, call = Message("user", "a"), {"function": {"name": "f"}}
+    for conversation, field in (
+        (Conversation((user,), (TOOL,)), "tools"),
+        (Conversation((user, Message("assistant", tool_calls=(call,)))), "messages[1].tool_calls"),
+        (Conversation((user,), template_args={"thinking": True}), "template_args.thinking"),
+    ):
+        with pytest.raises(ParameterError) as raised:
+            template.render(conversation)
+        assert raised.value.field == field
+    args = {"thinking": False, "other": None, "mood": "sad"}
+    assert template.render(Conversation((user,), template_args=args)) == "sada"
+    template.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "hidden"),
+    [
+        ("{{ messages[0].content | tojson(ensure_ascii=true) }}", '"a <x> b"'),
+        ("{{ messages | tojson(indent=1) }}", '[\n {\n  "role": "user",\n  "content": "a <x> b"\n }\n]'),
+        ("{{ tools[0].function.parameters | tojson }}", '{"<x>": ["<x>"]}'),
+        ("{{ mood.y }}", "z <x>"),
+    ],
+)
+def test_texts_are_made_safe_everywhere(source, hidden):
+    """In messages, tools and variables, in keys and values, however a template writes them."""
+    function = {"name": "f", "parameters": {"<x>": ["<x>"]}}
+    tools = ({"type": "function", "function": function},) if "tools" in source else ()
+    args = {"mood": {"y": "z <x>"}} if "mood" in source else {}
+    conversation = Conversation((Message("user", "a <x> b"),), tools, args)
+    template = ChatTemplate(source)
+    shown = template.render(conversation, lambda text: text.replace("<x>", "\ue0000\ue001"))
+    assert "<x>" not in shown.replace("\ue0000\ue001", "")
+    shown = shown.replace("\\ue0000\\ue001", "<x>").replace("\ue0000\ue001", "<x>")
+    assert shown == hidden
+    template.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ponder.asks.events import BackEvent, Output, ProgressEvent, TokenEvent, TreeEvent, Usage
 from ponder.asks.grow import Grow
@@ -13,7 +13,7 @@ from ponder.asks.path import Path
 from ponder.asks.read import Read, Reading
 from ponder.sampling.params import ResolvedParams
 from ponder.sampling.trace import PromptTrace
-from ponder.text import Message
+from ponder.text import Conversation, Message, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,10 @@ class Resolver(Protocol):
         ...
 
 
-def conversation(prompt: str, system: str | None = None) -> tuple[Message, ...]:
-    """Return a user's message, after a system message if there is one."""
+def conversation(
+    prompt: str, system: str | None = None, template_args: Mapping[str, Any] | None = None
+) -> Prompt:
+    """Return a user's message, after a system message if there is one, with variables of the template's."""
     user = Message("user", prompt)
-    return (user,) if system is None else (Message("system", system), user)
+    messages = (user,) if system is None else (Message("system", system), user)
+    return Conversation(messages, template_args=template_args) if template_args else messages

@@ -15,13 +15,16 @@ from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
     SEARCH,
+    Context,
     Device,
     Json,
     Model,
     Quantize,
     System,
+    TemplateArg,
     generation_options,
     takes,
+    template_args,
 )
 from ponder.cli.run import Color, show, summary
 from ponder.cli.terminal import err, load_lm, out
@@ -40,10 +43,12 @@ HELP = "/reset forgets the conversation, /exit or end of input leaves; an interr
 def chat(
     model: Model = DEFAULT_MODEL,
     system: System = None,
+    template_arg: TemplateArg = None,
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -53,7 +58,8 @@ def chat(
     options = generation_options(sampling, search, constraint)
     if options.get("n", 1) != 1:
         raise ParameterError("n", options["n"], "1 in a conversation")
-    lm = load_lm(model, device, quantize)
+    options["template_args"] = template_args(template_arg)
+    lm = load_lm(model, device, quantize, context=context)
     from ponder.text import Message
 
     start = [Message("system", system)] if system is not None else []

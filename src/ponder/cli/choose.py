@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.cli.options import Chat, Device, Json, Model, Quantize, System
+from ponder.cli.options import (
+    Chat,
+    Context,
+    Device,
+    Json,
+    Model,
+    Quantize,
+    System,
+    TemplateArg,
+    template_args,
+)
 from ponder.cli.terminal import load_lm, out, read_prompt
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.traces.colours import printable
@@ -26,6 +36,7 @@ def choose(
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
+    template_arg: TemplateArg = None,
     join: Annotated[
         str | None,
         typer.Option(help="Put between prompt and choice; by default a space where neither has white space."),
@@ -45,14 +56,25 @@ def choose(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
 ) -> None:
     """Score whole answers in one pass and print the share of probability each has.
 
     The last line says how much probability the model gave all of them together.
     """
+    args = template_args(template_arg)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
-    result = lm.choose(text, choice or [], system=system, chat=chat, join=join, ends=ends, baseline=baseline)
+    lm = load_lm(model, device, quantize, context=context)
+    result = lm.choose(
+        text,
+        choice or [],
+        system=system,
+        chat=chat,
+        template_args=args,
+        join=join,
+        ends=ends,
+        baseline=baseline,
+    )
     if json:
         from ponder.cli.report import choice_json, print_json
 

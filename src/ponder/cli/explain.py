@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ponder.cli.options import SAMPLING, Chat, Device, Json, Model, Quantize, System, sampling_options, takes
+from ponder.cli.options import (
+    SAMPLING,
+    Chat,
+    Context,
+    Device,
+    Json,
+    Model,
+    Quantize,
+    System,
+    TemplateArg,
+    sampling_options,
+    takes,
+    template_args,
+)
 from ponder.cli.terminal import load_lm, out, read_prompt
 from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
@@ -31,6 +44,7 @@ def explain(
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
+    template_arg: TemplateArg = None,
     of: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,6 +58,7 @@ def explain(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
 ) -> None:
@@ -61,9 +76,10 @@ def explain(
         if name not in tuple(SEMANTICS):
             raise ParameterError("of", name, "one of " + ", ".join(SEMANTICS))
     options = sampling_options(sampling)
+    args = template_args(template_arg)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
-    request = lm.request(text, system=system, chat=chat)
+    lm = load_lm(model, device, quantize, context=context)
+    request = lm.request(text, system=system, chat=chat, template_args=args)
     import torch
 
     from ponder.asks import Logits, Path, Read, fronts

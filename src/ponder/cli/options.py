@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -21,11 +22,24 @@ Device = Annotated[str | None, typer.Option(help="A torch device; by default CUD
 Quantize = Annotated[
     str | None, typer.Option(help="q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load.")
 ]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--context", help="The most tokens of a text, prompt and answer together; by default the model's own."
+    ),
+]
 System = Annotated[str | None, typer.Option(help="System message.")]
 Chat = Annotated[
     bool | None,
     typer.Option(
         "--chat/--raw", help="Send the prompt as a message or as raw text; by default what the model has."
+    ),
+]
+TemplateArg = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="A variable of the chat template's own, such as enable_thinking=false; repeatable.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -253,6 +267,40 @@ def generation_options(
     elif constraint["ban_ignore_case"]:
         raise ParameterError("ban_ignore_case", True, "set only together with ban")
     return options
+
+
+def template_args(pairs: list[str] | None) -> dict[str, Any]:
+    """Return variables of a chat template: of their values, what is JSON and no text is read as such."""
+    if not pairs:
+        return {}
+    from ponder.text import Conversation
+
+    args: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ParameterError("template_arg", pair, "NAME=VALUE, such as enable_thinking=false")
+        if name in args:
+            raise ParameterError("template_arg", pair, "one value for each name")
+        args[name] = _json_or_text(value)
+    try:
+        Conversation((), template_args=args)
+    except ParameterError as error:
+        name = "template_arg" + error.field.removeprefix("template_args")
+        raise ParameterError(name, error.value, error.allowed) from None
+    return args
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        read = json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return value
+    return value if isinstance(read, str) else read
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 def _early_stopping(value: str) -> bool | str:

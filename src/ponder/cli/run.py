@@ -17,15 +17,18 @@ from ponder.cli.options import (
     SEARCH,
     SPECULATION,
     Chat,
+    Context,
     Device,
     Json,
     Model,
     Quantize,
     System,
+    TemplateArg,
     generation_options,
     takes,
+    template_args,
 )
-from ponder.cli.terminal import err, load_lm, out, read_prompt, write
+from ponder.cli.terminal import err, load_lm, out, read_conversation, read_prompt, write
 from ponder.cli.trace import last, recorded, trace_settings
 from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from ponder.asks import Completion, Grow, Told
     from ponder.lm import LM
     from ponder.sampling import TokenTrace
+    from ponder.text import Prompt
 
 
 class Color(StrEnum):
@@ -63,6 +67,21 @@ def run(
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
+    template_arg: TemplateArg = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file with the conversation, in place of a prompt: a list of messages, or an object"
+            " of messages and tools; - is standard input."
+        ),
+    ] = None,
+    continue_final_message: Annotated[
+        bool,
+        typer.Option(
+            "--continue-final-message",
+            help="With --messages: the last message is the assistant's, and the answer goes on with it.",
+        ),
+    ] = False,
     prefix: Annotated[
         str,
         typer.Option(
@@ -72,6 +91,9 @@ def run(
     ] = "",
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     tree: Annotated[bool, typer.Option("--tree", help="Draw a beam search's tree as it grows.")] = False,
+    no_bos: Annotated[
+        bool, typer.Option("--no-bos", help="Put no beginning-of-text token before a raw prompt.")
+    ] = False,
     json: Json = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
@@ -84,6 +106,7 @@ def run(
     ] = None,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     entropy_head: Annotated[
         str | None, typer.Option(help="An entropy head's file, for --real-temperature.")
     ] = None,
@@ -104,9 +127,24 @@ def run(
     if tree and (json or dry_run or not searches):
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     settings = trace_settings(trace, trace_top, dry_run=dry_run)
-    text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture), entropy_head)
-    request = lm.request(text, system=system, chat=chat, prefix=prefix, trace=settings, **options)
+    args = template_args(template_arg)
+    asked: Prompt
+    if messages is None:
+        if continue_final_message:
+            raise ParameterError("continue_final_message", True, "set only together with messages")
+        asked = read_prompt(prompt)
+    else:
+        if prompt is not None:
+            raise ParameterError("messages", str(messages), "used without a prompt")
+        asked = read_conversation(messages, continue_final=continue_final_message, args=args)
+        args = {}  # which it has
+    draft = speculation["draft"] or _amateur(options, mixture)
+    lm = load_lm(model, device, quantize, draft, entropy_head, context)
+    if no_bos:
+        options["add_special_tokens"] = False
+    request = lm.request(
+        asked, system=system, chat=chat, prefix=prefix, template_args=args, trace=settings, **options
+    )
     if json or dry_run:
         from ponder.cli.report import completion_json, print_json, request_json
 
@@ -127,7 +165,7 @@ def run(
         return
     one = options.get("n", 1) == 1
     if one:
-        write(console, prefix, "dim")
+        write(console, request.path.text, "dim")
     completion = show(console, _events(lm, request, trace), color, live=one)
     if err().is_terminal:
         err().print(summary(completion), style="dim")

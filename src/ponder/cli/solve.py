@@ -14,13 +14,16 @@ import typer
 from ponder.cli.options import (
     SAMPLING,
     Chat,
+    Context,
     Device,
     Json,
     Model,
     Quantize,
     System,
+    TemplateArg,
     sampling_options,
     takes,
+    template_args,
 )
 from ponder.cli.terminal import err, load_lm, out, read_prompt, working
 from ponder.errors import DataError, ParameterError, PonderError
@@ -73,9 +76,11 @@ def solve(
     model: Model = DEFAULT_MODEL,
     chat: Chat = None,
     system: System = None,
+    template_arg: TemplateArg = None,
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
 ) -> int:
@@ -93,8 +98,9 @@ def solve(
         "concurrency": concurrency,
     }
     _check_combination(prompt, data, {"answer": answer, "chat": chat}, file_only)
+    args = template_args(template_arg)
     text = read_prompt(prompt) if data is None else ""
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     from ponder.rewards import reward_named
     from ponder.scaling import Budget, Journal, ProblemReader, solve_all, strategy_named
 
@@ -104,10 +110,11 @@ def solve(
     plan = strategy_named(strategy, selection=selection, rewarded=scored_by is not None, sampling=options)
     with closing(Journal.open(journal) if journal else Journal()) as record:
         if data is None:
-            problem = lm.problem(text, reference=answer, system=system, chat=chat)
+            problem = lm.problem(text, reference=answer, system=system, chat=chat, template_args=args)
             asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, record, json))
             return 0
-        problems = islice(ProblemReader(question_field, answer_field, system, template).read(data), limit)
+        reader = ProblemReader(question_field, answer_field, system, template, args)
+        problems = islice(reader.read(data), limit)
         results = solve_all(
             problems, plan, lm.model, scored_by, budget, concurrency=concurrency or 1, journal=record
         )

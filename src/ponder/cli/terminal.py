@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +16,7 @@ from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM
+    from ponder.text import Conversation
 
 
 def out() -> Console:
@@ -65,6 +68,7 @@ def load_lm(
     quantize: str | None = None,
     draft: str | None = None,
     entropy_head: str | None = None,
+    context: int | None = None,
 ) -> LM:
     """Load a model with a spinner."""
     from ponder.hub import registry
@@ -79,7 +83,9 @@ def load_lm(
     with working(f"loading {model}"):
         from ponder.lm import load
 
-        return load(model, device=device, quantize=quantize, draft=draft, entropy_head=entropy_head)
+        return load(
+            model, device=device, quantize=quantize, draft=draft, entropy_head=entropy_head, context=context
+        )
 
 
 def read_prompt(argument: str | None) -> str:
@@ -95,6 +101,41 @@ def read_prompt(argument: str | None) -> str:
     except UnicodeDecodeError as error:
         raise ParameterError("prompt", f"byte {error.start} of standard input", "UTF-8 text") from None
     return _not_empty(text.removesuffix("\n").removesuffix("\r"))
+
+
+def read_conversation(file: Path, *, continue_final: bool, args: Mapping[str, Any]) -> Conversation:
+    """Return a conversation: a JSON list of messages, or an object with messages and perhaps tools.
+
+    Raises
+    ------
+    PonderError : the file cannot be read, or is no such JSON.
+    """
+    from ponder.errors import DataError, ParameterError
+    from ponder.text import Conversation
+    from ponder.text.conversation import read_messages
+
+    try:
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        value = json.loads(raw.decode("utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DataError(f"{file} is not JSON: {error.msg} at {where}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} is not JSON that can be read: {error}") from None
+    if isinstance(value, list):
+        value = {"messages": value}
+    if not isinstance(value, dict) or not {"messages"} <= value.keys() <= {"messages", "tools"}:
+        allowed = "a file with a list of messages, or with an object of messages and perhaps tools"
+        raise ParameterError("messages", str(file), allowed)
+    messages = read_messages(value["messages"])
+    if not messages:
+        raise ParameterError("messages", [], "at least one message")
+    tools = value.get("tools") or ()
+    return Conversation(messages, tools, args, continue_final_message=continue_final)
 
 
 def _not_empty(text: str) -> str:

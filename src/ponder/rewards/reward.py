@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ponder.asks import Output, Path, conversation
@@ -27,6 +27,7 @@ class Problem:
     system : a system message.
     raw : raw text to continue; cannot be combined with `system`.
     id : what results call the problem.
+    template_args : variables of the chat template's own; cannot be combined with `raw`.
     """
 
     question: str
@@ -34,17 +35,23 @@ class Problem:
     system: str | None = None
     raw: str | None = None
     id: str | None = None
+    template_args: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reference is not None and (not isinstance(self.reference, str) or not self.reference.strip()):
             raise ParameterError("reference", self.reference, "text that is not empty")
         if self.raw is not None and self.system is not None:
             raise ParameterError("system", self.system, "left unset with a raw prompt, which has no roles")
+        if self.raw is not None and self.template_args:
+            allowed = "left unset with a raw prompt, which no template writes"
+            raise ParameterError("template_args", self.template_args, allowed)
 
     @property
     def prompt(self) -> Prompt:
         """What the model is given."""
-        return conversation(self.question, self.system) if self.raw is None else self.raw
+        if self.raw is not None:
+            return self.raw
+        return conversation(self.question, self.system, self.template_args)
 
 
 @dataclass(frozen=True, slots=True)

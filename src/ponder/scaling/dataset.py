@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,18 +35,23 @@ class ProblemReader:
         `ANSWER_FIELDS` that is there. Without an answer there is no reference; one named here must be there.
     system : a system message for every problem.
     template : raw text with "{question}" in it, given to the model in place of a conversation.
+    template_args : variables of the model's chat template, for every problem.
     """
 
     question_field: str | None = None
     answer_field: str | None = None
     system: str | None = None
     template: str | None = None
+    template_args: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.template is not None and "{question}" not in self.template:
             raise ParameterError("template", self.template, "text with {question} where the question goes")
         if self.template is not None and self.system is not None:
             raise ParameterError("system", self.system, "left unset with a template, which has no roles")
+        if self.template is not None and self.template_args:
+            allowed = "left unset with a template of raw text"
+            raise ParameterError("template_args", self.template_args, allowed)
 
     def read(self, path: str | Path) -> Iterator[Problem | LineError]:
         """Read a JSONL file line by line; a bad line is an item of its own, an empty one is passed over.
@@ -78,7 +83,8 @@ class ProblemReader:
         answer = _text(fields, self.answer_field, ANSWER_FIELDS) if has_answer else None
         given_id = next((str(fields[name]) for name in ID_FIELDS if name in fields), f"line {number}")
         raw = self.template.replace("{question}", question) if self.template else None
-        return Problem(question, final_answer(answer), self.system, raw, given_id)
+        reference = final_answer(answer)
+        return Problem(question, reference, self.system, raw, given_id, self.template_args)
 
 
 def final_answer(answer: str | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ponder.errors import ParameterError
-from ponder.text import Prompt, TokenIds
+from ponder.text import Conversation, Prompt, TokenIds
 
 END = 0x110000
 """The end token; smaller ids are characters' code points, larger ones pieces."""
@@ -54,4 +54,5 @@ class Characters:
             return prompt.ids
         if isinstance(prompt, str):
             return self.encode(prompt)
-        return self.encode("".join(f"{message.role}: {message.content}\n" for message in prompt))
+        messages = prompt.messages if isinstance(prompt, Conversation) else prompt
+        return self.encode("".join(f"{message.role}: {message.content or ''}\n" for message in messages))

@@ -1,6 +1,7 @@
 """Strings <-> token ids: tokenizer, byte-exact incremental detokenizer, stop strings, chat templates."""
 
-from ponder.text.chat import ChatTemplate, Message
+from ponder.text.chat import ChatTemplate
+from ponder.text.conversation import Conversation, Message
 from ponder.text.detokenizer import Detokenizer, spell
 from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher, StopStrings
@@ -9,6 +10,7 @@ from ponder.text.vocabulary import Vocabulary
 
 __all__ = [
     "ChatTemplate",
+    "Conversation",
     "Detokenizer",
     "EncodedPrompt",
     "Message",

@@ -7,29 +7,30 @@ in a child process (`template_worker.py`) that may open no file and whose time, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ponder.errors import ParameterError, TemplateError
 from ponder.sandbox import ConfinedProcess, Limits
+from ponder.text.conversation import RENDERERS, Conversation, Message
 
 _LIMITS = Limits(cpu_seconds=1.0, clock_seconds=5.0, memory_bytes=512 * 2**20)
+_PROBE = "needle"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation; `role` is mostly "system", "user" or "assistant"."""
+class _Knows:
+    """What a template can write.
 
-    role: str
-    content: str
+    `variables` it reads; `words` are names of members and constants in it. With `parts` it writes content
+    that is a list of parts, and not content that is text.
+    """
 
-    def __post_init__(self) -> None:
-        for name, value in (("role", self.role), ("content", self.content)):
-            if not isinstance(value, str):
-                raise ParameterError(name, value, "text")
-        if not self.role.strip():
-            raise ParameterError("role", self.role, "text that is not empty, such as user")
+    variables: frozenset[str]
+    words: frozenset[str]
+    parts: bool
 
 
 class ChatTemplate:
@@ -42,42 +43,77 @@ class ChatTemplate:
     ----------
     source
         The jinja2 template. Errors in it appear on the first render.
-    bos_token, eos_token
-        What the template may write at the beginning of a text and at the end of a turn.
+    tool_use
+        Another template, for conversations with tools.
+    tokens
+        What the template may call tokens: `bos_token`, `eos_token` and other names (`Tokenizer.names`).
     """
 
-    def __init__(self, source: str, *, bos_token: str, eos_token: str) -> None:
+    def __init__(self, source: str, *, tool_use: str | None = None, **tokens: str) -> None:
         self._source = source
-        self._tokens = {"bos_token": bos_token, "eos_token": eos_token}
+        self._tool_use = tool_use
+        self._tokens = tokens
         script = Path(__file__).with_name("template_worker.py")
         self._process = ConfinedProcess(script, ("jinja2", "markupsafe"), _LIMITS)
         self._process.start()
+        self._known: dict[str, _Knows] = {}  # of each template
 
-    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
-        """Write the conversation as the model expects it.
+    def render(self, conversation: Conversation | Sequence[Message], safe: Callable[[str], str] = str) -> str:
+        """Write the conversation as the model expects it, or up to the content of a message to go on with.
 
         Parameters
         ----------
-        messages
-            The conversation so far.
-        add_generation_prompt
-            Whether to end with the beginning of the assistant's turn.
+        conversation
+            The conversation so far; messages alone are answered by the assistant.
+        safe
+            What is put in the place of each of its texts, but roles.
 
         Raises
         ------
+        ParameterError
+            The template has no place for tools, tool calls or a variable that the conversation has.
         TemplateError
             The template is malformed, refuses the conversation, or did something a template may not do.
         PonderError
             The process that renders could not be started.
         """
-        variables = {
-            "messages": [asdict(message) for message in messages],
-            "add_generation_prompt": add_generation_prompt,
-            "tools": None,
-            "documents": None,
-            **self._tokens,
-        }
-        answer = self._process.ask({"source": self._source, "variables": variables})
+        if not isinstance(conversation, Conversation):
+            conversation = Conversation(tuple(conversation))
+        source = self._tool_use if conversation.tools and self._tool_use else self._source
+        knows = self._knows(source)
+        _refuse_unknown(conversation, knows)
+        written = self._write(source, conversation.variables(safe, parts=knows.parts))
+        if not conversation.continue_final_message:
+            return written
+        return conversation.upto_begun(written, safe(conversation.begun))
+
+    def close(self) -> None:
+        """End the process now; a later render starts another."""
+        self._process.close()
+
+    def _write(self, source: str, variables: Mapping[str, Any]) -> str:
+        return str(self._asked({"source": source, "variables": {**variables, **self._tokens}})["text"])
+
+    def _knows(self, source: str) -> _Knows:
+        if source not in self._known:
+            told = self._asked({"source": source, "about": True})
+            words, probe = frozenset(told["words"]), Conversation((Message("user", _PROBE),))
+            parts = (
+                "text" in words
+                and not self._writes(source, probe.variables(str))
+                and self._writes(source, probe.variables(str, parts=True))
+            )
+            self._known[source] = _Knows(frozenset(told["variables"]), words, parts)
+        return self._known[source]
+
+    def _writes(self, source: str, probe: Mapping[str, Any]) -> bool:
+        try:
+            return _PROBE in self._write(source, probe)
+        except TemplateError:
+            return False
+
+    def _asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._process.ask(request)
         if answer is None:
             raise TemplateError(
                 f"chat template: stopped, because it took more than {_LIMITS.cpu_seconds:g} s"
@@ -85,11 +121,24 @@ class ChatTemplate:
             )
         if "error" in answer:
             raise TemplateError(f"chat template: {_printable(answer['error'])}")
-        return str(answer["text"])
+        return answer
 
-    def close(self) -> None:
-        """End the process now; a later render starts another."""
-        self._process.close()
+
+def _refuse_unknown(conversation: Conversation, knows: _Knows) -> None:
+    """Refuse what the template would leave out without a word."""
+    if conversation.tools and "tools" not in knows.variables:
+        names = ", ".join(tool["function"]["name"] for tool in conversation.tools)
+        raise ParameterError("tools", names, "left out: this model's chat template has no place for tools")
+    for i, message in enumerate(conversation.messages):
+        if message.tool_calls and "tool_calls" not in knows.words:
+            names = ", ".join(call["function"]["name"] for call in message.tool_calls)
+            allowed = "left out: this model's chat template has no place for tool calls"
+            raise ParameterError(f"messages[{i}].tool_calls", names, allowed)
+    for name, value in conversation.template_args.items():
+        if name not in knows.variables and value not in (None, False):
+            known = ", ".join(sorted(knows.variables - RENDERERS)) or "none"
+            allowed = f"left out or false: this model's chat template has no such variable (it has: {known})"
+            raise ParameterError(f"template_args.{name}", value, allowed)
 
 
 def _printable(text: object) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ponder.errors import ParameterError, TemplateError
-from ponder.text.chat import ChatTemplate, Message
+from ponder.text.chat import ChatTemplate
+from ponder.text.conversation import END_MARK, Conversation, Message, read_messages
 from ponder.text.tokenizer import Tokenizer
 
 
@@ -19,7 +20,7 @@ class TokenIds:
     ids: tuple[int, ...]
 
 
-Prompt = str | Sequence[Message] | TokenIds
+Prompt = str | Sequence[Message] | Conversation | TokenIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,11 @@ class EncodedPrompt:
 
 def as_prompt(value: Any, field: str = "prompt") -> Prompt:
     """Return a prompt, whose messages may have been mappings. Raises ParameterError for what is none."""
-    if isinstance(value, str | TokenIds):
+    if isinstance(value, str | Conversation | TokenIds):
         return value
     if not isinstance(value, list | tuple):
-        raise ParameterError(field, value, "a text, a list of messages or TokenIds")
-    return tuple(map(_message, value))
-
-
-def _message(value: Any) -> Message:
-    if isinstance(value, Message):
-        return value
-    if not isinstance(value, Mapping) or set(value) != {"role", "content"}:
-        raise ParameterError("message", value, "a Message, or a mapping of role and content")
-    return Message(**value)
+        raise ParameterError(field, value, "a text, a list of messages, a Conversation or TokenIds")
+    return read_messages(value, field)
 
 
 def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate | None) -> EncodedPrompt:
@@ -63,9 +56,10 @@ def encode_prompt(prompt: Prompt, tokenizer: Tokenizer, template: ChatTemplate |
         return EncodedPrompt(prompt, tuple(tokenizer.encode(prompt, parse_special=True, field="prompt")))
     if template is None:
         raise TemplateError("this model has no chat template: send the prompt as raw text")
-    if not prompt:
+    conversation = prompt if isinstance(prompt, Conversation) else Conversation(tuple(prompt))
+    if not conversation.messages:
         raise ParameterError("messages", [], "at least one message")
-    return _encode_conversation(prompt, tokenizer, template)
+    return _encode_conversation(conversation, tokenizer, template)
 
 
 def _spelled(prompt: TokenIds, tokenizer: Tokenizer) -> str:
@@ -75,34 +69,47 @@ def _spelled(prompt: TokenIds, tokenizer: Tokenizer) -> str:
     return tokenizer.decode(prompt.ids, skip_special=False)
 
 
-def _encode_conversation(
-    messages: Sequence[Message], tokenizer: Tokenizer, template: ChatTemplate
-) -> EncodedPrompt:
-    """Render and encode so that what a message says is never a control token.
+# What hides text while a template runs, as it is and as a template that escapes JSON writes it.
+_MARKS = ("\ue000", "\ue001", r"\ue000", r"\ue001")
+_HIDDEN = re.compile(r"(?:\ue000|\\ue000)(\d+)(?:\ue001|\\ue001)")
 
-    Control tokens spelled in a message are hidden behind private-use marks while the template runs (and so
-    are those marks themselves); afterwards the text between the marks is encoded as it is and what they hide
-    as plain text.
+
+def _encode_conversation(
+    conversation: Conversation, tokenizer: Tokenizer, template: ChatTemplate
+) -> EncodedPrompt:
+    """Render and encode so that what a caller says is never a control token.
+
+    Control tokens spelled in a message, a tool or a variable are hidden behind private-use marks while the
+    template runs (and so are those marks themselves); afterwards the text between the marks is encoded as it
+    is and what they hide as plain text.
     """
     special = sorted(tokenizer.special_tokens, key=len, reverse=True)
-    spelled = re.compile("|".join(map(re.escape, [*special, "\ue000", "\ue001"])))
-    hidden: list[str] = []
+    spelled = re.compile("|".join(map(re.escape, [*special, *_MARKS, END_MARK])))
+    hidden: dict[str, int] = {}
 
-    def hide(match: re.Match[str]) -> str:
-        hidden.append(match.group())
-        return f"\ue000{len(hidden) - 1}\ue001"
+    def hide(text: str) -> str:
+        return spelled.sub(lambda found: f"\ue000{hidden.setdefault(found[0], len(hidden))}\ue001", text)
 
-    for message in messages:
+    for i, message in enumerate(conversation.messages):
         if spelled.search(message.role):
-            raise ParameterError("role", message.role, "a role without control tokens, such as user")
-    safe = [Message(message.role, spelled.sub(hide, message.content)) for message in messages]
-    rendered = template.render(safe)
+            allowed = "a role without control tokens, such as user"
+            raise ParameterError(f"messages[{i}].role", message.role, allowed)
+    rendered = template.render(conversation, hide)
+    if conversation.continue_final_message and rendered.endswith(" ") and _begins_with_space(tokenizer):
+        rendered = rendered[:-1]  # which the message's first token brings
     if not hidden:
         ids = tokenizer.encode(rendered, add_bos=False, parse_special=True, field="messages")
         return EncodedPrompt(rendered, tuple(ids))
-    ids, text = [], ""
-    for i, piece in enumerate(re.split("\ue000(\\d+)\ue001", rendered)):
-        part = hidden[int(piece)] if i % 2 else piece
+    ids, text, names = [], "", list(hidden)
+    for i, piece in enumerate(_HIDDEN.split(rendered)):
+        if i % 2 and int(piece) >= len(names):
+            raise TemplateError("chat template: it writes private-use characters that ponder needs itself")
+        part = names[int(piece)] if i % 2 else piece
         ids += tokenizer.encode(part, add_bos=False, parse_special=i % 2 == 0, field="messages")
         text += part
     return EncodedPrompt(text, tuple(ids))
+
+
+def _begins_with_space(tokenizer: Tokenizer) -> bool:
+    """Tell whether a text's first token has a space before it that the text has not (sentencepiece)."""
+    return tokenizer.decode(tokenizer.encode("a", add_bos=False)) == " a"

@@ -12,12 +12,14 @@ from typing import Any, NoReturn
 import jinja2
 import jinja2.constants
 import jinja2.debug
+import jinja2.meta
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_CHARACTERS = 8 * 2**20  # in JSON up to 12 bytes each, and the parent reads 2**27
+MAX_WORD, MAX_WORDS = 100, 2**16
 WARM_UP = {"source": "{{ 'text' | tojson }}{{ strftime_now('%Z') }}", "variables": {}}
 
 
@@ -100,9 +102,23 @@ def compiled(source: str) -> jinja2.Template:
     return environment().from_string(source)
 
 
-def answer(request: dict[str, Any]) -> dict[str, str]:
-    """Return `{"text": ...}`, or `{"error": ...}` with a clause."""
+def about(source: str) -> dict[str, list[str]]:
+    """Return the variables that a template reads, and the names of members and short constants in it."""
+    tree = environment().parse(source)
+    constants = {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
+    words = {node.attr for node in tree.find_all(nodes.Getattr)} | constants
+    variables = jinja2.meta.find_undeclared_variables(tree)
+    return {
+        name: sorted(word for word in found if len(word) <= MAX_WORD)[:MAX_WORDS]
+        for name, found in (("variables", variables), ("words", words))
+    }
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Return `{"text": ...}`, or `{"error": ...}` with a clause; of a request that asks so, `about`."""
     try:
+        if request.get("about"):
+            return about(request["source"])
         return {"text": render(compiled(request["source"]), request["variables"])}
     except Exception as error:
         return {"error": explain(error)}

@@ -91,10 +91,12 @@ def _check_members(body: Body) -> None:
 
 
 def _check_messages(messages: Sequence[ChatMessage], field: str) -> None:
+    """Refuse members that would mean something; those that nobody knows change nothing."""
     for i, message in enumerate(messages):
-        _check(message, refused.MESSAGE, f"{field}[{i}].")
-        for j, part in enumerate(message.content if isinstance(message.content, list) else ()):
-            _check(part, {}, f"{field}[{i}].content[{j}].")
+        if message.__pydantic_extra__:
+            extra = message.__pydantic_extra__
+            known = {name: value for name, value in extra.items() if name in refused.MESSAGE}
+            refused.check_members(known, (), refused.MESSAGE, f"{field}[{i}].")
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+from collections import defaultdict
 from typing import Any
 
 from ponder.server.openai.logprobs import chat_logprobs
 from ponder.server.openai.plan import Piece, Plan
 from ponder.text import Tokenizer
+from ponder.text.tool_calls import ToolCall, ToolCallReader
 
 
 class ChatFace:
@@ -19,18 +22,49 @@ class ChatFace:
 
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._wanted = plan.logprobs is not None
+        self._tools = plan.tools
         self._tokenizer = tokenizer
+        self._readers: defaultdict[int, ToolCallReader] = defaultdict(
+            lambda: ToolCallReader(plan.tools, plan.prefix.text)
+        )
+        self._calls: defaultdict[int, int] = defaultdict(int)  # of each choice, so far
 
     def opening(self) -> dict[str, Any]:
         return {"delta": {"role": "assistant", "content": ""}}
 
     def whole(self, piece: Piece) -> dict[str, Any]:
-        message = {"role": "assistant", "content": piece.text, "refusal": None}
-        return {"message": message, "logprobs": self._logprobs(piece)}
+        text, calls = self._read(piece)
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if calls:
+            message |= {"content": text or None, "tool_calls": calls}
+        return {"message": message, "logprobs": self._logprobs(piece)} | self._ending(piece)
 
     def chunk(self, piece: Piece) -> dict[str, Any]:
-        delta = {"content": piece.text} if piece.text else {}
-        return {"delta": delta, "logprobs": self._logprobs(piece)}
+        text, calls = self._read(piece)
+        delta: dict[str, Any] = {"content": text} if text else {}
+        if calls:
+            first = self._calls[piece.index] - len(calls)
+            delta["tool_calls"] = [{"index": first + i, **call} for i, call in enumerate(calls)]
+        return {"delta": delta, "logprobs": self._logprobs(piece)} | self._ending(piece)
+
+    def _read(self, piece: Piece) -> tuple[str, list[dict[str, Any]]]:
+        """Return what a piece adds to the message: text, and calls of tools."""
+        if not self._tools:
+            return piece.text, []
+        reader = self._readers[piece.index]
+        said = reader.push(piece.text) + (reader.flush() if piece.finish_reason else [])
+        calls = [_as_json(one) for one in said if isinstance(one, ToolCall)]
+        self._calls[piece.index] += len(calls)
+        return "".join(one for one in said if isinstance(one, str)), calls
+
+    def _ending(self, piece: Piece) -> dict[str, Any]:
+        called = piece.finish_reason == "stop" and self._calls[piece.index]
+        return {"finish_reason": "tool_calls"} if called else {}
 
     def _logprobs(self, piece: Piece) -> dict[str, Any] | None:
         return chat_logprobs(piece.told, self._tokenizer) if self._wanted else None
+
+
+def _as_json(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": function}

@@ -27,6 +27,7 @@ class Plan:
     logprobs : alternatives told with each token; None: no log-probabilities at all.
     prompt_logprobs : the same for the prompt's tokens, outside `echo`.
     token_ids : whether the ids of prompt and text are told.
+    tools : names of those that the model was told of; calls of them are read out of a chat's texts.
     stream, include_usage, include_tree : whether and how the answer is streamed.
     """
 
@@ -45,6 +46,7 @@ class Plan:
     stream: bool
     include_usage: bool
     include_tree: bool
+    tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

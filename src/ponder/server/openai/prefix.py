@@ -63,7 +63,7 @@ def read_prefix(body: GenerationBody, model: Served) -> Prefix:
         text = body.prefix_text or ""
         if isinstance(body, ChatBody) and body.continue_final_message:
             last = len(body.messages) - 1
-            text = message_text(f"messages[{last}].content", body.messages[last])
+            text = message_text(f"messages[{last}].content", body.messages[last]) or ""
         check_text(len(text), model)
         prefix = Prefix(name, tuple(model.tokenizer.encode(text, add_bos=False, field=name)), text, lineage)
     for position, _ in lineage:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ponder.errors import ContextError, ParameterError
-from ponder.server.openai.protocol import ChatBody, ChatMessage, CompletionBody, GenerationBody
+from ponder.server.openai.protocol import (
+    ChatBody,
+    ChatMessage,
+    CompletionBody,
+    ConversationBody,
+    GenerationBody,
+)
 from ponder.server.served import Served
-from ponder.text import EncodedPrompt, Message, TokenIds
+from ponder.text import Conversation, EncodedPrompt, Message, TokenIds
+from ponder.text.conversation import joined
 
 
 def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) -> tuple[EncodedPrompt, ...]:
@@ -19,7 +27,7 @@ def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) ->
     PonderError : one of them is malformed, empty or too long.
     """
     if isinstance(body, ChatBody):
-        encoded = [encode_messages(_before_the_answer(body), model)]
+        encoded = [encode_messages(body.messages, body, model)]
     else:
         add_bos = False if body.add_special_tokens is False else None
         encoded = [encode_prompt(prompt, model, add_bos) for prompt in read_prompts(body.prompt, most)]
@@ -33,25 +41,6 @@ def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) ->
         if context is not None and length >= context:
             raise ContextError(f"the prompt is {length} tokens long, and the model's context is {context}")
     return tuple(encoded)
-
-
-def _before_the_answer(body: ChatBody) -> Sequence[ChatMessage]:
-    """Return the messages that the model answers: all, but for one of its own that it is to go on with."""
-    written, goes_on = body.add_generation_prompt, bool(body.continue_final_message)
-    if goes_on and written:
-        raise ParameterError("add_generation_prompt", True, "left out or false with continue_final_message")
-    if written is False and not goes_on:
-        raise ParameterError(
-            "add_generation_prompt", False, "left out or true without continue_final_message"
-        )
-    if not goes_on:
-        return body.messages
-    if not body.messages or body.messages[-1].role != "assistant":
-        allowed = "left out or false where the last message is not the assistant's"
-        raise ParameterError("continue_final_message", True, allowed)
-    if len(body.messages) == 1:
-        raise ParameterError("messages", "1 message", "one more before the last, with continue_final_message")
-    return body.messages[:-1]
 
 
 def encode_negative(body: GenerationBody, model: Served) -> TokenIds | None:
@@ -70,11 +59,16 @@ def encode_negative(body: GenerationBody, model: Served) -> TokenIds | None:
         return TokenIds(encode_prompt(str(negative), model, None).token_ids)
     if isinstance(negative, str):
         negative = [ChatMessage(role="user", content=negative)]
-    return TokenIds(encode_messages(negative, model, "negative_prompt").token_ids)
+    plain = body.model_copy(update={"continue_final_message": None, "add_generation_prompt": None})
+    return TokenIds(encode_messages(negative, plain, model, "negative_prompt").token_ids)
 
 
-def encode_messages(messages: Sequence[ChatMessage], model: Served, field: str = "messages") -> EncodedPrompt:
+def encode_messages(
+    messages: Sequence[ChatMessage], body: ConversationBody, model: Served, field: str = "messages"
+) -> EncodedPrompt:
     """Return a conversation as the chat template writes it; `field` is what the request calls it.
+
+    One whose last message is to go on is written up to what that message says.
 
     Raises
     ------
@@ -83,9 +77,10 @@ def encode_messages(messages: Sequence[ChatMessage], model: Served, field: str =
     context = model.offers.context
     if context is not None and len(messages) > context:
         raise ParameterError(field, f"{len(messages)} messages", f"at most {context}")
-    read = read_messages(messages, field)
-    check_text(sum(len(message.content) for message in read), model)
-    return model.encode(read)
+    with _named(field):
+        conversation = read_conversation(messages, body, field)
+        check_text(sum(message.texts() for message in conversation.messages), model)
+        return model.encode(conversation)
 
 
 def encode_prompt(prompt: str | list[int], model: Served, add_bos: bool | None) -> EncodedPrompt:
@@ -140,25 +135,79 @@ def read_prompts(value: Any, most: int) -> list[str | list[int]]:
     return prompts
 
 
-def read_messages(messages: Sequence[ChatMessage], field: str = "messages") -> list[Message]:
-    """Return a conversation, the text parts of a message joined."""
+def read_conversation(
+    messages: Sequence[ChatMessage], body: ConversationBody, field: str = "messages"
+) -> Conversation:
+    """Return messages, their text parts joined, with what else the request has for the chat template."""
+    goes_on, opened = bool(body.continue_final_message), body.add_generation_prompt
+    if goes_on and opened:
+        raise ParameterError("add_generation_prompt", True, "left out or false with continue_final_message")
     if not messages:
         raise ParameterError(field, [], "at least one message")
-    return [
-        Message(message.role, message_text(f"{field}[{i}].content", message))
-        for i, message in enumerate(messages)
-    ]
+    return Conversation(
+        tuple(_message(f"{field}[{i}]", message) for i, message in enumerate(messages)),
+        tuple(tools_of(body)),
+        body.chat_template_kwargs or {},
+        opened is not False,
+        goes_on,
+    )
 
 
-def message_text(where: str, message: ChatMessage) -> str:
+def tools_of(body: ConversationBody) -> list[Any]:
+    """Return the tools that the model is told of: all, but with tool_choice "none" no one.
+
+    Raises
+    ------
+    ParameterError : calls are to be certain, or not to be several, which nothing enforces yet.
+    """
+    tools = body.tools or []
+    if not isinstance(body, ChatBody):
+        return tools
+    choice = body.tool_choice
+    if choice not in (None, "none", "auto"):
+        raise ParameterError(
+            "tool_choice", choice, "left out, auto or none: nothing makes the model call a tool"
+        )
+    if choice == "none":
+        Conversation((), tuple(tools))  # which refuses what is malformed
+        return []
+    if tools and body.parallel_tool_calls is False:
+        allowed = "left out or true with tools: nothing keeps the model from calling several"
+        raise ParameterError("parallel_tool_calls", False, allowed)
+    return tools
+
+
+def _message(where: str, message: ChatMessage) -> Message:
+    try:
+        return Message(
+            message.role,
+            message_text(f"{where}.content", message),
+            message.name,
+            tuple(message.tool_calls or ()),
+            message.tool_call_id,
+            message.reasoning_content if message.reasoning is None else message.reasoning,
+        )
+    except ParameterError as error:
+        if error.field.startswith(where):
+            raise
+        raise ParameterError(f"{where}.{error.field}", error.value, error.allowed) from None
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Let errors of a conversation name what the request calls it."""
+    try:
+        yield
+    except ParameterError as error:
+        for ours, theirs in (("template_args", "chat_template_kwargs"), ("messages", field)):
+            if error.field != theirs and error.field.startswith(ours):
+                name = theirs + error.field.removeprefix(ours)
+                raise ParameterError(name, error.value, error.allowed) from None
+        raise
+
+
+def message_text(where: str, message: ChatMessage) -> str | None:
     """Return what a message says, its parts joined; `where` it is, for an error."""
-    if message.content is None:
-        raise ParameterError(where, None, "text, or a list of text parts")
-    if isinstance(message.content, str):
+    if message.content is None or isinstance(message.content, str):
         return message.content
-    for i, part in enumerate(message.content):
-        if part.type != "text":
-            raise ParameterError(f"{where}[{i}].type", part.type, "text: this model reads nothing else")
-        if part.text is None:
-            raise ParameterError(f"{where}[{i}].text", None, "text")
-    return "".join(part.text or "" for part in message.content)
+    return joined(where, ((part.type, part.text) for part in message.content))

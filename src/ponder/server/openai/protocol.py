@@ -33,17 +33,22 @@ class StreamOptions(Body):
 
 
 class TextPart(Body):
-    """A part of a message's content."""
+    """A part of a message's content. One that is no text is refused by its type, whatever else it has."""
 
     type: str
-    text: str | None = None
+    text: Any = None  # prompts.message_text checks it, after the type
 
 
 class ChatMessage(Body):
-    """One turn of a conversation."""
+    """One turn of a conversation. Members that nobody knows are kept, and change nothing."""
 
     role: str
     content: str | Annotated[list[TextPart], Field(fail_fast=True)] | None = None
+    name: str | None = None
+    tool_calls: list[Any] | None = None  # text.conversation checks them
+    tool_call_id: str | None = None
+    reasoning: str | None = None  # vLLM's name for reasoning_content
+    reasoning_content: str | None = None
 
 
 class NamingBody(Body):
@@ -65,6 +70,15 @@ if TYPE_CHECKING:
     SamplingBody = NamingBody
 else:
     SamplingBody = create_model("SamplingBody", __base__=NamingBody, **_sampling_fields())
+
+
+class ConversationBody(NamingBody):
+    """What a request may say of its messages; `prompts.read_conversation` checks the values."""
+
+    tools: list[Any] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None  # variables of the chat template's own
+    continue_final_message: bool | None = None  # the last one, the assistant's, is what the text begins with
+    add_generation_prompt: bool | None = None  # false: the prompt ends after the last message
 
 
 class GenerationBody(SamplingBody):
@@ -163,15 +177,15 @@ class CompletionBody(GenerationBody):
         return self.logprobs
 
 
-class ChatBody(GenerationBody):
+class ChatBody(GenerationBody, ConversationBody):
     """POST /v1/chat/completions."""
 
     default_tokens: ClassVar[int | None] = None  # the model's
     echoes: ClassVar[bool] = False
 
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)]
-    continue_final_message: bool | None = None  # the last one, the assistant's, is what the text begins with
-    add_generation_prompt: bool | None = None  # the opposite of that, as vLLM has it
+    tool_choice: Any = None  # prompts.tools_of says which
+    parallel_tool_calls: bool | None = None
     negative_prompt: str | Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     max_completion_tokens: Int | None = None
@@ -188,7 +202,7 @@ class ChatBody(GenerationBody):
         return (self.top_logprobs or 0) if self.logprobs else None
 
 
-class TokenizeBody(NamingBody):
+class TokenizeBody(ConversationBody):
     """POST /tokenize: a prompt, or messages."""
 
     prompt: str | None = None

@@ -43,13 +43,11 @@ COMPLETION: Neutral = {**_GENERATION, "prompt_embeds": (), "suffix": ("",)}
 
 _RENDERING: Neutral = {
     "chat_template": (),
-    "chat_template_kwargs": ({},),
     "media_io_kwargs": ({},),
     "mm_processor_kwargs": ({},),
-    "tools": ([],),
 }
 
-TEMPLATE: Neutral = {**_RENDERING, "add_generation_prompt": (True,), "continue_final_message": (False,)}
+TEMPLATE: Neutral = _RENDERING
 
 CHAT: Neutral = {
     **_GENERATION,
@@ -62,11 +60,9 @@ CHAT: Neutral = {
     "functions": ([],),
     "include_reasoning": (True,),
     "modalities": (["text"],),
-    "parallel_tool_calls": (True, False),
     "prediction": (),
     "reasoning": (),
     "reasoning_effort": (),
-    "tool_choice": ("none", "auto"),
     "verbosity": ("medium",),
     "web_search_options": (),
 }
@@ -77,12 +73,7 @@ MESSAGE: Neutral = {
     "annotations": ([],),
     "audio": (),
     "function_call": (),
-    "name": (),
-    "reasoning": (),
-    "reasoning_content": (),
     "refusal": (),
-    "tool_call_id": (),
-    "tool_calls": ([],),
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ponder.errors import ParameterError
 from ponder.server.openai.logprobs import token_text
-from ponder.server.openai.prompts import encode_messages, encode_prompt
-from ponder.server.openai.protocol import DetokenizeBody, TokenizeBody
+from ponder.server.openai.prompts import encode_messages, encode_prompt, message_text
+from ponder.server.openai.protocol import ConversationBody, DetokenizeBody, NamingBody, TokenizeBody
 from ponder.server.served import Served
 from ponder.text import Tokenizer
 
@@ -24,8 +24,14 @@ def tokenize(body: TokenizeBody, model: Served) -> dict[str, Any]:
     if body.messages is not None:
         if body.add_special_tokens:
             raise ParameterError("add_special_tokens", True, "false for messages: the template writes them")
-        ids = encode_messages(body.messages, model).token_ids
+        ids = encode_messages(body.messages, body, model).token_ids
+        if body.continue_final_message:
+            begun = message_text("messages", body.messages[-1]) or ""
+            ids = (*ids, *model.tokenizer.encode(begun, add_bos=False, field="messages"))
     else:
+        for name in ConversationBody.model_fields.keys() - NamingBody.model_fields.keys():
+            if getattr(body, name):
+                raise ParameterError(name, getattr(body, name), "left out for a prompt that is no messages")
         add_bos = False if body.add_special_tokens is False else None
         ids = encode_prompt(body.prompt or "", model, add_bos).token_ids
     spelled = [token_text(token_id, model.tokenizer) for token_id in ids] if body.return_token_strs else None
@@ -48,5 +54,5 @@ def tokenizer_info(tokenizer: Tokenizer) -> dict[str, Any]:
         "vocab_size": tokenizer.vocab_size,
         "bos_token": tokenizer.bos_token or None,
         "eos_token": tokenizer.eos_token or None,
-        "pad_token": None,
+        "pad_token": tokenizer.names.get("pad_token"),
     }

@@ -13,7 +13,7 @@ from ponder.sampling import SamplingParams
 from ponder.server.front.settings import ServerSettings
 from ponder.server.openai.plan import Plan
 from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_prefix
-from ponder.server.openai.prompts import encode_negative, encode_prompts
+from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_of
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.served import Served
 
@@ -82,7 +82,12 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         stream=bool(body.stream),
         include_usage=bool(options and options.include_usage),
         include_tree=bool(options and options.include_tree),
+        tools=frozenset(tool["function"]["name"] for tool in _tools(body)),
     )
+
+
+def _tools(body: CompletionBody | ChatBody) -> list[Any]:
+    return tools_of(body) if isinstance(body, ChatBody) else []
 
 
 def names_of(body: GenerationBody) -> dict[str, str]:

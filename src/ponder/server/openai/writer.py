@@ -162,8 +162,8 @@ class Writer:
     def _choice(self, piece: Piece, members: dict[str, Any]) -> dict[str, Any]:
         choice = {
             "index": piece.index,
-            **members,
             "finish_reason": piece.finish_reason,
+            **members,
             "stop_reason": piece.stop_reason,
             **piece.search,
         }
