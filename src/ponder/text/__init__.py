@@ -1,7 +1,8 @@
 """Strings <-> token ids: tokenizer, byte-exact incremental detokenizer, stop strings, chat templates."""
 
 from ponder.text.chat import ChatTemplate, Message
-from ponder.text.detokenizer import Detokenizer, spell
+from ponder.text.detokenizer import Detokenizer, breaks, spell
+from ponder.text.infill import Infill, encode_suffix, infill_of
 from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher, StopStrings
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
@@ -11,6 +12,7 @@ __all__ = [
     "ChatTemplate",
     "Detokenizer",
     "EncodedPrompt",
+    "Infill",
     "Message",
     "Prompt",
     "StopMatcher",
@@ -19,7 +21,10 @@ __all__ = [
     "Tokenizer",
     "Vocabulary",
     "as_prompt",
+    "breaks",
     "build_tokenizer",
     "encode_prompt",
+    "encode_suffix",
+    "infill_of",
     "spell",
 ]
