@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ponder.server.openai.logprobs import chat_logprobs
+from ponder.server.openai.logprobs import chat_logprobs, chat_names
 from ponder.server.openai.plan import Piece, Plan
 from ponder.text import Tokenizer
 
@@ -19,6 +19,7 @@ class ChatFace:
 
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._wanted = plan.logprobs is not None
+        self._show = chat_names(tokenizer, as_ids=plan.tokens_as_ids)
         self._tokenizer = tokenizer
 
     def opening(self) -> dict[str, Any]:
@@ -33,4 +34,4 @@ class ChatFace:
         return {"delta": delta, "logprobs": self._logprobs(piece)}
 
     def _logprobs(self, piece: Piece) -> dict[str, Any] | None:
-        return chat_logprobs(piece.told, self._tokenizer) if self._wanted else None
+        return chat_logprobs(piece.told, self._show, self._tokenizer) if self._wanted else None
