@@ -26,6 +26,8 @@ from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
 from ponder.text import Tokenizer
 
+_UNASKED = {"prompt_logprobs": None, "prompt_token_ids": None}
+
 
 class Face(Protocol):
     """How an endpoint writes a text.
@@ -98,8 +100,10 @@ class Writer:
         if members is None:
             return
         about = self._about_prompt(0, ())
+        if not self._plan.token_ids:
+            members = members | {"token_ids": None}
         for index in range(len(self._plan.prompts) * self._plan.n):
-            choice = {"index": index, **members, "logprobs": None, "finish_reason": None, "token_ids": None}
+            choice = {"index": index, **members, "logprobs": None, "finish_reason": None}
             yield self._chunk([choice], **about)
             about = {}
 
@@ -135,7 +139,7 @@ class Writer:
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
         chunk = {**self._head, "choices": choices}
         if not self._face.prompt_in_choice:
-            chunk["prompt_token_ids"] = None
+            chunk |= _UNASKED
         if self._plan.include_usage:
             chunk["usage"] = self._usage() if self._plan.continuous_usage else None
         return chunk | members
@@ -162,7 +166,7 @@ class Writer:
             if self._face.prompt_in_choice:
                 choice |= self._about_prompt(piece.prompt, ())
         elif self._face.prompt_in_choice:
-            choice["prompt_token_ids"] = None
+            choice |= _UNASKED
         self._choices.add(piece.index)
         if piece.finish_reason:
             self._ended.add(piece.index)
@@ -188,12 +192,12 @@ class Writer:
         """Return what is told of a prompt; vLLM's members are always there, and null unless asked for."""
         plan = self._plan
         ids = plan.prompts[prompt].token_ids
-        about: dict[str, Any] = {"prompt_token_ids": list(ids) if plan.token_ids else None}
+        about: dict[str, Any] = {**_UNASKED}
+        if plan.token_ids:
+            about["prompt_token_ids"] = list(ids)
         if plan.prompt_logprobs is not None:
             tokens = told_prompt(ids, traces, plan.prompt_logprobs)
             about["prompt_logprobs"] = prompt_logprobs(tokens, self._tokenizer)
-        elif not plan.stream:
-            about["prompt_logprobs"] = None
         return about
 
     def _texts(self, prompt: int, completion: Completion) -> list[Piece]:
