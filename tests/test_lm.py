@@ -11,6 +11,7 @@ from ponder.asks.fronts import score as score_texts
 from ponder.decoders import Speculative
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
+from ponder.text import TokenIds
 from stepping import assert_model_at_rest
 from tiny_models import tiny_local_model
 
@@ -27,6 +28,11 @@ def lm(tiny_model):
 
 
 BAD = {
+    "add_special_tokens": lambda lm: lm("hi", chat=False, add_special_tokens=1),
+    "special tokens of a chat": lambda lm: lm("hi", add_special_tokens=False),
+    "special tokens of ids": lambda lm: lm(TokenIds((1,)), add_special_tokens=True),
+    "no context": lambda lm: ponder.load(context=0),
+    "context in words": lambda lm: ponder.load(context="8k"),
     "no text": lambda lm: lm(None),
     "number": lambda lm: lm(5),
     "bytes": lambda lm: lm(b"hi"),

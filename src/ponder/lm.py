@@ -89,6 +89,7 @@ class LM:
         prompt_logprobs: int | None = None,
         trace: TraceSettings | None = None,
         mixture: Mixing | None = None,
+        add_special_tokens: bool | None = None,
         **sampling: Any,
     ) -> Grow:
         """Gather what was asked for; the other methods take the same arguments.
@@ -111,6 +112,7 @@ class LM:
         prompt_logprobs, trace : as in `ponder.asks.Record`.
         mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`. A string to be guided away
             from is sent as the prompt is.
+        add_special_tokens : false leaves out the beginning-of-text token that the model puts before raw text.
         """
         if ban is not None and ban != ():
             if constraint is not None:
@@ -126,6 +128,9 @@ class LM:
         written: dict[str, Any] = {"template_args": template_args, "tools": tools}
         if mixture is not None:
             mixture = mixture.converted(lambda other: self._like(other, system, chat, written))
+        if add_special_tokens is not None:
+            prompt = self._begun(prompt, system, chat, add_special_tokens)
+            chat = None if isinstance(prompt, TokenIds) else chat
         goes_on = {"continue_final_message": continue_final_message}
         path = self._path(prompt, system, chat, written | goes_on, prefix, lineage)
         record, service = Record(prompt_logprobs, trace), Service(priority, deadline_s, cache_salt)
@@ -138,6 +143,22 @@ class LM:
     ) -> Prompt:
         """Return another prompt as one that is sent in the same way."""
         return self.prompt(other, system, chat, **written) if isinstance(other, str) else other
+
+    def _begun(
+        self, prompt: Prompt | Path, system: str | None, chat: bool | None, add_special_tokens: bool
+    ) -> Prompt | Path:
+        """Return raw text as token ids without what the model puts before it, unless that is wanted."""
+        if not isinstance(add_special_tokens, bool):
+            raise ParameterError("add_special_tokens", add_special_tokens, "true, false or unset")
+        asked = prompt if isinstance(prompt, Path) else self.prompt(prompt, system, chat)
+        if not isinstance(asked, str):
+            allowed = "unset for messages, token ids and paths: it is for raw text, which chat=False sends"
+            raise ParameterError("add_special_tokens", add_special_tokens, allowed)
+        if add_special_tokens:
+            return prompt
+        return TokenIds(
+            tuple(self.tokenizer.encode(asked, add_bos=False, parse_special=True, field="prompt"))
+        )
 
     def _path(
         self,
@@ -450,6 +471,7 @@ def load(
     draft: str | os.PathLike[str] | None = None,
     entropy_head: str | os.PathLike[str] | None = None,
     positions: Specification | None = None,
+    context: int | None = None,
 ) -> LM:
     """Load a model: a name from `ponder models list`, a .gguf file, a Hugging Face directory.
 
@@ -465,12 +487,14 @@ def load(
     draft : a second, smaller model with the same vocabulary, for `decoder=Speculative(DraftModel())`.
     entropy_head : a head's file, for `real_temperature` (docs/sampling.md).
     positions : other positions than the checkpoint's: "none", "alibi", or a value (docs/positions.md).
+    context : the most tokens of a text, prompt and answer together; by default what the checkpoint says.
 
     Raises
     ------
     CheckpointError : a model is unknown, not downloaded, damaged, not supported, or quantised already; the
         entropy head is not one, or for another hidden size.
-    ParameterError : the draft model has other tokens; the positions do not fit the model.
+    ParameterError : the draft model has other tokens; the positions do not fit the model; the memory holds no
+        text of `context` tokens.
     """
     for name, value in (("model", model), ("draft", draft), ("entropy_head", entropy_head)):
         if not isinstance(value, str | os.PathLike) and (name == "model" or value is not None):
@@ -486,5 +510,6 @@ def load(
             draft=None if draft is None else os.fspath(draft),
             entropy_head=None if entropy_head is None else os.fspath(entropy_head),
             positions=positions,
+            context=context,
         )
     )

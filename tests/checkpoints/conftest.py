@@ -79,10 +79,12 @@ def write(
     metadata: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
     without: tuple[str, ...] = (),
+    **options: Any,
 ) -> dict[str, Any]:
     """Write a GGUF file; return the bytes of its matrices (or floats of its vectors) by GGUF name.
 
     `metadata` adds, replaces or (None) removes keys; `extra` adds tensors by GGUF name.
+    `options` are the writer's.
     """
     values: dict[str, Any] = {
         f"{arch}.block_count": layers,
@@ -102,7 +104,7 @@ def write(
         "tokenizer.ggml.bos_token_id": 1,
         "tokenizer.ggml.eos_token_id": 2,
     } | dict(metadata or {})
-    writer = GGUFWriter(path, arch)
+    writer = GGUFWriter(path, arch, **options)
     for key, value in values.items():
         if isinstance(value, bool):
             writer.add_bool(key, value)
@@ -135,7 +137,8 @@ def write(
 
 
 def packed(tensor: Any, kind: Type) -> Any:
-    if kind.name.endswith("_K"):  # the package cannot quantise these; any bytes are a valid tensor
+    if kind.name.endswith("_K") or kind.name.startswith("IQ"):
+        # The package cannot quantise these; any bytes are a valid tensor.
         shape = quants.quant_shape_to_byte_shape(tensor.shape, kind)
         return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     return quants.quantize(tensor, kind)

@@ -182,6 +182,94 @@ def test_end_tokens_and_sampling_defaults(tmp_path: Path, write_gguf: Any) -> No
     assert checkpoint.generation_defaults == {"temperature": 0.5, "top_k": 20, "repetition_penalty": 1.25}
 
 
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_ends_of_turns_by_name_whatever_their_type(tmp_path: Path, write_gguf: Any, kind: int) -> None:
+    types = {"tokenizer.ggml.token_type": [2, 3, 3, 1, 1, 1, kind, 5] + [1] * 8}
+    write_gguf(tmp_path / "m.gguf", metadata=types)
+    assert open_gguf(tmp_path / "m.gguf").special.eos_ids == (2, 6)
+
+
+@pytest.mark.parametrize("outside", [-1, 16, 2**32 - 1, 2**40])
+def test_token_ids_outside_the_vocabulary_stand_for_none(
+    tmp_path: Path, write_gguf: Any, outside: int
+) -> None:
+    ids = ("bos", "eos", "eot", "eom", "unknown")
+    write_gguf(tmp_path / "m.gguf", metadata={f"tokenizer.ggml.{name}_token_id": outside for name in ids})
+    checkpoint = open_gguf(tmp_path / "m.gguf")
+    assert (checkpoint.special.bos_id, checkpoint.special.eos_ids) == (None, (6, 7))
+    assert checkpoint.vocabulary.unk_id is None
+
+
+CONTEXTS: list[tuple[dict[str, Any], int]] = [
+    ({}, 128),
+    ({"type": "yarn", "factor": 4.0, "original_context_length": 128}, 512),
+    ({"type": "yarn", "factor": 4.0}, 512),
+    ({"type": "yarn", "factor": 4.0, "original_context_length": 32}, 128),  # the file says the stretched one
+    ({"type": "linear", "factor": 2.5}, 320),
+    ({"factor": 2.0, "original_context_length": 256}, 512),
+    ({"type": "none", "factor": 4.0}, 128),
+    ({"type": "yarn", "factor": 0.5}, 128),
+]
+
+
+@pytest.mark.parametrize(("scaling", "context"), CONTEXTS)
+def test_scaling_lengthens_the_context(
+    tmp_path: Path, write_gguf: Any, scaling: dict[str, Any], context: int
+) -> None:
+    metadata = {f"llama.rope.scaling.{key}": value for key, value in scaling.items()}
+    write_gguf(tmp_path / "m.gguf", metadata=metadata)
+    assert open_gguf(tmp_path / "m.gguf").config.context_length == context
+
+
+def test_longrope_lengthens_the_context(tmp_path: Path, write_gguf: Any) -> None:
+    four = np.ones(4, np.float32)
+    factors = {"rope_factors_long.weight": four, "rope_factors_short.weight": four}
+    for original, factor, context in ((32, 1.0, 128), (128, 4.0, 512)):
+        stretch = {"original_context_length": original, "factor": factor}
+        metadata = {f"llama.rope.scaling.{key}": value for key, value in stretch.items()}
+        write_gguf(tmp_path / "m.gguf", extra=factors, metadata=metadata)
+        assert open_gguf(tmp_path / "m.gguf").config.context_length == context
+
+
+def parts_of(path: Path, write_gguf: Any, **options: Any) -> tuple[dict[str, Any], list[Path]]:
+    written = write_gguf(path / "m.gguf", layers=2, split_max_tensors=6, **options)
+    parts = sorted(path.glob("m-*.gguf"))
+    assert [part.name for part in parts] == [f"m-0000{i}-of-00004.gguf" for i in (1, 2, 3, 4)]
+    return written, parts
+
+
+def test_a_file_in_parts_is_one_file(tmp_path: Path, write_gguf: Any) -> None:
+    """As the package writes them; tensors are read from whichever part they are in."""
+    written, parts = parts_of(tmp_path, write_gguf)
+    checkpoint = open_gguf(parts[0])
+    assert checkpoint.name == "m"
+    for name in tensor_shapes(checkpoint.config):
+        stored = checkpoint.tensors.stored(name)
+        assert stored.data.tobytes() == written[file_name(name)].tobytes()
+        checkpoint.tensors.release(name)
+        assert checkpoint.tensors.stored(name).data.tobytes() == stored.data.tobytes()
+    bare = [part.rename(part.with_suffix("")) for part in parts]  # without the ending
+    assert open_gguf(bare[0]).name == "m"
+
+
+def test_parts_that_do_not_fit(tmp_path: Path, write_gguf: Any) -> None:
+    _, parts = parts_of(tmp_path, write_gguf)
+    assert_refused(parts[2], "part 3 of 4: give the first, m-00001-of-00004.gguf")
+    other = tmp_path / "other"
+    other.mkdir()
+    _, others = parts_of(other, write_gguf)
+    parts[1].unlink()
+    assert_refused(parts[0], "part m-00002-of-00004.gguf is missing beside it")
+    parts[1].write_bytes(others[2].read_bytes())
+    with pytest.raises(CheckpointError, match=r"m-00002-of-00004.gguf: split.no = 2"):
+        open_gguf(parts[0])
+    parts[1].write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(CheckpointError, match=r"m-00002-of-00004.gguf is a Git LFS pointer"):
+        open_gguf(parts[0])
+    renamed = parts[0].rename(tmp_path / "renamed.gguf")
+    assert_refused(renamed, "names such as model-00001-of-00004.gguf")
+
+
 def test_sentencepiece_vocabulary(tmp_path: Path, write_gguf: Any) -> None:
     scores = {"tokenizer.ggml.model": "llama", "tokenizer.ggml.scores": [-float(i) for i in range(16)]}
     write_gguf(tmp_path / "m.gguf", metadata=scores | {"tokenizer.ggml.merges": None})
@@ -221,7 +309,7 @@ BAD_METADATA: list[tuple[dict[str, Any], str]] = [
     ({"llama.expert_count": [8, 8]}, "expert_count"),
     ({"llama.attention.sliding_window_pattern": [True]}, "sliding_window_pattern"),
     ({"llama.rope.scale_linear": 4.0}, "scale_linear = 4.0"),
-    ({"split.count": 3}, "merge the parts"),
+    ({"split.count": 3}, "part 1 of 3, and the parts of a file have names such as model-00001-of-"),
     ({"general.alignment": 0}, "general.alignment = 0"),
     ({"general.alignment": 24}, "a power of two"),
     ({"general.alignment": "32"}, "general.alignment"),
@@ -234,8 +322,7 @@ BAD_METADATA: list[tuple[dict[str, Any], str]] = [
     ({"tokenizer.ggml.token_type": [9] * 16}, "token types 1 to 6"),
     ({"tokenizer.ggml.scores": [NAN] * 16}, "finite"),
     ({"tokenizer.ggml.merges": None}, "merges = (missing)"),
-    ({"tokenizer.ggml.eos_token_id": 16}, "from 0 to 15"),
-    ({"tokenizer.ggml.bos_token_id": -1}, "from 0 to 15"),
+    ({"tokenizer.ggml.eos_token_id": "</s>"}, "eos_token_id = </s> is not allowed: an integer"),
     ({"tokenizer.chat_template": 3}, "a string"),
     ({"tokenizer.ggml.add_bos_token": 1}, "true or false"),
     ({"general.sampling.temp": NAN}, "general.sampling.temp = nan"),
@@ -326,7 +413,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "huge dimension": (header([], [tensor((2**63, 2))]) + bytes(64), "positive, below"),
     "overflow": (header([], [tensor((2**32, 2**32))]) + bytes(64), "positive, below"),
     "unknown tensor type": (header([], [tensor(kind=999)]) + bytes(64), "type of tensor t = 999"),
-    "unsupported tensor type": (header([], [tensor(kind=16)]) + bytes(64), "IQ2_XXS is not allowed: F32"),
+    "unsupported tensor type": (header([], [tensor(kind=24)]) + bytes(64), "I8 is not allowed: F32"),
     "row not whole blocks": (header([], [tensor((31,), kind=3)]) + bytes(64), "a multiple of 32 for Q4_1"),
     "unaligned": (header([], [tensor(offset=7)]) + bytes(512), "offset of tensor t = 7"),
     "past the end": (header([], [tensor(offset=2**63)]) + bytes(512), "tensor t ends at byte"),

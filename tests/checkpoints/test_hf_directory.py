@@ -217,6 +217,33 @@ def test_part_of_the_head_is_refused_elsewhere(tmp_path: Path, parameters: dict[
         rope_of(tmp_path, **model, rope_parameters=parameters | {"partial_rotary_factor": 0.5})
 
 
+LONG: dict[str, Any] = {"short_factor": [1] * 4, "long_factor": [2] * 4}
+CONTEXTS: list[tuple[dict[str, Any], dict[str, Any], int]] = [
+    ({"rope_type": "yarn", "factor": 4.0}, {}, 512),
+    ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128}, {}, 512),
+    ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256}, {}, 1024),
+    ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}, {}, 128),
+    ({"type": "linear", "factor": 2.5}, {}, 320),
+    ({"type": "linear", "factor": 8.0, "original_max_position_embeddings": 16}, {}, 128),
+    ({"rope_type": "longrope", "factor": 4.0, **LONG}, {}, 512),
+    ({"rope_type": "longrope", "factor": 4.0, **LONG}, {"original_max_position_embeddings": 64}, 128),
+    ({"rope_type": "longrope", **LONG}, {}, 128),
+    ({"rope_type": "dynamic", "factor": 2.0}, {}, 256),
+    ({"rope_type": "default"}, {}, 128),
+    ({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}, {}, 128),
+]
+
+
+@pytest.mark.parametrize(("parameters", "outer", "context"), CONTEXTS)
+def test_scaling_lengthens_the_context(
+    tmp_path: Path, parameters: dict[str, Any], outer: dict[str, Any], context: int
+) -> None:
+    """Where the maximum is not over the original context, it is the original times the factor."""
+    for key in ("rope_scaling", "rope_parameters"):
+        path = write_directory(tmp_path / "m", **{key: parameters}, **outer)
+        assert open_hf_directory(path).config.context_length == context
+
+
 def test_window_defaults(tmp_path: Path) -> None:
     mistral = open_hf_directory(write_directory(tmp_path / "a", model_type="mistral")).config
     assert mistral.sliding_windows == (4096,)
@@ -277,7 +304,13 @@ def test_end_tokens_and_sampling_defaults(tmp_path: Path) -> None:
         json.dumps({"eos_token": "<end>", "added_tokens_decoder": added})
     )
     checkpoint = open_hf_directory(path)
-    assert checkpoint.special.eos_ids == (7, 5, 2, 4, 9)
+    assert checkpoint.special.eos_ids == (7, 5, 2)
+    assert checkpoint.vocabulary.ends == ("<end>",)
+    assert [(token.id, token.content) for token in checkpoint.vocabulary.added] == [
+        (3, "a"),
+        (4, "<end>"),
+        (9, "<|im_end|>"),
+    ]
     del sampling["min_p"]
     assert checkpoint.generation_defaults == sampling
     (path / "generation_config.json").write_text(json.dumps(sampling))
@@ -310,7 +343,7 @@ BAD_CONFIG: list[tuple[dict[str, Any], str]] = [
         {"rope_scaling": {"rope_type": "llama3", "factor": 2, "low_freq_factor": 4, "high_freq_factor": 4}},
         "more than low_freq_factor = 4",
     ),
-    ({"eos_token_id": 16}, "from 0 to 15"),
+    ({"eos_token_id": "x"}, "eos_token_id = x is not allowed: token ids from 0 to 15"),
     ({"eos_token_id": [2, "x"]}, "eos_token_id = x"),
     (
         {"model_type": "qwen2", "use_sliding_window": True, "layer_types": ["odd"]},
@@ -418,6 +451,54 @@ def test_tensors_that_do_not_fit(tmp_path: Path) -> None:
     assert_refused(path, "dtype of model.norm.weight = F64 is not allowed: F32, F16, BF16")
     write_directory(path, good | {"lm_head.weight": np.ones(1, np.float32)})
     open_hf_directory(path)  # tied embeddings: a copy of the head is not read
+
+
+def test_a_tied_matrix_under_either_name(tmp_path: Path) -> None:
+    """As transformers reads them: one matrix by any of its names; two that differ are not tied."""
+    import transformers
+
+    rng = np.random.default_rng(0)
+    tensors = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes_of().items()}
+    embed = tensors.pop("model.embed_tokens.weight")
+    other = rng.standard_normal(embed.shape, np.float32)
+    for named in (
+        {"lm_head.weight": embed},
+        {"model.embed_tokens.weight": embed},
+        {"model.embed_tokens.weight": embed, "lm_head.weight": embed},
+        {"model.embed_tokens.weight": embed, "lm_head.weight": other},
+    ):
+        path = write_directory(tmp_path / "m", tensors | named)
+        checkpoint = open_hf_directory(path)
+        theirs = transformers.LlamaForCausalLM.from_pretrained(path).state_dict()
+        np.testing.assert_array_equal(checkpoint.tensors.tensor("embed.weight").numpy(), embed)
+        np.testing.assert_array_equal(theirs["model.embed_tokens.weight"].numpy(), embed)
+        tied = torch.equal(theirs["lm_head.weight"], theirs["model.embed_tokens.weight"])
+        assert checkpoint.config.tie_embeddings == tied
+        if not tied:
+            np.testing.assert_array_equal(checkpoint.tensors.tensor("lm_head.weight").numpy(), other)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+PAGE = b"<!DOCTYPE html>\n<html class=''><head><title>model</title></head></html>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors", "tokenizer.json", "config.json", "tokenizer_config.json", "generation_config.json"],
+)
+@pytest.mark.parametrize(("content", "said"), [(POINTER, "is a Git LFS pointer"), (PAGE, "is a web page")])
+def test_files_that_stand_in_for_others(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = write_directory(tmp_path / "m")
+    (path / name).write_bytes(content)
+    assert_refused(path, f"{name} {said}")
+
+
+def test_a_template_may_write_a_web_page(tmp_path: Path) -> None:
+    path = write_directory(tmp_path / "m")
+    (path / "chat_template.jinja").write_bytes(PAGE)
+    assert open_hf_directory(path).chat_template == PAGE.decode()
+    (path / "chat_template.jinja").write_bytes(POINTER)
+    assert_refused(path, "chat_template.jinja is a Git LFS pointer")
 
 
 @pytest.mark.parametrize(

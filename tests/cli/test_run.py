@@ -46,6 +46,21 @@ def test_json_has_every_field(ponder):
     assert set(result["timing"]) >= {"load_s", "ttft_s", "decode_tok_s"}
 
 
+def test_a_context_and_a_prompt_without_bos(ponder):
+    """The context bounds what there is room for; `--no-bos` is for raw text."""
+    shown = json.loads(ponder("run", "--dry-run", "--raw", "--no-bos", "--context", "64", "a b").out)
+    assert shown["params"]["max_tokens"]["value"] == 64 - shown["prompt_tokens"]
+    refused = ponder("run", "--dry-run", "--no-bos", "a b")
+    assert refused.status != 0
+    assert "add_special_tokens = False is not allowed: unset for messages" in refused.err
+    for wrong in ("0", "-5"):
+        ran = ponder("run", "--context", wrong, "a")
+        assert ran.status != 0
+        assert ran.err.startswith(
+            f"ponder: context = {wrong} is not allowed: a whole number of tokens from 1"
+        )
+
+
 @pytest.mark.parametrize("temperature", ["0", "0.8"])
 def test_speculation_changes_no_token(ponder, temperature):
     """What is guessed, by a lookup or by the model itself, is counted; tokens and traces are the same."""

@@ -87,6 +87,66 @@ def test_local_paths(home: Path, tmp_path: Path) -> None:
     assert registry.resolve(str(folder)) == folder
 
 
+def test_a_gguf_file_needs_no_ending(home: Path, tmp_path: Path) -> None:
+    for name in ("sha256-" + "0a" * 32, "model.Q4_K_M", "no ending"):
+        (tmp_path / name).write_bytes(b"GGUF\3")
+        assert registry.resolve(str(tmp_path / name)) == tmp_path / name
+
+
+MANIFEST = {
+    "schemaVersion": 2,
+    "layers": [
+        {"mediaType": "application/vnd.ollama.image.template", "digest": "sha256:" + "1" * 64},
+        {"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:" + "2" * 64},
+    ],
+}
+OTHERS: dict[str, tuple[str, bytes, str]] = {
+    "pointer": ("m.bin", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+    "page": ("m", b"\n <!doctype HTML><html>", "a web page"),
+    "comment": ("m", b"<!-- a --><html lang='en'>", "a web page"),
+    "manifest": ("latest", json.dumps(MANIFEST).encode(), "weights are the file sha256-" + "2" * 64),
+    "blob": ("sha256-" + "ab" * 32, b"{{ .System }}", "a part of an Ollama model without weights"),
+    "pickle": ("pytorch_model.bin", b"PK\x03\x04", "can run code"),
+    "safetensors": ("model.safetensors", b"\x10" + bytes(7) + b'{"a":1}', "give the directory"),
+    "old": ("ggml-model.bin", b"tjgg\3\0\0\0", "came before GGUF"),
+    "gzip": ("m.gz", b"\x1f\x8b\x08", "unpack it"),
+    "empty": ("m.bin", b"", "empty"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_files_are_called_what_they_are(home: Path, tmp_path: Path, case: str) -> None:
+    name, content, said = OTHERS[case]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        registry.resolve(str(tmp_path / name))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_are_called_what_they_are(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.gguf").touch()
+    (tmp_path / "a.GGUF").touch()
+    with pytest.raises(
+        CheckpointError, match=r"a folder of GGUF files: give one of them, such as .*a\.GGUF$"
+    ):
+        registry.resolve(str(tmp_path))
+    for name in ("blobs", "manifests"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="Ollama's folder of models"):
+        registry.resolve(str(tmp_path / "models"))
+    for name in ("blobs", "refs", "snapshots"):
+        (tmp_path / "models--a--b" / name).mkdir(parents=True)
+    with pytest.raises(
+        CheckpointError, match="a folder of the Hugging Face cache: give one of the folders in"
+    ):
+        registry.resolve(str(tmp_path / "models--a--b"))
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").touch()
+    with pytest.raises(CheckpointError, match="an adapter without its model"):
+        registry.resolve(str(tmp_path / "lora"))
+
+
 def test_hub_models_in_the_cache_have_names(home: Path) -> None:
     folder = home / "hub" / "org" / "name"
     folder.mkdir(parents=True)

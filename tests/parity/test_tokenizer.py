@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import sentencepiece
@@ -22,6 +23,58 @@ LLAMA3_SPLIT = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+# Mistral-Nemo's tokenizer.json; GPT-4o's (tiktoken's o200k_base); DeepSeek LLM's, Coder's and V3's.
+TEKKEN_SPLIT = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+O200K_SPLIT = "|".join(
+    [
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    ]
+)
+DEEPSEEK_CASED = (
+    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-\u1F7D"
+    r"ᾀ-ᾴᾶ-ᾼ\u1FBEῂ-ῄῆ-ῌῐ-\u1FD3ῖ-\u1FDBῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ\u2126ℨ\u212A-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎ"
+    r"ꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+"
+)
+DEEPSEEK_V3 = (
+    r"\p{N}{1,3}",
+    r"[一-龥぀-ゟ゠-ヿ]+",
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+)
+# What llama.cpp cuts by where a file names nothing (llama-vocab.cpp).
+DEFAULT_SPLITS = (
+    r"[\p{P}\$\+<=>\^~\|]+",
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+    r"\p{N}+",
+    r"[0-9][0-9][0-9]",
+)
+PUBLISHED_SPLITS: dict[str, tuple[str, ...]] = {
+    "llama-bpe": (LLAMA3_SPLIT,),
+    "tekken": (TEKKEN_SPLIT,),
+    "gpt-4o": (O200K_SPLIT,),
+    "deepseek-v3": DEEPSEEK_V3,
+    "default": DEFAULT_SPLITS,
+}
+WHOLE_WORDS = ("llama-bpe", "tekken")
+ALIASES = {
+    "llama-bpe": ("llama3", "llama-v3", "falcon3", "pixtral"),
+    "qwen2": ("deepseek-r1-qwen",),
+    "gpt-2": ("phi-2",),
+    "smollm": ("starcoder",),
+    "olmo": ("mpt",),
+    "gpt-4o": ("llama4",),
+}
 
 WORDS = (
     "the quick brown fox doesn't I'LL we've Straße naïve café 'tis łódź",
@@ -85,6 +138,14 @@ def test_default_model_as_transformers():
     assert ours.encode(chat, parse_special=True) == theirs.encode(chat, add_special_tokens=False)
 
 
+def isolated(*splits: str) -> list[pre_tokenizers.PreTokenizer]:
+    return [pre_tokenizers.Split(Regex(split), behavior="isolated", invert=False) for split in splits]
+
+
+def bytes_of() -> pre_tokenizers.PreTokenizer:
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=False)
+
+
 def published(pre: str, model: BPE) -> tokenizers.Tokenizer:
     """A tokenizer as the published tokenizer.json of the family configures it."""
     inner = tokenizers.Tokenizer(model)
@@ -92,13 +153,26 @@ def published(pre: str, model: BPE) -> tokenizers.Tokenizer:
         reference = transformers.Qwen2TokenizerFast(vocab={"a": 0}, merges=[]).backend_tokenizer
         inner.normalizer = reference.normalizer
         inner.pre_tokenizer = reference.pre_tokenizer
-    elif pre == "llama-bpe":
-        inner.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(LLAMA3_SPLIT), behavior="isolated", invert=False),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=False),
-            ]
+    elif pre in PUBLISHED_SPLITS:
+        inner.pre_tokenizer = pre_tokenizers.Sequence([*isolated(*PUBLISHED_SPLITS[pre]), bytes_of()])
+    elif pre == "deepseek-llm":
+        splits = isolated(
+            "[\r\n]", DEEPSEEK_CASED, r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"\s+$", "[一-龥ࠀ-一가-\ud7ff]+"
         )
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        inner.pre_tokenizer = pre_tokenizers.Sequence([*splits, digits, bytes_of()])
+    elif pre == "deepseek-coder":
+        splits = isolated("[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+")
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        inner.pre_tokenizer = pre_tokenizers.Sequence([*splits, digits, bytes_of()])
+    elif pre == "gpt-2":
+        inner.pre_tokenizer = transformers.GPT2Tokenizer(
+            vocab={"a": 0}, merges=[]
+        ).backend_tokenizer.pre_tokenizer
+    elif pre == "olmo":
+        reference = transformers.GPTNeoXTokenizer(vocab={"a": 0}, merges=[]).backend_tokenizer
+        inner.normalizer = reference.normalizer
+        inner.pre_tokenizer = reference.pre_tokenizer
     else:
         inner.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -107,7 +181,13 @@ def published(pre: str, model: BPE) -> tokenizers.Tokenizer:
     return inner
 
 
-@pytest.fixture(scope="module", params=["llama-bpe", "qwen2", "smollm"])
+FAMILIES = (
+    *("llama-bpe", "qwen2", "smollm", "tekken", "gpt-2", "default", "deepseek-llm", "deepseek-coder"),
+    *("deepseek-v3", "olmo", "gpt-4o"),
+)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
 def byte_level(request):
     """A family's tokenizer trained on generated text, and the same as a GGUF vocabulary."""
     pre = request.param
@@ -119,7 +199,7 @@ def byte_level(request):
     merges = [tuple(merge) for merge in config["merges"]]
     # A token that is in the vocabulary and that no merges make, as whole words in Llama 3's may be.
     ids = config["vocab"] | {"Ġunreachable": len(config["vocab"])}
-    theirs = published(pre, BPE(ids, merges, ignore_merges=pre == "llama-bpe"))
+    theirs = published(pre, BPE(ids, merges, ignore_merges=pre in WHOLE_WORDS))
     theirs.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL])
     tokens = tuple(sorted(ids, key=ids.__getitem__))
     types = tuple(3 if token in CONTROL else 1 for token in tokens)
@@ -130,7 +210,7 @@ def byte_level(request):
 def test_byte_level_families(byte_level):
     theirs, vocabulary = byte_level
     ours = build_tokenizer(vocabulary, SpecialTokens(None, (2,)))
-    for text in [*texts(1000, seed=2), "an unreachable word", "".join(CONTROL)]:
+    for text in [*texts(2000, seed=2), "an unreachable word", "".join(CONTROL)]:
         theirs.encode_special_tokens = True
         assert ours.encode(text) == theirs.encode(text).ids, repr(text)
         theirs.encode_special_tokens = False
@@ -138,6 +218,28 @@ def test_byte_level_families(byte_level):
         assert ours.encode(mixed, parse_special=True) == theirs.encode(mixed).ids
         decoded = ours.decode(ours.encode(text))
         assert decoded == theirs.decode(ours.encode(text))
+
+
+def test_other_names_of_a_family(byte_level):
+    """Each is cut as the family is; words that are tokens stay whole in Llama 3's, and not in Smaug's."""
+    _, vocabulary = byte_level
+    own = build_tokenizer(vocabulary, SpecialTokens(None, (2,)))
+    for name in ALIASES.get(vocabulary.pre, ()):
+        alias = build_tokenizer(replace(vocabulary, pre=name), SpecialTokens(None, (2,)))
+        for text in [*texts(300, seed=6), "an unreachable word"]:
+            assert alias.encode(text) == own.encode(text), (name, text)
+    if vocabulary.pre == "llama-bpe":
+        smaug = build_tokenizer(replace(vocabulary, pre="smaug-bpe"), SpecialTokens(None, (2,)))
+        theirs = published("llama-bpe", BPE(*merged(vocabulary)))
+        theirs.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL])
+        for text in [*texts(300, seed=6), "an unreachable word"]:
+            assert smaug.encode(text) == theirs.encode(text).ids
+        assert smaug.encode(" unreachable") != own.encode(" unreachable")
+
+
+def merged(vocabulary: GgufVocabulary) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in vocabulary.merges)]
+    return {token: i for i, token in enumerate(vocabulary.tokens)}, merges
 
 
 def test_tokenizer_json_is_the_same_tokenizer(byte_level):

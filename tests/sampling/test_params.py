@@ -155,6 +155,60 @@ def test_a_checkpoints_bad_value_is_refused_too():
         resolve_params({}, {"top_p": 0})
 
 
+QWEN = {"temperature": 0.7, "top_k": 20, "top_p": 0.8, "min_p": 0.0, "repetition_penalty": 1.05}
+
+
+@pytest.mark.parametrize(
+    ("asked", "gives_way"),
+    [
+        ({}, set()),
+        ({"top_p": 0.5}, {"top_p"}),
+        ({"mirostat": 2}, {"top_k", "top_p"}),
+        ({"mirostat": 1, "mirostat_tau": 3.0, "semantics": "exllama"}, {"top_k", "top_p"}),
+        ({"order": ["temperature"]}, {"top_k", "top_p", "repetition_penalty"}),
+        ({"order": "temperature,top_p"}, {"top_k", "repetition_penalty"}),
+        ({"top_p_decay": 0.9}, set()),  # needs top_p, which the file gives
+    ],
+    ids=str,
+)
+def test_what_a_checkpoint_recommends_gives_way(asked, gives_way):
+    """What the caller asked for holds, and all that the file says beside it."""
+    resolved = resolve_params(asked, QWEN)
+    kept = {name for name, source in resolved.sources.items() if source == "checkpoint"}
+    assert kept == set(QWEN) - gives_way
+    for name in kept:
+        assert getattr(resolved.params, name) == QWEN[name]
+    for name in set(QWEN) - kept - set(asked):
+        assert getattr(resolved.params, name) == getattr(SamplingParams(), name)
+        assert resolved.sources[name] == "default"
+
+
+def test_a_recommended_temperature_gives_way_to_a_semantics_and_to_a_check():
+    """A limit that the caller chose is no fault of the caller's either."""
+    assert resolve_params({"semantics": "vllm"}, {"temperature": 3.0}).params.temperature == 1.0
+
+    def draws(params):
+        if params.temperature == 0:
+            raise ParameterError("temperature", params.temperature, "over 0")
+
+    assert resolve_params({}, {"temperature": 0.0, "top_p": 0.9}, draws).params.temperature == 1.0
+    with pytest.raises(ParameterError, match="temperature = 0 "):
+        resolve_params({"temperature": 0}, {"top_p": 0.9}, draws)
+
+
+def test_a_callers_mistake_stays_one():
+    """The refusal names what the caller set, and never a recommended field."""
+    for mistake, field in (
+        ({"mirostat": 2, "min_p": 0.1}, "min_p"),
+        ({"mirostat": 3}, "mirostat"),
+        ({"dry_base": 2.0}, "dry_base"),
+        ({"order": ["top_p"]}, "order"),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            resolve_params(mistake, QWEN)
+        assert caught.value.field == field
+
+
 def test_json():
     """Every field with its value and source, in plain JSON values."""
     resolved = resolve_params({"stop": ["a"], "logit_bias": {3: 1.0}, "n": 2}, {"temperature": 0.7})

@@ -1,6 +1,7 @@
 """What holds for every tokenizer: exact bytes, no injected control tokens, errors in one sentence."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
 from ponder.checkpoints import GgufVocabulary, SpecialTokens, TokenizerJson
-from ponder.errors import CheckpointError, ParameterError
+from ponder.errors import CheckpointError, ParameterError, PonderWarning
 from ponder.text import ChatTemplate, Conversation, Message, build_tokenizer, encode_prompt
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -71,6 +72,16 @@ def test_control_and_user_defined_tokens():
         assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.vocab_size) == ("<s>", "STOP", 261)
 
 
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_ends_of_turns_are_control_tokens_whatever_their_type(kind):
+    tokens = (*byte_level().tokens, "<|im_end|>")
+    types = (*byte_level().token_types, kind)
+    tokenizer = build_tokenizer(byte_level(tokens=tokens, token_types=types), SpecialTokens(None, (261,)))
+    assert tokenizer.is_special(261)
+    assert tokenizer.encode("a<|im_end|>", parse_special=True) == [BYTES.index("a"), 261]
+    assert 261 not in tokenizer.encode("a<|im_end|>")
+
+
 def test_every_byte_has_its_token():
     assert sorted(BYTE_LEVEL[0].bytes_table[:256]) == [bytes([byte]) for byte in range(256)]
     assert SENTENCEPIECE.bytes_table[4:260] == tuple(bytes([byte]) for byte in range(256))
@@ -130,13 +141,12 @@ def test_half_a_surrogate_pair_is_refused(tokenizer, text):
 @pytest.mark.parametrize(
     ("vocabulary", "words"),
     [
-        (byte_level("mystery"), "mystery.*llama-bpe, qwen2, smollm"),
+        (byte_level("mystery"), "mystery.*llama-bpe, .*qwen2, .*smollm"),
         (byte_level(model="bert"), "bert.*gpt2, llama"),
         (byte_level(merges=("a c", "nospace")), "merges"),
         (byte_level(merges=("nospace",)), "merges"),
         (byte_level(token_types=(1,)), "1 token types"),
         (sentencepiece(scores=()), "0 scores"),
-        (sentencepiece(unk_id=10**9), "1000000000 is outside"),
     ],
 )
 def test_faulty_vocabularies(vocabulary, words):
@@ -144,9 +154,90 @@ def test_faulty_vocabularies(vocabulary, words):
         build_tokenizer(vocabulary, SpecialTokens(None, ()))
 
 
-def test_special_ids_must_exist():
-    with pytest.raises(CheckpointError, match="400 is outside the vocabulary of 261"):
-        build_tokenizer(byte_level(), SpecialTokens(None, (400,)))
+@pytest.mark.parametrize("outside", [-1, 261, 2**32 - 1, 10**30])
+def test_special_ids_outside_the_vocabulary_stand_for_none(outside):
+    tokenizer = build_tokenizer(byte_level(add_bos=True), SpecialTokens(outside, (outside, 257)))
+    assert (tokenizer.bos_id, tokenizer.eos_ids, tokenizer.bos_token) == (None, (257,), "")
+    assert tokenizer.encode("ab") == [259]
+    assert build_tokenizer(sentencepiece(unk_id=outside), SpecialTokens(1, (2,))).encode("ab")
+    from_json = build_tokenizer(
+        TokenizerJson(json.dumps(tokenizer_json())), SpecialTokens(256, (outside, 257))
+    )
+    assert (from_json.bos_id, from_json.eos_ids) == (256, (257,))
+
+
+def test_text_that_begins_with_bos_gets_no_second_one():
+    """Said once; text that spells it in plain letters, and an explicit wish, are other matters."""
+    for vocabulary in (byte_level(add_bos=True), TokenizerJson(json.dumps(tokenizer_json()))):
+        tokenizer = build_tokenizer(vocabulary, SPECIAL)
+        with pytest.warns(PonderWarning, match="begins with <s>.* no second one is added"):
+            assert tokenizer.encode("<s>a", parse_special=True)[:2] != [256, 256]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert tokenizer.encode("<s>a", parse_special=True) == [256, BYTES.index("a")]
+            assert tokenizer.encode("a<s>", parse_special=True) == [256, BYTES.index("a"), 256]
+            assert tokenizer.encode("<s>")[:2] == [256, BYTES.index("<")]
+            assert tokenizer.encode("<s>", add_bos=True, parse_special=True) == [256, 256]
+            assert tokenizer.encode("<s>", add_bos=False, parse_special=True) == [256]
+
+
+@pytest.mark.parametrize("rows", [259, 258, 256])
+def test_a_model_with_fewer_tokens_than_its_tokenizer(rows):
+    """What the model lacks is in no table, ends nothing, and is refused by its text where it is written."""
+    vocabulary = byte_level(add_bos=True)
+    tokenizer = build_tokenizer(vocabulary, SPECIAL, rows)
+    assert (tokenizer.vocab_size, len(tokenizer.bytes_table), len(tokenizer.vocabulary)) == (rows,) * 3
+    assert tokenizer.eos_ids == tuple(i for i in (257,) if i < rows)
+    assert tokenizer.bos_id == (256 if rows > 256 else None)
+    with pytest.raises(ParameterError) as caught:
+        tokenizer.encode("b ab", field="prompt")
+    assert (caught.value.field, caught.value.value) == ("prompt", "ab")
+    assert f"number 259, and the model has only the first {rows} tokens" in str(caught.value)
+    with pytest.raises(ParameterError, match="'ab'"):
+        tokenizer.encode("b ab", parse_special=True)
+
+
+def test_placeholders_are_no_text():
+    """Unused tokens by their type or their names: written as nothing, never read from text."""
+    names = (
+        "[PAD261]",
+        "<|reserved_special_token_7|>",
+        "[unused1]",
+        "<unused99>",
+        "[PADDED]",
+        "no <unused1>",
+    )
+    tokens = (*byte_level().tokens, *names, "spare")
+    types = (*byte_level().token_types, 5, 3, 4, 1, 1, 1, 5)
+    tokenizer = build_tokenizer(byte_level(tokens=tokens, token_types=types), SPECIAL)
+    spelled = [tokenizer.bytes_table[i] for i in range(261, 268)]
+    assert spelled == [b"", b"", b"", b"", b"[PADDED]", b"no <unused1>", b""]
+    assert [tokenizer.is_special(i) for i in range(261, 268)] == [True, True, True, True, False, False, True]
+    for text in (*names, "spare"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.token_text(261) == "[PAD261]"
+    assert not tokenizer.vocabulary.is_text[[261, 262, 263, 264, 267]].any()
+    added = {"id": 258, "content": "[unused1]", "special": False, "single_word": False, "lstrip": False}
+    listed = tokenizer_json()
+    listed["added_tokens"].append(added | {"rstrip": False, "normalized": False})
+    from_json = build_tokenizer(TokenizerJson(json.dumps(listed)), SPECIAL)
+    assert from_json.bytes_table[258] == b""
+    assert from_json.decode(from_json.encode("a [unused1]")) == "a [unused1]"
+
+
+def test_which_tokenizers_number_alike():
+    """Unused tokens at the end make no difference, whatever they are called; any other token does."""
+    plain = build_tokenizer(byte_level(), SPECIAL)
+    types = (*byte_level().token_types, 5, 5)
+    padded = build_tokenizer(
+        byte_level(tokens=(*byte_level().tokens, "[PAD261]", "[PAD262]"), token_types=types), SPECIAL
+    )
+    assert plain.numbers_like(padded)
+    assert padded.numbers_like(plain)
+    more = byte_level(tokens=(*byte_level().tokens, "[PAD261]", "word"), token_types=(*types[:-1], 1))
+    assert not build_tokenizer(more, SPECIAL).numbers_like(plain)
+    other = byte_level(tokens=(*BYTES, "<x>", *byte_level().tokens[257:]))
+    assert not build_tokenizer(other, SPECIAL).numbers_like(plain)
 
 
 def tokenizer_json(**changes: object) -> dict:

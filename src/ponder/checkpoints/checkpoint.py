@@ -16,10 +16,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedText:
+    """A token that files beside `tokenizer.json` add to it or change, with the flags of `tokenizers`."""
+
+    id: int
+    content: str
+    special: bool = False
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TokenizerJson:
-    """A Hugging Face `tokenizer.json`, as text."""
+    """A Hugging Face `tokenizer.json`, as text, and what the small files beside it say of its tokens.
+
+    Attributes
+    ----------
+    names : what the tokenizer calls some tokens, "bos_token" -> "<s>". None: no file says anything.
+    ends : tokens that end a turn or a text by name, the primary one first.
+    added : `added_tokens_decoder` of transformers 4.
+    """
 
     text: str
+    names: Mapping[str, str] | None = None
+    ends: tuple[str, ...] = ()
+    added: tuple[AddedText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +71,10 @@ TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>")
 
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
-    """`eos_ids` are all ids that end a turn or a text, the primary one first."""
+    """Ids that a checkpoint names; `eos_ids` end a turn or a text, the primary one first.
+
+    A tokenizer may know more ends, by name: `Tokenizer.eos_ids` are all of them.
+    """
 
     bos_id: int | None
     eos_ids: tuple[int, ...]

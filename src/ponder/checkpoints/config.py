@@ -1,6 +1,6 @@
 """What a checkpoint says about its model, as plain values.
 
-Nothing here computes: `positions/` turns a `RopeConfig` into frequencies and `models/` turns a
+`positions/` turns a `RopeConfig` into frequencies and `models/` turns a
 `ModelConfig` into a network.
 """
 
@@ -71,6 +71,14 @@ class DivisorScaling:
     """theta divided elementwise: GGUF's `rope_freqs.weight`, shape [rotary_dim / 2]."""
 
     divisors: tuple[float, ...]
+
+
+def stretched_context(trained: int, original: int, factor: float) -> int:
+    """Return how many tokens a model takes whose positions are stretched by a factor.
+
+    A file whose maximum is over the original context says the stretched one itself.
+    """
+    return int(original * factor) if trained <= original and factor > 1 else trained
 
 
 RopeScaling = (

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import mmap
+import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,13 @@ from ponder.checkpoints.config import (
     RopeConfig,
     RopeScaling,
     YarnScaling,
+    stretched_context,
 )
 from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
 from ponder.checkpoints.stored import TENSOR_TYPES, StoredTensor, dequantize
 from ponder.errors import CheckpointError
+from ponder.hub.kinds import what_it_is
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +62,10 @@ _NAMES = {
 }
 _ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 # Pre-tokenizers whose vocabulary starts a text with BOS although no metadata says so (llama.cpp).
-_BOS_BY_DEFAULT = ("llama3", "llama-v3", "llama-bpe", "tekken", "falcon3", "pixtral")
-_CONTROL = 3
+_BOS_BY_DEFAULT = (
+    *("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken"),
+)
+_UNUSED = 5
 _SAMPLING = {
     "temperature": "general.sampling.temp",
     "top_p": "general.sampling.top_p",
@@ -104,24 +109,25 @@ _SCALARS = {
     12: "<d",
 }
 _LENGTH = struct.Struct("<Q")
+_PART = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<ending>(\.gguf)?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """Where one tensor lies: `shape` as [out, in], `start` in bytes from the start of the file."""
+    """Where one tensor lies in the mapped file `data`: `shape` as [out, in], `start` and `size` in bytes."""
 
     type: GGMLQuantizationType
     shape: tuple[int, ...]
     start: int
     size: int
+    data: mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """A mapped file and its parsed header; nothing of the tensors is read yet."""
+    """The parsed header of a mapped file, or of the parts of one; nothing of the tensors is read yet."""
 
     path: Path
-    data: mmap.mmap
     fields: Fields
     tensors: Mapping[str, TensorInfo]
 
@@ -132,22 +138,22 @@ def open_gguf(path: Path, name: str | None = None) -> Checkpoint:
     Parameters
     ----------
     path
-        A `.gguf` file, version 2 or 3, little-endian, in one part.
+        A GGUF file, version 2 or 3, little-endian; of a file in parts the first, with the others beside it.
     name
-        The checkpoint's name; the file's stem where it is None.
+        The checkpoint's name; by default the file's, without its ending and the number of its part.
 
     Raises
     ------
     CheckpointError
         The file is missing, damaged, or of an architecture or tensor type that is not supported.
     """
-    file = read_header(path)
+    file = read_parts(path)
     config = model_config(file)
     found = {n: info.shape for n, info in file.tensors.items() if n not in _ROPE_TENSORS}
     check_tensors(path.name, config, found, file_name)
     vocabulary = gguf_vocabulary(file.fields)
     return Checkpoint(
-        name=name or path.stem,
+        name=name or _plain_name(path),
         path=path,
         config=config,
         vocabulary=vocabulary,
@@ -187,7 +193,7 @@ class GgufTensors:
             start = -(-info.start // mmap.PAGESIZE) * mmap.PAGESIZE
             end = (info.start + info.size) // mmap.PAGESIZE * mmap.PAGESIZE
             if start < end:
-                self.file.data.madvise(mmap.MADV_DONTNEED, start, end - start)
+                info.data.madvise(mmap.MADV_DONTNEED, start, end - start)
 
 
 def file_name(name: str) -> str:
@@ -210,8 +216,56 @@ def half_split_rows(heads: int, head_dim: int, rotary_dim: int) -> NDArray[np.in
 def stored_tensor(file: GgufFile, name: str, rows: NDArray[np.int64] | None = None) -> StoredTensor:
     """Return a tensor by its GGUF name, as a view of the mapping."""
     info = file.tensors[name]
-    data = np.frombuffer(file.data, np.uint8, info.size, info.start)
+    data = np.frombuffer(info.data, np.uint8, info.size, info.start)
     return StoredTensor(info.type.name, info.shape, data, rows)
+
+
+def _plain_name(path: Path) -> str:
+    part = _PART.fullmatch(path.name)
+    name = path.name if part is None else part["name"]
+    return name[: -len(".gguf")] if name.lower().endswith(".gguf") else name
+
+
+def read_parts(path: Path) -> GgufFile:
+    """Map a GGUF file and parse its header; of a file in parts, given by the first, the headers of all.
+
+    Raises
+    ------
+    CheckpointError
+        A part is missing, damaged, of another file, or given in place of the first.
+    """
+    first = read_header(path)
+    where, count = path.name, first.fields.integer("split.count", 0, 2**16, default=1)
+    if count <= 1:
+        return first
+    number = first.fields.integer("split.no", 0, count - 1, default=0)
+    named = _PART.fullmatch(where)
+    if named is None or int(named["count"]) != count:
+        raise CheckpointError(
+            f"{where}: it is part {number + 1} of {count}, and the parts of a file have names such as "
+            f"model-{number + 1:05}-of-{count:05}.gguf"
+        )
+
+    def part(i: int) -> Path:
+        return path.with_name(f"{named['name']}-{i + 1:05}-of-{named['count']}{named['ending']}")
+
+    if number != 0:
+        raise CheckpointError(f"{where}: it is part {number + 1} of {count}: give the first, {part(0).name}")
+    tensors = dict(first.tensors)
+    for i in range(1, count):
+        if not part(i).is_file():
+            raise CheckpointError(f"{where}: part {part(i).name} is missing beside it")
+        other = read_header(part(i))
+        for key, expected in (("split.no", i), ("split.count", count)):
+            other.fields.integer(key, expected, expected)
+        for name, info in other.tensors.items():
+            if name in tensors:
+                raise CheckpointError(f"{part(i).name}: tensor {shown(name)} is in an earlier part too")
+            tensors[name] = info
+    total = first.fields.integer("split.tensors.count", 0, 2**24, default=len(tensors))
+    if total != len(tensors):
+        raise CheckpointError(f"{where}: its {count} parts hold {len(tensors)} tensors, expected {total}")
+    return GgufFile(path, first.fields, tensors)
 
 
 def read_header(path: Path) -> GgufFile:
@@ -228,6 +282,9 @@ def read_header(path: Path) -> GgufFile:
         raise CheckpointError(f"{where}: cannot be read as a file ({error})") from None
     cursor = _Cursor(where, data)
     if data[:4] != b"GGUF":
+        other = what_it_is(path)
+        if other is not None:
+            raise CheckpointError(f"{where} is {other}")
         raise refuse(where, "magic", data[:4], "a GGUF file starts with b'GGUF'")
     cursor.position = 4
     version = cursor.number("<I", "version")
@@ -265,8 +322,8 @@ def read_header(path: Path) -> GgufFile:
                 f"{where}: tensor {shown(tensor_name)} ends at byte {start + info.start + info.size}, "
                 f"the file has {len(data)}; it is truncated or damaged"
             )
-        tensors[tensor_name] = TensorInfo(info.type, info.shape, start + info.start, info.size)
-    return GgufFile(path, data, fields, tensors)
+        tensors[tensor_name] = replace(info, start=start + info.start)
+    return GgufFile(path, fields, tensors)
 
 
 class _Cursor:
@@ -365,7 +422,8 @@ class _Cursor:
                 self.where, f"row length of {name}", dims[0], f"a multiple of {block} for {kind.name}"
             )
         offset = int(self.number("<Q", f"offset of {name}"))
-        return name, TensorInfo(kind, tuple(reversed(dims)), offset, math.prod(dims) // block * block_bytes)
+        size = math.prod(dims) // block * block_bytes
+        return name, TensorInfo(kind, tuple(reversed(dims)), offset, size, self.data)
 
 
 def model_config(file: GgufFile) -> ModelConfig:
@@ -374,10 +432,6 @@ def model_config(file: GgufFile) -> ModelConfig:
     arch = fields.text("general.architecture")
     if arch not in ARCHITECTURES:
         raise refuse(where, "general.architecture", arch, ", ".join(ARCHITECTURES))
-    if fields.integer("split.count", 0, 2**16, default=1) > 1:
-        raise refuse(
-            where, "split.count", fields.values["split.count"], "files in one part; merge the parts first"
-        )
     for key, neutral in _NEUTRAL.items():
         value = fields.values.get(f"{arch}.{key}")
         if value is not None and not (type(value) in (bool, int, float) and value in neutral):
@@ -393,6 +447,7 @@ def model_config(file: GgufFile) -> ModelConfig:
     head_dim = fields.integer(f"{arch}.attention.key_length", 2, 2**12, default=hidden // heads)
     fields.integer(f"{arch}.attention.value_length", head_dim, head_dim, default=head_dim)
     context = fields.integer(f"{arch}.context_length", 1, 2**31)
+    rope = _rope_config(file, arch, head_dim, context)
     window = fields.integer(f"{arch}.attention.sliding_window", 0, 2**31, default=0) or None
     return ModelConfig(
         architecture=arch,
@@ -404,8 +459,8 @@ def model_config(file: GgufFile) -> ModelConfig:
         num_kv_heads=kv_heads,
         head_dim=head_dim,
         rms_norm_eps=fields.number(f"{arch}.attention.layer_norm_rms_epsilon", 0.0, 1.0),
-        context_length=context,
-        rope=_rope_config(file, arch, head_dim, context),
+        context_length=_context_length(fields, arch, rope, context),
+        rope=rope,
         rope_layers=tuple(arch != "smollm3" or (i + 1) % 4 != 0 for i in range(layers)),
         sliding_windows=(window,) * layers,
         qkv_bias=arch == "qwen2" or "blk.0.attn_q.bias" in file.tensors,
@@ -414,6 +469,16 @@ def model_config(file: GgufFile) -> ModelConfig:
         qk_norm=arch == "qwen3",
         tie_embeddings="output.weight" not in file.tensors,
     )
+
+
+def _context_length(fields: Fields, arch: str, rope: RopeConfig, trained: int) -> int:
+    """The longest sequence: what `context_length` says, or what linear, YaRN or LongRoPE make of it."""
+    if not isinstance(rope.scaling, LinearScaling | YarnScaling | LongRopeScaling):
+        return trained
+    prefix = f"{arch}.rope.scaling"
+    factor = fields.number(f"{prefix}.factor", 0.0, 1e6, default=1.0)
+    original = fields.integer(f"{prefix}.original_context_length", 2, 2**31, default=trained)
+    return stretched_context(trained, original, factor)
 
 
 def _rope_config(file: GgufFile, arch: str, head_dim: int, context: int) -> RopeConfig:
@@ -487,7 +552,7 @@ def gguf_vocabulary(fields: Fields) -> GgufVocabulary:
     model = fields.text("tokenizer.ggml.model")
     if model not in ("gpt2", "llama"):
         raise refuse(fields.where, "tokenizer.ggml.model", model, "gpt2, llama")
-    pre = fields.text("tokenizer.ggml.pre", default="default")
+    pre = fields.text("tokenizer.ggml.pre", default="default") or "default"
     tokens = _strings(fields, "tokenizer.ggml.tokens")
     types = _numbers(fields, "tokenizer.ggml.token_type", len(tokens), "iu") or (1,) * len(tokens)
     odd = set(types) - {1, 2, 3, 4, 5, 6}
@@ -505,7 +570,7 @@ def gguf_vocabulary(fields: Fields) -> GgufVocabulary:
         scores=scores,
         add_bos=fields.boolean("tokenizer.ggml.add_bos_token", model == "llama" or pre in _BOS_BY_DEFAULT),
         add_space_prefix=fields.boolean("tokenizer.ggml.add_space_prefix", model == "llama"),
-        unk_id=fields.optional_integer("tokenizer.ggml.unknown_token_id", 0, len(tokens) - 1),
+        unk_id=_token_id(fields, "unknown", len(tokens)),
     )
 
 
@@ -532,15 +597,22 @@ def _numbers(fields: Fields, key: str, length: int, kinds: str) -> tuple[Any, ..
 
 
 def special_tokens(fields: Fields, vocabulary: GgufVocabulary) -> SpecialTokens:
-    """Return BOS and everything that ends a turn or a text: the named ids, then well-known control tokens."""
-    last = len(vocabulary.tokens) - 1
-    named = [
-        fields.optional_integer(f"tokenizer.ggml.{key}_token_id", 0, last) for key in ("eos", "eot", "eom")
-    ]
+    """Return BOS and everything that ends a turn or a text: the named ids, then tokens known by name.
+
+    The latter are control tokens whatever type a file gives them, as in llama.cpp.
+    """
+    count = len(vocabulary.tokens)
+    named = [_token_id(fields, name, count) for name in ("eos", "eot", "eom")]
     known = [
         i
         for i, (token, kind) in enumerate(zip(vocabulary.tokens, vocabulary.token_types, strict=True))
-        if kind == _CONTROL and token in TURN_ENDS
+        if kind != _UNUSED and token in TURN_ENDS
     ]
     ends = dict.fromkeys([i for i in named if i is not None] + known)
-    return SpecialTokens(fields.optional_integer("tokenizer.ggml.bos_token_id", 0, last), tuple(ends))
+    return SpecialTokens(_token_id(fields, "bos", count), tuple(ends))
+
+
+def _token_id(fields: Fields, name: str, count: int) -> int | None:
+    """Return the id of a named token; -1 and others outside the vocabulary stand for none."""
+    token = fields.optional_integer(f"tokenizer.ggml.{name}_token_id", -(2**63), 2**64)
+    return token if token is not None and 0 <= token < count else None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ponder.checkpoints.checkpoint import TURN_ENDS, Checkpoint, SpecialTokens, TokenizerJson
+from ponder.checkpoints.checkpoint import AddedText, Checkpoint, SpecialTokens, TokenizerJson
 from ponder.checkpoints.config import (
     DynamicScaling,
     LinearScaling,
@@ -25,11 +26,13 @@ from ponder.checkpoints.config import (
     RopeConfig,
     RopeScaling,
     YarnScaling,
+    stretched_context,
 )
 from ponder.checkpoints.fields import Fields, refuse, sampling_defaults, shown
 from ponder.checkpoints.layout import check_tensors
 from ponder.checkpoints.stored import StoredTensor
 from ponder.errors import CheckpointError
+from ponder.hub.kinds import stands_in
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +98,9 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
     """
     fields = _json_fields(path, "config.json")
     config = model_config(fields)
-    files = tensor_files(path, config.tie_embeddings)
+    files = tensor_files(path)
+    if config.tie_embeddings:
+        config, files = _tied(config, files)
     check_tensors(path.name, config, {n: file.shape for n, file in files.items()}, file_name)
     tokenizer = _optional_json(path, "tokenizer_config.json")
     generation = _optional_json(path, "generation_config.json")
@@ -103,8 +108,8 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
         name=name or path.resolve().name,
         path=path,
         config=config,
-        vocabulary=TokenizerJson(_read_text(path, "tokenizer.json", _MAX_TOKENIZER_BYTES)),
-        special=special_tokens(fields, generation, tokenizer, config.vocab_size),
+        vocabulary=tokenizer_json(path, tokenizer),
+        special=special_tokens(fields, generation, config.vocab_size),
         chat_template=chat_template(path, tokenizer),
         tool_template=tool_template(path, tokenizer),
         generation_defaults=generation_defaults(generation),
@@ -114,10 +119,11 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class TensorFile:
-    """Where one tensor lies."""
+    """Where one tensor lies, and under which name."""
 
     path: Path
     shape: tuple[int, ...]
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ class SafetensorsTensors:
         """Return a tensor of the file's dtype whose storage is a mapping of the file."""
         file = self.files[file_name(name)]
         with _open_safetensors(file.path, "pt") as handle:
-            tensor: torch.Tensor = handle.get_tensor(file_name(name))
+            tensor: torch.Tensor = handle.get_tensor(file.name)
         return tensor
 
     def release(self, name: str) -> None:
@@ -160,7 +166,7 @@ def file_name(name: str) -> str:
     return ".".join(["model", *layer, _NAMES[kind], suffix])
 
 
-def tensor_files(path: Path, tie_embeddings: bool) -> dict[str, TensorFile]:
+def tensor_files(path: Path) -> dict[str, TensorFile]:
     """Return every tensor's file and shape, from `model.safetensors` or the shards its index names."""
     shards: dict[str, set[str] | None] = {"model.safetensors": None}
     if (path / "model.safetensors.index.json").is_file():
@@ -197,22 +203,48 @@ def tensor_files(path: Path, tie_embeddings: bool) -> dict[str, TensorFile]:
                     f"{path.name}: the index puts {shown(missing[0])} in {shard}, which lacks it"
                 )
             for tensor in sorted(present if names is None else names):
-                if tensor.endswith("rotary_emb.inv_freq") or (tie_embeddings and tensor == "lm_head.weight"):
+                if tensor.endswith("rotary_emb.inv_freq"):
                     continue
                 view = handle.get_slice(tensor)
                 if view.get_dtype() not in DTYPES:
                     raise refuse(shard, f"dtype of {tensor}", view.get_dtype(), ", ".join(DTYPES))
-                files[tensor] = TensorFile(path / shard, tuple(view.get_shape()))
+                files[tensor] = TensorFile(path / shard, tuple(view.get_shape()), tensor)
     return files
+
+
+def _tied(config: ModelConfig, files: dict[str, TensorFile]) -> tuple[ModelConfig, dict[str, TensorFile]]:
+    """Find the one matrix of a tied model under either name.
+
+    If there are two that differ, the model is not tied, whatever its config says (as in transformers 5).
+    """
+    name = file_name("embed.weight")
+    embed, head = files.get(name), files.get("lm_head.weight")
+    if head is None:
+        return config, files
+    if embed is not None and embed.shape == head.shape:
+        stored = SafetensorsTensors(files)
+        own, other = stored.stored("embed.weight"), stored.stored("lm_head.weight")
+        if own.kind != other.kind or not np.array_equal(own.data, other.data):
+            return replace(config, tie_embeddings=False), files
+    rest = {tensor: file for tensor, file in files.items() if tensor != "lm_head.weight"}
+    return config, {name: embed or head} | rest
 
 
 def _open_safetensors(path: Path, framework: str) -> safe_open:
     if not path.is_file():
         raise CheckpointError(f"{path.name} is missing")
+    _refuse_stand_in(path)
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} cannot be read as safetensors: {error}") from None
+
+
+def _refuse_stand_in(file: Path) -> None:
+    """Say what a file is that stands in another's place; a template may itself write a web page."""
+    described = stands_in(file, web_pages=file.suffix != ".jinja")
+    if described is not None:
+        raise CheckpointError(f"{file.parent.name}: {file.name} is {described}")
 
 
 def model_config(fields: Fields) -> ModelConfig:
@@ -262,9 +294,29 @@ def model_config(fields: Fields) -> ModelConfig:
 
 
 def _context_length(fields: Fields, rope: RopeConfig) -> int:
-    """The longest sequence: dynamic scaling stretches what `max_position_embeddings` says by its factor."""
+    """The longest sequence: what `max_position_embeddings` says, or what scaling makes of it.
+
+    Llama 3's scaling is left out: its files say the stretched maximum, or a smaller one on purpose.
+    """
     trained = fields.integer("max_position_embeddings", 1, _TOKENS)
-    return int(trained * rope.scaling.factor) if isinstance(rope.scaling, DynamicScaling) else trained
+    match rope.scaling:
+        case DynamicScaling(factor=factor):
+            return int(trained * factor)
+        case LinearScaling(factor=factor):
+            return stretched_context(trained, _original_context(fields) or trained, factor)
+        case (
+            YarnScaling(factor=factor, original_context=original)
+            | LongRopeScaling(factor=factor, original_context=original)
+        ):
+            return stretched_context(trained, original, factor)
+    return trained
+
+
+def _original_context(fields: Fields) -> int | None:
+    rope = fields.values.get("rope_scaling") or fields.values.get("rope_parameters")
+    inner = Fields(fields.where, rope if isinstance(rope, dict) else {})
+    key = "original_max_position_embeddings"
+    return fields.optional_integer(key, 1, _TOKENS) or inner.optional_integer(key, 1, _TOKENS)
 
 
 def rope_config(fields: Fields, head_dim: int, base: float) -> RopeConfig:
@@ -367,35 +419,76 @@ def _sliding_windows(fields: Fields, kind: str, rope_layers: tuple[bool, ...]) -
     return tuple(window if i >= first else None for i in range(layers))
 
 
-def special_tokens(config: Fields, generation: Fields, tokenizer: Fields, vocab_size: int) -> SpecialTokens:
-    """Return BOS and everything that ends a turn or a text.
-
-    The generation config's ids come first, then the model's, the tokenizer's and well-known control tokens.
-    """
+def special_tokens(config: Fields, generation: Fields, vocab_size: int) -> SpecialTokens:
+    """Return BOS and the ends that configs give by id: the generation config's first, then the model's."""
     ends = [*_ids(generation, "eos_token_id", vocab_size), *_ids(config, "eos_token_id", vocab_size)]
-    added = tokenizer.values.get("added_tokens_decoder")
-    eos = tokenizer.values.get("eos_token")
-    eos = eos.get("content") if isinstance(eos, dict) else eos or ""
-    named: list[int] = []
-    for key, token in added.items() if isinstance(added, dict) else ():
-        if not (isinstance(token, dict) and key.isascii() and key.isdigit() and len(key) < 10):
-            raise refuse(tokenizer.where, "added_tokens_decoder", key, "an object of token ids and tokens")
-        if token.get("content") == eos and int(key) < vocab_size:
-            ends.append(int(key))
-        elif token.get("special") is True and token.get("content") in TURN_ENDS and int(key) < vocab_size:
-            named.append(int(key))
     bos = [*_ids(config, "bos_token_id", vocab_size), *_ids(generation, "bos_token_id", vocab_size), None]
-    return SpecialTokens(bos[0], tuple(dict.fromkeys(ends + named)))
+    return SpecialTokens(bos[0], tuple(dict.fromkeys(ends)))
 
 
 def _ids(fields: Fields, key: str, vocab_size: int) -> list[int]:
+    """Return the ids of a field that the model has; -1 and others outside stand for none."""
     value = fields.values.get(key)
     ids: list[int] = []
     for i in value if isinstance(value, list) else [] if value is None else [value]:
-        if type(i) is not int or not 0 <= i < vocab_size:
+        if type(i) is not int:
             raise refuse(fields.where, key, i, f"token ids from 0 to {vocab_size - 1}")
-        ids.append(i)
+        if 0 <= i < vocab_size:
+            ids.append(i)
     return ids
+
+
+def tokenizer_json(path: Path, tokenizer: Fields) -> TokenizerJson:
+    """Return `tokenizer.json` with what `tokenizer_config.json` and `special_tokens_map.json` say of it.
+
+    As in transformers, the map is what counts where the config lists no `added_tokens_decoder`. Where it
+    does, the map fills in what the config leaves out.
+    """
+    described, mapped = _names(tokenizer), _names(_optional_json(path, "special_tokens_map.json"))
+    added = _added_tokens(tokenizer)
+    names = mapped | described if added else described | mapped
+    ends = dict.fromkeys(found["eos_token"] for found in (names, described, mapped) if found.get("eos_token"))
+    known = any((path / name).is_file() for name in ("tokenizer_config.json", "special_tokens_map.json"))
+    return TokenizerJson(
+        _read_text(path, "tokenizer.json", _MAX_TOKENIZER_BYTES),
+        {name: text for name, text in names.items() if text} if known else None,
+        tuple(end for end in ends if end),
+        added,
+    )
+
+
+def _names(fields: Fields) -> dict[str, str | None]:
+    """Return the tokens that a file names: `eos_token` and the like, as text or an object; null is None."""
+    extra = fields.values.get("extra_special_tokens")
+    values = {**fields.values, **(extra if isinstance(extra, dict) else {})}
+    names: dict[str, str | None] = {}
+    for name, value in values.items():
+        if not name.endswith("_token") or isinstance(value, bool):  # add_bos_token and the like are switches
+            continue
+        text = value.get("content") if isinstance(value, dict) else value
+        if text is not None and not isinstance(text, str):
+            raise refuse(fields.where, name, value, "a token's text, an object with its content, or null")
+        names[name] = text
+    return names
+
+
+def _added_tokens(tokenizer: Fields) -> tuple[AddedText, ...]:
+    added = tokenizer.values.get("added_tokens_decoder")
+    found = []
+    for key, token in added.items() if isinstance(added, dict) else ():
+        if not (
+            key.isascii()
+            and key.isdigit()
+            and len(key) < 10
+            and isinstance(token, dict)
+            and isinstance(token.get("content"), str)
+        ):
+            raise refuse(tokenizer.where, "added_tokens_decoder", key, "an object of token ids and tokens")
+        special = token.get("special") is True
+        flags = {flag: token.get(flag) is True for flag in ("single_word", "lstrip", "rstrip")}
+        normalized = token.get("normalized", not special) is True
+        found.append(AddedText(int(key), token["content"], special, **flags, normalized=normalized))
+    return tuple(sorted(found, key=lambda token: token.id))
 
 
 def chat_template(path: Path, tokenizer: Fields) -> str | None:
@@ -438,6 +531,7 @@ def _read_text(path: Path, name: str, limit: int = _MAX_JSON_BYTES) -> str:
     file = path / name
     if not file.is_file():
         raise CheckpointError(f"{path.name}: there is no {name}")
+    _refuse_stand_in(file)
     try:
         if file.stat().st_size > limit:
             raise CheckpointError(

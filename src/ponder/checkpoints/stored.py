@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from ponder.errors import CheckpointError
 
-TENSOR_TYPES = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+TENSOR_TYPES = (
+    *("F32", "F16", "BF16"),
+    *("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"),
+    *("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"),
+    *("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS"),
+    *("TQ1_0", "TQ2_0", "MXFP4"),
+)
 FLOAT_TYPES = ("F32", "F16", "BF16")
 QUANTIZE_TYPES = ("Q8_0", "Q4_1")
 """What `quantize` makes. Both have blocks of 32 values of a row."""
@@ -55,7 +61,9 @@ def _floats(stored: StoredTensor) -> NDArray[np.float32]:
     block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[stored.kind]]
     blocks = stored.data.reshape(-1, block_bytes)
     values = np.empty((len(blocks), block), np.float32)
-    dequantize_blocks = getattr(quants, stored.kind).dequantize_blocks
+    rule = getattr(quants, stored.kind)
+    rule.init_grid()  # some types look their values up
+    dequantize_blocks = rule.dequantize_blocks
     # gguf.quants.dequantize works on 16 rows at a time and joins them at the end. Groups of 64 KB of
     # floats take 0.6 of its time: the temporaries stay in cache and the allocator reuses them.
     group = 2**14 // block

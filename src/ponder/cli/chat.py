@@ -15,6 +15,7 @@ from ponder.cli.options import (
     CONSTRAINT,
     SAMPLING,
     SEARCH,
+    Context,
     Device,
     Json,
     Model,
@@ -47,6 +48,7 @@ def chat(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
     search: dict[str, Any],
@@ -57,7 +59,7 @@ def chat(
     if options.get("n", 1) != 1:
         raise ParameterError("n", options["n"], "1 in a conversation")
     options["template_args"] = template_args(template_arg)
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     from ponder.text import Message
 
     start = [Message("system", system)] if system is not None else []

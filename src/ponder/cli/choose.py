@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponder.cli.options import Chat, Device, Json, Model, Quantize, System, TemplateArg, template_args
+from ponder.cli.options import (
+    Chat,
+    Context,
+    Device,
+    Json,
+    Model,
+    Quantize,
+    System,
+    TemplateArg,
+    template_args,
+)
 from ponder.cli.terminal import load_lm, out, read_prompt
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.traces.colours import printable
@@ -46,6 +56,7 @@ def choose(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
 ) -> None:
     """Score whole answers in one pass and print the share of probability each has.
 
@@ -53,7 +64,7 @@ def choose(
     """
     args = template_args(template_arg)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     result = lm.choose(
         text,
         choice or [],

@@ -12,6 +12,7 @@ import typer
 from ponder.cli.options import (
     SAMPLING,
     Chat,
+    Context,
     Device,
     Json,
     Model,
@@ -57,6 +58,7 @@ def explain(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
 ) -> None:
@@ -76,7 +78,7 @@ def explain(
     options = sampling_options(sampling)
     args = template_args(template_arg)
     text = read_prompt(prompt)
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     request = lm.request(text, system=system, chat=chat, template_args=args)
     import torch
 

@@ -71,8 +71,10 @@ def _print_path(name: str, where: str, json: bool) -> None:
 def show(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
     """Describe a model: its shape, its vocabulary, its recommended sampling."""
     from ponder.checkpoints import open_checkpoint
+    from ponder.text import build_tokenizer
 
     checkpoint = open_checkpoint(name)
+    tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special, checkpoint.config.vocab_size)
     config = asdict(checkpoint.config)
     about = {
         "name": checkpoint.name,
@@ -80,8 +82,8 @@ def show(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
         **config,
         "rope_layers": sum(config["rope_layers"]),
         "sliding_windows": sorted({window for window in config["sliding_windows"] if window}),
-        "eos_ids": list(checkpoint.special.eos_ids),
-        "bos_id": checkpoint.special.bos_id,
+        "eos_ids": list(tokenizer.eos_ids),
+        "bos_id": tokenizer.bos_id,
         "chat_template": checkpoint.chat_template is not None,
         "generation_defaults": dict(checkpoint.generation_defaults),
     }

@@ -22,6 +22,12 @@ Device = Annotated[str | None, typer.Option(help="A torch device; by default CUD
 Quantize = Annotated[
     str | None, typer.Option(help="q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load.")
 ]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--context", help="The most tokens of a text, prompt and answer together; by default the model's own."
+    ),
+]
 System = Annotated[str | None, typer.Option(help="System message.")]
 Chat = Annotated[
     bool | None,

@@ -17,6 +17,7 @@ from ponder.cli.options import (
     SEARCH,
     SPECULATION,
     Chat,
+    Context,
     Device,
     Json,
     Model,
@@ -90,6 +91,9 @@ def run(
     ] = "",
     color: Annotated[Color, typer.Option(help="Colour tokens by entropy or probability.")] = Color.none,
     tree: Annotated[bool, typer.Option("--tree", help="Draw a beam search's tree as it grows.")] = False,
+    no_bos: Annotated[
+        bool, typer.Option("--no-bos", help="Put no beginning-of-text token before a raw prompt.")
+    ] = False,
     json: Json = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved request and run nothing.")
@@ -102,6 +106,7 @@ def run(
     ] = None,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     entropy_head: Annotated[
         str | None, typer.Option(help="An entropy head's file, for --real-temperature.")
     ] = None,
@@ -134,7 +139,10 @@ def run(
             raise ParameterError("messages", str(messages), "used without a prompt")
         asked = read_conversation(messages, continue_final=continue_final_message, args=args)
         args = {}  # which it has
-    lm = load_lm(model, device, quantize, speculation["draft"] or _amateur(options, mixture), entropy_head)
+    draft = speculation["draft"] or _amateur(options, mixture)
+    lm = load_lm(model, device, quantize, draft, entropy_head, context)
+    if no_bos:
+        options["add_special_tokens"] = False
     request = lm.request(
         asked, system=system, chat=chat, prefix=prefix, template_args=args, trace=settings, **options
     )

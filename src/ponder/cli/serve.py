@@ -55,6 +55,7 @@ _MODEL: Mapping[str, tuple[Any, str]] = {
     "entropy_head": (str, "An entropy head's file, for requests with a real_temperature."),
     "device": (str, "A torch device; by default CUDA where there is one."),
     "quantize": (str, "q8_0 or q4_1: round an F32, F16 or BF16 model to 8 or 4 bits at load."),
+    "context": (int, "The most tokens of a text, prompt and answer together; by default the model's own."),
     "cache_bytes": (int, "Memory for keys and values; by default a share of what is free."),
     "row_invariant": (bool, "Compute each text bit for bit as if it were alone."),
 }
@@ -147,6 +148,7 @@ def serve(
             name,
             device=model["device"],
             cache_bytes=model["cache_bytes"],
+            context=model["context"],
             limits=limits,
             row_invariant=bool(model["row_invariant"]),
             quantize=model["quantize"],

@@ -14,6 +14,7 @@ import typer
 from ponder.cli.options import (
     SAMPLING,
     Chat,
+    Context,
     Device,
     Json,
     Model,
@@ -79,6 +80,7 @@ def solve(
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
+    context: Context = None,
     *,
     sampling: dict[str, Any],
 ) -> int:
@@ -98,7 +100,7 @@ def solve(
     _check_combination(prompt, data, {"answer": answer, "chat": chat}, file_only)
     args = template_args(template_arg)
     text = read_prompt(prompt) if data is None else ""
-    lm = load_lm(model, device, quantize)
+    lm = load_lm(model, device, quantize, context=context)
     from ponder.rewards import reward_named
     from ponder.scaling import Budget, Journal, ProblemReader, solve_all, strategy_named
 

@@ -68,6 +68,7 @@ def load_lm(
     quantize: str | None = None,
     draft: str | None = None,
     entropy_head: str | None = None,
+    context: int | None = None,
 ) -> LM:
     """Load a model with a spinner."""
     from ponder.hub import registry
@@ -82,7 +83,9 @@ def load_lm(
     with working(f"loading {model}"):
         from ponder.lm import load
 
-        return load(model, device=device, quantize=quantize, draft=draft, entropy_head=entropy_head)
+        return load(
+            model, device=device, quantize=quantize, draft=draft, entropy_head=entropy_head, context=context
+        )
 
 
 def read_prompt(argument: str | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ponder.errors import CheckpointError
+from ponder.hub.kinds import is_gguf, what_it_is
 from ponder.hub.known import DEFAULT_MODEL, KNOWN_MODELS, KnownModel
 
 __all__ = [
@@ -88,8 +89,8 @@ def resolve(name_or_path: str) -> Path:
     Parameters
     ----------
     name_or_path
-        A known model's name, a local `.gguf` file, a local directory with a `config.json`, or the id
-        of a hub model that was pulled.
+        A known model's name, a local GGUF file, whatever its ending, a local directory with a `config.json`,
+        or the id of a hub model that was pulled.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def resolve(name_or_path: str) -> Path:
     path = Path(name_or_path)
     taken = "a .gguf file, a directory with config.json and safetensors, or a pulled org/name"
     try:
-        if path.is_file() and path.suffix.lower() == ".gguf":
+        if path.is_file() and (path.suffix.lower() == ".gguf" or is_gguf(path)):
             return path
         if path.is_dir() and (path / "config.json").is_file():
             return path
@@ -112,6 +113,9 @@ def resolve(name_or_path: str) -> Path:
     except (OSError, ValueError):
         exists = False
     if exists:
+        described = _what_folder(path) if path.is_dir() else what_it_is(path) if path.is_file() else None
+        if described is not None:
+            raise CheckpointError(f"{name_or_path!r} is {described}")
         raise CheckpointError(f"{name_or_path!r} is not a model: what is taken is {taken}")
     known = ", ".join(model.name for model in KNOWN_MODELS)
     if is_hub_id(name_or_path):
@@ -122,6 +126,23 @@ def resolve(name_or_path: str) -> Path:
             f"(known models: {known})"
         )
     raise CheckpointError(f"{name_or_path!r} is not a known model ({known}) and not {taken}")
+
+
+def _what_folder(path: Path) -> str | None:
+    """Return what a folder without a config.json is, if that is known, and what to do about it."""
+    try:
+        files = sorted(file.name for file in path.iterdir() if file.suffix.lower() == ".gguf")
+    except OSError:
+        files = []
+    if files:
+        return f"a folder of GGUF files: give one of them, such as {path / files[0]}"
+    if (path / "adapter_config.json").is_file():
+        return "an adapter without its model: merge it into the model and give the directory of that"
+    if (path / "snapshots").is_dir() and (path / "refs").is_dir():
+        return "a folder of the Hugging Face cache: give one of the folders in its folder snapshots"
+    if (path / "blobs").is_dir() and (path / "manifests").is_dir():
+        return "Ollama's folder of models: give the file of its folder blobs that a manifest names"
+    return None
 
 
 def known_path(model: KnownModel) -> Path:

@@ -30,7 +30,7 @@ def select_kernels(
     ----------
     name : "native" or "reference"; by default what the environment variable PONDER_KERNELS says, if anything.
     row_invariant : a row's bits may not depend on the rows beside it. Native kernels are so always.
-    exact : keep float32 throughout, as suits float32 weights.
+    exact : keep float32 throughout, as suits float32 and float16 weights.
 
     Raises
     ------

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ponder.checkpoints.checkpoint import Checkpoint
+from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.layout import tensor_shapes
+from ponder.errors import PonderWarning
 from ponder.kernels import Linear, Norm, select_kernels
 from ponder.models.transformer import Layer, Transformer, Weights
 from ponder.positions import Specification, choose_positions
@@ -24,6 +28,7 @@ def load_transformer(
     kernels: str | None = None,
     row_invariant: bool = False,
     positions: Specification | None = None,
+    context: int | None = None,
 ) -> Transformer:
     """Read every tensor and build the model.
 
@@ -32,6 +37,7 @@ def load_transformer(
     kernels : "native" or "reference"; by default native ones on the CPU where they are built.
     row_invariant : a sequence's logits are bitwise the same in any batch, however it was cut.
     positions : other positions than the checkpoint's; what may be asked for is in `ponder.positions.choose`.
+    context : the most tokens of a text; by default what the checkpoint says, or the positions stretch it to.
 
     Raises
     ------
@@ -41,8 +47,11 @@ def load_transformer(
     """
     tensors = checkpoint.tensors
     config, chosen_positions = choose_positions(checkpoint.config, positions, device)
+    if context is not None:
+        config = replace(config, context_length=_chosen_context(config, context))
     shapes = tensor_shapes(config)
-    exact = all(tensors.stored(name).kind == "F32" for name, shape in shapes.items() if len(shape) == 2)
+    matrices = (name for name, shape in shapes.items() if len(shape) == 2)
+    exact = all(tensors.stored(name).kind in ("F32", "F16") for name in matrices)
     chosen = select_kernels(device, dtype, kernels, row_invariant=row_invariant, exact=exact)
 
     def read(name: str) -> Any:
@@ -63,6 +72,17 @@ def load_transformer(
         lm_head=loaded.get("lm_head.weight", embed),
     )
     return Transformer(config, weights, chosen, device, chosen_positions)
+
+
+def _chosen_context(config: ModelConfig, context: int) -> int:
+    if context > config.context_length:
+        warnings.warn(
+            f"context = {context} is longer than the {config.context_length} tokens that the model was made "
+            "for: what it writes beyond them may be poor",
+            PonderWarning,
+            stacklevel=3,
+        )
+    return context
 
 
 def _layer(index: int, tensor: Callable[[str], Any], eps: float) -> Layer:

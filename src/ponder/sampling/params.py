@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
+from itertools import combinations
 from numbers import Integral, Real
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -344,10 +345,19 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> ResolvedParams:
+def resolve_params(
+    caller: Mapping[str, Any],
+    checkpoint: Mapping[str, Any],
+    check: Callable[[SamplingParams], None] | None = None,
+) -> ResolvedParams:
     """Combine what the caller set (None means: not set), what the checkpoint recommends, and the defaults.
 
-    A seed nobody set is drawn here, so that the result can name it and be repeated.
+    What is recommended gives way where it contradicts what the caller set. A seed nobody set is drawn here,
+    so that the result can name it and be repeated.
+
+    Parameters
+    ----------
+    check : raises ParameterError for what else is not allowed, such as what a decoder does not allow.
 
     Raises
     ------
@@ -361,17 +371,39 @@ def resolve_params(caller: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
             raise ParameterError("parameter", name, f"{hint}sampling parameters are " + ", ".join(known))
     given = {name: value for name, value in caller.items() if value is not None}
     recommended = {name: value for name, value in checkpoint.items() if name in known and name not in given}
-    values = {**recommended, **{name: _frozen(name, value) for name, value in given.items()}}
-    values.setdefault("seed", secrets.randbits(32))
+    asked = {name: _frozen(name, value) for name, value in given.items()}
+    if "seed" not in recommended:
+        asked.setdefault("seed", secrets.randbits(32))
+    params, kept = _most_of(recommended, asked, check)
+    values = {**kept, **asked}
     sources: dict[str, Source] = {
-        name: "caller" if name in given else "checkpoint" if name in recommended else "default"
-        for name in known
+        name: "caller" if name in given else "checkpoint" if name in kept else "default" for name in known
     }
-    params = SamplingParams(**values)
     for name in known:
         if getattr(params, name) != values.get(name, _DEFAULTS[name]):
             sources[name] = "resolved"
     return ResolvedParams(params, sources)
+
+
+def _most_of(
+    recommended: Mapping[str, Any], asked: Mapping[str, Any], check: Callable[[SamplingParams], None] | None
+) -> tuple[SamplingParams, dict[str, Any]]:
+    """Return the parameters with as many recommended values as go with what is asked for, and these."""
+    for size in range(len(recommended), -1, -1):
+        for names in combinations(recommended, size):
+            kept = {name: recommended[name] for name in names}
+            try:
+                params = SamplingParams(**kept, **asked)
+                if check is not None:
+                    check(params)
+            except ParameterError:
+                if size == 0:
+                    raise
+                if size == len(recommended):
+                    SamplingParams(**recommended)  # what is not allowed by itself is the file's fault
+            else:
+                return params, kept
+    raise AssertionError("the last is asked for alone")
 
 
 def _frozen(name: str, value: Any) -> Any:

@@ -46,7 +46,7 @@ class ChatTemplate:
     tool_use
         Another template, for conversations with tools.
     tokens
-        What the template may call tokens: `bos_token`, `eos_token` and other names.
+        What the template may call tokens: `bos_token`, `eos_token` and other names (`Tokenizer.names`).
     """
 
     def __init__(self, source: str, *, tool_use: str | None = None, **tokens: str) -> None:

@@ -10,6 +10,7 @@ from ponder.asks.grow import Grow, Method
 from ponder.asks.language_model import Resolved
 from ponder.asks.path import Path
 from ponder.asks.read import Read
+from ponder.decoders.defaults import decoder_for
 from ponder.engine import Engine, Job
 from ponder.errors import ContextError, ParameterError, RoomError
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
@@ -81,7 +82,7 @@ class Preparing:
             )
         unused = ask.method.unused if ask.method is not None else frozenset()
         recommended = {name: value for name, value in self.recommended.items() if name not in unused}
-        resolved = resolve_params(ask.params, recommended)
+        resolved = resolve_params(ask.params, recommended, decoder_for(ask.method).check)
         if ask.method is not None:
             _refuse_unused(resolved, ask.method)
         return resolved

@@ -26,7 +26,7 @@ class NativeKernels:
 
     Parameters
     ----------
-    exact : keep keys and values in float32, as suits float32 weights; else bfloat16.
+    exact : keep keys and values in float32, as suits float32 and float16 weights; else bfloat16.
     instruction_set : avx512, avx2 or portable; None: the best that the processor has.
     """
 

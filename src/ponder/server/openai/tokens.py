@@ -55,5 +55,5 @@ def tokenizer_info(tokenizer: Tokenizer) -> dict[str, Any]:
         "vocab_size": tokenizer.vocab_size,
         "bos_token": tokenizer.bos_token or None,
         "eos_token": tokenizer.eos_token or None,
-        "pad_token": None,
+        "pad_token": tokenizer.names.get("pad_token"),
     }
