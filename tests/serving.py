@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from ponder.backends.local import LocalModel
+from ponder.server.front.settings import ServerSettings
 from ponder.server.run import Server
 
 LOADED_S = 120
@@ -95,6 +98,19 @@ class Tiny:
         """How many requests the engine has, waiting ones included."""
         stats = self.model.stats()
         return stats.running + stats.waiting
+
+
+@contextmanager
+def serving(model: LocalModel, **settings: Any) -> Iterator[Tiny]:
+    """Serve a model in a thread of this process, with some settings, until the block ends."""
+    server = Server(ServerSettings(port=0, quiet=True, **settings), lambda: model)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until_healthy(server.url)
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield Tiny(server, client, model)
+    server.stop()
+    thread.join(20)
 
 
 def samples(tiny: Tiny) -> dict[tuple[str, ...], float]:

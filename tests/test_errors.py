@@ -6,12 +6,14 @@ import pickle
 import pytest
 
 from ponder import errors
-from ponder.errors import ParameterError, PonderError
+from ponder.errors import ContextError, ParameterError, PonderError, RoomError
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PonderError)]
 ERRORS = [
     ParameterError("top_p", 1.5, "at most 1"),
-    *(kind("one sentence") for kind in KINDS if kind is not ParameterError),
+    RoomError("max_tokens", 9, "at most 8, or the prompt is too long"),
+    ContextError("one sentence", "messages"),
+    *(kind("one sentence") for kind in KINDS if not issubclass(kind, ParameterError)),
 ]
 
 

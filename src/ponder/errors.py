@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PonderError(Exception):
     """One clear sentence: which field, which value, what is allowed."""
@@ -23,6 +25,13 @@ class ParameterError(PonderError):
         return f"{self.field} = {shown} is not allowed: {self.allowed}"
 
 
+class RoomError(ParameterError):
+    """More tokens are asked for than the model's context has room for after the prompt.
+
+    Its sentence has the words "the prompt is too long", by which clients know it.
+    """
+
+
 class CheckpointError(PonderError):
     """A model file is missing, damaged, or of a kind that is not supported."""
 
@@ -36,7 +45,14 @@ class CapacityError(PonderError):
 
 
 class ContextError(CapacityError):
-    """A request is longer than the model's context; says both numbers."""
+    """A request is longer than the model's context; says both numbers. `field` is what is too long.
+
+    Its sentence begins with "the prompt is too long", by which clients know it.
+    """
+
+    def __init__(self, message: str, field: str = "prompt") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class DataError(PonderError):
@@ -61,3 +77,8 @@ class ClosedError(PonderError):
 
 class PonderWarning(UserWarning):
     """Something works, but less well than it could, and the user can mend it."""
+
+
+def one_or_all(wrong: Sequence[object]) -> object:
+    """Return what an error shows of several wrong values: the only one, or a list of all."""
+    return wrong[0] if len(wrong) == 1 else list(wrong)

@@ -8,6 +8,8 @@ import time
 import httpx
 import pytest
 
+from ponder.errors import ParameterError
+from ponder.server.front.settings import ServerSettings
 from serving import Tiny, error
 
 ROUTES = [
@@ -19,6 +21,9 @@ ROUTES = [
     ("POST", "/tokenize"),
     ("POST", "/detokenize"),
     ("GET", "/tokenizer_info"),
+    ("GET", "/openapi.json"),
+    ("POST", "/v1/embeddings"),
+    ("POST", "/v1/score"),
     ("GET", "/nowhere"),
 ]
 
@@ -34,8 +39,15 @@ def test_keys(tiny_server) -> None:
             assert error(refused, 401)["code"] == "invalid_api_key"
             assert refused.headers["WWW-Authenticate"] == "Bearer"
         for key in ("one", "two"):
-            opened = tiny.client.request(method, path, headers={"Authorization": f"Bearer {key}"})
-            assert opened.status_code != 401
+            for headers in (
+                {"Authorization": f"Bearer {key}"},
+                {"X-Api-Key": key},
+                {"X-Api-Key": key, "Authorization": "Bearer three"},
+                {"X-Api-Key": "three", "Authorization": f"Bearer {key}"},
+            ):
+                assert tiny.client.request(method, path, headers=headers).status_code != 401
+        for key in ("", "three", "oneone", b"\xff", "Bearer one"):
+            assert tiny.client.request(method, path, headers={"X-Api-Key": key}).status_code == 401
 
 
 def test_who_is_refused_unread_is_hung_up_on(tiny_server) -> None:
@@ -139,3 +151,115 @@ def test_preflight_is_refused(tiny: Tiny) -> None:
     """No cross-origin request is granted."""
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     error(tiny.client.options("/v1/completions", headers=headers), 403)
+
+
+APP = "https://app.example"
+
+
+def test_named_origins(tiny_server) -> None:
+    """Pages of a named origin may ask and read the answer, whatever it is; those of others get nothing."""
+    tiny: Tiny = tiny_server(allowed_origin=(APP, "http://[::1]:3000"), api_key=("one",))
+    key = {"Authorization": "Bearer one"}
+    for origin in (APP, "HTTPS://App.Example", "http://[::1]:3000"):
+        for method, path, headers, status in (
+            ("GET", "/v1/models", key, 200),
+            ("GET", "/v1/models", {}, 401),
+            ("GET", "/nowhere", key, 404),
+            ("POST", "/v1/completions", key, 400),
+        ):
+            answer = tiny.client.request(method, path, headers={**headers, "Origin": origin})
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == origin
+            assert "x-request-id" in answer.headers["access-control-expose-headers"]
+            assert answer.headers["vary"] == "Origin"
+            assert "access-control-allow-credentials" not in answer.headers
+    for origin in (
+        "https://app.example.evil",
+        "http://app.example",
+        f"{APP}:444",
+        "https://evil.example",
+        "null",
+    ):
+        answer = tiny.client.get("/v1/models", headers={**key, "Origin": origin})
+        assert error(answer, 403)["code"] == "origin_not_allowed"
+        assert not any(name.startswith("access-control") for name in answer.headers)
+    twice = tiny.client.get("/v1/models", headers=[*key.items(), ("Origin", APP), ("Origin", "http://evil")])
+    assert twice.status_code == 403
+    plain = tiny.client.get("/v1/models", headers=key)
+    assert plain.status_code == 200
+    assert "access-control-allow-origin" not in plain.headers
+
+
+def test_preflight_of_a_named_origin(tiny_server) -> None:
+    """A browser asks before it sends a key: it may, with the headers that its page has."""
+    tiny: Tiny = tiny_server(allowed_origin=(APP,), api_key=("one",))
+    wanted = "authorization,content-type,x-stainless-lang"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted}
+    answer = tiny.client.options("/v1/chat/completions", headers={**asked, "Origin": APP})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-allow-headers"] == wanted
+    assert int(answer.headers["access-control-max-age"]) > 0
+    near = {**asked, "Origin": APP, "Access-Control-Request-Private-Network": "true"}
+    private = tiny.client.options("/v1/chat/completions", headers=near)
+    assert private.headers["access-control-allow-private-network"] == "true"
+    for headers, status in (
+        ({**asked, "Origin": "https://evil.example"}, 403),
+        ({**asked, "Origin": APP, "Host": "evil.example"}, 400),
+        (asked, 401),
+        ({"Origin": APP}, 401),
+    ):
+        assert tiny.client.options("/v1/chat/completions", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("", "*", "null", "app.example", "https://", "https://app.example/", "https://*.example", "file://"),
+        *("https://me@app.example", "https://app.example:443", "http://app.example:80", "https://a b"),
+        *(
+            "https://app.example?x",
+            "https://app.example\r\nX: y",
+            "https://app.example:x",
+            "https://ä.example",
+        ),
+    ],
+)
+def test_origins_that_no_browser_sends(origin: str) -> None:
+    """An origin that could never be one is refused when the server starts."""
+    with pytest.raises(ParameterError, match="allowed_origin"):
+        ServerSettings(allowed_origin=(origin,))
+
+
+def test_origins_that_browsers_send() -> None:
+    """Those of extensions and desktop programs too."""
+    for origin in (
+        "http://localhost:3000",
+        "https://app.example",
+        "chrome-extension://abc",
+        "tauri://localhost",
+    ):
+        assert ServerSettings(allowed_origin=(origin,)).allowed_origin == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("abc-123", True),
+        ("a" * 128, True),
+        ("trace id: {7}", True),
+        ("a" * 129, False),
+        ("", False),
+        (b"\xe4", False),
+        (b"a\tb", False),
+    ],
+)
+def test_a_clients_own_request_id(tiny: Tiny, given: str | bytes, kept: bool) -> None:
+    """It comes back if it is short and printable; else the request gets one."""
+    for answer in (
+        tiny.client.get("/v1/models", headers={"X-Request-Id": given}),
+        tiny.client.post("/v1/completions", json={}, headers={"X-Request-Id": given}),
+    ):
+        (returned,) = answer.headers.get_list("x-request-id")
+        assert (returned == given) if kept else returned.startswith("req_")

@@ -22,7 +22,14 @@ from pydantic import BaseModel
 
 from hostile import CONTEXT, VOCABULARY, Answer, Target, http_request, post_request
 from ponder.server.openai import refused
-from ponder.server.openai.protocol import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody
+from ponder.server.openai.protocol import (
+    ChatBody,
+    CompletionBody,
+    DetokenizeBody,
+    EmbeddingBody,
+    ScoreBody,
+    TokenizeBody,
+)
 from serving import error, events
 
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
@@ -30,12 +37,16 @@ HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 VALID = {
     COMPLETIONS: {"prompt": "a"},
     CHAT: HELLO,
+    "/v1/embeddings": {"input": "a"},
+    "/v1/score": {"text_1": "a", "text_2": "b"},
     "/tokenize": {"prompt": "a"},
     "/detokenize": {"tokens": [5]},
 }
 BODIES = {
     COMPLETIONS: CompletionBody,
     CHAT: ChatBody,
+    "/v1/embeddings": EmbeddingBody,
+    "/v1/score": ScoreBody,
     "/tokenize": TokenizeBody,
     "/detokenize": DetokenizeBody,
 }
@@ -335,15 +346,22 @@ def test_types(target: Target, path: str) -> None:
     target.check_unharmed()
 
 
-@pytest.mark.parametrize("path", [COMPLETIONS, CHAT, "/tokenize"])
+@pytest.mark.parametrize("path", [path for path in VALID if path != "/detokenize"])
 def test_unsupported(target: Target, path: str) -> None:
     """Each parameter that others know and this server does not do is refused by its name."""
-    tables = {COMPLETIONS: refused.COMPLETION, CHAT: refused.CHAT, "/tokenize": refused.TEMPLATE}
+    tables = {
+        COMPLETIONS: refused.COMPLETION,
+        CHAT: refused.CHAT,
+        "/v1/embeddings": refused.EMBEDDING,
+        "/v1/score": refused.SCORE,
+        "/tokenize": refused.TEMPLATE,
+    }
     for name in tables[path]:
         for value in ({"x": "x"}, [5], "surprise", HUGE):
             told = refusal(target, path, {**VALID[path], name: value})
-            assert told["param"] == name
-            assert told["code"] == "unsupported_parameter"
+            inside = isinstance(tables[path][name], dict) and isinstance(value, dict)
+            assert told["param"] == (f"{name}.x" if inside else name)
+            assert told["code"] == ("unknown_parameter" if inside else "unsupported_parameter")
     if path == CHAT:
         for name in refused.MESSAGE:
             message = {"role": "user", "content": "a", name: "surprise"}

@@ -58,6 +58,15 @@ def test_text_parts_are_joined(tiny: Tiny) -> None:
     assert "image_url" in refused["message"]
 
 
+def test_a_role_that_is_none_is_told_with_its_place(tiny: Tiny) -> None:
+    """Which message it is."""
+    for role in ("", " \n"):
+        messages = [*HELLO, {"role": role, "content": "x"}]
+        told = error(tiny.client.post("/v1/chat/completions", json={"messages": messages}), 400)
+        assert told["param"] == "messages"
+        assert told["message"].startswith("messages[1].role = ")
+
+
 def test_default_length_is_the_models(tiny: Tiny) -> None:
     """Without a limit a text ends by itself or where the context does."""
     answer = chat(tiny.client, ignore_eos=True)
@@ -113,9 +122,9 @@ def test_openai_defaults_of_what_is_not_there(tiny: Tiny) -> None:
     for name, value in {
         "response_format": {"type": "json_object"},
         "tools": [{"type": "function"}],
-        "store": True,
+        "store": 0,
         "chat_template": "{{ x }}",
-        "reasoning_effort": "high",
+        "reasoning_effort": "utmost",
         "audio": {},
         "structured_outputs": {"json": {}},
         "skip_special_tokens": 1,

@@ -47,6 +47,9 @@ def test_help_needs_no_torch() -> None:
         (["--port", "x"], ["port"]),
         (["--max-n", "0"], ["max_n", "0"]),
         (["--api-key", "two words"], ["api_key"]),
+        (["--allowed-origin", "*"], ["allowed_origin", "*", "https://"]),
+        (["--served-model-name", "x" * 300], ["served_model_name", "256"]),
+        (["--max-logprobs", "-2"], ["max_logprobs", "-2"]),
         (["--config", "absent.toml"], ["absent.toml"]),
         (["--frobnicate"], ["frobnicate"]),
     ],
@@ -114,7 +117,10 @@ def test_missing_extra() -> None:
 def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> None:
     """Each beats the next; what only the file says holds."""
     path = tmp_path / "ponder.toml"
-    path.write_text('max-n = 2\nmax-prompts = 3\nmax-logprobs = 4\napi-key = ["from-file"]\n')
+    path.write_text(
+        'max-n = 2\nmax-prompts = 3\nmax-logprobs = 4\napi-key = ["from-file"]\n'
+        'served-model-name = ["one", "two"]\nallowed-origin = ["https://app.example"]\n'
+    )
     env = {"PONDER_SERVE_MAX_PROMPTS": "5", "PONDER_SERVE_MAX_LOGPROBS": "6", "PONDER_API_KEY": "a b"}
     served = ServeProcess("--config", str(path), "--max-logprobs", "7", **env)
     try:
@@ -122,7 +128,9 @@ def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> Non
         url = served.url + "/v1/completions"
         assert httpx.post(url, json={}, headers={"Authorization": "Bearer from-file"}).status_code == 401
         for key in ("a", "b"):
-            headers = {"Authorization": f"Bearer {key}"}
+            headers = {"Authorization": f"Bearer {key}", "Origin": "https://app.example"}
+            listed = httpx.get(served.url + "/v1/models", headers=headers).json()["data"]
+            assert [card["id"] for card in listed] == ["one", "two"]
             for body, most in (
                 ({"n": 9}, "to 2"),
                 ({"prompt": ["a"] * 9}, "most 5"),

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from ponder.backends.local import LocalModel
 from ponder.engine import Engine, EngineLimits
-from ponder.server.front.settings import ServerSettings
-from ponder.server.run import Server
-from serving import Tiny, error, wait_until_healthy
+from serving import Tiny, error, serving
 from stepping import fill_queue
 from tiny_models import tiny_local_model
+
+POSTS = (
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/score",
+    "/tokenize",
+    "/detokenize",
+)
 
 BAD_COMPLETIONS = {
     "no prompt": ({}, "prompt"),
@@ -61,6 +66,11 @@ BAD_COMPLETIONS = {
     "min_tokens over the default": ({"min_tokens": 17}, "min_tokens"),
     "logit_bias id": ({"logit_bias": {"64": 1}}, "logit_bias"),
     "logit_bias key": ({"logit_bias": {"05": 1}}, "logit_bias"),
+    "logprob_token_ids": ({"logprobs": 1, "logprob_token_ids": [64]}, "logprob_token_ids"),
+    "logprob_token_ids none": ({"logprobs": 1, "logprob_token_ids": []}, "logprob_token_ids"),
+    "logprob_token_ids alone": ({"logprob_token_ids": [5]}, "logprob_token_ids"),
+    "logprobs of all": ({"logprobs": -1}, "logprobs"),
+    "store": ({"store": 0}, "store"),
     "logit_bias value": ({"logit_bias": {"5": "x"}}, "logit_bias"),
     "stop": ({"stop": [1]}, "stop"),
     "empty stop": ({"stop": ""}, "stop"),
@@ -80,15 +90,8 @@ BAD_COMPLETIONS = {
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Tiny]:
     """One tiny server for the whole table."""
-    model = tiny_local_model()
-    server = Server(ServerSettings(port=0, quiet=True), lambda: model)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_until_healthy(server.url)
-    with httpx.Client(base_url=server.url, timeout=30) as client:
-        yield Tiny(server, client, model)
-    server.stop()
-    thread.join(20)
+    with serving(tiny_local_model()) as shared:
+        yield shared
 
 
 @pytest.mark.parametrize(("body", "param"), BAD_COMPLETIONS.values(), ids=BAD_COMPLETIONS.keys())
@@ -100,6 +103,70 @@ def test_bad_values(shared: Tiny, body: dict, param: str) -> None:
     assert time.perf_counter() - start < 5
     assert error(response, 400)["param"] == param
     assert shared.running() == 0
+
+
+def test_all_wrong_tokens_are_named(shared: Tiny) -> None:
+    """Keys that are no ids, ids that the model does not have, and biases that are no numbers."""
+    for bias, named in (
+        ({"05": 1, "5": 1, "x": 1, "-1": 1}, ("'05'", "'x'", "'-1'")),
+        ({"64": 1, "5": 1, "99": 1}, ("64", "99")),
+        ({"7": "a", "5": 1, "9": [1]}, ("7", "'a'", "9", "[1]")),
+    ):
+        told = error(shared.client.post("/v1/completions", json={"prompt": "a", "logit_bias": bias}), 400)
+        assert told["param"] == "logit_bias"
+        assert all(one in told["message"] for one in named)
+        assert "5:" not in told["message"]
+        assert " 5," not in told["message"]
+
+
+OVERFLOWING = {
+    "prompt": ("/v1/completions", {"prompt": [5] * 300}, "prompt"),
+    "text": ("/v1/completions", {"prompt": "a" * 300}, "prompt"),
+    "unread": ("/v1/completions", {"prompt": "a" * 100_000}, "prompt"),
+    "one of several": ("/v1/completions", {"prompt": ["a", "a" * 300]}, "prompt"),
+    "exactly": ("/v1/completions", {"prompt": [5] * 256}, "prompt"),
+    "a prefix": ("/v1/completions", {"prompt": [5] * 200, "prefix_token_ids": [5] * 100}, "prompt"),
+    "max_tokens": ("/v1/completions", {"prompt": [5] * 200, "max_tokens": 57}, "max_tokens"),
+    "beams": ("/v1/completions", {"prompt": [5] * 200, "max_tokens": 57, "num_beams": 2}, "max_tokens"),
+    "messages": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "a" * 300}]}, "messages"),
+    "many messages": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "a"}] * 300},
+        "messages",
+    ),
+    "unread messages": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "a" * 100_000}]},
+        "messages",
+    ),
+    "max_tokens of a chat": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "a" * 100}], "max_tokens": 200},
+        "max_tokens",
+    ),
+    "max_completion_tokens": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "a" * 100}], "max_completion_tokens": 200},
+        "max_completion_tokens",
+    ),
+    "embeddings": ("/v1/embeddings", {"input": "a" * 300}, "input"),
+    "scores": ("/v1/score", {"text_1": "a", "text_2": ["a", "a" * 300]}, "text_2"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("path", "body", "param"), OVERFLOWING.values(), ids=OVERFLOWING.keys())
+def test_what_overflows_the_context_is_known_as_that(
+    shared: Tiny, path: str, body: dict, param: str, stream: bool
+) -> None:
+    """LiteLLM and LangChain look for these words in the message: others they do not take for an overflow."""
+    if stream and path in ("/v1/embeddings", "/v1/score"):
+        return
+    body = {**body, "stream": True} if stream else body
+    told = error(shared.client.post(path, json=body), 400)
+    assert "prompt is too long" in told["message"]
+    assert "256" in told["message"]
+    assert (told["code"], told["param"]) == ("context_length_exceeded", param)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +188,7 @@ def test_bad_values(shared: Tiny, body: dict, param: str) -> None:
 )
 def test_what_is_no_json(shared: Tiny, raw: bytes) -> None:
     """400 for all endpoints that read a body."""
-    for path in ("/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"):
+    for path in POSTS:
         error(shared.client.post(path, content=raw), 400)
 
 

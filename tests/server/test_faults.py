@@ -405,7 +405,7 @@ KEYS: list[tuple[str, ...]] = [
     ("Authorization: Bearer \xff\xfe",),
     ("Authorization: Bearer " + "x" * 20_000,),
     ("Authorization: Bearer wrong", "Authorization: Bearer right"),
-    ("X-API-Key: right",),
+    ("X-API-Key: wrong",),
     ("Api-Key: right",),
     ("Cookie: api_key=right",),
 ]
@@ -434,7 +434,7 @@ def test_keys(tiny_server: Callable[..., Tiny], capfd: pytest.CaptureFixture[str
         assert status(http_request("POST", "/health", *headers)) == 405
         # Refused before its body is read.
         assert status(http_request("POST", COMPLETIONS, "Content-Length: 1000000", *headers)) == 401
-    for right in ("Bearer right", "bearer right", "BEARER  right "):
+    for right in ("Bearer right", "bearer right", "BEARER  right ", "wrong\r\nX-API-Key: right"):
         assert status(http_request("GET", "/v1/models", f"Authorization: {right}")) == 200
         assert status(post_request(COMPLETIONS, {"prompt": "a"}, f"Authorization: {right}")) == 200
     assert "right" not in capfd.readouterr().err

@@ -1,9 +1,12 @@
 """GET /v1/models, /version, /health."""
 
 import httpx
+import pytest
 
 from ponder import __version__
-from serving import Tiny, error
+from ponder.errors import ParameterError
+from ponder.server.front.settings import ServerSettings
+from serving import Tiny, error, events
 
 
 def test_models(client: httpx.Client) -> None:
@@ -30,6 +33,40 @@ def test_unknown_model(tiny: Tiny) -> None:
         assert "gpt-17" in refused["message"]
         assert "tiny" in refused["message"]
         assert tiny.client.post(path, json={**body, "model": "tiny"}).status_code == 200
+
+
+def test_served_names(tiny_server) -> None:
+    """The model goes by the names it was given and by no other; an answer has the name that was asked for."""
+    tiny: Tiny = tiny_server(served_model_name=("gpt-4o", "org/mini", "gpt-4o"))
+    cards = tiny.client.get("/v1/models").json()["data"]
+    assert [(card["id"], card["root"]) for card in cards] == [("gpt-4o", "tiny"), ("org/mini", "tiny")]
+    assert tiny.client.get("/v1/models/org/mini").json() == cards[1]
+    messages = [{"role": "user", "content": "a"}]
+    for asked, called in (
+        ({}, "gpt-4o"),
+        ({"model": "gpt-4o"}, "gpt-4o"),
+        ({"model": "org/mini"}, "org/mini"),
+    ):
+        for path, body in (
+            ("/v1/completions", {"prompt": "a", "max_tokens": 1}),
+            ("/v1/chat/completions", {"messages": messages, "max_tokens": 1}),
+            ("/v1/embeddings", {"input": "a"}),
+            ("/v1/score", {"text_1": "a", "text_2": "b"}),
+        ):
+            assert tiny.client.post(path, json={**body, **asked}).json()["model"] == called
+        streamed = {"prompt": "a", "max_tokens": 2, "stream": True, **asked}
+        chunks = events(tiny.client.post("/v1/completions", json=streamed).text)
+        assert {chunk["model"] for chunk in chunks} == {called}
+    refused = error(tiny.client.post("/v1/completions", json={"prompt": "a", "model": "tiny"}), 404)
+    assert "gpt-4o" in refused["message"]
+    assert "org/mini" in refused["message"]
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257])
+def test_names_that_are_none(name: str) -> None:
+    """A name has to be readable."""
+    with pytest.raises(ParameterError, match="served_model_name"):
+        ServerSettings(served_model_name=(name,))
 
 
 def test_version(tiny: Tiny) -> None:

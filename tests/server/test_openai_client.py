@@ -474,7 +474,12 @@ BAD: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], str | None, st
     "model": ({"model": "gpt-17"}, openai.NotFoundError, "model", "model_not_found"),
     "temperature": ({"temperature": -1}, openai.BadRequestError, "temperature", "invalid_value"),
     "type": ({"temperature": "hot"}, openai.BadRequestError, "temperature", "invalid_type"),
-    "max_tokens": ({"max_tokens": 10**6}, openai.BadRequestError, "max_tokens", "invalid_value"),
+    "max_tokens": (
+        {"max_tokens": 10**6},
+        openai.BadRequestError,
+        "max_tokens",
+        "context_length_exceeded",
+    ),
     "n": ({"n": 0}, openai.BadRequestError, "n", "invalid_value"),
     "stop": ({"stop": ""}, openai.BadRequestError, "stop", "invalid_value"),
     "bias": ({"logit_bias": {"999999": 1}}, openai.BadRequestError, "logit_bias", "invalid_value"),

@@ -16,6 +16,13 @@ def test_there_and_back(client: httpx.Client, local_model) -> None:
     assert client.post("/detokenize", json={"tokens": answer["tokens"]}).json() == {"prompt": text}
 
 
+def test_pieces(client: httpx.Client, local_model) -> None:
+    """The pieces of the vocabulary, as vLLM gives them: not the text they stand for."""
+    told = client.post("/tokenize", json={"prompt": "This is\n<|im_end|>", "return_token_strs": True}).json()
+    assert told["token_strs"] == ["This", "Ġis", "Ċ", "<|im_end|>"]
+    assert [local_model.tokenizer.id_of(piece) for piece in told["token_strs"]] == told["tokens"]
+
+
 def test_messages(tiny: Tiny) -> None:
     """A conversation as the chat template writes it."""
     answer = tiny.client.post("/tokenize", json={"messages": [{"role": "user", "content": "hi"}]}).json()

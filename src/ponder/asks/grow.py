@@ -10,7 +10,7 @@ from ponder.asks.path import Path
 from ponder.constraints import Constraint
 from ponder.errors import ParameterError
 from ponder.sampling.distribution import TraceSettings
-from ponder.sampling.params import SamplingParams
+from ponder.sampling.params import MAX_TOP_LOGPROBS, SamplingParams
 from ponder.text import Prompt
 
 MAX_PRIORITY = 2**31
@@ -120,8 +120,9 @@ class Record:
 
     def __post_init__(self) -> None:
         number = self.prompt
-        if number is not None and (type(number) is not int or not 0 <= number <= MAX_ALTERNATIVES):
-            raise ParameterError("prompt_logprobs", number, "a whole number from 0 to 1000, or unset")
+        if number is not None and (type(number) is not int or not 0 <= number <= MAX_TOP_LOGPROBS):
+            allowed = f"a whole number from 0 to {MAX_TOP_LOGPROBS}, or unset"
+            raise ParameterError("prompt_logprobs", number, allowed)
         if not isinstance(self.trace, TraceSettings | None):
             raise ParameterError("trace", self.trace, "a TraceSettings, or unset")
 

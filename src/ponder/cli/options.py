@@ -98,6 +98,14 @@ SAMPLING: Table = {
         bool | None,
         typer.Option("--include-stop-str-in-output", help="Keep the stop string that ended the text."),
     ],
+    "skip_special_tokens": Annotated[
+        bool | None,
+        typer.Option(help="Leave control tokens out of the text (default), or write their names."),
+    ],
+    "logprob_token_ids": Annotated[
+        list[int] | None,
+        typer.Option("--logprob-token-id", help="Name this token's log-probability; repeatable."),
+    ],
 }
 
 SEARCH: Table = {

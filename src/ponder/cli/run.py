@@ -122,8 +122,9 @@ def run(
     searches = "decoder" in options and not options["decoder"].streams
     if color is not Color.none and (json or options.get("n", 1) > 1 or searches):
         raise ParameterError("color", color.value, "none with --json, several samples or beams")
-    if "top_logprobs" in options and not (json or dry_run):
-        raise ParameterError("top_logprobs", options["top_logprobs"], "set only together with --json")
+    for name in ("top_logprobs", "logprob_token_ids"):
+        if name in options and not (json or dry_run):
+            raise ParameterError(name, options[name], "set only together with --json")
     if tree and (json or dry_run or not searches):
         raise ParameterError("tree", tree, "set only with num_beams, and without --json or --dry-run")
     settings = trace_settings(trace, trace_top, dry_run=dry_run)

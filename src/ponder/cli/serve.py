@@ -31,12 +31,14 @@ _SERVER: Mapping[str, tuple[Any, str]] = {
     "host": (str, "Address to listen on; default 127.0.0.1, this machine only."),
     "port": (int, "Port to listen on; default 8000, 0 takes a free one."),
     "api_key": (list[str], "Key that requests must have; repeatable. Better in PONDER_API_KEY or a file."),
+    "served_model_name": (list[str], "Name of the model instead of its own; repeatable, all are answered."),
     "allowed_host": (list[str], "Name this server is called by, besides localhost; repeatable."),
+    "allowed_origin": (list[str], "Origin whose web pages may use this server; repeatable."),
     "max_n": (int, "The most n, best_of, num_beams and stochastic_beams may be; default 128."),
     "max_prompts": (int, "The most prompts in one request; default 256."),
     "max_texts": (int, "The most texts that grow for one request, n times prompts; default 512."),
     "max_tokens": (int, "The most tokens of one text; default what the model's context holds."),
-    "max_logprobs": (int, "The most alternatives to a token; default 20."),
+    "max_logprobs": (int, "The most alternatives to a token, -1 for all; default 20."),
     "max_body_bytes": (int, "The largest request; default 4 MiB."),
     "max_connections": (int, "The most connections at once; default no limit."),
     "health_timeout_s": (float, "Seconds the decode loop may take to answer /health; default 20."),
@@ -130,9 +132,7 @@ def serve(
     from ponder.server.run import Server
 
     given: dict[str, Any] = {name: value for name, value in server.items() if value not in (None, [])}
-    for repeatable in ("api_key", "allowed_host"):
-        if repeatable in given:
-            given[repeatable] = tuple(given[repeatable])
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     settings = ServerSettings(**given)
     name = model["model"] or DEFAULT_MODEL
     for one in (name, model["draft"]):

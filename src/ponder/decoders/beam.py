@@ -87,9 +87,7 @@ class BeamSearch:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         logits = rows.logits
-        found = search_rows(
-            group, group.live, logits, group.ranker.summarise(logits, group.params.top_logprobs)
-        )
+        found = search_rows(group, group.live, logits, group.summaries(logits))
         picks = self._picks(group, found, found.offsets(group.live))
         if not len(picks):
             return dead_end(group.live)

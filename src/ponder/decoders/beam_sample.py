@@ -79,8 +79,8 @@ class BeamSample:
         return Asker("decoder", self, "another", Needs(replay="masked"))
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
-        live, params, logits = group.live, group.params, rows.logits
-        raw = group.ranker.summarise(logits, params.top_logprobs)
+        live, logits = group.live, rows.logits
+        raw = group.summaries(logits)
         drawn = drawn_rows(group, live, logits, raw, normalised=True)
         sums = search_rows(group, live, logits, raw)
         found = self._draw(group, sums, drawn.truncated)

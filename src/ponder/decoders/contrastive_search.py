@@ -111,7 +111,7 @@ class ContrastiveSearch:
     def _trials(self, group: Group, rows: Rows, place: int, row: Row) -> tuple[TokenTrace, ...]:
         """Trace the likeliest tokens of a row of logits."""
         logits, params = rows.logits[place : place + 1], group.params
-        raw, values = group.ranker.summarise(logits, params.top_logprobs), process(logits, [row], params)
+        raw, values = group.summaries(logits), process(logits, [row], params)
         own = group.ranker.summarise(values)
         if not own[0].kept:
             return ()

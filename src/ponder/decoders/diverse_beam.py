@@ -77,7 +77,7 @@ class DiverseBeamSearch:
         return Asker("decoder", self, "another", Needs(replay="masked"))
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
-        raw = group.ranker.summarise(rows.logits, group.params.top_logprobs)
+        raw = group.summaries(rows.logits)
         chosen: Counter[int] = Counter()
         grown: list[Growth] = []
         for number in range(self.num_beam_groups):

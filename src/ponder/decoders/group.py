@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ponder.asks.events import FinishReason
 from ponder.asks.grow import Boundary, End, Tokens, Until
 from ponder.asks.needs import Replay
 from ponder.asks.path import branched, stream_of
 from ponder.constraints.allowed import Allowed
-from ponder.decoders.ranker import Ranker, host_ranker
+from ponder.decoders.ranker import Ranker, Summary, host_ranker
 from ponder.decoders.text import Growth, Node, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling import bitmask
@@ -138,6 +139,10 @@ class Group:
         """How many tokens of the output came after the last that ended a sentence."""
         ends = (place for place, token in enumerate(reversed(output)) if token in self.sentence_ends)
         return next(ends, len(output))
+
+    def summaries(self, logits: torch.Tensor) -> list[Summary]:
+        """Summarise rows [R, V] float32, with the alternatives that the request asks for of each token."""
+        return self.ranker.summarise(logits, self.params.top_logprobs, self.params.logprob_token_ids)
 
     def branch_out(self, growths: Seq[Growth]) -> list[Text]:
         """Make the live texts those that the growths make of them; return them in that order.

@@ -25,7 +25,7 @@ class Summary:
     lse : the logarithm of the sum of exponentials; a log-probability is a logit less this.
     entropy : in nats.
     kept : how many tokens have a probability over zero.
-    top : the likeliest tokens with their log-probabilities, as many as asked for.
+    top : the alternatives that were asked for, as in `TokenTrace`.
     """
 
     lse: float
@@ -37,15 +37,17 @@ class Summary:
 NOTHING = Summary(0.0, 0.0, 0, ())  # of a row whose every token is forbidden
 
 
-def summarise(values: torch.Tensor, top: int, sampler: Sampler) -> list[Summary]:
-    """Summarise rows [R, V] float32, with the `top` likeliest tokens of each.
+def summarise(
+    values: torch.Tensor, top: int, sampler: Sampler, tokens: tuple[int, ...] = ()
+) -> list[Summary]:
+    """Summarise rows [R, V] float32, with the `top` likeliest tokens of each, or with these `tokens`.
 
     The sampler knows all of this when it has drawn a token, and natively reads a row once: measured, 1.4 ms
     for 50 rows of 49,152.
     """
-    drawn = sampler.sample(values, [Row(0, (), ())] * len(values), _plain(top))
-    tokens = torch.tensor([trace.token_id if trace else 0 for trace in drawn], device=values.device)
-    logits = values.gather(-1, tokens[:, None]).squeeze(-1).tolist()
+    drawn = sampler.sample(values, [Row(0, (), ())] * len(values), _plain(top, tokens))
+    chosen = torch.tensor([trace.token_id if trace else 0 for trace in drawn], device=values.device)
+    logits = values.gather(-1, chosen[:, None]).squeeze(-1).tolist()
     return [
         Summary(logit - trace.logprob, trace.entropy, trace.kept, trace.top) if trace else NOTHING
         for logit, trace in zip(logits, drawn, strict=True)
@@ -53,8 +55,8 @@ def summarise(values: torch.Tensor, top: int, sampler: Sampler) -> list[Summary]
 
 
 @lru_cache
-def _plain(top: int) -> SamplingParams:
-    return SamplingParams(top_logprobs=top)
+def _plain(top: int, tokens: tuple[int, ...]) -> SamplingParams:
+    return SamplingParams(top_logprobs=top, logprob_token_ids=tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Ranker:
     memory: RowMemory
     sampler: Sampler
 
-    def summarise(self, values: torch.Tensor, top: int = 0) -> list[Summary]:
-        """Summarise rows, with the `top` likeliest tokens of each."""
-        return summarise(values, top, self.sampler)
+    def summarise(self, values: torch.Tensor, top: int = 0, tokens: tuple[int, ...] = ()) -> list[Summary]:
+        """Summarise rows, with the `top` likeliest tokens of each, or with these `tokens`."""
+        return summarise(values, top, self.sampler, tokens)
 
     def best(self, values: torch.Tensor, offsets: Floats, count: int) -> Candidates:
         """Return the `count` continuations with the largest values[r, v] + offsets[r]."""

@@ -28,6 +28,7 @@ _AFTER_PROCESSING = frozenset(
     {
         *("temperature", "top_k", "top_p", "min_p", "stop", "stop_token_ids", "min_tokens", "max_tokens"),
         *("n", "seed", "ignore_eos", "top_logprobs", "include_stop_str_in_output"),
+        *("skip_special_tokens", "logprob_token_ids"),
     }
 )
 

@@ -59,7 +59,7 @@ class StochasticBeamSearch:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         live, params, logits = group.live, group.params, rows.logits
-        raw = group.ranker.summarise(logits, params.top_logprobs)
+        raw = group.summaries(logits)
         drawn = drawn_rows(group, live, logits, raw, normalised=False)
         # A beam's note is its log-probability. What the largest of all is, is left to chance.
         locations = np.array([beam.note or 0.0 for beam in live])

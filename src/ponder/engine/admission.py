@@ -82,7 +82,7 @@ class Admission:
         for one in prompts:
             if not one:
                 raise ParameterError("prompt", "", "at least one token")
-            self._check_length(len(one) + params.max_tokens, "the prompt and max_tokens are")
+            self._check_length(len(one) + params.max_tokens, "it and max_tokens are")
         if len(begun) > params.max_tokens:
             allowed = f"at least {len(begun)}, the tokens that the path has"
             raise ParameterError("max_tokens", params.max_tokens, allowed)
@@ -124,7 +124,7 @@ class Admission:
             prompts[0],
             params,
             frozenset((*eos, *params.stop_token_ids)),
-            self.tokenizer.bytes_table,
+            self.tokenizer.spellings(skip_special=params.skip_special_tokens),
             [path],
             begun=ask.path.tokens,
             replay=needs.replay,
@@ -171,12 +171,12 @@ class Admission:
             self._check_tokens(ask.of.token_ids, "of")
         if trie is None:
             watches.append(Reader(path, _places(ask, len(path)), ask.of))
-            longest, pages, what = len(path), pages_for(len(path)), "the path is"
+            longest, pages, what = len(path), pages_for(len(path)), "it is"
         else:
             self._check_tokens(trie.token_ids)
             longest = len(path) + max(len(one) for one in trie.paths)
             pages = pages_for(len(path) + len(trie.token_ids))
-            what = "the prompt and the longest text after it are"
+            what = "it and the longest text after it are"
         self._check_length(longest, what)
         self._check_pages(pages, "reading needs")
         branch = self.policy.branch(longest, ask.service.cache_salt)
@@ -226,7 +226,7 @@ class Admission:
             return
         assert self.draft is not None, "refused without a draft model"
         if longest > self.draft.context:
-            what = f"the prompt and max_tokens are {longest} tokens long"
+            what = f"the prompt is too long: it and max_tokens are {longest} tokens long"
             raise ContextError(f"{what}, and the draft model's context is {self.draft.context}")
         pages, room = pages_for(longest - 1), self.draft.pool.num_pages
         if pages > room:
@@ -235,7 +235,8 @@ class Admission:
     def _check_length(self, tokens: int, what: str) -> None:
         limit = self.policy.context
         if tokens > limit:
-            raise ContextError(f"{what} {tokens} tokens long, and the model's context is {limit}")
+            what = f"the prompt is too long: {what} {tokens} tokens long"
+            raise ContextError(f"{what}, and the model's context is {limit}")
 
     def _check_pages(self, pages: int, what: str) -> None:
         room = self.policy.pool.num_pages

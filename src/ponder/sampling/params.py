@@ -11,7 +11,7 @@ from itertools import combinations
 from numbers import Integral, Real
 from typing import Any, Literal, NoReturn, TypeVar
 
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, one_or_all
 from ponder.sampling.parameter import Range, whole
 from ponder.sampling.semantics import SEMANTICS
 from ponder.sampling.steps import PARAMETERS, STEPS
@@ -19,7 +19,8 @@ from ponder.sampling.steps import PARAMETERS, STEPS
 MAX_N = 1024
 MAX_STOPS = 64
 MAX_STOP_CHARACTERS = 4096  # of all stop strings: each is looked for after every token
-MAX_TOP_LOGPROBS = 1000
+MAX_TOP_LOGPROBS = 2**18  # as many as the largest vocabularies have tokens
+MAX_LOGPROB_TOKENS = 128
 MAX_BREAKERS = 32
 MAX_BREAKER_CHARACTERS = 40
 MAX_SEQUENCES = 1000  # that have a bias
@@ -71,6 +72,10 @@ class SamplingParams:
     stop_token_ids : ids that end the text like an end-of-text token.
     ignore_eos : an end-of-text token does not end the text.
     include_stop_str_in_output : the text keeps the stop string that ended it (vLLM's name).
+    skip_special_tokens : control tokens spell nothing; else the text has their names, but for the token that
+        ends it (vLLM's name).
+    logprob_token_ids : tokens that each token's trace names as alternatives, in this order, instead of the
+        likeliest (vLLM's name).
     """
 
     temperature: float = _step_parameter("temperature")
@@ -131,6 +136,8 @@ class SamplingParams:
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
     include_stop_str_in_output: bool = False
+    skip_special_tokens: bool = True
+    logprob_token_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.semantics not in tuple(SEMANTICS):
@@ -146,7 +153,7 @@ class SamplingParams:
             raise ParameterError(
                 "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"
             )
-        for name in ("ignore_eos", "include_stop_str_in_output"):
+        for name in ("ignore_eos", "include_stop_str_in_output", "skip_special_tokens"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(name, getattr(self, name), "true or false")
         self._check_biases()
@@ -170,9 +177,16 @@ class SamplingParams:
         return {name: _DEFAULTS[name] for step in idle for name in (*step.switches, *step.knobs)}
 
     def _check_biases(self) -> None:
-        for token, bias in self.logit_bias.items():
-            _check_int("logit_bias", token, "keys are token ids", lambda x: x >= 0)
-            _check_number(f"logit_bias[{token}]", bias, "a finite number", lambda x: True)
+        wrong = [token for token in self.logit_bias if not _is_id(token)]
+        if wrong:
+            raise ParameterError("logit_bias", one_or_all(wrong), "keys are token ids")
+        odd = {token: bias for token, bias in self.logit_bias.items() if not _is_finite(bias)}
+        if odd:
+            where = f"[{next(iter(odd))}]" if len(odd) == 1 else ""
+            shown = odd if len(odd) > 1 else next(iter(odd.values()))
+            raise ParameterError(
+                f"logit_bias{where}", shown, "finite numbers" if len(odd) > 1 else "a finite number"
+            )
         if len(self.sequence_bias) > MAX_SEQUENCES:
             raise ParameterError(
                 "sequence_bias", f"{len(self.sequence_bias)} sequences", f"at most {MAX_SEQUENCES}"
@@ -183,8 +197,12 @@ class SamplingParams:
             for token in sequence:
                 _check_int("sequence_bias", token, "keys are token ids", lambda x: x >= 0)
             _check_number(f"sequence_bias[{sequence}]", bias, "a finite number", lambda x: True)
-        for token in self.stop_token_ids:
-            _check_int("stop_token_ids", token, "token ids", lambda x: x >= 0)
+        for name in ("stop_token_ids", "logprob_token_ids"):
+            for token in getattr(self, name):
+                _check_int(name, token, "token ids", lambda x: x >= 0)
+        if len(self.logprob_token_ids) > MAX_LOGPROB_TOKENS:
+            given = f"{len(self.logprob_token_ids)} token ids"
+            raise ParameterError("logprob_token_ids", given, f"at most {MAX_LOGPROB_TOKENS}")
 
     def _check_texts(self) -> None:
         for name, most, characters in (
@@ -265,10 +283,10 @@ class SamplingParams:
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise ParameterError for a token id that the model does not have."""
-        for name in ("logit_bias", "stop_token_ids"):
-            for token in getattr(self, name):
-                if token >= vocab_size:
-                    raise ParameterError(name, token, f"token ids from 0 to {vocab_size - 1}")
+        for name in ("logit_bias", "stop_token_ids", "logprob_token_ids"):
+            unknown = [token for token in getattr(self, name) if token >= vocab_size]
+            if unknown:
+                raise ParameterError(name, one_or_all(unknown), f"token ids from 0 to {vocab_size - 1}")
         for sequence in self.sequence_bias:
             if max(sequence) >= vocab_size:
                 raise ParameterError("sequence_bias", max(sequence), f"token ids from 0 to {vocab_size - 1}")
@@ -280,9 +298,17 @@ _DEFAULTS = {
 } | {"penalty_range": SEMANTICS["ponder"].penalty_range}
 
 
-def _check_number(name: str, value: Any, allowed: str, test: Any) -> None:
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_finite(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not abs(value) <= sys.float_info.max or not test(value):
+    return number and abs(value) <= sys.float_info.max
+
+
+def _check_number(name: str, value: Any, allowed: str, test: Any) -> None:
+    if not _is_finite(value) or not test(value):
         raise ParameterError(name, value, allowed)
 
 
@@ -388,7 +414,7 @@ def _frozen(name: str, value: Any) -> Any:
         return _frozen_sequences(value)
     if name == "order" and isinstance(value, str):
         return tuple(step.strip() for step in value.split(","))
-    if name in ("stop", "stop_token_ids", "dry_sequence_breakers", "order"):
+    if name in ("stop", "stop_token_ids", "logprob_token_ids", "dry_sequence_breakers", "order"):
         if not isinstance(value, list | tuple):
             raise ParameterError(name, value, "a list")
         return tuple(value)

@@ -21,7 +21,7 @@ from ponder.sampling.processors import forbid
 from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
-from ponder.sampling.softmax import SLAB, entropies, log_softmax, softmax
+from ponder.sampling.softmax import SLAB, entropies, log_softmax, log_sums, softmax
 from ponder.sampling.step import Context
 from ponder.sampling.steps import STEPS
 from ponder.sampling.trace import PromptTrace, TokenTrace
@@ -68,7 +68,10 @@ class NativeSampler:
 
     def sample_many(self, requests: Sequence[Request]) -> list[TokenTrace | None]:
         if all(native.usable(logits, params) for logits, _, params in requests):
-            return native.sample_many(requests)
+            traces = native.sample_many(requests)
+            if any(params.logprob_token_ids for _, _, params in requests):
+                return _naming(requests, traces)
+            return traces
         if len(requests) == 1:
             return sample_reference(*requests[0])
         return [trace for request in requests for trace in self.sample(*request)]
@@ -207,6 +210,8 @@ def sample_reference(
         if row.forced is not None:
             chosen[place] = row.forced
     traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
+    if params.logprob_token_ids:
+        traces = [replace(trace, top=top) for trace, top in zip(traces, _named(logits, params), strict=True)]
     return [
         (trace if ok else None)
         if row.forced is None
@@ -215,6 +220,27 @@ def sample_reference(
             traces, rows, tempered, truncated, possible.tolist(), strict=True
         )
     ]
+
+
+def _naming(requests: Sequence[Request], traces: Sequence[TokenTrace | None]) -> list[TokenTrace | None]:
+    """Have the traces of some requests' rows name the tokens that were asked for, where any were."""
+    named: list[TokenTrace | None] = []
+    for logits, rows, params in requests:
+        own = traces[len(named) : len(named) + len(rows)]
+        if not params.logprob_token_ids:
+            named += own
+            continue
+        tops = _named(logits, params)
+        named += [trace and replace(trace, top=top) for trace, top in zip(own, tops, strict=True)]
+    return named
+
+
+def _named(logits: torch.Tensor, params: SamplingParams) -> list[tuple[tuple[int, float], ...]]:
+    """Return for each row of [R, V] the tokens that were asked for with their raw log-probabilities."""
+    tokens = params.logprob_token_ids
+    columns = logits[:, torch.tensor(tokens, device=logits.device)]
+    values = (columns - log_sums(logits)[:, None]).to(logits.dtype).tolist()
+    return [tuple(zip(tokens, row, strict=True)) for row in values]
 
 
 def _given(trace: TokenTrace, tempered: float, truncated: float, possible: bool) -> TokenTrace:

@@ -21,7 +21,8 @@ class TokenTrace:
     rank : place in the raw distribution, 1 the likeliest, ties to the lowest id.
     kept : how many tokens survived truncation.
     kept_mass : their share of the tempered distribution.
-    top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible.
+    top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible;
+        or the tokens that were asked for by id, in that order.
     distribution : where it came from, if that was asked for.
     """
 

@@ -18,15 +18,20 @@ from ponder.errors import PonderError
 from ponder.server.front.errors import ApiError, as_api_error, renaming, unavailable
 from ponder.server.front.metrics import Metrics
 from ponder.server.front.settings import ServerSettings
+from ponder.server.front.stream import unless_gone
 from ponder.server.openai.body import read_body
 from ponder.server.openai.chat import ChatFace
 from ponder.server.openai.completions import CompletionFace
+from ponder.server.openai.document import document
+from ponder.server.openai.embeddings import embeddings, score
 from ponder.server.openai.plan import Plan
 from ponder.server.openai.protocol import (
     ChatBody,
     CompletionBody,
     DetokenizeBody,
+    EmbeddingBody,
     NamingBody,
+    ScoreBody,
     TokenizeBody,
 )
 from ponder.server.openai.respond import Run
@@ -44,7 +49,7 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
     app = FastAPI(
         title="ponder",
         version=__version__,
-        openapi_url=None,  # its pages would fetch scripts from elsewhere
+        openapi_url=None,  # `document.py` writes it, and no page that would fetch scripts from elsewhere
         redirect_slashes=False,
         exception_handlers=dict.fromkeys((ApiError, HTTPException, PonderError, Exception), _answer_error),
     )
@@ -60,6 +65,9 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
         ("POST", "/tokenize", endpoints.tokenize),
         ("POST", "/detokenize", endpoints.detokenize),
         ("GET", "/tokenizer_info", endpoints.tokenizer_info),
+        ("POST", "/v1/embeddings", endpoints.embeddings),
+        ("POST", "/v1/score", endpoints.score),
+        ("GET", "/openapi.json", endpoints.document),
     ):
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     metrics.watch(model.name, model.stats)
@@ -76,6 +84,7 @@ class _Endpoints:
         self._settings = settings
         self._metrics = metrics
         self._created = int(time.time())
+        self._names = tuple(dict.fromkeys(settings.served_model_name)) or (model.name,)
 
     async def health(self) -> Response:
         """Say whether the decode loop answers: a server whose loop is stuck still answers HTTP."""
@@ -94,15 +103,15 @@ class _Endpoints:
         return Response(self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def models(self) -> Response:
-        return JSONResponse({"object": "list", "data": [self._card()]})
+        return JSONResponse({"object": "list", "data": [self._card(name) for name in self._names]})
 
     async def model(self, name: str) -> Response:
         self._check_model(name)
-        return JSONResponse(self._card())
+        return JSONResponse(self._card(name))
 
-    def _card(self) -> dict[str, Any]:
+    def _card(self, name: str) -> dict[str, Any]:
         return {
-            "id": self._model.name,
+            "id": name,
             "object": "model",
             "created": self._created,
             "owned_by": "ponder",
@@ -127,8 +136,22 @@ class _Endpoints:
         with renaming(names):
             plan = await asyncio.to_thread(plan_of, body, self._model, self._settings)
         record = request.scope["ponder.record"]
-        run = Run(plan, face(plan, self._model.tokenizer), names, self._model, self._metrics, record)
+        called = body.model or self._names[0]
+        run = Run(plan, face(plan, self._model.tokenizer), names, called, self._model, self._metrics, record)
         return await run.respond(request)
+
+    async def embeddings(self, request: Request) -> Response:
+        body = await self._read(request, EmbeddingBody)
+        work = embeddings(body, self._model, self._settings, body.model or self._names[0])
+        return JSONResponse(await unless_gone(request.receive, work))
+
+    async def score(self, request: Request) -> Response:
+        body = await self._read(request, ScoreBody)
+        work = score(body, self._model, self._settings, body.model or self._names[0])
+        return JSONResponse(await unless_gone(request.receive, work))
+
+    async def document(self) -> Response:
+        return JSONResponse(document())
 
     async def tokenize(self, request: Request) -> Response:
         body = await self._read(request, TokenizeBody)
@@ -148,7 +171,7 @@ class _Endpoints:
         return body
 
     def _check_model(self, name: str) -> None:
-        if name != self._model.name:
+        if name not in self._names:
             shown = repr(name if len(name) <= 80 else name[:77] + "...")
-            message = f"there is no model {shown} here: it is {self._model.name}"
+            message = f"there is no model {shown} here: it is {' or '.join(self._names)}"
             raise ApiError(404, message, param="model", code="model_not_found")

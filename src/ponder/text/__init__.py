@@ -2,7 +2,8 @@
 
 from ponder.text.chat import ChatTemplate
 from ponder.text.conversation import Conversation, Message
-from ponder.text.detokenizer import Detokenizer, spell
+from ponder.text.detokenizer import Detokenizer, breaks, spell
+from ponder.text.infill import Infill, encode_suffix, infill_of
 from ponder.text.prompt import EncodedPrompt, Prompt, TokenIds, as_prompt, encode_prompt
 from ponder.text.stop import StopMatcher, StopStrings
 from ponder.text.tokenizer import Tokenizer, build_tokenizer
@@ -13,6 +14,7 @@ __all__ = [
     "Conversation",
     "Detokenizer",
     "EncodedPrompt",
+    "Infill",
     "Message",
     "Prompt",
     "StopMatcher",
@@ -21,7 +23,10 @@ __all__ = [
     "Tokenizer",
     "Vocabulary",
     "as_prompt",
+    "breaks",
     "build_tokenizer",
     "encode_prompt",
+    "encode_suffix",
+    "infill_of",
     "spell",
 ]

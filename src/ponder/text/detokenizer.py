@@ -18,6 +18,17 @@ def spell(begun: bytes, added: bytes) -> tuple[str, bytes]:
     return text, whole[read:]
 
 
+def breaks(begun: bytes, added: bytes) -> bool:
+    """Return whether bytes end a character that has begun without being part of it: it becomes U+FFFD."""
+    if not begun or not added:
+        return False
+    try:
+        codecs.utf_8_decode(begun + added[:1], "strict", False)
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
 class Detokenizer:
     """Turns a stream of tokens into a stream of whole characters.
 

@@ -457,6 +457,14 @@ class Tokenizer:
                 table[token_id] = b"" if control else self._tokens[token_id].encode()
         return tuple(table)
 
+    def spellings(self, *, skip_special: bool = True) -> tuple[bytes, ...]:
+        """Return the bytes of every token, by id; special tokens have none, or their names."""
+        return self.bytes_table if skip_special else self._named_table
+
+    @cached_property
+    def _named_table(self) -> tuple[bytes, ...]:
+        return tuple(self.token_bytes(token, skip_special=False) for token in range(self.vocab_size))
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The bytes of every token and the ends as a value that constraints are compiled for."""
@@ -471,6 +479,10 @@ class Tokenizer:
         r"""Show a token in printable characters: control tokens by name, other bytes as `\n`, `\xNN`."""
         shown = self.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+    def piece(self, token_id: int) -> str:
+        """Return a token as the vocabulary spells it, such as `Ġis` for " is"; "" for an id beyond it."""
+        return self._tokens[token_id] if token_id < len(self._tokens) else ""
 
     def id_of(self, token: str) -> int | None:
         """Return the id of a token by its spelling in the vocabulary, or None."""

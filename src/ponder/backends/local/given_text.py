@@ -18,7 +18,7 @@ def held_back(path: Path, begun: tuple[int, ...], params: SamplingParams, tokeni
     """
     if not path.text or not params.stop:
         return 0
-    spell = Detokenizer(tokenizer.bytes_table)
+    spell = Detokenizer(tokenizer.spellings(skip_special=params.skip_special_tokens))
     return StopStrings(params.stop).held_back("".join(map(spell.push, begun)))
 
 

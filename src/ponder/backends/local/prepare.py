@@ -12,7 +12,7 @@ from ponder.asks.path import Path
 from ponder.asks.read import Read
 from ponder.decoders.defaults import decoder_for
 from ponder.engine import Engine, Job
-from ponder.errors import ContextError, ParameterError
+from ponder.errors import ContextError, ParameterError, RoomError
 from ponder.sampling import ResolvedParams, SamplingParams, resolve_params
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, TokenIds, encode_prompt
 
@@ -167,16 +167,17 @@ def _within_context(
     if params.max_tokens <= room:
         return params
     if room < 1:
-        what = f"the prompt is {prompt_tokens} tokens long"
+        what = f"the prompt is too long: it is {prompt_tokens} tokens long"
         raise ContextError(f"{what}, and the {reader}'s context is {context}")
     for name in ("max_tokens", "min_tokens"):
         if resolved.sources[name] == "caller" and getattr(params, name) > room:
             allowed = (
-                f"at most {room}: the prompt has {prompt_tokens} tokens and the {reader}'s context {context}"
+                f"at most {room}, or the prompt is too long: it has {prompt_tokens} tokens and the {reader}'s"
+                f" context {context}"
             )
-            raise ParameterError(name, getattr(params, name), allowed)
+            raise RoomError(name, getattr(params, name), allowed)
     if begun > room:
-        what = f"the prompt is {prompt_tokens} tokens long and the text after it {begun}"
+        what = f"the prompt is too long: it is {prompt_tokens} tokens long and the text after it {begun}"
         raise ContextError(f"{what}, and the {reader}'s context is {context}")
     return replace(params, max_tokens=room)
 

@@ -18,6 +18,7 @@ from ponder.errors import (
     ParameterError,
     PonderError,
     QueueFullError,
+    RoomError,
 )
 from ponder.server.front.settings import RETRY_SECONDS
 
@@ -68,6 +69,8 @@ def as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
+        case RoomError():
+            return ApiError(400, str(error), param=error.field, code="context_length_exceeded")
         case ParameterError():
             return ApiError(400, str(error), param=error.field.split("[")[0], code="invalid_value")
         case QueueFullError():
@@ -77,7 +80,7 @@ def as_api_error(error: Exception) -> ApiError:
         case ClosedError():
             return unavailable("closed", str(error))
         case ContextError():
-            return ApiError(400, str(error), code="context_length_exceeded")
+            return ApiError(400, str(error), param=error.field, code="context_length_exceeded")
         case CapacityError():
             return ApiError(400, str(error), code="cache_exceeded")
         case CheckpointError():
@@ -98,4 +101,6 @@ def renaming(names: Mapping[str, str]) -> Iterator[None]:
     except ParameterError as error:
         if error.field not in names:
             raise
-        raise ParameterError(names[error.field], error.value, error.allowed) from None
+        raise type(error)(names[error.field], error.value, error.allowed) from None
+    except ContextError as error:
+        raise ContextError(str(error), names.get(error.field, error.field)) from None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ponder.server.front.errors import ApiError, ClientGone, as_api_error, unavailable
@@ -25,30 +26,36 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health"})  # need no key
 PATHS = OPEN_PATHS | {
     "/detokenize",
+    "/openapi.json",
     "/metrics",
     "/tokenize",
     "/tokenizer_info",
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/embeddings",
     "/v1/models",
+    "/v1/score",
     "/version",
 }  # that metrics tell apart
 CLIENT_GONE = 499  # as nginx logs it
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PREFLIGHT_SECONDS = 600  # for which a browser may remember that it may ask
+MAX_ID = 128  # characters of a request's id that its client chose
 
 
 @dataclass(slots=True)
 class Record:
     """What is known of a request, for its log line; in the scope as "ponder.record".
 
-    `id` goes back in the header x-request-id. `arrival` is in seconds of `time.perf_counter`, `status` None
-    until the response begins.
+    `id` goes back in the header x-request-id, `warning` in x-ponder-warning, where something was not used.
+    `arrival` is in seconds of `time.perf_counter`, `status` None until the response begins.
     """
 
     id: str = field(default_factory=lambda: f"req_{secrets.token_hex(12)}")
     arrival: float = field(default_factory=time.perf_counter)
     status: int | None = None
     tokens: int | None = None
+    warning: str | None = None
 
 
 class Guard:
@@ -71,11 +78,16 @@ class Guard:
         self._metrics = metrics
         self._keys = [_digest(key.encode()) for key in settings.api_key]
         self._names = frozenset(name.lower() for name in settings.allowed_host)
+        self._origins = frozenset(origin.lower() for origin in settings.allowed_origin)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        headers = Headers(scope=scope)
         record = scope["ponder.record"] = Record()
+        if _is_id(headers.get("x-request-id", "")):
+            record.id = headers["x-request-id"]
+        shared = self._cors(headers)
 
         unread = _has_body(scope)
 
@@ -88,7 +100,9 @@ class Guard:
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                own = [(b"x-request-id", record.id.encode())]
+                own = [(b"x-request-id", record.id.encode()), *shared]
+                if record.warning is not None:
+                    own.append((b"x-ponder-warning", record.warning.encode()))
                 if unread:  # nobody will read the rest: it must not keep the connection
                     own.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", ()), *own]
@@ -105,7 +119,12 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
         app = self.inner
-        refusal = self._refusal(scope)
+        headers = Headers(scope=scope)
+        refusal = _long_headers(scope) or self._bad_host(headers)
+        if refusal is None and _is_preflight(scope, headers) and self._allows(headers.getlist("origin")):
+            await self._preflight(headers)(scope, receive, send)
+            return
+        refusal = refusal or self._refusal(scope, headers)
         if refusal is not None or app is None:
             refusal = refusal or unavailable("loading", "the model is being loaded")
             await refusal.response()(scope, receive, send)
@@ -122,16 +141,38 @@ class Guard:
         finally:
             self.active -= 1
 
-    def _refusal(self, scope: Scope) -> ApiError | None:
-        """Return why a request is not passed on, if so."""
-        headers = Headers(scope=scope)
-        return (
-            _long_headers(scope)
-            or self._bad_host(headers)
-            or self._foreign_origin(headers)
-            or self._bad_key(scope, headers)
-            or self._unavailable()
-        )
+    def _allows(self, origins: list[str]) -> bool:
+        """Whether a page of another origin, which its browser names once, is one of those that may ask."""
+        return len(origins) == 1 and origins[0].lower() in self._origins
+
+    def _cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """Return the headers by which a browser lets a page read the answer, where it may."""
+        if not self._origins:
+            return []
+        origins = headers.getlist("origin")
+        if not self._allows(origins):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origins[0].encode("latin-1")),
+            (b"access-control-expose-headers", b"x-request-id, x-ponder-warning, retry-after"),
+        ]
+
+    @staticmethod
+    def _preflight(headers: Headers) -> Response:
+        """Return what a browser asks before a page's request: that it may send it, with whatever headers."""
+        allowed = {
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": headers.get("access-control-request-headers", "*"),
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        }
+        if headers.get("access-control-request-private-network") == "true":
+            allowed["Access-Control-Allow-Private-Network"] = "true"
+        return Response(status_code=204, headers=allowed)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
+        """Return why a request for this server is not passed on, if so."""
+        return self._foreign_origin(headers) or self._bad_key(scope, headers) or self._unavailable()
 
     def _bad_host(self, headers: Headers) -> ApiError | None:
         """A page elsewhere that points its own name at this machine (DNS rebinding) still sends that name."""
@@ -144,10 +185,12 @@ class Guard:
         return ApiError(400, message, code="host_not_allowed")
 
     def _foreign_origin(self, headers: Headers) -> ApiError | None:
-        host = headers.get("host", "")
-        for origin in headers.getlist("origin"):
+        host, origins = headers.get("host", ""), headers.getlist("origin")
+        if self._allows(origins):
+            return None
+        for origin in origins:
             if not _same_origin(origin, host):
-                message = "pages of another origin may not use this server"
+                message = "pages of another origin may not use this server (--allowed-origin adds origins)"
                 return ApiError(403, message, "permission_error", code="origin_not_allowed")
         return None
 
@@ -155,12 +198,13 @@ class Guard:
         if not self._keys or scope["path"] in OPEN_PATHS:
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        given = _digest(key.strip().encode("latin-1"))
+        bearer = key if scheme.lower() == "bearer" else ""
+        given = [_digest(one.strip().encode("latin-1")) for one in (bearer, headers.get("x-api-key", ""))]
         # All are compared, and digests of one length: the time tells nothing.
-        fits = [hmac.compare_digest(given, expected) for expected in self._keys]
-        if scheme.lower() == "bearer" and any(fits):
+        fits = [hmac.compare_digest(one, expected) for one in given for expected in self._keys]
+        if any(fits):
             return None
-        message = "this server needs an API key: Authorization: Bearer KEY"
+        message = "this server needs an API key: Authorization: Bearer KEY, or X-Api-Key: KEY"
         return ApiError(
             401,
             message,
@@ -207,6 +251,15 @@ def _long_headers(scope: Scope) -> ApiError | None:
 def _has_body(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _is_id(given: str) -> bool:
+    """Whether a client's id of its request may go back as it is: short, and printable ASCII."""
+    return 0 < len(given) <= MAX_ID and given.isascii() and given.isprintable()
+
+
+def _is_preflight(scope: Scope, headers: Headers) -> bool:
+    return scope["method"] == "OPTIONS" and "access-control-request-method" in headers
 
 
 def _digest(key: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from ponder.errors import ParameterError
@@ -13,6 +14,12 @@ HEADER_SECONDS = 15.0  # for a request's headers to arrive, from their first byt
 BODY_SECONDS = 30.0  # for its body
 WRITE_SECONDS = 60.0  # a client that reads nothing for so long is given up
 RETRY_SECONDS = 5  # what Retry-After says
+MAX_NAME = 256  # characters of a model's name
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(:(?P<port>[1-9][0-9]{0,4}))?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +30,14 @@ class ServerSettings:
     ----------
     host, port : where to listen; port 0 takes a free one.
     api_key : keys of which a request needs one; none: no key is needed.
+    served_model_name : what the model is called, instead of its own name; the first where nobody says which.
     allowed_host : names by which this server may be called besides those of the loopback interface.
+    allowed_origin : origins, such as https://example.org, whose pages may use this server.
     max_n : of `n`, `best_of`, `num_beams` and `stochastic_beams`.
     max_prompts : in one request.
     max_texts : that may grow for one request: prompts times the largest of those.
     max_tokens : of one text; None: what the model's context holds.
-    max_logprobs : alternatives to a token.
+    max_logprobs : alternatives to a token; -1: the whole vocabulary.
     max_body_bytes : of a request.
     max_connections : at once; None: no limit.
     health_timeout_s : how long the decode loop may take to answer before it counts as stuck. One step can
@@ -39,7 +48,9 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     api_key: tuple[str, ...] = ()
+    served_model_name: tuple[str, ...] = ()
     allowed_host: tuple[str, ...] = ()
+    allowed_origin: tuple[str, ...] = ()
     max_n: int = 128
     max_prompts: int = 256
     max_texts: int = 512
@@ -57,14 +68,22 @@ class ServerSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ParameterError(name, value, "a whole number, 1 or more")
-        if self.max_logprobs < 0:
-            raise ParameterError("max_logprobs", self.max_logprobs, "a whole number, 0 or more")
+        if self.max_logprobs < -1:
+            raise ParameterError("max_logprobs", self.max_logprobs, "a whole number, 0 or more, or -1: all")
         if not 0 < self.health_timeout_s < 1e6:
             raise ParameterError("health_timeout_s", self.health_timeout_s, "a number of seconds over 0")
         for key in self.api_key:
             if not key or not key.isascii() or not key.isprintable() or " " in key:
                 # The key itself is not shown: errors end in logs.
                 raise ParameterError("api_key", "...", "printable ASCII characters without spaces")
+        for name in self.served_model_name:
+            if not name or len(name) > MAX_NAME or not name.isprintable():
+                allowed = f"1 to {MAX_NAME} printable characters"
+                raise ParameterError("served_model_name", name, allowed)
+        for origin in self.allowed_origin:
+            if not _is_origin(origin):
+                allowed = "an origin as browsers send it: scheme://host or scheme://host:port, such as https://example.org"
+                raise ParameterError("allowed_origin", origin, allowed)
 
     @property
     def is_loopback(self) -> bool:
@@ -75,3 +94,12 @@ class ServerSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def _is_origin(origin: str) -> bool:
+    """Whether a browser may write an origin so: no path, no user, and not its scheme's own port."""
+    found = _ORIGIN.fullmatch(origin)
+    return found is not None and (found["scheme"].lower(), found["port"]) not in (
+        ("http", "80"),
+        ("https", "443"),
+    )

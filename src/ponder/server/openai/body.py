@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -19,11 +20,23 @@ from ponder.server.openai.protocol import (
     ChatBody,
     ChatMessage,
     CompletionBody,
+    EmbeddingBody,
     GenerationBody,
+    ScoreBody,
     TokenizeBody,
 )
 
 B = TypeVar("B", bound=Body)
+MOST_NAMED = 20  # members in one warning
+
+# What is known of each endpoint and not implemented.
+NEUTRAL: Mapping[type[Body], refused.Neutral] = {
+    CompletionBody: refused.COMPLETION,
+    ChatBody: refused.CHAT,
+    TokenizeBody: refused.TEMPLATE,
+    EmbeddingBody: refused.EMBEDDING,
+    ScoreBody: refused.SCORE,
+}
 
 
 async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
@@ -40,6 +53,7 @@ async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
     except ValidationError as error:
         raise _as_api_error(error) from None
     _check_members(body)
+    request.scope["ponder.record"].warning = _warning(_unknown_in_messages(body))
     return body
 
 
@@ -73,15 +87,7 @@ def _name(loc: tuple[int | str, ...]) -> str:
 
 
 def _check_members(body: Body) -> None:
-    neutral: refused.Neutral = {}
-    match body:
-        case CompletionBody():
-            neutral = refused.COMPLETION
-        case ChatBody():
-            neutral = refused.CHAT
-        case TokenizeBody():
-            neutral = refused.TEMPLATE
-    _check(body, neutral, "")
+    _check(body, NEUTRAL.get(type(body), {}), "")
     if isinstance(body, GenerationBody) and body.stream_options is not None:
         _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
     if isinstance(body, ChatBody | TokenizeBody):
@@ -91,12 +97,37 @@ def _check_members(body: Body) -> None:
 
 
 def _check_messages(messages: Sequence[ChatMessage], field: str) -> None:
-    """Refuse members that would mean something; those that nobody knows change nothing."""
+    """Refuse what is known and not implemented; what is not known is told by `_unknown_in_messages`."""
     for i, message in enumerate(messages):
         if message.__pydantic_extra__:
-            extra = message.__pydantic_extra__
-            known = {name: value for name, value in extra.items() if name in refused.MESSAGE}
-            refused.check_members(known, (), refused.MESSAGE, f"{field}[{i}].")
+            refused.check_neutral(message.__pydantic_extra__, refused.MESSAGE, f"{field}[{i}].")
+
+
+def _unknown_in_messages(body: Body) -> list[str]:
+    """Return the names of members of messages and of their parts that nobody knows, each once.
+
+    Clients put marks of their own there, as for caches or times.
+    """
+    messages: list[ChatMessage] = []
+    if isinstance(body, ChatBody | TokenizeBody):
+        messages += body.messages or ()
+    if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
+        messages += body.negative_prompt
+    found: dict[str, None] = {}
+    for message in messages:
+        found |= dict.fromkeys(refused.unknown_of(message.__pydantic_extra__ or {}, refused.MESSAGE))
+        for part in message.content if isinstance(message.content, list) else ():
+            found |= dict.fromkeys(refused.unknown_of(part.__pydantic_extra__ or {}, ()))
+    return list(found)
+
+
+def _warning(unknown: Sequence[str]) -> str | None:
+    """Return the sentence of a header that names what was not used; printable ASCII."""
+    if not unknown:
+        return None
+    names = [refused.shortened(json.dumps(name)[1:-1]) for name in unknown[:MOST_NAMED]]
+    more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+    return f"unknown members of messages were not used: {', '.join(names)}{more}"
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:

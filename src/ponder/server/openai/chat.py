@@ -6,7 +6,7 @@ import secrets
 from collections import defaultdict
 from typing import Any
 
-from ponder.server.openai.logprobs import chat_logprobs
+from ponder.server.openai.logprobs import chat_logprobs, chat_names
 from ponder.server.openai.plan import Piece, Plan
 from ponder.text import Tokenizer
 from ponder.text.tool_calls import ToolCall, ToolCallReader
@@ -23,6 +23,7 @@ class ChatFace:
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._wanted = plan.logprobs is not None
         self._tools = plan.tools
+        self._show = chat_names(tokenizer, as_ids=plan.tokens_as_ids)
         self._tokenizer = tokenizer
         self._readers: defaultdict[int, ToolCallReader] = defaultdict(
             lambda: ToolCallReader(plan.tools, plan.prefix.text)
@@ -62,7 +63,7 @@ class ChatFace:
         return {"finish_reason": "tool_calls"} if called else {}
 
     def _logprobs(self, piece: Piece) -> dict[str, Any] | None:
-        return chat_logprobs(piece.told, self._tokenizer) if self._wanted else None
+        return chat_logprobs(piece.told, self._show, self._tokenizer) if self._wanted else None
 
 
 def _as_json(call: ToolCall) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ponder.server.openai.logprobs import Offsets, completion_logprobs
+from ponder.server.openai.logprobs import Offsets, completion_logprobs, completion_names
 from ponder.server.openai.plan import Piece, Plan
 from ponder.text import Tokenizer
 
@@ -20,6 +20,7 @@ class CompletionFace:
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._wanted = plan.logprobs is not None
         self._plan = plan
+        self._show = completion_names(tokenizer, as_ids=plan.tokens_as_ids)
         self._tokenizer = tokenizer
         self._offsets: dict[int, Offsets] = {}
 
@@ -31,8 +32,10 @@ class CompletionFace:
         if self._wanted:
             if piece.index not in self._offsets:
                 plan = self._plan
-                self._offsets[piece.index] = Offsets(self._tokenizer, plan.prefix.token_ids, plan.held)
-            logprobs = completion_logprobs(piece, self._tokenizer, self._offsets[piece.index])
+                spellings = self._tokenizer.spellings(skip_special=plan.skip_special)
+                begun = plan.prefix.token_ids
+                self._offsets[piece.index] = Offsets(self._tokenizer, spellings, begun, plan.held)
+            logprobs = completion_logprobs(piece, self._show, self._offsets[piece.index])
         return {"text": piece.prompt_text + piece.text, "logprobs": logprobs}
 
     def chunk(self, piece: Piece) -> dict[str, Any]:

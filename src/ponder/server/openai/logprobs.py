@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ponder.server.openai.plan import Piece, Told
-from ponder.text import Detokenizer, Tokenizer
+from ponder.text import Tokenizer, breaks, spell
 
 LOWEST = -9999.0  # JSON has no infinity
 
 
-def completion_logprobs(piece: Piece, tokenizer: Tokenizer, offsets: Offsets) -> dict[str, Any]:
+Show = Callable[[int], str]
+"""How log-probabilities call a token."""
+
+
+def completion_names(tokenizer: Tokenizer, *, as_ids: bool) -> Show:
+    """Return how completions call tokens: by their text, or as vLLM's token_id:N."""
+    return _by_id if as_ids else partial(_spelled, tokenizer=tokenizer)
+
+
+def chat_names(tokenizer: Tokenizer, *, as_ids: bool) -> Show:
+    """Return how chat completions call tokens: by their text, or as vLLM's token_id:N."""
+    return _by_id if as_ids else partial(token_text, tokenizer=tokenizer)
+
+
+def _by_id(token_id: int) -> str:
+    return f"token_id:{token_id}"
+
+
+def completion_logprobs(piece: Piece, show: Show, offsets: Offsets) -> dict[str, Any]:
     """Return the `logprobs` of a completion's choice.
 
     The chosen token is always among `top_logprobs`: as many alternatives as were asked for, and it.
     """
     told = (*piece.prompt_told, *piece.told)
     return {
-        "tokens": [_spelled(token.token_id, tokenizer) for token in told],
+        "tokens": [show(token.token_id) for token in told],
         "token_logprobs": [None if token.logprob is None else finite(token.logprob) for token in told],
-        "top_logprobs": [_alternatives(token, tokenizer) for token in told],
+        "top_logprobs": [_alternatives(token, show) for token in told],
         "text_offset": offsets.take(piece),
     }
 
 
-def _alternatives(token: Told, tokenizer: Tokenizer) -> dict[str, float] | None:
+def _alternatives(token: Told, show: Show) -> dict[str, float] | None:
     if token.logprob is None:
         return None
     pairs = [*token.top, (token.token_id, token.logprob)]
     pairs.sort(key=lambda pair: -pair[1])
     alternatives: dict[str, float] = {}
     for token_id, logprob in pairs:  # of two tokens that are spelled alike, the likelier
-        alternatives.setdefault(_spelled(token_id, tokenizer), finite(logprob))
+        alternatives.setdefault(show(token_id), finite(logprob))
     return alternatives
 
 
@@ -50,21 +69,21 @@ def token_text(token_id: int, tokenizer: Tokenizer) -> str:
     return tokenizer.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
 
 
-def chat_logprobs(told: Sequence[Told], tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return the `logprobs` of a chat completion's choice."""
+def chat_logprobs(told: Sequence[Told], show: Show, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return the `logprobs` of a chat completion's choice; `bytes` are always the tokens'."""
     content = [
         {
-            **_entry(token.token_id, token.logprob or 0.0, tokenizer),
-            "top_logprobs": [_entry(token_id, logprob, tokenizer) for token_id, logprob in token.top],
+            **_entry(token.token_id, token.logprob or 0.0, show, tokenizer),
+            "top_logprobs": [_entry(token_id, logprob, show, tokenizer) for token_id, logprob in token.top],
         }
         for token in told
     ]
     return {"content": content, "refusal": None}
 
 
-def _entry(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[str, Any]:
+def _entry(token_id: int, logprob: float, show: Show, tokenizer: Tokenizer) -> dict[str, Any]:
     return {
-        "token": token_text(token_id, tokenizer),
+        "token": show(token_id),
         "logprob": finite(logprob),
         "bytes": list(tokenizer.token_bytes(token_id, skip_special=False)),
     }
@@ -96,14 +115,18 @@ def finite(logprob: float) -> float:
 class Offsets:
     """Where in a text each of its tokens begins, in characters; a text may come in pieces.
 
-    `begun` are tokens before it, whose last `held` characters it begins with.
+    `begun` are tokens before it, whose last `held` characters it begins with; `spellings` the bytes of tokens
+    that are generated.
     """
 
-    def __init__(self, tokenizer: Tokenizer, begun: Sequence[int] = (), held: int = 0) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, spellings: Sequence[bytes], begun: Sequence[int] = (), held: int = 0
+    ) -> None:
         self._tokenizer = tokenizer
-        self._detokenizer = Detokenizer(tokenizer.bytes_table)
+        self._spellings = spellings
+        self._begun = b""  # the bytes of a character that has begun
         for token_id in begun:
-            self._detokenizer.push(token_id)
+            self._spell(_bytes(token_id, spellings))
         self._length = held
 
     def take(self, piece: Piece) -> list[int]:
@@ -111,16 +134,27 @@ class Offsets:
         offsets = [self._place(token.token_id, piece.prompt_text) for token in piece.prompt_told]
         if piece.prompt_text:
             self._length = len(piece.prompt_text)
-            self._detokenizer.flush()
+            self._begun = b""
         return offsets + [self._place(token.token_id, "") for token in piece.told]
 
     def _place(self, token_id: int, prompt_text: str) -> int:
-        place = self._length
-        self._length += len(self._detokenizer.push(token_id))
+        spelled = _bytes(token_id, self._tokenizer.bytes_table if prompt_text else self._spellings)
+        if prompt_text and self._tokenizer.is_special(token_id):  # text only where the prompt spells it
+            name = self._tokenizer.token_bytes(token_id, skip_special=False)
+            place = self._length + breaks(self._begun, name)
+            spelled = name if prompt_text.startswith(name.decode(), place) else spelled
+        # The bytes before it that are no character are one, U+FFFD, and it comes after that.
+        place = self._length + breaks(self._begun, spelled)
+        self._length += len(self._spell(spelled))
         if prompt_text:
-            if self._tokenizer.is_special(token_id):  # text only where the prompt spells it
-                name = self._tokenizer.token_bytes(token_id, skip_special=False).decode()
-                self._length += len(name) if prompt_text.startswith(name, place) else 0
             # Where tokens do not spell the prompt exactly, they still lie inside it.
             self._length = min(self._length, len(prompt_text))
-        return place
+        return min(place, self._length)
+
+    def _spell(self, added: bytes) -> str:
+        text, self._begun = spell(self._begun, added)
+        return text
+
+
+def _bytes(token_id: int, spellings: Sequence[bytes]) -> bytes:
+    return spellings[token_id] if token_id < len(spellings) else b""

@@ -22,13 +22,16 @@ class Plan:
     n : texts answered for each prompt, of the possibly more that grow.
     beams : whether a search finds them, so that which they are is known at the end.
     echo : whether a text begins with its prompt.
-    ignore_eos : whether the model's own end is a token like any other.
     discard : whether what is generated is left out (max_tokens 0: one token is generated for its prompt).
     logprobs : alternatives told with each token; None: no log-probabilities at all.
-    prompt_logprobs : the same for the prompt's tokens, outside `echo`.
+    named : whether those are tokens that were asked for, which the chosen one then comes before.
+    echo_logprobs, prompt_logprobs : the same for the prompt's tokens, in `echo` and outside.
+    tokens_as_ids : whether log-probabilities call tokens by their ids.
     token_ids : whether the ids of prompt and text are told.
     tools : names of those that the model was told of; calls of them are read out of a chat's texts.
-    stream, include_usage, include_tree : whether and how the answer is streamed.
+    skip_special : whether control tokens spell nothing.
+    own_ends : tokens that end a text as the model's own end does, and are not told of.
+    stream, include_usage, continuous_usage, include_tree : whether and how the answer is streamed.
     """
 
     prompts: tuple[EncodedPrompt, ...]
@@ -38,13 +41,18 @@ class Plan:
     n: int
     beams: bool
     echo: bool
-    ignore_eos: bool
     discard: bool
     logprobs: int | None
+    named: bool
+    echo_logprobs: int | None
     prompt_logprobs: int | None
+    tokens_as_ids: bool
     token_ids: bool
+    skip_special: bool
+    own_ends: tuple[int, ...]
     stream: bool
     include_usage: bool
+    continuous_usage: bool
     include_tree: bool
     tools: frozenset[str] = frozenset()
 
@@ -103,9 +111,18 @@ ENDINGS: dict[FinishReason, tuple[str, str | None]] = {
 }
 
 
-def told(traces: Sequence[TokenTrace], alternatives: int) -> tuple[Told, ...]:
+def told(traces: Sequence[TokenTrace], plan: Plan) -> tuple[Told, ...]:
     """Return generated tokens as they are told."""
-    return tuple(Told(t.token_id, t.logprob, t.rank, t.top[:alternatives]) for t in traces)
+    if plan.logprobs is None:
+        return ()
+    return tuple(Told(t.token_id, t.logprob, t.rank, _top(t, plan)) for t in traces)
+
+
+def _top(trace: TokenTrace, plan: Plan) -> tuple[tuple[int, float], ...]:
+    if not plan.named:
+        return trace.top[: plan.logprobs]
+    asked = dict(trace.top) | {trace.token_id: trace.logprob}
+    return tuple({trace.token_id: trace.logprob, **asked}.items())
 
 
 def told_prompt(

@@ -83,12 +83,12 @@ def _check_given_once(body: GenerationBody, name: str) -> None:
         raise ParameterError("prefix_token_ids", body.prefix_token_ids, "left out with prefix_text")
 
 
-def held_back(prefix: Prefix, stop: tuple[str, ...], model: Served) -> int:
+def held_back(prefix: Prefix, stop: tuple[str, ...], model: Served, *, skip_special: bool) -> int:
     """Return how many characters of a prefix come only with what follows it: the client lacks them.
 
     They are at its end and may begin a stop string.
     """
     if prefix.text or not stop:
         return 0
-    spell = Detokenizer(model.tokenizer.bytes_table)
+    spell = Detokenizer(model.tokenizer.spellings(skip_special=skip_special))
     return StopStrings(stop).held_back("".join(map(spell.push, prefix.token_ids)))

@@ -15,7 +15,7 @@ from ponder.server.openai.protocol import (
     GenerationBody,
 )
 from ponder.server.served import Served
-from ponder.text import Conversation, EncodedPrompt, Message, TokenIds
+from ponder.text import Conversation, EncodedPrompt, Message, TokenIds, encode_suffix, infill_of
 from ponder.text.conversation import joined
 
 
@@ -30,16 +30,22 @@ def encode_prompts(body: CompletionBody | ChatBody, model: Served, most: int) ->
         encoded = [encode_messages(body.messages, body, model)]
     else:
         add_bos = False if body.add_special_tokens is False else None
-        encoded = [encode_prompt(prompt, model, add_bos) for prompt in read_prompts(body.prompt, most)]
+        prompts = read_prompts(body.prompt, most)
+        if body.suffix:
+            _check_suffix(body)
+            encoded = [encode_infill(prompt, body.suffix, model, add_bos) for prompt in prompts]
+        else:
+            encoded = [encode_prompt(prompt, model, add_bos) for prompt in prompts]
     if body.truncate_prompt_tokens is not None:
-        encoded = [_last(prompt, body.truncate_prompt_tokens, model) for prompt in encoded]
+        encoded = [last_tokens(prompt, body.truncate_prompt_tokens, model) for prompt in encoded]
     context = model.offers.context
     for prompt in encoded:
         length = len(prompt.token_ids)
         if not length:
             raise ParameterError("prompt", prompt.text, "text of at least one token")
         if context is not None and length >= context:
-            raise ContextError(f"the prompt is {length} tokens long, and the model's context is {context}")
+            what = f"the prompt is too long: it is {length} tokens long"
+            raise ContextError(f"{what}, and the model's context is {context}")
     return tuple(encoded)
 
 
@@ -76,7 +82,8 @@ def encode_messages(
     """
     context = model.offers.context
     if context is not None and len(messages) > context:
-        raise ParameterError(field, f"{len(messages)} messages", f"at most {context}")
+        what = f"the prompt is too long: it has {len(messages)} messages"
+        raise ContextError(f"{what}, and the model's context is {context} tokens", field)
     with _named(field):
         conversation = read_conversation(messages, body, field)
         check_text(sum(message.texts() for message in conversation.messages), model)
@@ -92,6 +99,34 @@ def encode_prompt(prompt: str | list[int], model: Served, add_bos: bool | None) 
     return EncodedPrompt(prompt, tuple(ids))
 
 
+def encode_infill(prompt: str | list[int], suffix: str, model: Served, add_bos: bool | None) -> EncodedPrompt:
+    """Return a prompt after which the model writes what is missing between it and a suffix.
+
+    Raises
+    ------
+    PonderError : one of them is malformed or surely too long, or the model was not trained to do that.
+    """
+    tokenizer = model.tokenizer
+    infill = infill_of(tokenizer)
+    if infill is None:
+        allowed = "left out or empty: this model has no fill-in-the-middle tokens, such as <|fim_prefix|>"
+        raise ParameterError("suffix", suffix, allowed)
+    check_text(len(suffix), model)
+    begin = tokenizer.encode("", add_bos=add_bos)[:1]
+    before = encode_prompt(prompt, model, False).token_ids
+    ids = infill.prompt(before, encode_suffix(tokenizer, suffix))
+    if begin and begin[0] == tokenizer.bos_id:
+        ids = (begin[0], *ids)
+    return EncodedPrompt(tokenizer.decode(ids, skip_special=False), ids)
+
+
+def _check_suffix(body: CompletionBody) -> None:
+    if body.echo:
+        raise ParameterError("echo", True, "left out or false with suffix")
+    if body.truncate_prompt_tokens is not None:
+        raise ParameterError("truncate_prompt_tokens", body.truncate_prompt_tokens, "left out with suffix")
+
+
 def check_text(characters: int, model: Served) -> None:
     """Refuse, before it is encoded, a text whose every token would have to be the vocabulary's longest."""
     context = model.offers.context
@@ -100,12 +135,13 @@ def check_text(characters: int, model: Served) -> None:
     most = context * model.tokenizer.longest_token
     if characters > most:
         raise ContextError(
-            f"the prompt is {characters} characters long, and the model's context of {context} tokens holds"
-            f" at most {most}"
+            f"the prompt is too long: it is {characters} characters long, and the model's context of"
+            f" {context} tokens holds at most {most}"
         )
 
 
-def _last(prompt: EncodedPrompt, most: int, model: Served) -> EncodedPrompt:
+def last_tokens(prompt: EncodedPrompt, most: int, model: Served) -> EncodedPrompt:
+    """Return a prompt, or its last `most` tokens. Raises ParameterError for less than one."""
     if most < 1:
         raise ParameterError("truncate_prompt_tokens", most, "a whole number, 1 or more")
     if len(prompt.token_ids) <= most:

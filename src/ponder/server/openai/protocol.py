@@ -8,13 +8,23 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from ponder.sampling import SamplingParams
 
 Int = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Ints = Annotated[list[Int], Field(fail_fast=True)]
 Texts = Annotated[list[str], Field(fail_fast=True)]
+
+
+PROMPTS: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+        {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}, "minItems": 1},
+    ]
+}
 
 
 class Body(BaseModel):
@@ -28,6 +38,7 @@ class Body(BaseModel):
 class StreamOptions(Body):
     """How a stream is written. `include_tree` is ours: the tree of a beam search as it grows."""
 
+    continuous_usage_stats: bool | None = None  # with include_usage: in every chunk
     include_usage: bool | None = None
     include_tree: bool | None = None
 
@@ -99,10 +110,13 @@ class GenerationBody(SamplingBody):
     early_stopping: bool | Literal["never"] | None = None
     ignore_eos: bool | None = None
     include_stop_str_in_output: bool | None = None
+    logprob_token_ids: Ints | None = None
     length_penalty: float | None = None
     priority: Int | None = None
     prompt_logprobs: Int | None = None
     return_token_ids: bool | None = None
+    return_tokens_as_token_ids: bool | None = None
+    skip_special_tokens: bool | None = None
     stop_token_ids: Ints | None = None
     truncate_prompt_tokens: Int | None = None
     use_beam_search: bool | None = None
@@ -145,8 +159,8 @@ class GenerationBody(SamplingBody):
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
-    service_tier: Literal["auto", "default"] | None = None
-    store: Literal[False] | None = None
+    service_tier: str | None = None
+    store: bool | None = None
     user: str | None = None
 
 
@@ -155,11 +169,12 @@ class CompletionBody(GenerationBody):
 
     default_tokens: ClassVar[int | None] = 16  # as OpenAI has it
 
-    prompt: Any = None  # of four types, and possibly very many: see prompts.read_prompts
+    prompt: Annotated[Any, WithJsonSchema(PROMPTS)] = None  # possibly very many: see prompts.read_prompts
     negative_prompt: str | None = None
     add_special_tokens: bool | None = None
     echo: bool | None = None
     logprobs: Int | None = None
+    suffix: str | None = None  # what comes after the text that is missing
 
     @property
     def echoes(self) -> bool:
@@ -211,6 +226,32 @@ class TokenizeBody(ConversationBody):
     return_token_strs: bool | None = None
 
 
+class TextsBody(NamingBody):
+    """What embeddings and scores share: how texts become vectors. `pooling` is ours: of which states."""
+
+    add_special_tokens: bool | None = None
+    cache_salt: Annotated[str, Field(min_length=1)] | None = None
+    pooling: Literal["mean", "last"] | None = None  # the mean over all tokens, or the last one's
+    priority: Int | None = None
+    truncate_prompt_tokens: Int | None = None
+    user: str | None = None
+
+
+class EmbeddingBody(TextsBody):
+    """POST /v1/embeddings."""
+
+    input: Annotated[Any, WithJsonSchema(PROMPTS)]  # as the prompt of a completion
+    encoding_format: Literal["float", "base64"] | None = None
+    normalize: bool | None = None
+
+
+class ScoreBody(TextsBody):
+    """POST /v1/score: one text and several, or pairs."""
+
+    text_1: str | Texts
+    text_2: str | Texts
+
+
 class DetokenizeBody(NamingBody):
     """POST /detokenize."""
 
@@ -235,4 +276,6 @@ UNION_NAMES: dict[str, str] = {
     "early_stopping": "true, false or never",
     "negative_prompt": "a text, or in a chat a list of messages",
     "stop": "a text or a list of texts",
+    "text_1": "a text or a list of texts",
+    "text_2": "a text or a list of texts",
 }

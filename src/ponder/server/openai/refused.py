@@ -1,23 +1,27 @@
-"""Parameters that are known and not implemented: accepted at the value that means nothing, else refused.
+"""Parameters that are known and not implemented: accepted at the values that mean nothing, else refused.
 
-Each maps to its neutral values; null is neutral for all. Source: the API reference of OpenAI and the
-protocol of vLLM (vllm/entrypoints/openai).
+Each maps to its neutral values, or for an object to its members' tables; null is neutral for all, and for
+names that are not known. Sources: the API reference of OpenAI, the protocol of vLLM
+(vllm/entrypoints/openai), OpenRouter's `reasoning`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from ponder.server.front.errors import ApiError
 
-Neutral = Mapping[str, tuple[Any, ...]]
+Neutral = Mapping[str, "tuple[Any, ...] | Neutral"]
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 _GENERATION: Neutral = {
     "allowed_token_ids": (),
     "detokenize": (True,),
+    "ec_transfer_params": (),
     "extra_args": ({},),
     "guided_choice": (),
     "guided_decoding_backend": (),
@@ -26,20 +30,44 @@ _GENERATION: Neutral = {
     "guided_regex": (),
     "kv_transfer_params": (),
     "logits_processors": ([],),
+    "moderation": (),
+    "prompt_cache_options": (),
     "prompt_cache_retention": (),
     "repetition_detection": (),
     "request_id": (),
     "response_format": ({"type": "text"},),
-    "return_tokens_as_token_ids": (False,),
-    "skip_special_tokens": (True,),
+    "return_mm_kwargs": (True, False),
+    "return_prompt_text": (False,),
+    "return_token_offsets": (False,),
+    "return_weight_versions": (False,),
+    "routed_experts_prompt_start": (0,),
+    "session_id": (),
     "spaces_between_special_tokens": (True,),
+    "stream_interval": (1,),
     "structured_outputs": (),
-    "thinking_token_budget": (),
+    "thinking_token_budget": (-1, 0),
     "truncation_side": ("left",),
     "vllm_xargs": ({},),
+    "watermarking": (False,),
 }
 
-COMPLETION: Neutral = {**_GENERATION, "prompt_embeds": (), "suffix": ("",)}
+COMPLETION: Neutral = {**_GENERATION, "prompt_embeds": ()}
+
+EMBEDDING: Neutral = {
+    "dimensions": (),
+    "embed_dtype": ("float32",),
+    "endianness": ("native", "little"),
+    "messages": (),
+    "mm_processor_kwargs": ({},),
+    "request_id": (),
+    "truncation_side": ("left",),
+    "use_activation": (True,),
+}
+
+SCORE: Neutral = {
+    name: EMBEDDING[name]
+    for name in ("mm_processor_kwargs", "request_id", "truncation_side", "use_activation")
+}
 
 _RENDERING: Neutral = {
     "chat_template": (),
@@ -56,18 +84,20 @@ CHAT: Neutral = {
     "audio": (),
     "documents": ([],),
     "echo": (False,),
+    "enable_thinking": (False,),
     "function_call": ("none", "auto"),
     "functions": ([],),
-    "include_reasoning": (True,),
+    "include_reasoning": (True, False),
     "modalities": (["text"],),
     "prediction": (),
-    "reasoning": (),
-    "reasoning_effort": (),
-    "verbosity": ("medium",),
+    "reasoning": {"enabled": (False,), "effort": EFFORTS, "exclude": (True, False)},
+    "reasoning_effort": EFFORTS,
+    "thinking": {"type": ("disabled",)},
+    "verbosity": ("low", "medium", "high"),
     "web_search_options": (),
 }
 
-STREAM_OPTIONS: Neutral = {"continuous_usage_stats": (False,), "include_obfuscation": (False,)}
+STREAM_OPTIONS: Neutral = {"include_obfuscation": (False,)}
 
 MESSAGE: Neutral = {
     "annotations": ([],),
@@ -86,12 +116,42 @@ def check_members(extra: Mapping[str, Any], known: Iterable[str], neutral: Neutr
     where : put before the name, such as "stream_options.".
     """
     for name, value in extra.items():
-        shown = where + (name if len(name) <= 80 else name[:77] + "...")
-        if name not in neutral:
+        if value is not None and name not in neutral:
+            shown = where + shortened(name)
             near = get_close_matches(name[:80], [*known, *neutral], n=1)
             hint = f": did you mean {near[0]}?" if near else ""
             raise ApiError(400, f"unknown parameter {shown}{hint}", param=shown, code="unknown_parameter")
-        if value is not None and not any(type(value) is type(v) and value == v for v in neutral[name]):
-            allowed = " or ".join(["left out", *map(json.dumps, neutral[name])])
-            message = f"{shown} is not supported here; it may be {allowed}"
+    check_neutral(extra, neutral, where)
+
+
+def check_neutral(extra: Mapping[str, Any], neutral: Neutral, where: str = "") -> None:
+    """Refuse what is known and not implemented, by name, unless it means nothing."""
+    for name, value in extra.items():
+        allowed = neutral.get(name)
+        if value is None or allowed is None:
+            continue
+        if isinstance(allowed, Mapping):
+            if isinstance(value, dict):
+                check_members(value, (), allowed, f"{where}{name}.")
+                continue
+            allowed = ({},)
+        if not _is_among(value, allowed):
+            shown = where + name
+            may_be = " or ".join(["left out", *map(json.dumps, allowed)])
+            message = f"{shown} is not supported here; it may be {may_be}"
             raise ApiError(400, message, param=shown, code="unsupported_parameter")
+
+
+def unknown_of(extra: Mapping[str, Any], neutral: Collection[str]) -> list[str]:
+    """Return the names of members that are not known and not null."""
+    return [name for name, value in extra.items() if value is not None and name not in neutral]
+
+
+def shortened(name: str) -> str:
+    """Return a name that a client made up, at most 80 characters of it."""
+    return name if len(name) <= 80 else name[:77] + "..."
+
+
+def _is_among(value: Any, allowed: Iterable[Any]) -> bool:
+    """Compare as JSON does: 0 is not false, 1.0 is not 1."""
+    return any(value == one and json.dumps(value) == json.dumps(one) for one in allowed)

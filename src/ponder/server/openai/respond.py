@@ -29,6 +29,7 @@ class Run:
     Parameters
     ----------
     names : what the request calls parameters that have another name inside.
+    called : what the request calls the model.
     record : of the HTTP request, which learns how many tokens were generated.
     """
 
@@ -37,6 +38,7 @@ class Run:
         plan: Plan,
         face: Face,
         names: Mapping[str, str],
+        called: str,
         model: Served,
         metrics: Metrics,
         record: Record,
@@ -45,7 +47,7 @@ class Run:
         self._names = names
         self._model = model
         self._record = record
-        self._writer = Writer(plan, face, model.name, model.tokenizer)
+        self._writer = Writer(plan, face, called, model.tokenizer)
         self._watch = Stopwatch(metrics, record.arrival)
 
     async def respond(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ponder.errors import ParameterError
-from ponder.server.openai.logprobs import token_text
+from ponder.server.front.errors import renaming
 from ponder.server.openai.prompts import encode_messages, encode_prompt, message_text
 from ponder.server.openai.protocol import ConversationBody, DetokenizeBody, NamingBody, TokenizeBody
 from ponder.server.served import Served
@@ -24,7 +24,8 @@ def tokenize(body: TokenizeBody, model: Served) -> dict[str, Any]:
     if body.messages is not None:
         if body.add_special_tokens:
             raise ParameterError("add_special_tokens", True, "false for messages: the template writes them")
-        ids = encode_messages(body.messages, body, model).token_ids
+        with renaming({"prompt": "messages"}):
+            ids = encode_messages(body.messages, body, model).token_ids
         if body.continue_final_message:
             begun = message_text("messages", body.messages[-1]) or ""
             ids = (*ids, *model.tokenizer.encode(begun, add_bos=False, field="messages"))
@@ -34,9 +35,9 @@ def tokenize(body: TokenizeBody, model: Served) -> dict[str, Any]:
                 raise ParameterError(name, getattr(body, name), "left out for a prompt that is no messages")
         add_bos = False if body.add_special_tokens is False else None
         ids = encode_prompt(body.prompt or "", model, add_bos).token_ids
-    spelled = [token_text(token_id, model.tokenizer) for token_id in ids] if body.return_token_strs else None
+    pieces = [model.tokenizer.piece(token_id) for token_id in ids] if body.return_token_strs else None
     context = model.offers.context
-    return {"count": len(ids), "max_model_len": context, "tokens": list(ids), "token_strs": spelled}
+    return {"count": len(ids), "max_model_len": context, "tokens": list(ids), "token_strs": pieces}
 
 
 def detokenize(body: DetokenizeBody, tokenizer: Tokenizer) -> dict[str, Any]:

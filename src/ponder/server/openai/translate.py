@@ -8,7 +8,7 @@ from typing import Any
 from ponder.asks import Grow, Method, Mixing, Record, Service
 from ponder.constraints import Ban
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, one_or_all
 from ponder.sampling import SamplingParams
 from ponder.server.front.settings import ServerSettings
 from ponder.server.openai.plan import Plan
@@ -16,11 +16,12 @@ from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_pre
 from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_of
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.served import Served
+from ponder.text import infill_of
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
 # Fields of SamplingParams that mean something else on the wire, or have another name there.
-_TRANSLATED = {"logit_bias", "max_tokens", "n", "seed", "top_logprobs"}
+_TRANSLATED = {"logit_bias", "max_tokens", "n", "seed", "stop_token_ids", "top_logprobs"}
 _SAMPLING = tuple(one.name for one in fields(SamplingParams) if one.name not in _TRANSLATED)
 _NEUTRAL_WHERE_UNUSED = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0}
 
@@ -34,7 +35,7 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         parameters, of which `names_of` tells the request's.
     """
     _check_tokens(body, settings)
-    _check_logprobs(body, settings)
+    logprobs = _logprobs(body, model, settings)
     shape = _shape(body, model, settings)
     _check_stream(body, shape.beams)
     prompts = encode_prompts(body, model, settings.max_prompts)
@@ -46,10 +47,14 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         raise ParameterError(_width_name(body), what, f"at most {settings.max_texts} texts in one request")
     prefix = read_prefix(body, model)
     _check_prefix(body, prefix, settings)
-    traced = body.prompt_logprobs
-    if body.echoes and body.alternatives is not None:
-        traced = max(body.alternatives, traced or 0)
+    infill = infill_of(model.tokenizer) if isinstance(body, CompletionBody) and body.suffix else None
+    own_ends = () if body.ignore_eos else (*model.tokenizer.eos_ids, *(infill.ends if infill else ()))
+    traced = logprobs.prompt
+    if body.echoes and logprobs.asked is not None:
+        traced = max(logprobs.asked, traced or 0)
     sampling, mixture = _sampling(body, shape), _mixture(body, model)
+    sampling["top_logprobs"] = logprobs.asked
+    sampling["stop_token_ids"] = _stop_tokens(body, own_ends if infill else ())
     constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
     record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
     asked = [
@@ -64,23 +69,28 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     grown = sum(
         shape.width * ((length or SamplingParams().max_tokens) - len(prefix.token_ids)) for length in lengths
     )
-    _check_told(sampling["top_logprobs"], grown, traced, sum(len(prompt.token_ids) for prompt in prompts))
+    _check_told(logprobs.told, grown, traced, sum(len(prompt.token_ids) for prompt in prompts))
     options = body.stream_options
     return Plan(
         prompts,
         requests,
         prefix,
-        held_back(prefix, _stop_strings(body), model),
+        held_back(prefix, _stop_strings(body), model, skip_special=body.skip_special_tokens is not False),
         shape.n,
         beams=shape.beams,
         echo=body.echoes,
-        ignore_eos=bool(body.ignore_eos),
         discard=body.most_tokens == 0,
-        logprobs=body.alternatives,
-        prompt_logprobs=body.prompt_logprobs,
+        logprobs=logprobs.told,
+        named=bool(body.logprob_token_ids),
+        echo_logprobs=logprobs.asked,
+        prompt_logprobs=logprobs.prompt,
+        tokens_as_ids=bool(body.return_tokens_as_token_ids),
         token_ids=bool(body.return_token_ids),
+        skip_special=body.skip_special_tokens is not False,
+        own_ends=own_ends,
         stream=bool(body.stream),
         include_usage=bool(options and options.include_usage),
+        continuous_usage=bool(options and options.continuous_usage_stats),
         include_tree=bool(options and options.include_tree),
         tools=frozenset(tool["function"]["name"] for tool in _tools(body)),
     )
@@ -98,8 +108,10 @@ def names_of(body: GenerationBody) -> dict[str, str]:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):
         names["top_logprobs"] = "logprobs"
-    elif isinstance(body, ChatBody) and body.max_completion_tokens is not None:
-        names["max_tokens"] = "max_completion_tokens"
+    elif isinstance(body, ChatBody):
+        names["prompt"] = "messages"
+        if body.max_completion_tokens is not None:
+            names["max_tokens"] = "max_completion_tokens"
     return names
 
 
@@ -136,12 +148,46 @@ def _stop_strings(body: GenerationBody) -> tuple[str, ...]:
     return SamplingParams(stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())).stop
 
 
-def _check_logprobs(body: CompletionBody | ChatBody, settings: ServerSettings) -> None:
-    if isinstance(body, ChatBody) and body.top_logprobs is not None and not body.logprobs:
+@dataclass(frozen=True, slots=True)
+class _Logprobs:
+    """How many alternatives: of the likeliest, told with each token, told with each of the prompt's."""
+
+    asked: int | None
+    told: int | None
+    prompt: int | None
+
+
+def _logprobs(body: CompletionBody | ChatBody, model: Served, settings: ServerSettings) -> _Logprobs:
+    if isinstance(body, ChatBody) and body.top_logprobs and not body.logprobs:
         raise ParameterError("top_logprobs", body.top_logprobs, "set only together with logprobs")
-    for name, value in (("top_logprobs", body.alternatives), ("prompt_logprobs", body.prompt_logprobs)):
-        if value is not None and not 0 <= value <= settings.max_logprobs:
-            raise ParameterError(name, value, f"a whole number from 0 to {settings.max_logprobs}")
+    asked = _alternatives("top_logprobs", body.alternatives, model, settings)
+    prompt = _alternatives("prompt_logprobs", body.prompt_logprobs, model, settings)
+    named = body.logprob_token_ids
+    if named is None:
+        return _Logprobs(asked, asked, prompt)
+    if not named:
+        raise ParameterError("logprob_token_ids", named, "at least one token id, or left out")
+    if asked is None:
+        raise ParameterError("logprob_token_ids", named, "set only together with logprobs")
+    return _Logprobs(asked, len(named), prompt)
+
+
+def _alternatives(name: str, value: int | None, model: Served, settings: ServerSettings) -> int | None:
+    """Return how many alternatives are asked for; -1 says the whole vocabulary, as in vLLM."""
+    everything = model.tokenizer.vocab_size
+    most = everything if settings.max_logprobs == -1 else settings.max_logprobs
+    if value is None or 0 <= value <= most:
+        return value
+    if value == -1 and everything <= most:
+        return everything
+    allowed = f"a whole number from 0 to {most}"
+    if value == -1:
+        allowed += f", fewer than all {everything} tokens: this server was started with --max-logprobs {most}"
+    raise ParameterError(name, value, allowed)
+
+
+def _stop_tokens(body: GenerationBody, ends: tuple[int, ...]) -> list[int] | None:
+    return body.stop_token_ids if not ends else [*(body.stop_token_ids or ()), *ends]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +276,12 @@ def _check_stream(body: GenerationBody, beams: bool) -> None:
 def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
     sampling = {name: getattr(body, name) for name in _SAMPLING}
     sampling["n"] = shape.n if shape.beams else shape.width
-    sampling["top_logprobs"] = body.alternatives
     if sampling["top_k"] == -1:  # how vLLM says: all
         sampling["top_k"] = 0
     if body.seed is not None:
         sampling["seed"] = body.seed % 2**64
     if body.logit_bias is not None:
-        sampling["logit_bias"] = {_token_id(key): bias for key, bias in body.logit_bias.items()}
+        sampling["logit_bias"] = _biases(body.logit_bias)
     unused = frozenset() if shape.method is None else shape.method.unused
     for name, neutral in _NEUTRAL_WHERE_UNUSED.items():
         if name in unused and sampling[name] == neutral:
@@ -244,11 +289,16 @@ def _sampling(body: CompletionBody | ChatBody, shape: _Shape) -> dict[str, Any]:
     return sampling
 
 
-def _token_id(key: str) -> int:
+def _biases(given: dict[str, Any]) -> dict[int, Any]:
+    wrong = [key for key in given if not _is_token_id(key)]
+    if wrong:
+        raise ParameterError("logit_bias", one_or_all(wrong), "keys are token ids")
+    return {int(key): bias for key, bias in given.items()}
+
+
+def _is_token_id(key: str) -> bool:
     # One spelling of a number: "5" and "05" would be two biases for one token.
-    if not (key.isascii() and key.isdecimal() and len(key) < 19 and str(int(key)) == key):
-        raise ParameterError("logit_bias", key, "keys are token ids")
-    return int(key)
+    return key.isascii() and key.isdecimal() and len(key) < 19 and str(int(key)) == key
 
 
 def _max_tokens(

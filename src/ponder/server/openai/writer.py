@@ -26,6 +26,8 @@ from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
 from ponder.text import Tokenizer
 
+_UNASKED = {"prompt_logprobs": None, "prompt_token_ids": None}
+
 
 class Face(Protocol):
     """How an endpoint writes a text.
@@ -68,6 +70,8 @@ class Writer:
             "model": model,
             "system_fingerprint": None,
         }
+        if not plan.stream:
+            self._head["service_tier"] = self._head["kv_transfer_params"] = None  # as vLLM has them
         self._usages: dict[int, Usage] = {}
         self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
         self._prompts: set[int] = set()  # whose texts have begun
@@ -96,8 +100,11 @@ class Writer:
         if members is None:
             return
         about = self._about_prompt(0, ())
+        if not self._plan.token_ids:
+            members = members | {"token_ids": None}
         for index in range(len(self._plan.prompts) * self._plan.n):
-            yield self._chunk([{"index": index, **members, "logprobs": None, "finish_reason": None}], **about)
+            choice = {"index": index, **members, "logprobs": None, "finish_reason": None}
+            yield self._chunk([choice], **about)
             about = {}
 
     def chunks(self, prompt: int, event: Event) -> Iterator[dict[str, Any]]:
@@ -130,8 +137,12 @@ class Writer:
             yield self._chunk([]) | {"usage": self._usage()}
 
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
-        usage = {"usage": None} if self._plan.include_usage else {}
-        return {**self._head, "choices": choices, **usage, **members}
+        chunk = {**self._head, "choices": choices}
+        if not self._face.prompt_in_choice:
+            chunk |= _UNASKED
+        if self._plan.include_usage:
+            chunk["usage"] = self._usage() if self._plan.continuous_usage else None
+        return chunk | members
 
     def _begin(self, prompt: int) -> Iterator[dict[str, Any]]:
         """Yield what comes before a prompt's first token."""
@@ -154,20 +165,22 @@ class Writer:
             choice |= self._lineage(piece)
             if self._face.prompt_in_choice:
                 choice |= self._about_prompt(piece.prompt, ())
+        elif self._face.prompt_in_choice:
+            choice |= _UNASKED
         self._choices.add(piece.index)
         if piece.finish_reason:
             self._ended.add(piece.index)
         yield self._chunk([choice])
 
     def _choice(self, piece: Piece, members: dict[str, Any]) -> dict[str, Any]:
-        choice = {
+        return {
             "index": piece.index,
             "finish_reason": piece.finish_reason,
             **members,
             "stop_reason": piece.stop_reason,
+            "token_ids": list(piece.token_ids) if self._plan.token_ids else None,
             **piece.search,
         }
-        return choice | {"token_ids": list(piece.token_ids)} if self._plan.token_ids else choice
 
     def _lineage(self, piece: Piece) -> dict[str, Any]:
         """Return where a text branched off, for a client that goes on with its tokens."""
@@ -176,15 +189,15 @@ class Writer:
         return {"lineage": [list(pair) for pair in piece.lineage]}
 
     def _about_prompt(self, prompt: int, traces: Sequence[PromptTrace | None]) -> dict[str, Any]:
+        """Return what is told of a prompt; vLLM's members are always there, and null unless asked for."""
         plan = self._plan
-        about: dict[str, Any] = {}
         ids = plan.prompts[prompt].token_ids
+        about: dict[str, Any] = {**_UNASKED}
         if plan.token_ids:
             about["prompt_token_ids"] = list(ids)
         if plan.prompt_logprobs is not None:
-            about["prompt_logprobs"] = prompt_logprobs(
-                told_prompt(ids, traces, plan.prompt_logprobs), self._tokenizer
-            )
+            tokens = told_prompt(ids, traces, plan.prompt_logprobs)
+            about["prompt_logprobs"] = prompt_logprobs(tokens, self._tokenizer)
         return about
 
     def _texts(self, prompt: int, completion: Completion) -> list[Piece]:
@@ -199,7 +212,7 @@ class Writer:
         """Return a finished text; `weighted` says that it was drawn with a known probability."""
         if self._plan.discard:
             return Piece(prompt, index).ended("length")
-        tokens = () if self._plan.logprobs is None else told(output.traces, self._plan.logprobs)
+        tokens = told(output.traces, self._plan)
         search = _search(output, weighted) if self._plan.beams else {}
         piece = Piece(
             prompt, index, output.text, tokens, output.token_ids, search=search, lineage=output.lineage
@@ -213,7 +226,7 @@ class Writer:
             piece = Piece(prompt, index)
             return piece.ended("length") if event.finish_reason else piece
         traces = () if event.trace is None else (event.trace,)
-        tokens = () if self._plan.logprobs is None else told(traces, self._plan.logprobs)
+        tokens = told(traces, self._plan)
         prefix = self._plan.prefix
         lineage = branched(prefix.lineage, len(prefix.token_ids), event.index)
         ids = tuple(trace.token_id for trace in traces)
@@ -224,12 +237,11 @@ class Writer:
 
     def _stop_reason(self, stopped_by: str | int | None) -> str | int | None:
         """What ended a text, unless it is the model's own end token, as in vLLM."""
-        own = () if self._plan.ignore_eos else self._tokenizer.eos_ids
-        return None if stopped_by in own else stopped_by
+        return None if stopped_by in self._plan.own_ends else stopped_by
 
     def _echo(self, prompt: int, index: int, traces: Sequence[PromptTrace | None]) -> Piece:
         """Return the prompt as the beginning of a text."""
-        encoded, alternatives = self._plan.prompts[prompt], self._plan.logprobs
+        encoded, alternatives = self._plan.prompts[prompt], self._plan.echo_logprobs
         tokens = () if alternatives is None else told_prompt(encoded.token_ids, traces, alternatives)
         return Piece(prompt, index, prompt_text=encoded.text, prompt_told=tokens)
 
@@ -243,8 +255,13 @@ class Writer:
 
     def _usage(self) -> dict[str, Any]:
         usages = self._usages.values()
-        prompt = sum(usage.prompt_tokens for usage in usages)
-        generated = 0 if self._plan.discard else sum(usage.generated_tokens for usage in usages)
+        plan = self._plan
+        prompt = sum(usage.prompt_tokens for usage in usages) + sum(
+            len(plan.prompts[one].token_ids) + len(plan.prefix.token_ids)
+            for one in range(len(plan.prompts))
+            if one not in self._usages  # nothing was heard of it yet
+        )
+        generated = 0 if plan.discard else sum(usage.generated_tokens for usage in usages)
         proposed = sum(usage.proposed_tokens for usage in usages)
         accepted = sum(usage.accepted_tokens for usage in usages)
         return {

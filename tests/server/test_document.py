@@ -1,0 +1,92 @@
+"""GET /openapi.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ponder.server.openai.document import document
+from ponder.server.openai.protocol import ChatBody, CompletionBody
+from serving import Tiny, error
+
+Draft202012Validator = pytest.importorskip("jsonschema").Draft202012Validator
+
+POSTS = {
+    "/v1/completions": {"prompt": "a", "max_tokens": 1},
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1},
+    "/v1/embeddings": {"input": "a"},
+    "/v1/score": {"text_1": "a", "text_2": ["b"]},
+    "/tokenize": {"prompt": "a"},
+    "/detokenize": {"tokens": [5]},
+}
+
+
+def fits(path: str, body: Any) -> bool:
+    """Whether a body is what the document says of an endpoint."""
+    whole = document()
+    schema = whole["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return bool(Draft202012Validator({**schema, "components": whole["components"]}).is_valid(body))
+
+
+def test_every_endpoint_is_there(tiny: Tiny) -> None:
+    """The document is OpenAPI 3.1, and each of its paths answers with what it says."""
+    answer = tiny.client.get("/openapi.json")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["openapi"].startswith("3.1")
+    Draft202012Validator.check_schema({"$defs": told["components"]["schemas"]})
+    for path, methods in told["paths"].items():
+        for method, operation in methods.items():
+            body = POSTS.get(path)
+            response = tiny.client.request(method, path.replace("{name}", "tiny"), json=body)
+            assert response.status_code == 200, (path, response.text)
+            kinds = operation["responses"]["200"]["content"]
+            assert response.headers["content-type"].partition(";")[0] in kinds
+            assert (body is not None) == ("requestBody" in operation)
+    for path in ("/docs", "/redoc"):
+        error(tiny.client.get(path), 404)
+
+
+def test_the_document_has_every_route(tiny: Tiny) -> None:
+    """What the application serves and what the document tells are the same paths."""
+    routes = {route.path.replace("{name:path}", "{name}") for route in tiny.server._guard.inner.routes}
+    assert routes == set(document()["paths"])
+
+
+def test_the_document_has_every_field() -> None:
+    """Of the models that requests are checked with."""
+    schemas = document()["components"]["schemas"]
+    for kind in (CompletionBody, ChatBody):
+        assert set(kind.model_fields) <= set(schemas[kind.__name__]["properties"])
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_the_document_tells_the_truth(tiny: Tiny, path: str) -> None:
+    """What it allows is answered and what it does not allow is refused, types and names alike."""
+    good: list[dict[str, Any]] = [{}, {"model": "tiny"}, {"model": None}, {"nobody_knows": None}]
+    bad: list[dict[str, Any]] = [{"nobody_knows": 1}, {"model": 5}, {"model": []}]
+    if "completions" in path:
+        good += [{"temperature": 0}, {"stop": ["a"]}, {"stop": "a"}, {"logit_bias": {"5": 1.5}}, {"seed": 2}]
+        good += [{"response_format": {"type": "text"}}, {"allowed_token_ids": None}, {"store": True}]
+        bad += [{"temperature": "0"}, {"stop": [1]}, {"n": True}, {"n": 1.5}, {"stream": 1}, {"seed": 2**63}]
+        bad += [{"response_format": {"type": "json_object"}}, {"allowed_token_ids": [1]}, {"stop": {}}]
+    if path == "/v1/chat/completions":
+        message = {"role": "user", "content": [{"type": "text", "text": "a", "mark": 1}], "mark": 2}
+        good += [{"messages": [message]}, {"reasoning": {"enabled": False}}, {"reasoning_effort": "low"}]
+        bad += [{"messages": "a"}, {"messages": [{"content": "a"}]}, {"reasoning": {"enabled": True}}]
+        bad += [{"reasoning_effort": "utmost"}]
+    if path == "/v1/completions":
+        good += [{"prompt": [5, 6]}, {"prompt": ["a", "b"]}, {"prompt": [[5], [6]]}]
+        bad += [{"prompt": 5}, {"prompt": [1.5]}, {"prompt": {}}]
+    if path == "/v1/embeddings":
+        good += [{"input": [5, 6]}, {"encoding_format": "base64"}, {"pooling": "last"}]
+        bad += [{"dimensions": 8}, {"encoding_format": "hex"}, {"input": 5}]
+    for body in good:
+        whole = {**POSTS[path], **body}
+        assert fits(path, whole), body
+        assert tiny.client.post(path, json=whole).status_code == 200, body
+    for body in bad:
+        whole = {**POSTS[path], **body}
+        assert not fits(path, whole), body
+        assert tiny.client.post(path, json=whole).status_code == 400, body
