@@ -29,8 +29,7 @@ def draw(path: Path) -> None:
     # Printed as one text, because a recording does not wrap what comes token by token.
     text = Text()
     for event in lm.stream(tour.QUESTION, temperature=0.7, top_p=tour.NUCLEUS, seed=1, max_tokens=70):
-        if not isinstance(event, ponder.Completion):
-            text.append(event.text, style_of(event.trace, Color.entropy))
+        text.append(event.text, style_of(event.trace, Color.entropy))
     console.print(text)
     for part in (tour.nucleus, tour.choice):
         part(lm, console)

@@ -14,7 +14,7 @@ import torch
 import ponder
 from ponder.asks import TokenEvent, fronts
 from ponder.asks.needs import Asker
-from ponder.decoders import Answer, Group, Growth, Rows, Settled, Text
+from ponder.decoders import Group, Growth, Ranked, Rows, Settled, Text
 from ponder.decoders.sample import Sample
 from ponder.sampling import SamplingParams, bitmask
 from ponder.sampling.rng import CHOICE, philox4x32, uniforms
@@ -107,7 +107,7 @@ class Looked:
                 print(f"adds {node.added!r}, holds back {node.held!r}; automaton's state {node.state}")
         return Sample().settle(group)
 
-    def answers(self, group: Group) -> list[Answer]:
+    def answers(self, group: Group) -> list[Ranked]:
         return Sample().answers(group)
 
     def named(self, token: int) -> str:

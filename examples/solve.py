@@ -19,4 +19,4 @@ for n in (1, 8):
         stop="\n",
         max_tokens=16,
     )
-    print(f"n = {n}: {answer.candidate.text.strip()!r}, so {answer.text} ({answer.ledger.as_json()})")
+    print(f"n = {n}: {answer.text.strip()!r}, so {answer.answer} ({answer.ledger.as_json()})")

@@ -242,3 +242,30 @@ def test_variables_and_tools_reach_the_template():
     assert off.prompt == lm.resolve(lm.request("hi")).prompt
     with pytest.raises(ParameterError, match=r"enable_thinking.*it has: mood"):
         lm("hi", template_args={"enable_thinking": "no"})
+
+
+def test_a_stream_has_tokens_alone_and_the_completion_after_them(lm):
+    """Printing each item's text prints the answer once."""
+    options = {"seed": 3, "max_tokens": 6, "ignore_eos": True}
+    stream = lm.stream("hi", **options)
+    with pytest.raises(RuntimeError, match="has not ended"):
+        stream.completion  # noqa: B018
+    text = "".join(token.text for token in stream)
+    assert text == stream.completion.text == lm("hi", **options).text
+
+    async def streamed():
+        stream = lm.astream("hi", **options)
+        parts = [token.text async for token in stream]
+        return "".join(parts), stream.completion.text
+
+    assert asyncio.run(streamed()) == (text, text)
+
+
+def test_a_stream_that_is_closed_stops(lm):
+    """Nothing runs on, and no page is held."""
+    with lm.stream("hi", max_tokens=40, ignore_eos=True) as stream:
+        next(stream)
+    assert list(stream) == []
+    with pytest.raises(RuntimeError, match="has not ended"):
+        stream.completion  # noqa: B018
+    assert_model_at_rest(lm.model)

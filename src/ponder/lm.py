@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +19,12 @@ from ponder.asks import (
     Resolver,
     Service,
     TextScore,
-    TokenEvent,
-    Told,
     Until,
     conversation,
     fronts,
 )
 from ponder.asks.grow import End, Method, Mixing
-from ponder.asks.settling import Settling, settled
+from ponder.asks.token_stream import AsyncTokenStream, TokenStream
 from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
 from ponder.decoders import BeamSearch
@@ -236,8 +233,8 @@ class LM:
             ),
         )
 
-    def stream(self, prompt: Prompt | Path, **options: Any) -> Iterator[TokenEvent | Completion]:
-        """Answer a prompt token by token; the last item is the `Completion`.
+    def stream(self, prompt: Prompt | Path, **options: Any) -> TokenStream:
+        """Answer a prompt token by token; the stream's `completion` is the whole answer, after the last one.
 
         What else there is to see, such as a search's tree, is in
         `ponder.asks.fronts.stream(lm.model, lm.request(...))`.
@@ -245,15 +242,15 @@ class LM:
         request = self.request(prompt, **options)
         if isinstance(self.model, Resolver):
             self.model.resolve(request)  # what is wrong is said now, and not when the first token is read
-        return _tokens(fronts.stream(self.model, request))
+        return TokenStream(fronts.stream(self.model, request))
 
     async def agenerate(self, prompt: Prompt | Path, **options: Any) -> Completion:
         """Answer a prompt without blocking the event loop; concurrent calls share batches."""
         return await fronts.agenerate(self.model, self.request(prompt, **options))
 
-    def astream(self, prompt: Prompt | Path, **options: Any) -> AsyncGenerator[TokenEvent | Completion]:
+    def astream(self, prompt: Prompt | Path, **options: Any) -> AsyncTokenStream:
         """Like `stream`, for an event loop."""
-        return _atokens(self.model.run(self.request(prompt, **options)))
+        return AsyncTokenStream(self.model.run(self.request(prompt, **options)))
 
     def choose(
         self,
@@ -419,22 +416,6 @@ def _written(prompt: Prompt, written: Mapping[str, Any], what: str) -> Prompt:
         name, value = next(iter(given.items()))
         raise ParameterError(name, value, f"unset for {what}")
     return Conversation(tuple(prompt), **given)
-
-
-def _tokens(events: Generator[Told]) -> Generator[TokenEvent | Completion]:
-    with closing(events):
-        for event in settled(events):
-            if isinstance(event, TokenEvent | Completion):
-                yield event
-
-
-async def _atokens(events: AsyncGenerator[Told]) -> AsyncGenerator[TokenEvent | Completion]:
-    settling = Settling()
-    async with aclosing(events):
-        async for event in events:
-            for told in settling.take(event):
-                if isinstance(told, TokenEvent | Completion):
-                    yield told
 
 
 def _check_role(name: str, value: object, method: str, allowed: str) -> None:

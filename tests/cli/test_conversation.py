@@ -1,6 +1,8 @@
-"""`--messages`, `--continue-final-message` and `--template-arg`."""
+"""What is asked from the command line: `--messages`, prefills, `--template-arg`, standard input."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -154,3 +156,16 @@ def test_messages_beside_a_prompt(ponder, file):
     both = file([USER, {"role": "assistant", "content": "a"}])
     ran = ponder("run", "--messages", both, "--continue-final-message", "--prefix", "b")
     assert_one_line(ran, ["prefix", "continue_final_message"])
+
+
+def test_standard_input_beside_a_prompt_is_joined(tokenizer, tmp_path):
+    """A pipe and a file come after the argument; what is neither is left alone."""
+    command = [sys.executable, "-m", "ponder", "run", "--raw", "--max-tokens", "1", "--json", "Say:"]
+    (tmp_path / "text").write_text("one two\n")
+    prompts = []
+    with (tmp_path / "text").open() as file:
+        for given in ({"input": "one two\n"}, {"stdin": file}, {"stdin": subprocess.DEVNULL}):
+            ran = subprocess.run(command, capture_output=True, text=True, check=True, **given)
+            prompts.append(json.loads(ran.stdout)["usage"]["prompt_tokens"])
+    joined, alone = len(tokenizer.encode("Say:\n\none two")), len(tokenizer.encode("Say:"))
+    assert prompts == [joined, joined, alone]

@@ -52,7 +52,7 @@ def test_plain_keeps_the_highest_score_and_the_first_of_equals(scripted):
 
 def test_majority_counts_equal_answers_and_drops_empty_ones(scripted):
     answer = best_of(scripted("so 0.5", "none", "nothing", "no", "it is 3", "1/2"), "majority")
-    assert (answer.text, answer.chosen) == ("0.5", 0)
+    assert (answer.answer, answer.chosen) == ("0.5", 0)
     assert [(vote.answer, vote.weight, vote.members) for vote in answer.votes] == [
         ("0.5", 2, (0, 5)),
         ("3", 1, (4,)),
@@ -66,7 +66,7 @@ def test_majority_ties_go_to_the_first_seen(scripted):
 
 def test_weighted_adds_scores_and_shows_the_best_of_the_group(scripted):
     answer = best_of(scripted("1", "2", "a 1", "b 1"), "weighted", (0.25, 0.75, 0.375, 0.25))
-    assert answer.text == "1"
+    assert answer.answer == "1"
     assert answer.chosen == 2
     assert [vote.weight for vote in answer.votes] == [0.875, 0.75]
 
@@ -75,7 +75,7 @@ def test_weighted_takes_logarithms_as_probabilities(scripted):
     """Two texts of probability 0.3 outweigh one of 0.5; as plain numbers their sum would be lower."""
     scores = tuple(map(math.log, (0.5, 0.3, 0.3)))
     answer = best_of(scripted("1", "2", "a 2"), "weighted", scores, scale="logarithm")
-    assert answer.text == "2"
+    assert answer.answer == "2"
     assert [vote.weight for vote in answer.votes] == pytest.approx([0.6 / 0.5, 1.0])
     assert vote_weights([-1e4, -1e4 - 1], scale="logarithm") == pytest.approx([1, math.exp(-1)])
 
@@ -88,7 +88,7 @@ def test_weighted_refuses_negative_scores_that_are_no_logarithms(scripted):
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_without_any_answer_the_best_scored_is_kept(scripted, selection):
     answer = best_of(scripted("a", "b", "c"), selection, (0.0, 1.0, 0.5))
-    assert (answer.text, answer.chosen) == (None, 1)
+    assert (answer.answer, answer.chosen) == (None, 1)
 
 
 @pytest.mark.parametrize("selection", ["plain", "weighted"])
@@ -192,7 +192,7 @@ def test_the_token_limit_holds_and_what_there_is_is_judged(scripted):
     assert [candidate.text for candidate in answer.candidates] == ["111", "22", "33"]
     assert {candidate.finish_reason for candidate in answer.candidates} == {"cancelled"}
     assert [candidate.logprob for candidate in answer.candidates] == [-1.5, -1.0, -1.0]
-    assert (answer.stopped, answer.ledger.generated_tokens, answer.text) == ("tokens", 7, "22")
+    assert (answer.stopped, answer.ledger.generated_tokens, answer.answer) == ("tokens", 7, "22")
     assert model.usage.generated_tokens == 7  # and no token more was generated
     assert model.running == 0
 

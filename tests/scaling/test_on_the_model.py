@@ -33,7 +33,7 @@ def test_on_the_model_the_same_seed_gives_the_same_answer(local_model):
     forget_model(local_model)
     assert answer().candidates == first.candidates
     assert [(c.text, c.tokens) for c in known.candidates] == [(c.text, c.tokens) for c in first.candidates]
-    assert first.text == "88"
+    assert first.answer == "88"
     assert first.ledger.cached_tokens == 3 * first.ledger.prompt_tokens
     assert known.ledger.cached_tokens == 4 * first.ledger.prompt_tokens - 1
     assert first.ledger.generated_tokens == sum(candidate.tokens for candidate in first.candidates)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from ponder.server.openai.document import document
 from ponder.server.openai.protocol import ChatBody, CompletionBody
 from serving import Tiny, error
-
-Draft202012Validator = pytest.importorskip("jsonschema").Draft202012Validator
 
 POSTS = {
     "/v1/completions": {"prompt": "a", "max_tokens": 1},

@@ -163,7 +163,7 @@ async def _solve_one(
         console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
         console.print(f"      {printable(' '.join(candidate.text.split()))}")
     verdict = {True: " (right)", False: f" (should be {problem.reference})", None: ""}[result.right]
-    console.print(printable(f"answer: {answer.text}{verdict}"))
+    console.print(printable(f"answer: {answer.answer}{verdict}"))
     err().print(ledger_line(answer.ledger), style="dim")
 
 
@@ -210,7 +210,7 @@ def _result_line(result: Result) -> str:
         return f"{name}  error  {result.error}"
     verdict = {True: "right", False: "wrong", None: "-"}[result.right]
     reference = f" (should be {result.problem.reference})" if result.problem and result.right is False else ""
-    return f"{name}  {verdict}  {result.answer.text if result.answer else None}{reference}"
+    return f"{name}  {verdict}  {result.answer.answer if result.answer else None}{reference}"
 
 
 def _summary_line(summary: Summary) -> str:

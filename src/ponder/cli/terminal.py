@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,18 +92,41 @@ def load_lm(
 
 
 def read_prompt(argument: str | None) -> str:
-    """Return the prompt given as an argument, or standard input where there is none (or it is -)."""
+    """Return the prompt: the argument, and what standard input holds after it, or either alone.
+
+    An argument of - stands for standard input. Beside another argument only a pipe or a file is read.
+    """
     from ponder.errors import ParameterError
 
-    if argument not in (None, "-"):
-        return _not_empty(str(argument))
-    if sys.stdin is None or (argument is None and sys.stdin.isatty()):
-        raise ParameterError("prompt", None, "text, as an argument or on standard input")
+    if argument is None or argument == "-":
+        if sys.stdin is None or (argument is None and sys.stdin.isatty()):
+            raise ParameterError("prompt", None, "text, as an argument or on standard input")
+        return _not_empty(_read_input())
+    piped = ""
+    if _has_input():
+        if not select.select([sys.stdin], [], [], 1)[0]:
+            err().print("reading standard input to its end, as it is a pipe (< /dev/null leaves it out)")
+        piped = _read_input()
+    return _not_empty(f"{argument}\n\n{piped}" if piped else argument)
+
+
+def _has_input() -> bool:
+    """Return whether standard input is a pipe or a file: what somebody gave on purpose."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _read_input() -> str:
+    from ponder.errors import ParameterError
+
     try:
         text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise ParameterError("prompt", f"byte {error.start} of standard input", "UTF-8 text") from None
-    return _not_empty(text.removesuffix("\n").removesuffix("\r"))
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def read_conversation(file: Path, *, continue_final: bool, args: Mapping[str, Any]) -> Conversation:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from ponder.asks import fronts
 from ponder.cli.choose import choice_lines
 from ponder.cli.options import Device, Json, Model
 from ponder.cli.run import Color, show, summary
@@ -73,14 +74,16 @@ def _part(console: Console, title: str, command: str) -> Iterator[None]:
 
 def answer(lm: LM, console: Console) -> dict[str, Any]:
     """An answer whose colours show where the model was unsure."""
-    sampling = {"temperature": 0.7, "top_p": NUCLEUS, "seed": 1, "max_tokens": 80}
+    sampling: dict[str, Any] = {"temperature": 0.7, "top_p": NUCLEUS, "seed": 1, "max_tokens": 80}
     with _part(
         console,
         "1. Sampling. Every token is a draw; colour shows how open the question was.",
         f'ponder run "{QUESTION}" --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 80 --color entropy',
     ):
         console.print(entropy_legend())
-        completion = show(console, lm.stream(QUESTION, **sampling), Color.entropy, live=True)
+        completion = show(
+            console, fronts.stream(lm.model, lm.request(QUESTION, **sampling)), Color.entropy, live=True
+        )
         console.print(summary(completion), style="dim")
     entropies = [trace.entropy for trace in completion.outputs[0].traces]
     return {"text": completion.text, "mean_entropy": sum(entropies) / len(entropies)}
@@ -181,7 +184,7 @@ async def _solve_problems(lm: LM, console: Console) -> dict[str, Any]:
             for question, reference in PROBLEMS:
                 problem = Problem(question, raw=EXAMPLES + f"Q: {question}\nA:")
                 answer = await solve(plan, problem, lm.model, reward, limit)
-                correct = equal(reference, answer.text or "")
+                correct = equal(reference, answer.answer or "")
                 right, ledger = right + correct, ledger + answer.ledger
                 verdict = "right" if correct else f"wrong, it is {reference}"
                 console.print(f"    {question:<48} {printable(answer.candidate.text.strip()):<16} {verdict}")

@@ -86,15 +86,21 @@ class Answer:
         return self.candidates[self.chosen]
 
     @property
-    def text(self) -> str | None:
-        """The final answer of the chosen candidate; None if it has none."""
+    def text(self) -> str:
+        """The text of the chosen candidate."""
+        return self.candidate.text
+
+    @property
+    def answer(self) -> str | None:
+        """The final answer that was found in that text; None if there is none."""
         return self.candidate.answer
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain data."""
         scores = self.scores or [None] * len(self.candidates)
         return {
-            "answer": self.text,
+            "text": self.text,
+            "answer": self.answer,
             "chosen": self.chosen,
             "candidates": [
                 {**candidate.as_json(), "score": score}
