@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev lint
 	@$(BIN)/ponder models pull smollm2-135m
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not timed"
 	$(BIN)/python -m pytest -m timed
 
 # Tests that compare with a package whose import alone takes seconds.

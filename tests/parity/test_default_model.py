@@ -1,6 +1,6 @@
 """The default model computes what transformers computes on the same dequantised weights in float32.
 
-Texts of 24 tokens are compared step by step; with PONDER_WHOLE_GRID=1 of 64.
+Ten prompts, and 24 tokens where it goes step by step; with PONDER_WHOLE_GRID=1 twenty, and 64 tokens.
 """
 
 import os
@@ -21,8 +21,8 @@ from ponder.scoring.choice import normalise
 from ponder.text import Message
 from ponder.tree import Branch, RadixTree
 
-PROMPTS, POSITIONS = 20, 64
-STEPS = 64 if os.environ.get("PONDER_WHOLE_GRID") == "1" else 24
+PROMPTS, STEPS = (20, 64) if os.environ.get("PONDER_WHOLE_GRID") == "1" else (10, 24)
+POSITIONS = 64
 PASSAGES = (
     "The old lighthouse keeper climbed the stairs every evening before the fog rolled in from the bay.",
     "def fibonacci(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n",
@@ -69,7 +69,7 @@ def their_tokenizer(checkpoint):
 
 @pytest.fixture(scope="module")
 def prompts(tokenizer):
-    """Passages of prose, code, numbers, markup, other scripts and chat, in 20 orders: [20, 64] ids."""
+    """Passages of prose, code, numbers, markup and chat, in as many orders: [PROMPTS, 64] ids."""
     rng = random.Random(0)
     texts = ["".join(rng.sample(PASSAGES, 6)) for _ in range(PROMPTS)]
     ids = [tokenizer.encode(text, parse_special=True)[:POSITIONS] for text in texts]
@@ -84,7 +84,7 @@ def their_logits(theirs, prompts):
 
 
 def test_logits_of_one_prefill(local_model, prompts, their_logits, record_property):
-    """All 20 x 64 rows of one ragged batch differ by at most 1e-3, and so do the runner's last rows."""
+    """All PROMPTS x 64 rows of one ragged batch differ by at most 1e-3, and so do the runner's last rows."""
     model = local_model.engine.model
     ours = torch.stack(all_logits(model, prompts))
     difference = (ours - their_logits).abs().max().item()
@@ -115,7 +115,7 @@ def test_logits_token_by_token(local_model, prompts, their_logits, record_proper
 
 
 def test_greedy_text(default_engine, theirs, prompts, record_property):
-    """The greedy tokens are identical on at least 19 of 20 prompts (a near tie may fall either way)."""
+    """The greedy tokens are identical on all prompts but one (a near tie may fall either way)."""
     engine, starts = default_engine, [tuple(ids[:24]) for ids in prompts]
     theirs.generation_config.eos_token_id = None
     with torch.inference_mode():
@@ -133,7 +133,7 @@ def test_greedy_text(default_engine, theirs, prompts, record_property):
         list(texts[request]) == row[24:].tolist() for request, row in zip(requests, expected, strict=True)
     )
     record_property("identical_texts", same)
-    assert same >= 19
+    assert same >= PROMPTS - 1
 
 
 QUESTION = (Message("user", "Is the sky blue on a clear day? Answer yes or no."),)
