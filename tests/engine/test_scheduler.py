@@ -556,7 +556,7 @@ def test_prompts_of_one_request_are_not_computed_twice_after_a_preemption(make):
         ("prompt_logprobs", -1),
         ("prompt_logprobs", 1.0),
         ("prompt_logprobs", True),
-        ("prompt_logprobs", 1001),
+        ("prompt_logprobs", 2**18 + 1),
     ],
 )
 def test_what_a_request_may_not_say(field, value):
