@@ -6,16 +6,19 @@ BIN := $(VENV)/bin
 # What the native kernels are built from: when it changes, ponder is installed again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: run check quick test lint parity sanitize clean
+.PHONY: run check quick test together lint parity sanitize clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
 	@$(BIN)/ponder tour
 
-test: $(VENV)/.installed-dev lint
+test: $(VENV)/.installed-dev
 	@$(BIN)/ponder models pull smollm2-135m
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not timed"
+	@$(MAKE) --no-print-directory --jobs=2 lint together
 	$(BIN)/python -m pytest -m timed
+
+together: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not timed"
 
 # Tests that compare with a package whose import alone takes seconds.
 PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin)' tests) tests/parity
