@@ -18,7 +18,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m timed
 
 together: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not timed"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed"
 
 # Tests that compare with a package whose import alone takes seconds.
 PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin)' tests) tests/parity

@@ -15,10 +15,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from machine import write_result
+
+T = TypeVar("T")
 
 CASES: dict[str, dict[str, Any]] = {
     "decode, 1 branch": {"prompt": 512, "n": 1, "max_tokens": 33},
@@ -87,14 +91,19 @@ class Worker:
         self.process.wait()
 
 
-def loading(trees: list[Path]) -> list[float]:
-    """Return the processor seconds until each tree's process has its model."""
-    found = []
-    for tree in trees:
-        worker = Worker(tree)
-        found.append(worker.loading_s)
-        worker.close()
-    return found
+def loading(tree: Path) -> float:
+    """Return the processor seconds until a new process of a tree has its model."""
+    worker = Worker(tree)
+    worker.close()
+    return worker.loading_s
+
+
+def in_turn(number: int, measure: Callable[[T], float], old: T, new: T) -> tuple[float, float]:
+    """Measure the old one and the new one, in odd rounds the new one first; return old, new."""
+    if number % 2:
+        after = measure(new)
+        return measure(old), after
+    return measure(old), measure(new)
 
 
 def main(old: Path, new: Path, rounds: int) -> None:
@@ -106,16 +115,13 @@ def main(old: Path, new: Path, rounds: int) -> None:
             worker.seconds(options)  # the prompt is in the cache, and all is warm
     for number in range(rounds):
         for name, options in CASES.items():
-            turn = workers if number % 2 == 0 else workers[::-1]
-            pair = [worker.seconds(options) for worker in turn]
-            found[name].append((pair[0], pair[1]) if number % 2 == 0 else (pair[1], pair[0]))
-            before, after = found[name][-1]
+            before, after = in_turn(number, partial(Worker.seconds, options=options), *workers)
+            found[name].append((before, after))
             print(f"{name}: {before:.3f} s, {after:.3f} s, {before / after:.3f}", file=sys.stderr)
     for worker in workers:
         worker.close()
     for number in range(max(3, rounds // 5)):
-        first, second = loading([old, new] if number % 2 == 0 else [new, old])
-        found["load"].append((first, second) if number % 2 == 0 else (second, first))
+        found["load"].append(in_turn(number, loading, old, new))
     cases = {}
     for name, pairs in found.items():
         ratios = [before / after for before, after in pairs]
