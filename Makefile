@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE  # compiled tests are kept for the next worker, and the next time
 
 # What the native kernels are built from: when it changes, ponder is installed again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)

@@ -91,6 +91,7 @@ def test_other_commands_look_for_no_packages(monkeypatch):
     assert group.get_command(None, "bench").name == "bench"
 
 
+@pytest.mark.slow
 def test_the_command_line_imports_no_benchmarks():
     """Neither at its start nor for `ponder bench serve`; the finding alone does not import."""
     program = (

@@ -51,6 +51,7 @@ def listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_it_is_ready_when_health_says_so_and_gone_afterwards():
     port, said = free_port(), []
     start = time.monotonic()
@@ -63,6 +64,7 @@ def test_it_is_ready_when_health_says_so_and_gone_afterwards():
     assert not listening(port)
 
 
+@pytest.mark.slow
 def test_a_stubborn_one_is_killed(monkeypatch):
     monkeypatch.setattr("ponder.bench.child_server._DRAIN_S", 0.3)
     port = free_port()
@@ -70,6 +72,7 @@ def test_a_stubborn_one_is_killed(monkeypatch):
     assert not listening(port)
 
 
+@pytest.mark.slow
 def test_it_is_gone_after_an_error():
     port = free_port()
 
@@ -87,12 +90,14 @@ def test_one_that_ends_is_an_error_with_its_last_line():
         enter(sys.executable, "-c", program)
 
 
+@pytest.mark.slow
 def test_one_that_is_never_ready_is_an_error():
     program = "import time; print('still loading', flush=True); time.sleep(60)"
     with pytest.raises(PonderError, match=r"not ready within 1 s: still loading"):
         enter(sys.executable, "-c", program, timeout_s=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_ends_with_its_parent_however_that_ends(number):

@@ -89,6 +89,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(json_values)
 def test_whatever_a_server_sends_is_taken_or_refused(value):
     answer = Answer()

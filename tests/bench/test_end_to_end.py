@@ -41,6 +41,7 @@ def test_closed_loop_times_are_the_servers(bench):
     assert summary["generated_tokens_per_s"] == pytest.approx(45 / summary["duration_s"])
 
 
+@pytest.mark.slow
 def test_prompts_are_exact_ids_that_share_a_prefix(bench):
     with FakeServer() as server:
         args = ("-c", 2, "--requests", 6, "--prompt-tokens", 40, "--shared-prefix-tokens", 16, "--ignore-eos")
@@ -60,6 +61,7 @@ def test_prompts_are_exact_ids_that_share_a_prefix(bench):
     assert ran.json["server"] == {"url": server.url, "model": "fake-model", "version": "1.2.3"}
 
 
+@pytest.mark.slow
 def test_chat_counts_from_the_first_text_and_not_from_the_role(bench):
     with FakeServer(first_s=0.2, tokens=3) as server:
         ran = bench("--url", server.url, "-c", 1, "--requests", 2, "--endpoint", "chat", "-n", 2, "--json")
@@ -146,6 +148,7 @@ def test_no_server_is_one_sentence(bench):
         bench("--url", "http://127.0.0.1:9", "-c", 1)
 
 
+@pytest.mark.slow
 def test_the_key_is_sent_and_not_printed(bench, monkeypatch):
     with FakeServer() as server:
         monkeypatch.setenv("PONDER_API_KEY", "from-environment")
@@ -167,6 +170,7 @@ def test_a_dataset_is_sent(bench, tmp_path):
             bench(*args)
 
 
+@pytest.mark.slow
 def test_what_is_written_and_shown(bench, tmp_path):
     with FakeServer() as server:
         args = ("--url", server.url, "--requests", 8, "--rate", 100, "--out", tmp_path / "r.json")
@@ -192,6 +196,7 @@ def test_time_is_up(bench):
     assert summary["duration_s"] == pytest.approx(0.5, abs=SLACK_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_shows_what_there_is(tmp_path, number):
     program = (

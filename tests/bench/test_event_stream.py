@@ -42,6 +42,7 @@ def test_one_space_belongs_to_the_format():
     assert parse([b"data:a\n\ndata:  b\n\n"]) == ["a", " b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 2**20, b"data: " + b"x" * 2**20 + b"\n"])
 def test_an_endless_event_is_refused(line):
     parser = EventParser()

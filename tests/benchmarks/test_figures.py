@@ -89,6 +89,7 @@ def test_other_work_is_refused_and_failures_are_told(tmp_path, peer, said):
         compare(tmp_path, peer=peer)
 
 
+@pytest.mark.slow
 def test_a_peer_that_hangs_ends_it(tmp_path):
     with pytest.raises(PonderError, match="peer did not answer within 2 s"):
         compare(tmp_path, peer={"misbehave": "hang"}, timeout_s=2.0)

@@ -179,6 +179,7 @@ def fake_llama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "model.gguf"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [None, 1, 5])
 def test_llama_cpps_logits_come_over_however_the_text_is_cut(fake_llama: Path, chunk: int | None) -> None:
     with PeerLogits(llama_cpp(sys.executable, fake_llama, 3, 12), chunk) as peer:
@@ -193,6 +194,7 @@ def test_llama_cpps_logits_come_over_however_the_text_is_cut(fake_llama: Path, c
             peer.logits(IDS[:20], 1)  # longer than it has room for
 
 
+@pytest.mark.slow
 def test_a_peer_that_cannot_be_had(tmp_path: Path, fake_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParameterError, match=r"model = .* a .gguf file, beside llama.cpp"):
         llama_cpp(sys.executable, tmp_path, 2, 32)

@@ -95,6 +95,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "options"), MODELS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_models_that_transformers_saves(

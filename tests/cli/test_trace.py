@@ -368,6 +368,7 @@ def test_arrow_keys_go_from_token_to_token(sampled):
     assert done["prevented"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NODE is None, reason="node is not there to run the page's script")
 @pytest.mark.parametrize("kind", ["sampled", "searched"])
 def test_the_slider_redraws_what_python_does(request, kind):

@@ -59,6 +59,7 @@ def allowed(state, vocabulary=VOCABULARY):
     return mask_of(state, vocabulary).nonzero()[0].tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(some_texts, st.booleans(), walks)
 def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_case, seed):
@@ -75,6 +76,7 @@ def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_ca
         state.advance(tokens[-1])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(some_texts, st.booleans(), walks)
 def test_long_walks_stay_free(banned, ignore_case, seed):
@@ -90,6 +92,7 @@ def test_long_walks_stay_free(banned, ignore_case, seed):
     assert not contains(text_of(tokens), banned, ignore_case)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(some_texts, walks, st.integers(0, 10))
 def test_rollback_and_fork(banned, seed, back):

@@ -96,6 +96,7 @@ languages = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(languages)
 def test_the_set_is_what_python_says(known):
@@ -105,6 +106,7 @@ def test_the_set_is_what_python_says(known):
         assert automaton.accepts(text) == known.holds(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_tokens_spell_texts_of_the_set(known, seed):
@@ -121,6 +123,7 @@ def test_tokens_spell_texts_of_the_set(known, seed):
         assert state == follow(automaton, automaton.start, tokens[:place])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_no_dead_ends_where_bytes_have_no_token(known, seed):
@@ -137,6 +140,7 @@ def test_no_dead_ends_where_bytes_have_no_token(known, seed):
         assert automaton.may_end(state) == known.holds(spelled(tokens[:place], SPARSE))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(languages)
 def test_every_cut_of_a_text_is_accepted(known):
@@ -150,6 +154,7 @@ def test_every_cut_of_a_text_is_accepted(known):
         assert accepts(automaton, tokens) == known.holds(spelled(tokens))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_old_states_are_a_way_back(known, seed):
@@ -182,6 +187,7 @@ def test_two_bans_are_the_ban_of_both(one, two, seed):
         state, other = together.step(state, token), joined.step(other, token)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(some_words, st.booleans(), seeds)
 def test_a_ban_is_an_automaton(banned, ignore_case, seed):
@@ -258,6 +264,7 @@ class Even(Composable):
         return state
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_other_constraints_are_followed_side_by_side(known, seed):

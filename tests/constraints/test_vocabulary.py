@@ -1,5 +1,6 @@
 """A vocabulary is a value, and its trie has every text token once."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ def path(trie, node):
     return path(trie, int(trie.parent[node])) + bytes(trie.byte[node : node + 1]) if node else b""
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(strings)
 def test_a_trie_has_each_string_at_its_node(given_strings):

@@ -40,6 +40,7 @@ def searched(engine, ends, prompt, decoder, max_tokens):
     return answer(engine, prompt, decoder, max_tokens=max_tokens, n=decoder.num_beams, **params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_end", [True, False])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_fairseq(models, penalty, one_end):
@@ -59,6 +60,7 @@ def test_fairseq(models, penalty, one_end):
     assert late
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_end", [True, False])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_vllm(models, penalty, one_end):

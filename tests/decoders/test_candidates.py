@@ -105,6 +105,7 @@ def test_perturbed_best_is_every_tokens_own_noise_and_no_more():
         assert few.tokens.tolist() == everything.tokens[:count].tolist()
 
 
+@pytest.mark.slow
 def test_perturbed_best_draws_in_proportion():
     """The first token of a row of many blocks, for many keys; what has no probability never comes."""
     shares = np.array([0.4, 0.0, 0.3, 0.2, 0.1])

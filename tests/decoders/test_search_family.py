@@ -80,6 +80,7 @@ def test_fewer_answers_are_the_first_ones(engine, search):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", DRAWN, ids=str)
 def test_seeds_tell_draws_apart(engine, search):
     """The same seed gives the same texts; ten seeds give several."""

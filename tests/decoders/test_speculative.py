@@ -355,6 +355,7 @@ def brute_lookup(text, tokens, max_ngram, min_ngram):
     return ()
 
 
+@pytest.mark.slow
 @given(
     text=st.lists(st.integers(0, 3), min_size=1, max_size=24).map(tuple),
     tokens=st.integers(1, 9),

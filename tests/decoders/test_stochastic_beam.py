@@ -82,6 +82,7 @@ def test_the_first_text_is_a_sample(texts, runs):
     assert stats.chisquare(observed, expected).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_inclusion_is_that_of_draws_without_replacement(texts, runs):
     """How often each text is among the first three: within 4 standard errors, and the rare ones together."""
     exact = included(np.exp(list(texts.values())), 3)

@@ -19,6 +19,7 @@ from tiny_models import tiny_config, tiny_tokenizer, tiny_transformer
 OPERATIONS = ("grow", "fork", "back", "look", "since")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 50)), max_size=60))
 def test_tokens_are_lists_that_share(operations: list[tuple[str, int]]) -> None:

@@ -102,6 +102,7 @@ def together(names, rng):
     return [(name, at_rank(REQUESTS[name], rng.choice((0, 0, 1)))) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 20, 256])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_crowd_changes_nothing(alone, seed, budget):

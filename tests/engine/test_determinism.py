@@ -72,6 +72,7 @@ def test_n_does_not_change_a_sample(tiny):
         assert alone(tiny, engine_ask(prompt, SamplingParams(n=n, seed=3, max_tokens=30))) == many[:n]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_text(tiny):
     """Twenty seeds give nearly twenty texts; each seed, its own again."""
     requests = [engine_ask((5, 6), SamplingParams(seed=seed, max_tokens=20)) for seed in range(20)]
@@ -80,6 +81,7 @@ def test_another_seed_is_another_text(tiny):
     assert [alone(tiny, request)[0] for request in requests] == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", range(4))
 def test_company_does_not_change_an_answer(tiny, order):
     """Sixteen requests of many kinds, submitted in random order over several steps, answer as alone.
@@ -126,6 +128,7 @@ def test_chunks_do_not_change_an_answer(tiny, budget):
     assert together(chunked, requests) == dict(enumerate(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pages", [20, 40])
 def test_giving_way_does_not_change_an_answer(tiny, pages):
     """In a cache too small for all at once, requests that gave their memory away go on as if they had not."""
@@ -141,6 +144,7 @@ def test_giving_way_does_not_change_an_answer(tiny, pages):
     assert tight.stats().preemptions > 0
 
 
+@pytest.mark.slow
 def test_threads_get_their_own_answers(tiny):
     """Eight threads call `run` at once; each gets its answer and only its events."""
     requests = mixed_requests(random.Random(5), 8)

@@ -79,6 +79,7 @@ def test_the_nucleus_is_that_of_the_window(model, vocabulary, head):
     assert len(widths) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "decoder", [BeamSample(3), StochasticBeamSearch(3)], ids=lambda one: type(one).__name__
 )

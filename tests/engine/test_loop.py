@@ -122,6 +122,7 @@ class Gate:
         self._opened.set()
 
 
+@pytest.mark.slow
 def test_threads_and_tasks_at_once(loop):
     """Eight threads, and twelve tasks of each of two event loops, get their own answers."""
     asked = requests(12)
@@ -154,6 +155,7 @@ def test_closing_a_generator_cancels(loop, events):
     assert loop.stats().cancelled == (events > 0)
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_forgotten_cancels(loop):
     """Nobody holds it any more."""
     running = loop.run(ask(max_tokens=LONG))
@@ -588,6 +590,7 @@ def test_events_come_as_they_happen(loop):
     at_rest(loop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["main thread ends", "exit", "exception", "task", "thread"])
 def test_python_can_end_while_a_request_runs(way):
     """At once, without a traceback of the engine's thread; the status is the program's own."""

@@ -180,6 +180,7 @@ def rest_of(request: Grow, output: Any, count: int) -> Grow:
     return replace(request, path=path, params=replace(request.params, n=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_rest_of_a_text_is_the_same(engine: Engine, part: int) -> None:
     """Whatever decides its tokens, for every length of its beginning, also with preemptions in between."""

@@ -402,6 +402,7 @@ def machine(model, vocabulary, counts):
     return Crowded
 
 
+@pytest.mark.slow
 def test_any_operations(model, vocabulary):
     """Hypothesis looks for a sequence of operations after which something differs."""
     counts = Counter()
@@ -437,6 +438,7 @@ def drive(model, vocabulary, seed, operations):
     return crowd.counts
 
 
+@pytest.mark.slow
 def test_a_long_crowd(model, vocabulary):
     """A fixed mixture, in which all that is feared does happen."""
     counts = sum((drive(model, vocabulary, seed, 90) for seed in range(16)), Counter())

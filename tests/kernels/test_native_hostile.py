@@ -196,6 +196,7 @@ def test_a_batch_that_makes_no_sense(changes):
 INTEGERS = st.lists(st.integers(-2, 60), max_size=7) | st.lists(st.integers(0, 4), max_size=7)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     changes=st.dictionaries(

@@ -138,6 +138,7 @@ def texts(draw):
     return found, parents
 
 
+@pytest.mark.slow
 @on_every_isa(
     25, 5, {"name": list(KINDS)}, drawn=texts(), sharing=st.booleans(), shuffle=st.randoms(), data=st.data()
 )
@@ -176,6 +177,7 @@ def test_any_schedule(isa, name, drawn, sharing, shuffle, data):
             done[i] = end
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     5,

@@ -44,6 +44,7 @@ def test_linear(shape, biased, seed, chosen):
     assert torch.equal(OPS.linear(x[chosen], weight, bias), OPS.linear(x, weight, bias)[chosen])
 
 
+@pytest.mark.slow
 def test_linear_of_the_vocabulary():
     x, weight = normal(70, 576, seed=0), normal(49152, 576, seed=1)
     whole = OPS.linear(x, weight, None)
@@ -55,6 +56,7 @@ def test_linear_of_nothing():
     assert OPS.linear(torch.empty(0, 5), torch.ones(3, 5), torch.ones(3)).shape == (0, 3)
 
 
+@pytest.mark.slow
 @given(rows=st.integers(0, 1000), sizes=st.sets(st.sampled_from(BLOCKS), min_size=1))
 def test_blocks_cover_the_rows(rows, sizes):
     """Only the given sizes occur, and less than one block is padding."""
@@ -138,6 +140,7 @@ class Paged:
 HEADS = {"tiny": (4, 2, 8, 16), "default": (9, 3, 64, 16), "odd": (5, 1, 20, 4), "pages of 1": (2, 2, 8, 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", HEADS.values(), ids=HEADS)
 @settings(max_examples=25)
 @given(
@@ -166,6 +169,7 @@ def test_attention(shape, data, seed, lengths, window):
             done[i] = last
 
 
+@pytest.mark.slow
 def test_attention_over_a_long_context():
     """Over 512 keys the fused kernel works in portions; a token alone still equals the whole pass."""
     paged = Paged([1100], 9, 3, 64, 16, 0)

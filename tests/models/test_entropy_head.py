@@ -34,6 +34,7 @@ def by_the_formula(logs, s):
     return (c + b * (half / math.sqrt(x) + sum(own / x**k for k, own in enumerate(a, start=1)))) - c
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(st.floats(-6, 4), min_size=ROWS, max_size=ROWS), st.floats(0.1, 30))
 def test_the_formula(logs, log_size):
@@ -56,6 +57,7 @@ def test_x_is_at_least_one():
         assert residual([0.0, *[0.0] * 12, f, g], 5.0) == pytest.approx(11.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from([0.0, 1.0, -1.0, 700.0, -700.0, 1e30, -1e30]), min_size=ROWS, max_size=ROWS),
@@ -199,6 +201,7 @@ def test_what_is_no_file_is_refused(tmp_path):
     assert f"at most {MAX_BYTES}" in refused(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damaged_files_are_refused_or_read(tmp_path_factory, data):

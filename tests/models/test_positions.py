@@ -98,6 +98,7 @@ def test_keys_that_are_rotated_when_they_are_read():
             tiny_transformer(config, positions=read.positions, **kernels)
 
 
+@pytest.mark.slow
 def test_caches_are_shared_across_reaches_where_keys_do_not_depend_on_them():
     """A second request of another reach finds the first one's prompt in the cache, or must not."""
     rope = RopeConfig(1000.0, 8, DynamicScaling(2.0, 32))

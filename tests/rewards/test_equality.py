@@ -37,12 +37,14 @@ WRITTEN = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(WRITTEN, WRITTEN)
 def test_numbers_are_equal_as_math_verify_finds(a, b):
     assert same_number(a, b) == judged(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b"),
     [
@@ -110,6 +112,7 @@ def test_from_threads_and_an_event_loop(equal):
     assert asyncio.run(many()) == [i == 8 for i in range(10)]
 
 
+@pytest.mark.slow
 def test_the_process_ends_with_close_and_with_the_object():
     equal = AnswerEquality()
     assert equal("x + 1", "1 + x")

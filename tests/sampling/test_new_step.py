@@ -99,6 +99,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     return parsed
 
 
+@pytest.mark.slow
 def test_it_is_a_parameter(found: dict[str, object]) -> None:
     """Of SamplingParams, the command line and the server, without torch."""
     assert found["torch"] is False

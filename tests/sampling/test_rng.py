@@ -64,6 +64,7 @@ def test_uniform_over_positions_and_samples(seed):
         assert stats.kstest(numbers, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_uniform_over_seeds():
     """The first number of 20,000 neighbouring seeds is uniform too."""
     numbers = np.array([uniforms(seed, [0], [0])[0] for seed in range(20_000)])

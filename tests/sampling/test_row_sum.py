@@ -54,6 +54,7 @@ def test_a_sample_and_its_trace_do_not_depend_on_other_rows(sample, params):
     assert together == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 1.0, 8.0])
 def test_probabilities_are_those_of_float64(spread):
     """Of 49,152 tokens, to the rounding of a float32."""

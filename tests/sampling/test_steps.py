@@ -118,6 +118,7 @@ def kept_of(logits, **params):
     return truncated[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data(), logits=LOGITS, temperature=st.sampled_from([0.5, 1.0, 2.0]))
@@ -134,6 +135,7 @@ def test_a_truncation_is_its_definition(name, data, logits, temperature):
     assert got == pytest.approx([probs[i] / mass if i in kept else 0 for i in range(len(probs))], abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(logits=LOGITS, threshold=st.floats(0.01, 0.6), seed=st.integers(0, 2**32))
 def test_xtc_excludes_all_likely_tokens_but_one(logits, threshold, seed):
@@ -177,6 +179,7 @@ EVERY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_tokens_are_drawn_from_what_is_left(name):
     """Chi-square of 20,000 draws against the distribution; nothing else is ever drawn."""

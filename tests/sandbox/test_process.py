@@ -64,6 +64,7 @@ def test_files_open_where_they_may():
     process.close()
 
 
+@pytest.mark.slow
 def test_the_limits_are_for_one_answer(process):
     process.start()
     child = process._process
@@ -114,6 +115,7 @@ def test_an_interrupted_request_leaves_no_answer_for_the_next(process, monkeypat
     assert process.ask({"echo": 3}) == {"echo": 3}
 
 
+@pytest.mark.slow
 def test_no_process_and_no_pipe_is_left():
     closed, forgotten, failed = (ConfinedProcess(WORKER, (), LIMITS) for _ in range(3))
     for process in (closed, forgotten, failed):

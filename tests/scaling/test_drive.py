@@ -67,6 +67,7 @@ def assert_ledger_is_the_models(ledger, model):
     assert ledger.requests + ledger.reward_requests == len(model.requests)
 
 
+@pytest.mark.slow
 @unhurried
 @given(
     strategy=st.one_of(
@@ -97,6 +98,7 @@ def test_the_ledger_is_the_models_and_the_limit_holds_to_the_token(strategy, n, 
         assert free.candidates == answer.candidates
 
 
+@pytest.mark.slow
 @unhurried
 @given(n=st.integers(1, 6), tokens=st.integers(1, 100), seed=st.integers(0, 5))
 def test_a_budget_cuts_texts_off_and_changes_none(n, tokens, seed):
@@ -374,6 +376,7 @@ def test_closing_counts_what_was_told():
     assert json.loads(journal.lines[-1])["spent"]["generated_tokens"] == model.usage.generated_tokens
 
 
+@pytest.mark.slow
 def test_many_problems_share_a_model():
     model = ScriptedModel()
     problems = [Problem(f"{i} + {i}", str(2 * i)) for i in range(6)]

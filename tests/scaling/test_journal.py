@@ -58,6 +58,7 @@ def whole_run(strategy, budget=None):
     return journal, asyncio.run(last())
 
 
+@pytest.mark.slow
 @unhurried
 @given(strategy=STRATEGIES, tokens=st.one_of(st.none(), st.integers(5, 60)), data=st.data())
 def test_a_journal_cut_at_any_line_goes_on_to_the_same_answer(strategy, tokens, data):
@@ -79,6 +80,7 @@ def test_a_journal_cut_at_any_line_goes_on_to_the_same_answer(strategy, tokens, 
     assert cut.lines == lines
 
 
+@pytest.mark.slow
 @unhurried
 @given(strategy=STRATEGIES, events=st.integers(1, 60), tokens=st.one_of(st.none(), st.integers(5, 60)))
 def test_a_run_that_is_closed_goes_on_on_the_same_model(strategy, events, tokens):
@@ -175,6 +177,7 @@ class PutsIn:
         return Choice(0, more.texts)
 
 
+@pytest.mark.slow
 @unhurried
 @given(cut=st.integers(0, 60), paths=st.sampled_from(["tokens", "text"]))
 def test_texts_that_cannot_go_on_from_their_tokens_begin_again(cut, paths):
@@ -222,6 +225,7 @@ def test_what_does_not_fit_is_one_error_that_names_the_line():
         Journal(["{}", "{"])
 
 
+@pytest.mark.slow
 def test_a_file_is_gone_on_with_after_a_line_that_was_cut_off(tmp_path):
     path = tmp_path / "run.jsonl"
     journal = Journal.open(path)

@@ -28,6 +28,7 @@ ROUTES = [
 ]
 
 
+@pytest.mark.slow
 def test_keys(tiny_server) -> None:
     """Any of the keys opens every route; none, a wrong one or another scheme opens /health only."""
     tiny: Tiny = tiny_server(api_key=("one", "two"))

@@ -28,6 +28,7 @@ def serve(*args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     return done.returncode, done.stderr or done.stdout
 
 
+@pytest.mark.slow
 def test_help_needs_no_torch() -> None:
     """It is quick, and names the flags."""
     status, said = serve("--help")
@@ -38,6 +39,7 @@ def test_help_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "parts"),
     [
@@ -63,6 +65,7 @@ def test_bad_flags(args: list[str], parts: list[str]) -> None:
     assert "two words" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -87,6 +90,7 @@ def test_bad_files(tmp_path: Path, text: str, parts: list[str]) -> None:
     assert all(part in said for part in parts)
 
 
+@pytest.mark.slow
 def test_port_in_use() -> None:
     """One sentence, exit 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -97,6 +101,7 @@ def test_port_in_use() -> None:
     assert str(port) in said
 
 
+@pytest.mark.slow
 def test_missing_extra() -> None:
     """One sentence that says what to install."""
     code = (

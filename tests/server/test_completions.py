@@ -191,6 +191,7 @@ def test_prompt_logprobs(tiny: Tiny) -> None:
         assert {alternative["rank"] for alternative in entry.values()} >= {1, 2}
 
 
+@pytest.mark.slow
 def test_truncated_prompt(tiny: Tiny) -> None:
     """The last tokens are kept."""
     (choice,) = complete(tiny.client, prompt="hello", echo=True, max_tokens=0, truncate_prompt_tokens=2)[

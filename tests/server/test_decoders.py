@@ -251,6 +251,7 @@ def test_best_of_guesses(drafting: Tiny) -> None:
     assert guessed["choices"] == plain["choices"]
 
 
+@pytest.mark.slow
 def test_refused(drafting: Tiny) -> None:
     """By the name the request used, in a sentence that says what is allowed."""
     for name, (body, param, part) in REFUSED.items():

@@ -28,6 +28,7 @@ def fits(path: str, body: Any) -> bool:
     return bool(Draft202012Validator({**schema, "components": whole["components"]}).is_valid(body))
 
 
+@pytest.mark.slow
 def test_every_endpoint_is_there(tiny: Tiny) -> None:
     """The document is OpenAPI 3.1, and each of its paths answers with what it says."""
     answer = tiny.client.get("/openapi.json")

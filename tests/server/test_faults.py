@@ -416,6 +416,7 @@ LOCKED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_keys(tiny_server: Callable[..., Tiny], capfd: pytest.CaptureFixture[str]) -> None:
     """Without the key nothing but /health answers, whatever path, method or body; with it, all does."""
     tiny = tiny_server(api_key=("right",))

@@ -68,6 +68,7 @@ def test_model_that_cannot_be_loaded() -> None:
         Server(ServerSettings(port=0, quiet=True), load).run()
 
 
+@pytest.mark.slow
 def test_client_that_leaves(slow: Tiny, capfd) -> None:
     """What it asked for is cancelled, streamed or not, and the log says 499."""
     url = f"{slow.server.url}/v1/completions"
@@ -85,6 +86,7 @@ def test_client_that_leaves(slow: Tiny, capfd) -> None:
     assert capfd.readouterr().err.count("POST /v1/completions 499") == 2
 
 
+@pytest.mark.slow
 def test_client_that_leaves_the_queue(tiny_server) -> None:
     """A request that waits for its turn is forgotten too."""
     tiny: Tiny = tiny_server(tiny_local_model(context_length=4096, num_pages=260))
@@ -100,6 +102,7 @@ def test_client_that_leaves_the_queue(tiny_server) -> None:
     wait_for(lambda: tiny.running() == 0, 2)
 
 
+@pytest.mark.slow
 def test_drain(slow: Tiny) -> None:
     """What runs is finished, what comes is 503, and the end is 0."""
     with slow.client.stream(

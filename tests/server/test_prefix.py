@@ -304,6 +304,7 @@ def test_max_tokens_counts_the_prefix(tiny: Tiny, tiny_server: Callable[..., Tin
     assert "at most 25" in told["message"]
 
 
+@pytest.mark.slow
 def test_a_limit_that_nobody_set_gives_way(tiny: Tiny, tiny_server: Callable[..., Tiny]) -> None:
     """Near the end of the context, which a longer negative prompt or a prefix brings nearer."""
     context = tiny.model.offers.context or 0

@@ -25,6 +25,7 @@ async def events(model, ask):
     return [event async for event in model.run(ask)]
 
 
+@pytest.mark.slow
 @unhurried
 @given(
     seed=st.integers(0, 5),

@@ -220,7 +220,7 @@ def _root(node):
     return node if node.parent is None else _root(node.parent)
 
 
-TestBranchesAreLists = BranchesAreLists.TestCase
+TestBranchesAreLists = pytest.mark.slow(BranchesAreLists.TestCase)
 TestBranchesAreLists.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
@@ -313,6 +313,7 @@ def test_what_was_used_longest_ago_goes_first():
         assert [found(tokens) for tokens in texts] == left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_long_walk(seed):
     """The same operations in one long fixed mixture, in which rare meetings of them do happen."""

@@ -212,7 +212,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
         assert not list(self.tree.nodes())
 
 
-TestTheTreeIsADictionary = TheTreeIsADictionary.TestCase
+TestTheTreeIsADictionary = pytest.mark.slow(TheTreeIsADictionary.TestCase)
 TestTheTreeIsADictionary.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 

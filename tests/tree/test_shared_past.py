@@ -149,7 +149,7 @@ class PathsAreLists(RuleBasedStateMachine):
         assert not self.tree._by_age
 
 
-TestPathsAreLists = PathsAreLists.TestCase
+TestPathsAreLists = pytest.mark.slow(PathsAreLists.TestCase)
 TestPathsAreLists.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
