@@ -58,6 +58,7 @@ def table(*rows: list[float]) -> torch.Tensor:
     return torch.tensor(rows).log() + torch.arange(len(rows))[:, None] * 3.5
 
 
+@pytest.mark.slow
 def test_perplexity_and_divergence_in_closed_form() -> None:
     truth = table([0.5, 0.25, 0.25], [0.1, 0.8, 0.1])
     found = table([0.25, 0.5, 0.25], [0.1, 0.8, 0.1])
@@ -268,6 +269,7 @@ def test_rounding_weights_is_measured(command: Run, given: tuple[Path, Path]) ->
     assert 0 < kls["q8_0"] < 0.1 * kls["q4_1"]
 
 
+@pytest.mark.slow
 def test_chunks_and_limits(command: Run, given: tuple[Path, Path]) -> None:
     text, model = given
     options = ("--model", model, "--window", 32, "--tokens", 70, "--kernels", "reference", "--chunk", 3)

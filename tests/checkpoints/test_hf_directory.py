@@ -454,6 +454,7 @@ def test_tensors_that_do_not_fit(tmp_path: Path) -> None:
     open_hf_directory(path)  # tied embeddings: a copy of the head is not read
 
 
+@pytest.mark.slow
 def test_a_tied_matrix_under_either_name(tmp_path: Path) -> None:
     """As transformers reads them: one matrix by any of its names; two that differ are not tied."""
     import transformers

@@ -117,6 +117,7 @@ def test_perturbed_best_draws_in_proportion():
     assert stats.chisquare(counts[shares > 0], 4000 * shares[shares > 0]).pvalue > 0.01
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 300), st.integers(1, 30))
 def test_rankers_of_host_and_device_agree(seed, rows, vocabulary, count):
     """What torch finds where the rows lie is what numpy finds; with noise too, where no two are close."""

@@ -17,6 +17,7 @@ def models():
     return [tiny_engine(tiny_tokenizer("ab"), seed=3, num_pages=1024), tiny_engine(seed=1, num_pages=1024)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early_stopping", [True, False, "never"])
 @pytest.mark.parametrize("penalty", [-1.0, 0.0, 1.0, 2.0])
 def test_the_answers_are_those_of_group_beam_search(models, penalty, early_stopping):

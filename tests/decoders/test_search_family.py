@@ -47,6 +47,7 @@ def finished(engine, requests):
     return [outputs[i] for i in range(len(requests))]
 
 
+@pytest.mark.slow
 def test_schedules_and_company_change_nothing(engine):
     """Alone, all together, and with too few pages, so that searches are preempted and computed again."""
     rng = random.Random(0)

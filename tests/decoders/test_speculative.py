@@ -138,6 +138,7 @@ def drafts(outputs, seed):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constraint", [None, Ban(("e", "ab"))], ids=["free", "ban"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_as_sampling(make, kind, constraint):
@@ -203,6 +204,7 @@ def test_lookup_is_right_where_a_text_repeats_itself(make):
     assert steps <= 15
 
 
+@pytest.mark.slow
 def test_draft_models_hold_nothing_between_steps(make):
     """Whatever room the draft model's cache has, also none: the text is the same, and no page stays held."""
     for pages in (1, 6, 7, 12, 64):
@@ -257,6 +259,7 @@ def test_published_pages_hold_what_was_accepted(make, seed):
         assert found.outputs == fresh.outputs
 
 
+@pytest.mark.slow
 def test_guesses_are_bounded(make):
     """By the token budget, also beside prompts, which move on; with no budget there are none."""
     plain, _, _ = answer(make(), ask(temperature=0.8, n=4, max_tokens=30))
@@ -315,6 +318,7 @@ def test_nobody_gives_way_to_a_guess(make, pages):
     assert (engine.stats().preemptions > 0) == (pages < 32)
 
 
+@pytest.mark.slow
 def test_the_distribution_is_the_models(make, models):
     """Three tokens after a prompt, 1280 samples whose guesses are often right, against all products."""
     engine = make()
@@ -409,6 +413,7 @@ def directories(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_with_its_draft(directories):
     """And what comes out is what comes out without it; the cache is shared out over both."""
     options = {"temperature": 0.7, "seed": 2, "max_tokens": 20, "ignore_eos": True}

@@ -101,6 +101,7 @@ def test_inclusion_is_that_of_draws_without_replacement(texts, runs):
     assert abs(rare - expected) < 4 * math.sqrt(expected)
 
 
+@pytest.mark.slow
 def test_the_largest_perturbed_log_probability_is_standard_gumbel(runs):
     """As the largest over a distribution that sums to one; and G falls."""
     assert stats.kstest([outputs[0].score for outputs in runs], "gumbel_r").pvalue > 0.001
@@ -109,6 +110,7 @@ def test_the_largest_perturbed_log_probability_is_standard_gumbel(runs):
         assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.slow
 def test_weighted_draws_estimate_expectations(texts, runs):
     """Sums of f * p / inclusion are unbiased: of one, of the length, of the log-probability."""
     functions = (lambda ids: 1.0, len, texts.__getitem__)
@@ -127,6 +129,7 @@ def test_weighted_draws_estimate_expectations(texts, runs):
         assert abs(np.mean(values) - value) < 4 * error
 
 
+@pytest.mark.slow
 def test_outputs_say_how_they_were_drawn(texts, runs):
     """Log-probability by the traces, and 1 - exp(-exp(logprob - threshold)); the last is the threshold."""
     for outputs in runs[:50]:

@@ -126,6 +126,7 @@ def test_a_crowd_changes_nothing(alone, seed, budget):
         assert ends[number].outputs == alone[name], name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REQUESTS)
 def test_put_aside_at_every_step(alone, name):
     """And brought back with nothing of it in the cache, or all, beside nobody."""
@@ -157,6 +158,7 @@ def test_a_second_time_it_is_in_the_cache(alone, name):
         assert end.usage.hit_tokens == len(prompt) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_end_of_one_is_not_the_others(alone, name):
     """Cancelled, late or failed at any step it leaves no page; who runs beside it is answered as alone."""

@@ -101,6 +101,7 @@ def test_company_does_not_change_an_answer(tiny, order):
             assert tiny.stats().hit_tokens - hits == wanted
 
 
+@pytest.mark.slow
 def test_a_cached_beginning_does_not_change_an_answer(tiny):
     """Prompts that leave a cached one after any number of tokens answer as from an empty cache."""
     rng = random.Random(3)
@@ -117,6 +118,7 @@ def test_a_cached_beginning_does_not_change_an_answer(tiny):
 
 
 # `EngineLimits` counts what a step computes; prompts get a page's worth whatever it says.
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 7, 16, 17, 23, 50])
 def test_chunks_do_not_change_an_answer(tiny, budget):
     """Prompts computed a few tokens a step, alone and in company, answer as in one piece."""

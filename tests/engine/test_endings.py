@@ -71,6 +71,7 @@ def cut(text, stops):
     return text[: min(found)[1]] if found else text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_stop_strings_cut_the_text_that_would_have_been(tiny, seed):
     """Stop strings picked from anywhere in a text end the same text right before themselves."""
@@ -118,6 +119,7 @@ def test_what_was_held_back_comes_at_the_end(tiny):
     assert ended.text == "a" * (len(ended.token_ids) - 1)
 
 
+@pytest.mark.slow
 def test_unfinished_characters_are_replaced_at_the_end(bytewise):
     """Streamed text is the decoded bytes; half a character at the end is U+FFFD."""
     for seed in range(6):

@@ -305,6 +305,7 @@ def test_a_path_that_a_constraint_does_not_allow(engine: Engine) -> None:
     assert end.outputs[0].text in ("c", "d")
 
 
+@pytest.mark.slow
 def test_the_cache_is_used_for_a_path(engine: Engine) -> None:
     """All of prompt and path but the last token."""
     params = SamplingParams(max_tokens=20, seed=6, ignore_eos=True)

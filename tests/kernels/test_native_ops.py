@@ -311,6 +311,7 @@ def test_attention_in_bfloat16(isa, trees, data, **drawn):
     close(ours, exact, (2.0**-9 + 1e-5) * size)
 
 
+@pytest.mark.slow
 @on_every_isa(
     25,
     8,
@@ -380,6 +381,7 @@ def feed_forward(isa, x, layers, norm=None):
     return Model(define, isa, hidden, num_pages=len(x)).both(rows_alone(len(x)))
 
 
+@pytest.mark.slow
 @on_every_isa(
     25,
     8,

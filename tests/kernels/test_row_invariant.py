@@ -180,6 +180,7 @@ def test_attention_over_a_long_context():
         assert torch.equal(paged.run([(0, first, last)])[0], whole[first:last])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", HEADS.values(), ids=HEADS)
 @settings(max_examples=25)
 @given(data=st.data(), seed=seeds, cached=st.integers(0, 40), window=st.none() | st.integers(1, 50))

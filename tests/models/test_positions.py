@@ -126,6 +126,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 def test_a_file_is_loaded_with_other_positions(directory):
     """Each gives other texts than the checkpoint's own positions, and the same ones when loaded again."""
     options = {"chat": False, "temperature": 0, "max_tokens": 40, "ignore_eos": True}

@@ -107,6 +107,7 @@ def model(request):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(data=st.data(), sequences=st.lists(tokens, min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_chunks_and_company_change_no_bit(model, data, sequences, seed):
@@ -124,6 +125,7 @@ def test_chunks_and_company_change_no_bit(model, data, sequences, seed):
             assert torch.equal(logits, alone[i][cache.lengths[i] - portions[i] : cache.lengths[i]])
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(prompt=tokens, a=tokens, b=tokens)
 def test_a_tree_is_its_paths(model, prompt, a, b):

@@ -1,5 +1,6 @@
 """What rotary embeddings promise: lengths stay, and only the distance of two tokens counts."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ def rotated(rope: Rope, x: torch.Tensor, position: int, reach: int) -> torch.Ten
     return rotate(x[None, None], cos, sin)[0, 0]
 
 
+@pytest.mark.slow
 @given(SCALINGS, SEEDS, POSITIONS, POSITIONS, POSITIONS, REACHES)
 def test_only_the_distance_counts(scaling, seed, m, n, shift, reach):
     """The product of q at m and k at n is that of q at m + shift and k at n + shift."""
@@ -36,6 +38,7 @@ def test_only_the_distance_counts(scaling, seed, m, n, shift, reach):
     assert (near - far).abs() <= 2e-3 * q.norm() * k.norm()
 
 
+@pytest.mark.slow
 @given(SCALINGS, SEEDS, POSITIONS, REACHES)
 def test_every_pair_turns(scaling, seed, position, reach):
     """Pair (i, i + r/2) keeps its length and turns by position * theta_i; the dimensions from r on stay."""

@@ -64,6 +64,7 @@ def test_expressions_are_equal_as_math_verify_finds(equal, a, b):
     assert equal(a, b) == judged(a, b)
 
 
+@pytest.mark.slow
 def test_units_currency_and_both_readings_of_a_percentage(equal):
     assert equal("18", "$18.00")
     assert equal("18", "18 dollars")

@@ -108,6 +108,7 @@ def test_it_is_a_parameter(found: dict[str, object]) -> None:
     assert found["body"] == 0.5
 
 
+@pytest.mark.slow
 def test_it_is_checked(found: dict[str, object]) -> None:
     """As every parameter is."""
     outside, alone, foreign, misspelt = found["errors"]  # type: ignore[misc]
@@ -118,6 +119,7 @@ def test_it_is_checked(found: dict[str, object]) -> None:
     assert "did you mean toy_floor" in misspelt
 
 
+@pytest.mark.slow
 def test_it_is_done(found: dict[str, object]) -> None:
     """In ponder's order, in torch: it has no kernel. Switched off it stands in nobody's way."""
     assert found["steps"] == ["temperature", "toy"]

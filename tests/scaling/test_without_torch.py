@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SHOW = """
 import asyncio
 import sys
@@ -42,12 +44,14 @@ assert "torch" not in sys.modules, "torch"
 """
 
 
+@pytest.mark.slow
 def test_best_of_n_a_step_search_and_a_resumed_and_replayed_run_without_torch():
     shown = subprocess.run([sys.executable, "-c", SHOW], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0, shown.stderr
     assert len(shown.stdout.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_nothing_above_the_model_imports_torch():
     imports = "import sys, ponder.asks, ponder.rewards, ponder.scaling, ponder.testing"
     check = f"{imports}; assert 'torch' not in sys.modules, 'torch'"

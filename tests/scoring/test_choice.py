@@ -14,6 +14,7 @@ sequences = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_si
 some_logprobs = st.lists(st.floats(-2000, 0), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(sequences)
 def test_the_trie_is_the_set_of_beginnings(chosen):
@@ -39,6 +40,7 @@ def test_by_hand():
     assert trie.paths == ((0, 1, 2), (0, 1, 3), (0,), (4,), (4,))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(some_logprobs)
 def test_shares(logprobs):

@@ -51,6 +51,7 @@ def test_keys(tiny_server) -> None:
             assert tiny.client.request(method, path, headers={"X-Api-Key": key}).status_code == 401
 
 
+@pytest.mark.slow
 def test_who_is_refused_unread_is_hung_up_on(tiny_server) -> None:
     """A body that nobody will read does not keep the connection; one that was read, or none, does."""
     tiny: Tiny = tiny_server(api_key=("one",))

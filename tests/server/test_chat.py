@@ -35,6 +35,7 @@ def test_shape(client: httpx.Client) -> None:
     )
 
 
+@pytest.mark.slow
 def test_same_as_the_model_itself(tiny: Tiny) -> None:
     """The conversation goes through the model's template; both names of the limit mean it."""
     sampling = {"seed": 7, "max_tokens": 20, "n": 2}
@@ -67,6 +68,7 @@ def test_a_role_that_is_none_is_told_with_its_place(tiny: Tiny) -> None:
         assert told["message"].startswith("messages[1].role = ")
 
 
+@pytest.mark.slow
 def test_default_length_is_the_models(tiny: Tiny) -> None:
     """Without a limit a text ends by itself or where the context does."""
     answer = chat(tiny.client, ignore_eos=True)

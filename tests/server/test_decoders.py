@@ -214,6 +214,7 @@ def test_samples_have_no_score(drafting: Tiny) -> None:
     assert "score" not in choice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", [{"temperature": 0}, {"temperature": 0.8, "seed": 4}], ids=str)
 @pytest.mark.parametrize(("body", "decoder"), GUESSES.values(), ids=GUESSES.keys())
 def test_speculation(

@@ -61,6 +61,7 @@ def test_the_document_has_every_field() -> None:
         assert set(kind.model_fields) <= set(schemas[kind.__name__]["properties"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", POSTS)
 def test_the_document_tells_the_truth(tiny: Tiny, path: str) -> None:
     """What it allows is answered and what it does not allow is refused, types and names alike."""

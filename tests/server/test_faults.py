@@ -243,6 +243,7 @@ def test_model_that_fails(tiny_server: Callable[..., Tiny], capfd: pytest.Captur
     assert "secret of the machine" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_failure_beside_others(tiny_server: Callable[..., Tiny]) -> None:
     """Of requests in one batch only the one that fails by itself ends."""
     tiny = tiny_server(tiny_local_model(context_length=4096), quiet=True)

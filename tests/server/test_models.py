@@ -19,6 +19,7 @@ def test_models(client: httpx.Client) -> None:
     assert client.get("/v1/models/smollm2-135m").json() == card
 
 
+@pytest.mark.slow
 def test_unknown_model(tiny: Tiny) -> None:
     """404 wherever a model is named."""
     assert error(tiny.client.get("/v1/models/org/other"), 404)["code"] == "model_not_found"

@@ -143,6 +143,7 @@ def go_on(
     return grown[0], usage
 
 
+@pytest.mark.slow
 def test_whole_answers_go_on_too(tiny: Tiny) -> None:
     """Without a stream: text, ids, log-probabilities; offsets count from where the answer begins."""
     body = {"prompt": "hello", "seed": 3, "max_tokens": 20, "n": 3, "logprobs": 1, "return_token_ids": True}
@@ -283,6 +284,7 @@ def test_several_prompts_begin_alike(tiny: Tiny) -> None:
         assert choice["token_ids"] == alone["token_ids"]
 
 
+@pytest.mark.slow
 def test_max_tokens_counts_the_prefix(tiny: Tiny, tiny_server: Callable[..., Tiny]) -> None:
     """A limit that the request sets does; one that nobody set lets the text grow; the server's own holds."""
     ids = tiny.model.tokenizer.encode("abcdefghij" * 2)
@@ -329,6 +331,7 @@ def conversation(last: Any = "The answer") -> list[dict[str, Any]]:
     return [{"role": "user", "content": "hello"}, {"role": "assistant", "content": last}]
 
 
+@pytest.mark.slow
 def test_the_final_message_goes_on(tiny: Tiny) -> None:
     """As if the model had written it: the same as `prefix_text` after the messages before."""
     body = {"seed": 1, "max_tokens": 20, "return_token_ids": True}
