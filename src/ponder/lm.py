@@ -23,6 +23,7 @@ from ponder.asks import (
     conversation,
     fronts,
 )
+from ponder.asks.apart import run_apart
 from ponder.asks.grow import End, Method, Mixing
 from ponder.asks.token_stream import AsyncTokenStream, TokenStream
 from ponder.backends.local import load_local
@@ -367,7 +368,7 @@ class LM:
 
     def solve(self, question: str, **options: Any) -> Answer:
         """Like `asolve`, for callers without an event loop."""
-        return fronts.run_apart(self.asolve(question, **options))
+        return run_apart(self.asolve(question, **options))
 
     def prompt(
         self,

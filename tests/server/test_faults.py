@@ -275,7 +275,7 @@ def test_failure_beside_others(tiny_server: Callable[..., Tiny]) -> None:
 def test_drain(checkpoint: object) -> None:
     """What runs or waits is answered, streams too; what comes is 503 with Retry-After; the end is 0."""
     with ServeTarget("--max-rows", "1") as target, ThreadPoolExecutor() as pool:
-        body = {**LONG, "max_tokens": 200}
+        body = {**LONG, "max_tokens": 100}
         with httpx.stream(
             "POST", target.url + COMPLETIONS, json={**body, "stream": True}, timeout=READ
         ) as first:
