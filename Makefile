@@ -55,12 +55,12 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	@echo 'installing ponder and torch into $(VENV): a minute or two'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(SOURCES) benchmarks/pyproject.toml | $(BIN)/python
 	@echo 'installing ponder, torch and the tools of the tests into $(VENV): a minute or two'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable benchmarks
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]' --editable benchmarks
 	@touch $@ $(VENV)/.installed
 
 clean:

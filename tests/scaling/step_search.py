@@ -58,7 +58,7 @@ class Ones:
 
     name: str = "ones"
     scale: Scale = "probability"
-    needs: frozenset[str] = frozenset({"steps"})
+    needs: frozenset[str] = frozenset()
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         steps = [

@@ -67,7 +67,7 @@ class Candidate:
         included; None if unknown.
     model : the name of the model that wrote it.
     finish_reason : why it ended, or paused ("until"); "cancelled" if the budget ended it.
-    steps : the text cut where it paused, in order; empty: it grew in one go.
+    steps : the text cut where it paused, in order, the whole if it grew in one go; empty if it is not known.
     path : its tokens after the prompt; None if unknown.
     """
 
@@ -118,7 +118,7 @@ class Reward(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it cannot do without: "reference", the problem's answer; "steps", candidates cut in steps."""
+        """What it cannot do without: "reference", the problem's answer."""
         ...
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
