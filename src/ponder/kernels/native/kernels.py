@@ -9,7 +9,7 @@ import torch
 
 import ponder.kernels.native._native as _native
 from ponder.checkpoints.config import ModelConfig
-from ponder.checkpoints.stored import StoredTensor, dequantize
+from ponder.checkpoints.stored import SCALED_TYPES, StoredTensor, as_q8_0, dequantize
 from ponder.kernels.batch import ForwardBatch
 from ponder.kernels.cache import Cache, new_pages, page_bytes
 from ponder.kernels.layers import Linear, Norm
@@ -38,7 +38,12 @@ class NativeKernels:
         self._arena = _native.Arena()
 
     def matrix(self, stored: StoredTensor) -> _native.Matrix:
-        """Repack a matrix in the format it is stored in; other formats become float32."""
+        """Repack a matrix in the format it is stored in, or in Q8_0 where that holds the same values.
+
+        Other formats become float32.
+        """
+        if stored.kind in SCALED_TYPES:
+            stored = as_q8_0(stored)
         if stored.kind not in PACKED:
             values = dequantize(stored)
             stored = StoredTensor("F32", stored.shape, values.reshape(-1).view(np.uint8))
