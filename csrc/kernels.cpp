@@ -45,33 +45,29 @@ double shortest(int threads, int& members, Body body) {
 }
 
 double int8_peak(int threads) {
-  constexpr int SUMS = 12, ROUNDS = 1000000;
+  constexpr int SUMS = 12, ROUNDS = 500000;
   int members = 1;
   const double seconds = shortest(threads, members, [](Member&) {
-    i32x16 sums[SUMS];
-    PONDER_UNROLL for (int i = 0; i < SUMS; i++) sums[i] = splat_i32(i);
-#if PONDER_AVX512
-    const __m512i codes = _mm512_set1_epi8(3), x = _mm512_set1_epi8(5);
-#else
-    const u8x64 codes = splat_byte(3);
-    const int8_t x[4] = {5, 5, 5, 5};
-#endif
+    Dots<15> sums[SUMS];
+    PONDER_UNROLL for (int i = 0; i < SUMS; i++) sums[i].begin(i);
+    u8x64 codes = splat_byte(3);
+    const int8_t x[8] = {5, 5, 5, 5, 5, 5, 5, 5};
     for (int round = 0; round < ROUNDS; round++) {
       PONDER_UNROLL for (int i = 0; i < SUMS; i++) {
-#if PONDER_AVX512
-        sums[i].v = _mm512_dpbusd_epi32(sums[i].v, codes, x);
-        asm volatile("" : "+v"(sums[i].v));  // else the loop is folded into a product
-#else
-        sums[i] = dot4(sums[i], codes, x);
+        sums[i].add(codes, codes, x);
+#if PONDER_AVX512  // else the loop is folded into a product
+        asm volatile("" : "+v"(sums[i].sums.v));
+#elif PONDER_AVX2
+        asm volatile("" : "+x"(codes.lo), "+x"(codes.hi));
 #endif
       }
     }
     float total = 0;
-    PONDER_UNROLL for (int i = 0; i < SUMS; i++) total += sum(to_float(sums[i]));
+    PONDER_UNROLL for (int i = 0; i < SUMS; i++) total += sum(to_float(sums[i].total()));
     volatile float kept = total;
     (void)kept;
   });
-  return 64.0 * SUMS * ROUNDS * members / seconds / 1e9;
+  return 128.0 * SUMS * ROUNDS * members / seconds / 1e9;
 }
 
 double read_bandwidth(int threads) {

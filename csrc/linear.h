@@ -91,7 +91,8 @@ inline void put_row(Activations& to, int row, const float* x) {
 }
 
 // What the quantised formats have in common: codes of steps 2v and 2v + 1 of block b, and their scales. A block has
-// PARTS scales; OFFSET is subtracted from codes; with MINIMUM, a value is added that is the same for all codes.
+// PARTS scales; codes go up to LARGEST; OFFSET is subtracted from them; with MINIMUM, a value is added that is the same for
+// all codes.
 template <Kind> struct Format;
 
 PONDER_INLINE void nibbles(const uint8_t* both, u8x64& even, u8x64& odd) {
@@ -101,7 +102,7 @@ PONDER_INLINE void nibbles(const uint8_t* both, u8x64& even, u8x64& odd) {
 }
 
 template <> struct Format<Kind::Q4_0> {
-  static constexpr int PARTS = 1, OFFSET = 8;
+  static constexpr int PARTS = 1, OFFSET = 8, LARGEST = 15;
   static constexpr bool MINIMUM = false;
   static PONDER_INLINE const BlockQ4_0& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_0*>(tile)[b]; }
   static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[v], even, odd); }
@@ -110,7 +111,7 @@ template <> struct Format<Kind::Q4_0> {
 };
 
 template <> struct Format<Kind::Q4_1> {
-  static constexpr int PARTS = 1, OFFSET = 0;
+  static constexpr int PARTS = 1, OFFSET = 0, LARGEST = 15;
   static constexpr bool MINIMUM = true;
   static PONDER_INLINE const BlockQ4_1& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_1*>(tile)[b]; }
   static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[v], even, odd); }
@@ -119,7 +120,7 @@ template <> struct Format<Kind::Q4_1> {
 };
 
 template <> struct Format<Kind::Q8_0> {
-  static constexpr int PARTS = 1, OFFSET = 128;
+  static constexpr int PARTS = 1, OFFSET = 128, LARGEST = 255;
   static constexpr bool MINIMUM = false;
   static PONDER_INLINE const BlockQ8_0& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ8_0*>(tile)[b]; }
   static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) {
@@ -131,7 +132,7 @@ template <> struct Format<Kind::Q8_0> {
 };
 
 template <> struct Format<Kind::Q4_K> {
-  static constexpr int PARTS = 1, OFFSET = 0;
+  static constexpr int PARTS = 1, OFFSET = 0, LARGEST = 15;
   static constexpr bool MINIMUM = true;
   static PONDER_INLINE const BlockQ4_K& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_K*>(tile)[b / 8]; }
   static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[b % 8][v], even, odd); }
@@ -142,7 +143,7 @@ template <> struct Format<Kind::Q4_K> {
 };
 
 template <> struct Format<Kind::Q6_K> {
-  static constexpr int PARTS = 2, OFFSET = 32;
+  static constexpr int PARTS = 2, OFFSET = 32, LARGEST = 63;
   static constexpr bool MINIMUM = false;
   static PONDER_INLINE const BlockQ6_K& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ6_K*>(tile)[b / 8]; }
   static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) {
@@ -180,11 +181,11 @@ void multiply_codes(const uint8_t* weights, size_t tile_bytes, Ahead ahead, cons
   for (int b = 0; b < length / BLOCK; b++, x += R) {
     ahead.fetch(b);
     PONDER_UNROLL for (int part = 0; part < Format::PARTS; part++) {
-      i32x16 sums[R][NT];
+      Dots<Format::LARGEST> sums[R][NT];
       PONDER_UNROLL for (int r = 0; r < R; r++) {
         int32_t start = 0;
         if (Format::OFFSET) start = -Format::OFFSET * (Format::PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
-        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = splat_i32(start);
+        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(start);
       }
       constexpr int VECTORS = 4 / Format::PARTS;
       PONDER_UNROLL for (int i = 0; i < VECTORS; i++) {
@@ -192,13 +193,12 @@ void multiply_codes(const uint8_t* weights, size_t tile_bytes, Ahead ahead, cons
         u8x64 even[NT], odd[NT];
         PONDER_UNROLL for (int t = 0; t < NT; t++) Format::codes(weights + tile_bytes * t, b, v, even[t], odd[t]);
         PONDER_UNROLL for (int r = 0; r < R; r++) {
-          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = dot4(sums[r][t], even[t], x[r].codes + 8 * v);
-          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = dot4(sums[r][t], odd[t], x[r].codes + 8 * v + 4);
+          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 8 * v);
         }
       }
       PONDER_UNROLL for (int t = 0; t < NT; t++) {
         const f32x16 scale = Format::scale(weights + tile_bytes * t, b, part);
-        PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(to_float(sums[r][t]), scale * splat(x[r].scale), out[r][t]);
+        PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(to_float(sums[r][t].total()), scale * splat(x[r].scale), out[r][t]);
       }
     }
     if (Format::MINIMUM) {

@@ -435,4 +435,54 @@ PONDER_INLINE void compress_tokens(int32_t* to, int32_t first, uint32_t bits) {
 #endif
 }
 
+// The exact sums, in each lane, of the products of a block's codes, unsigned and up to LARGEST, and of signed bytes that are
+// the same for all lanes: those of two steps an `add`, four `add`s at most.
+template <int LARGEST>
+struct Dots {
+  i32x16 sums;
+  PONDER_INLINE void begin(int32_t start) { sums = splat_i32(start); }
+  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
+  PONDER_INLINE i32x16 total() const { return sums; }
+};
+
+#if PONDER_AVX2 && !PONDER_AVX512
+// Two steps' products of codes and bytes, added by pairs in 16 bits: twice 2 * 63 * 128 is less than 2^15.
+PONDER_INLINE __m256i pairs_of(__m256i even, __m256i odd, const int8_t* x) {
+  int32_t first, second;
+  std::memcpy(&first, x, 4);
+  std::memcpy(&second, x + 4, 4);
+  return _mm256_add_epi16(_mm256_maddubs_epi16(even, _mm256_set1_epi32(first)), _mm256_maddubs_epi16(odd, _mm256_set1_epi32(second)));
+}
+PONDER_INLINE __m256i add_pairs(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+
+template <int LARGEST>
+  requires(LARGEST <= 63 && LARGEST > 15)
+struct Dots<LARGEST> {
+  i32x16 sums;
+  PONDER_INLINE void begin(int32_t start) { sums = splat_i32(start); }
+  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) {
+    sums.lo = _mm256_add_epi32(sums.lo, add_pairs(pairs_of(even.lo, odd.lo, x)));
+    sums.hi = _mm256_add_epi32(sums.hi, add_pairs(pairs_of(even.hi, odd.hi, x)));
+  }
+  PONDER_INLINE i32x16 total() const { return sums; }
+};
+
+// Eight times 2 * 15 * 128 is less than 2^15: a block fits 16 bits.
+template <int LARGEST>
+  requires(LARGEST <= 15)
+struct Dots<LARGEST> {
+  __m256i lo, hi;
+  int32_t start;
+  PONDER_INLINE void begin(int32_t from) { lo = hi = _mm256_setzero_si256(), start = from; }
+  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) {
+    lo = _mm256_add_epi16(lo, pairs_of(even.lo, odd.lo, x));
+    hi = _mm256_add_epi16(hi, pairs_of(even.hi, odd.hi, x));
+  }
+  PONDER_INLINE i32x16 total() const {
+    const __m256i from = _mm256_set1_epi32(start);
+    return {_mm256_add_epi32(from, add_pairs(lo)), _mm256_add_epi32(from, add_pairs(hi))};
+  }
+};
+#endif
+
 }  // namespace ponder::PONDER_ISA

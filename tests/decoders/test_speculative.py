@@ -225,6 +225,29 @@ def test_draft_models_hold_nothing_between_steps(make):
             assert (ended.usage.proposed_tokens > 0) == (pages > 1)
 
 
+@pytest.mark.parametrize(("rows", "each"), [(12, [2, 2, 2, 2]), (6, [1, 1]), (4, []), (3, [])])
+def test_what_there_is_no_room_for_is_not_drafted(make, rows, each):
+    """The draft model is asked for what the next step can compute, and not beyond a text's end."""
+    engine = make(speculation_rows=rows)
+    draft, asked = engine.drafter.draft, []
+
+    def watched(wanted):
+        asked.append([one.count for one in wanted])
+        return draft(wanted)
+
+    engine.drafter.draft = watched
+    request = ask(temperature=0.8, seed=1, n=4, max_tokens=20, ignore_eos=True)
+    plain, _, _ = answer(engine, request)
+    end, _, _ = answer(engine, replace(request, method=Speculative(DraftModel(5))))
+    assert end.outputs == plain.outputs
+    assert next(iter(asked), []) == each
+    assert (end.usage.proposed_tokens > 0) == bool(each)
+    engine = make(draft=0)
+    engine.drafter.draft, draft, asked[:] = watched, engine.drafter.draft, []
+    answer(engine, ask(DraftModel(5), temperature=0.8, seed=1, max_tokens=4, ignore_eos=True))
+    assert asked == [[2]]
+
+
 def paths(tree):
     """All texts in a tree that has one root."""
     found = []

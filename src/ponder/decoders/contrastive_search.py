@@ -102,7 +102,7 @@ class ContrastiveSearch:
         ends = group.ends(chosen.token_id, text.depth + 1)
         following: tuple[TokenTrace, ...] = ()
         if not ends:
-            *_, after = group.rows_along(text, 0, [chosen.token_id], [chosen])
+            after = group.row_after(text, 0, [chosen.token_id], [chosen])
             following = self._trials(group, rows, row, after)
         kept = replace(note.after(rows.states[row : row + 1]), trials=following)
         score = text.score + float(scores[place])

@@ -17,7 +17,7 @@ from ponder.asks.needs import Replay
 from ponder.asks.path import branched, stream_of
 from ponder.constraints.allowed import Allowed
 from ponder.decoders.ranker import Ranker, Summary, host_ranker
-from ponder.decoders.text import Growth, Node, Text
+from ponder.decoders.text import Growth, Joined, Node, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling import bitmask
 from ponder.sampling.params import SamplingParams
@@ -102,19 +102,22 @@ class Group:
         """Describe the row after a text, for sample `index`."""
         return self._row(text, self.stream(text, index), text.output, text.node.state, text.traces)
 
+    def row_after(self, text: Text, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()) -> Row:
+        """Describe the row after a text and some tokens that may follow it, with what is known of those."""
+        stream, state = self.stream(text, index), text.node.state
+        if not tokens:
+            return self._row(text, stream, text.output, state, text.traces)
+        if self.allowed is not None:
+            for token in tokens:
+                state = self.allowed.step(state, token)
+        return self._row(text, stream, Joined(text.output, tokens), state, Joined(text.traces, traces))
+
     def rows_along(
         self, text: Text, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()
     ) -> Iterator[Row]:
         """Describe the row after a text, and after each of some tokens that may follow it."""
-        stream, state = self.stream(text, index), text.node.state
         for place in range(len(tokens) + 1):
-            if place and self.allowed is not None:
-                state = self.allowed.step(state, tokens[place - 1])
-            if not place:
-                yield self._row(text, stream, text.output, state, text.traces)
-                continue
-            output, known = (*text.output, *tokens[:place]), (*text.traces, *traces[:place])
-            yield self._row(text, stream, output, state, known)
+            yield self.row_after(text, index, tokens[:place], traces[:place])
 
     def next_rows(self, guessed: Mapping[Text, tuple[int, ...]]) -> list[Row]:
         """Describe the rows after each live text, and after each token of its chain."""

@@ -190,8 +190,8 @@ class _Choosing:
 
     def row(self, group: Group) -> Row:
         """Describe the row of logits after what is known to be right."""
-        *_, row = group.rows_along(self.text, self.text.index, self.guess[: len(self.traces)], self.traces)
-        return row
+        known = len(self.traces)
+        return group.row_after(self.text, self.text.index, self.guess[:known], tuple(self.traces))
 
     def take(self, trace: TokenTrace | None) -> bool:
         """Note the model's choice; return whether it was guessed, so that the next row counts as well."""

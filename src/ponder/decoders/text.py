@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from itertools import chain
+from typing import Any, TypeVar, overload
 
 from ponder.asks.events import FinishReason
 from ponder.asks.path import Lineage
 from ponder.sampling.trace import TokenTrace
 from ponder.tree import Branch
+
+T = TypeVar("T")
 
 
 class Node:
@@ -162,6 +165,32 @@ class PastTraces(Sequence[TokenTrace]):
 
     def __iter__(self) -> Iterator[TokenTrace]:
         return iter(self._all())
+
+
+class Joined(Sequence[T]):
+    """One sequence after another, neither copied: most readers ask for the length alone."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: Sequence[T], second: Sequence[T]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[T]: ...
+    def __getitem__(self, place: int | slice) -> T | list[T]:
+        if isinstance(place, slice):
+            return [*self._first, *self._second][place]
+        place = range(len(self))[place]
+        after = place - len(self._first)
+        return self._first[place] if after < 0 else self._second[after]
+
+    def __iter__(self) -> Iterator[T]:
+        return chain(self._first, self._second)
 
 
 @dataclass(slots=True)

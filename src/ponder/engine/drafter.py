@@ -55,8 +55,7 @@ class _Draft:
     def row(self) -> Row:
         """Describe the row of logits after what was drafted."""
         group, text = self.asked.group, self.asked.text
-        *_, row = group.rows_along(text, text.index, self.drafted, self.traces)
-        return row
+        return group.row_after(text, text.index, self.drafted, tuple(self.traces))
 
     def take(self, trace: TokenTrace | None) -> bool:
         """Go on by a token; return whether more may follow."""

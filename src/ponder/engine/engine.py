@@ -35,7 +35,7 @@ from ponder.engine.masks import MaskFiller
 from ponder.engine.reading import reading_of
 from ponder.engine.rows import let_watch, rows_of
 from ponder.engine.runner import Logits, Runner
-from ponder.engine.scheduler import Scheduled, Scheduler
+from ponder.engine.scheduler import Scheduled, Scheduler, fair_share
 from ponder.engine.seat import Seat
 from ponder.engine.stats import EngineStats, Totals
 from ponder.errors import CheckpointError, DeadlineError, QueueFullError
@@ -349,10 +349,15 @@ class Engine:
         self._draft(drafting)
 
     def _draft(self, drafting: list[tuple[Job, Text, int]]) -> None:
-        """Have the draft model guess what comes next, for all requests together."""
+        """Have the draft model guess what comes next, for all requests together, as far as there is room."""
         if self.drafter is None or not drafting:
             return
-        asked = [Wanted(job.group, text, job.service.cache_salt, count) for job, text, count in drafting]
+        asked, room = [], self.scheduler.guess_room
+        for left, (job, text, count) in zip(range(len(drafting), 0, -1), drafting, strict=True):
+            may_come = job.group.params.max_tokens - text.depth - 1  # and one more after them
+            if (count := min(count, fair_share(room, left), may_come)) > 0:
+                asked.append(Wanted(job.group, text, job.service.cache_salt, count))
+                room -= count
         guesses, failed = each_or_alone(asked, self.drafter.draft)
         for job, text, _ in drafting:
             if not job.running:  # it failed for a text before this one
@@ -360,7 +365,7 @@ class Engine:
             with self._failing(job):
                 if job.group in failed:
                     raise failed[job.group]
-                text.ahead = Chain(job.group.possible(text, guesses[text]))
+                text.ahead = Chain(job.group.possible(text, guesses.get(text, ())))
 
     def _grow(self, job: Job, growths: list[Growth]) -> list[Event]:
         """Give each growth a text, let that take its tokens, and part with those that have ended."""

@@ -183,13 +183,16 @@ class Scheduler:
                 if victim is job:
                     return None
 
+    @property
+    def guess_room(self) -> int:
+        """How many guesses there may be in the next step, beside the texts that are running."""
+        growing = sum(len(text.contexts) for job in self.running for text in job.group.live)
+        return max(0, min(self.limits.speculation_rows - growing, self.limits.token_budget // 2))
+
     def _guesses(self) -> int:
         """Return how many guesses to compute if there is room for them."""
         live = [text for job in self.running for text in job.group.live]
-        growing = sum(len(text.contexts) for text in live)
-        proposed = sum(len(_guess_of(text)) for text in live)
-        room = min(self.limits.speculation_rows - growing, self.limits.token_budget // 2)
-        return max(0, min(proposed, room))
+        return min(sum(len(_guess_of(text)) for text in live), self.guess_room)
 
     def _guess(self, batch: list[Scheduled]) -> None:
         """Lengthen rows by what is guessed to follow them. No job gives way to a guess or waits for it.
@@ -206,7 +209,7 @@ class Scheduler:
             if (guess := _guess_of(text)) and entry.rows[place].wanted
         ]
         for left, (own, place, proposed) in zip(range(len(rows), 0, -1), rows, strict=True):
-            guess = proposed[: max(0, -(-budget // left))]
+            guess = proposed[: fair_share(budget, left)]
             slots = _room(own[place].branch, guess)
             own[place] = _lengthened(own[place], guess[: len(slots)], slots)
             budget -= len(slots)
@@ -220,6 +223,11 @@ class Scheduler:
         insort(self.waiting, job, key=_rank)
         self.preempted.append(job)
         self.preemptions += 1
+
+
+def fair_share(room: int, takers: int) -> int:
+    """Return what the next of some takers gets of a room, so that all get the same, or one more."""
+    return max(0, -(-room // takers))
 
 
 def _rank(job: Job) -> tuple[int, int]:
