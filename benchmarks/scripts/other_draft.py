@@ -4,22 +4,25 @@
 
 qwen2.5-coder-0.5b drafts for qwen2.5-coder-1.5b: greedily and at temperature 0.8, for one request at a time
 and for eight at once. The systems take turns, a process each, and each is measured against itself without a
-draft. ponder and llama.cpp are asked for several numbers of guesses; transformers decides by itself how many,
-and takes one request at a time. All get the same token ids and write TOKENS tokens without an end. What is
-timed is decoding: prompts have been computed before, but nothing that ponder wrote in an earlier round is
-known to it. ponder's texts must be those without a draft, token for token.
+draft. ponder is asked for several numbers of guesses, with room for all of them (`speculation_rows`), and, for
+eight at once, as it comes; llama.cpp for LLAMA_GUESSES; transformers decides by itself how many, and takes one
+request at a time. All get the same token ids and write TOKENS tokens without an end. What is timed is decoding:
+prompts have been computed before, but nothing that ponder wrote in an earlier round is known to it. ponder's
+texts must be those without a draft, token for token.
 
 SYSTEMs are ponder, llama.cpp and transformers; all of them by default. Needs `pip install xllamacpp`
 (llama.cpp with its server, as a module) and 'ponder[test]' (transformers, with both models in float32: 9 GB).
 """
 
 import asyncio
+import json
 import multiprocessing
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +35,7 @@ import torch
 import ponder
 from machine import write_result
 from ponder.checkpoints import open_checkpoint
+from ponder.engine import EngineLimits
 from ponder.hub import registry
 from ponder.text import TokenIds, build_tokenizer
 
@@ -47,17 +51,15 @@ TASKS = (
     "Write a Python class for a bank account with deposit and withdraw.",
 )
 PROMPT = "<|im_start|>user\n{task}<|im_end|>\n<|im_start|>assistant\n"
-ONE_BY_ONE, TOKENS, THREADS = 4, 48, 2
-PONDER_GUESSES, LLAMA_GUESSES, OWN = (0, 2, 3, 4, 6), (0, 3), -1
+ONE_BY_ONE, TOKENS, THREADS = 3, 32, 2
+OWN = -1  # as many guesses as the system makes by itself
+ONE_GUESSES, GUESSES_AT_ONCE, LLAMA_GUESSES = (0, 2, 3, 4, 6), (0, OWN, 2, 4), (0, 3)
 CASES = [(temperature, at_once) for at_once in (1, len(TASKS)) for temperature in (0.0, 0.8)]
 
 
 @dataclass(frozen=True)
 class Run:
-    """The texts of a case, the tokens and seconds that were timed, and how many guesses were right.
-
-    `guesses` is how many are asked for at once: 0 for none, OWN for the system's choice.
-    """
+    """The texts of a case, the tokens and seconds that were timed, and how many guesses were right."""
 
     texts: list[list[int]]
     tokens: int
@@ -72,29 +74,39 @@ class Ponder:
     def __init__(self) -> None:
         self.lm = ponder.load(MODEL, draft=DRAFT, device="cpu")
 
-    def write(self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool) -> Run:
+    def write(
+        self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool, tokens: int
+    ) -> Run:
         """Write a text after each prompt."""
-        decoder: Any = ponder.Speculative(ponder.DraftModel(guesses)) if guesses else None
+        draft = ponder.DraftModel() if guesses == OWN else ponder.DraftModel(max(guesses, 1))
+        decoder: Any = ponder.Speculative(draft) if guesses else None
+        rows = len(prompts) * (1 + guesses)
+        self.set_limits(EngineLimits(speculation_rows=rows) if guesses > 0 else EngineLimits())
         options = {"temperature": temperature, "ignore_eos": True, "decoder": decoder}
 
-        async def one(seed: int, tokens: int) -> ponder.Completion:
+        async def one(seed: int, length: int) -> ponder.Completion:
             prompt = TokenIds(tuple(prompts[seed]))
-            return await self.lm.agenerate(prompt, seed=seed, max_tokens=tokens, **options)
+            return await self.lm.agenerate(prompt, seed=seed, max_tokens=length, **options)
 
-        async def all_of_them(tokens: int) -> list[ponder.Completion]:
+        async def all_of_them(length: int) -> list[ponder.Completion]:
             if at_once:
-                return list(await asyncio.gather(*(one(seed, tokens) for seed in range(len(prompts)))))
-            return [await one(seed, tokens) for seed in range(len(prompts))]
+                return list(await asyncio.gather(*(one(seed, length) for seed in range(len(prompts)))))
+            return [await one(seed, length) for seed in range(len(prompts))]
 
         self.forget()
         asyncio.run(all_of_them(3))  # both models compute the prompts
         start = time.perf_counter()
-        answers = asyncio.run(all_of_them(TOKENS))
+        answers = asyncio.run(all_of_them(tokens))
         seconds = time.perf_counter() - start
         texts = [list(answer.outputs[0].token_ids) for answer in answers]
         proposed = sum(answer.usage.proposed_tokens for answer in answers)
         accepted = sum(answer.usage.accepted_tokens for answer in answers)
         return Run(texts, sum(map(len, texts)), seconds, proposed, accepted)
+
+    def set_limits(self, limits: EngineLimits) -> None:
+        """Let the engine do so much at once from now on."""
+        model = self.lm.model
+        model.loop.call(partial(setattr, model.engine.scheduler, "limits", limits)).result()
 
     def forget(self) -> None:
         """Empty the prefix caches."""
@@ -104,7 +116,7 @@ class Ponder:
 
 
 class Llama:
-    """llama.cpp's own server, one for each number of guesses, asked without HTTP."""
+    """llama.cpp's own server, one for each number of guesses."""
 
     def __init__(self) -> None:
         import xllamacpp
@@ -129,28 +141,32 @@ class Llama:
             params.speculative.types = [lib.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
         return params
 
-    def write(self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool) -> Run:
+    def write(
+        self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool, tokens: int
+    ) -> Run:
         """Write a text after each prompt."""
 
-        def one(seed: int, tokens: int) -> dict[str, Any]:
+        def one(seed: int, length: int) -> dict[str, Any]:
             asked = {
                 "prompt": prompts[seed],
                 "id_slot": seed,
                 "seed": seed,
-                "n_predict": tokens,
+                "n_predict": length,
                 "temperature": temperature,
                 "samplers": ["temperature"],
                 "ignore_eos": True,
                 "cache_prompt": True,
                 "return_tokens": True,
             }
-            answer: dict[str, Any] = self.servers[guesses].handle_completions(asked)
-            return answer
+            url = f"{self.servers[guesses].listening_address}/completion"
+            with urllib.request.urlopen(url, json.dumps(asked).encode()) as answer:
+                told: dict[str, Any] = json.load(answer)
+            return told
 
         with ThreadPoolExecutor(len(prompts) if at_once else 1) as threads:
-            list(threads.map(partial(one, tokens=1), range(len(prompts))))
+            list(threads.map(partial(one, length=1), range(len(prompts))))
             start = time.perf_counter()
-            answers = list(threads.map(partial(one, tokens=TOKENS), range(len(prompts))))
+            answers = list(threads.map(partial(one, length=tokens), range(len(prompts))))
             seconds = time.perf_counter() - start
         texts = [answer["tokens"] for answer in answers]
         timings = [answer["timings"] for answer in answers]
@@ -187,11 +203,13 @@ class Transformers:
     def end(self) -> None:
         """Take the end: `generate` calls this."""
 
-    def write(self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool) -> Run:
+    def write(
+        self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool, tokens: int
+    ) -> Run:
         """Write a text after each prompt; what is timed begins when the first tokens have come."""
         assert not at_once, "assisted decoding takes one request at a time"
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-        texts, tokens, seconds, proposed, accepted = [], 0, 0.0, 0, 0
+        texts, timed, seconds, proposed, accepted = [], 0, 0.0, 0, 0
         for seed, prompt in enumerate(prompts):
             torch.manual_seed(seed)
             self.times, self.widths = [], []
@@ -199,7 +217,7 @@ class Transformers:
             out = self.model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
-                max_new_tokens=TOKENS,
+                max_new_tokens=tokens,
                 eos_token_id=None,
                 pad_token_id=0,
                 streamer=self,
@@ -207,11 +225,11 @@ class Transformers:
                 **(sampling if temperature else {"do_sample": False}),
             )
             texts.append(out[0, len(prompt) :].tolist())
-            tokens += sum(count for _, count in self.times[2:])
+            timed += sum(count for _, count in self.times[2:])
             seconds += self.times[-1][0] - self.times[1][0]
             proposed += sum(self.widths) - len(self.widths) - (len(prompt) - 1)
             accepted += len(texts[-1]) - len(self.widths)
-        return Run(texts, tokens, seconds, proposed, accepted)
+        return Run(texts, timed, seconds, proposed, accepted)
 
 
 worker: Any = None  # of a worker process
@@ -252,23 +270,25 @@ def main(rounds: int, chosen: Sequence[str]) -> None:
     checkpoint = open_checkpoint(MODEL)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special, checkpoint.config.vocab_size)
     prompts = [tokenizer.encode(PROMPT.format(task=task), parse_special=True) for task in TASKS]
-    systems: dict[str, tuple[type, Sequence[int], Callable[[int], bool]]] = {
-        "ponder": (Ponder, PONDER_GUESSES, lambda at_once: True),
-        "llama.cpp": (Llama, LLAMA_GUESSES, lambda at_once: True),
-        "transformers": (Transformers, (0, OWN), lambda at_once: at_once == 1),
+    systems: dict[str, tuple[type, Sequence[int], Sequence[int]]] = {  # with guesses for one, and for several
+        "ponder": (Ponder, ONE_GUESSES, GUESSES_AT_ONCE),
+        "llama.cpp": (Llama, LLAMA_GUESSES, LLAMA_GUESSES),
+        "transformers": (Transformers, (0, OWN), ()),
     }
     context = multiprocessing.get_context("spawn")
     pools = {name: ProcessPoolExecutor(1, context, start, (systems[name][0],)) for name in chosen}
+    for name, pool in pools.items():  # to load and to warm up
+        for guesses in systems[name][1]:
+            pool.submit(write, prompts[:1], guesses, 0.0, False, 4).result()
     runs: dict[tuple[str, float, int, int], list[Run]] = {}
-    for turn in range(-1, rounds):  # the first is a warm-up
+    for _ in range(rounds):
         for temperature, at_once in CASES:
             given = prompts if at_once > 1 else prompts[:ONE_BY_ONE]
             for name, pool in pools.items():
-                _, numbers, takes = systems[name]
-                for guesses in numbers if takes(at_once) else ():
-                    run = pool.submit(write, given, guesses, temperature, at_once > 1).result()
+                for guesses in systems[name][1 if at_once == 1 else 2]:
+                    run = pool.submit(write, given, guesses, temperature, at_once > 1, TOKENS).result()
                     runs.setdefault((name, temperature, at_once, guesses), []).append(run)
-                    print(turn, name, temperature, at_once, guesses, run.seconds, file=sys.stderr)
+                    print(name, temperature, at_once, guesses, round(run.seconds, 2), file=sys.stderr)
     for (name, temperature, at_once, _), done in runs.items():
         if name == "ponder":
             plain = runs[name, temperature, at_once, 0][0]
@@ -276,8 +296,8 @@ def main(rounds: int, chosen: Sequence[str]) -> None:
     found: dict[str, Any] = {}
     for (name, temperature, at_once, guesses), done in runs.items():
         case = found.setdefault(f"temperature {temperature:g}, {at_once} at once", {}).setdefault(name, {})
-        label = {0: "no draft", OWN: "its own number of guesses"}.get(guesses, f"{guesses} guesses")
-        case[label] = figures(runs[name, temperature, at_once, 0][1:], done[1:])
+        label = {0: "no draft", OWN: "guesses as it comes"}.get(guesses, f"{guesses} guesses")
+        case[label] = figures(runs[name, temperature, at_once, 0], done)
     write_result(
         "other_draft",
         ("ponder", "torch", "transformers", "xllamacpp"),

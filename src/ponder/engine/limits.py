@@ -25,7 +25,7 @@ class EngineLimits:
     max_waiting: int = 1024
     max_rows: int = 256
     token_budget: int = 256
-    speculation_rows: int = 12
+    speculation_rows: int = 8
 
     def __post_init__(self) -> None:
         for name in ("max_waiting", "max_rows", "token_budget", "speculation_rows"):
