@@ -4,11 +4,11 @@
 
 qwen2.5-coder-0.5b drafts for qwen2.5-coder-1.5b: greedily and at temperature 0.8, for one request at a time
 and for eight at once. The systems take turns, a process each, and each is measured against itself without a
-draft. ponder is asked for several numbers of guesses, with room for all of them (`speculation_rows`), and, for
-eight at once, as it comes; llama.cpp for LLAMA_GUESSES; transformers decides by itself how many, and takes one
-request at a time. All get the same token ids and write TOKENS tokens without an end. What is timed is decoding:
-prompts have been computed before, but nothing that ponder wrote in an earlier round is known to it. ponder's
-texts must be those without a draft, token for token.
+draft. ponder is asked for several numbers of guesses, with room for all of them (`speculation_rows`), and,
+for eight at once, as it comes; llama.cpp for LLAMA_GUESSES; transformers decides by itself how many, and
+takes one request at a time. All get the same token ids and write TOKENS tokens without an end. What is
+timed is decoding: prompts have been computed before, but nothing that ponder wrote in an earlier round is
+known to it. ponder's texts must be those without a draft, token for token.
 
 SYSTEMs are ponder, llama.cpp and transformers; all of them by default. Needs `pip install xllamacpp`
 (llama.cpp with its server, as a module) and 'ponder[test]' (transformers, with both models in float32: 9 GB).
