@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -34,6 +35,7 @@ import torch
 
 import ponder
 from machine import write_result
+from ponder.backends.local import load_local
 from ponder.checkpoints import open_checkpoint
 from ponder.engine import EngineLimits
 from ponder.hub import registry
@@ -72,7 +74,8 @@ class Ponder:
     """Our engine."""
 
     def __init__(self) -> None:
-        self.lm = ponder.load(MODEL, draft=DRAFT, device="cpu")
+        self.model = load_local(MODEL, draft=DRAFT, device="cpu")
+        self.lm = ponder.LM(self.model)
 
     def write(
         self, prompts: list[list[int]], guesses: int, temperature: float, at_once: bool, tokens: int
@@ -105,22 +108,22 @@ class Ponder:
 
     def set_limits(self, limits: EngineLimits) -> None:
         """Let the engine do so much at once from now on."""
-        model = self.lm.model
-        model.loop.call(partial(setattr, model.engine.scheduler, "limits", limits)).result()
+        scheduler = self.model.engine.scheduler
+        self.model.loop.call(partial(setattr, scheduler, "limits", limits)).result()
 
     def forget(self) -> None:
         """Empty the prefix caches."""
-        model = self.lm.model
-        for seat in (model.engine.policy, model.engine.drafter.seat):
-            model.loop.call(partial(seat.tree.evict, seat.pool.num_pages)).result()
+        engine = self.model.engine
+        assert engine.drafter is not None
+        for seat in (engine.policy, engine.drafter.seat):
+            self.model.loop.call(partial(seat.tree.evict, seat.pool.num_pages)).result()
 
 
 class Llama:
     """llama.cpp's own server, one for each number of guesses."""
 
     def __init__(self) -> None:
-        import xllamacpp
-
+        xllamacpp = import_module("xllamacpp")
         self.servers = {
             guesses: xllamacpp.Server(self.params(xllamacpp, guesses)) for guesses in LLAMA_GUESSES
         }
@@ -183,9 +186,10 @@ class Transformers:
 
         def load(name: str) -> Any:
             path = registry.resolve(name)
-            return AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(
                 path.parent, gguf_file=path.name, dtype=torch.float32
-            ).eval()
+            )
+            return model.eval()
 
         self.model, self.draft = load(MODEL), load(DRAFT)
         self.widths: list[int] = []
@@ -285,7 +289,8 @@ def main(rounds: int, chosen: Sequence[str]) -> None:
         for temperature, at_once in CASES:
             given = prompts if at_once > 1 else prompts[:ONE_BY_ONE]
             for name, pool in pools.items():
-                for guesses in systems[name][1 if at_once == 1 else 2]:
+                _, one, several = systems[name]
+                for guesses in one if at_once == 1 else several:
                     run = pool.submit(write, given, guesses, temperature, at_once > 1, TOKENS).result()
                     runs.setdefault((name, temperature, at_once, guesses), []).append(run)
                     print(name, temperature, at_once, guesses, round(run.seconds, 2), file=sys.stderr)
