@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,8 +20,10 @@ from ponder.checkpoints import GgufVocabulary, SpecialTokens
 from ponder.cli.bench import app
 from ponder.errors import CheckpointError, ParameterError, PonderError
 from ponder.text import build_tokenizer
+from ponder_benchmarks.peers import transformers_logits_worker
 from ponder_benchmarks.quality.divergence import (
     Divergence,
+    Kept,
     Quality,
     compare,
     log_probabilities,
@@ -167,6 +170,19 @@ def test_progress() -> None:
     assert said == ["window 1 of 2", "window 2 of 2"]
 
 
+def test_what_a_system_computed_is_kept(tmp_path: Path) -> None:
+    pieces = windows(IDS, 32, None, None)
+    system = TransformerLogits("system", tiny_transformer(), 32)
+    said: list[str] = []
+    kept = Kept(system, pieces, tmp_path, said.append)
+    assert said == [f"system: window {number} of 3" for number in (1, 2, 3)]
+    assert kept.name == "system"
+    for piece in reversed(pieces):
+        torch.testing.assert_close(kept.logits(piece[:-1], 15), system.logits(piece[:-1], 15))
+    found = measure(kept, [system], pieces, quiet)[1].divergence
+    assert found == Divergence(0.0, 0.0, 0.0, 1.0, 0.0)
+
+
 @pytest.fixture
 def fake_llama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the fake llama-cpp-python where a worker finds it; return a file that could be a model."""
@@ -270,6 +286,33 @@ def test_rounding_weights_is_measured(command: Run, given: tuple[Path, Path]) ->
 
 
 @pytest.mark.slow
+def test_transformers_as_the_reference(command: Run, given: tuple[Path, Path]) -> None:
+    text, model = given
+    options = ("--model", model, "--window", 32, "--reference", "transformers", "--kernels", "reference")
+    result = json.loads(command(text, *options, "--json"))
+    found = by_system(result)
+    assert list(found) == ["transformers", "ponder reference"]
+    assert found["transformers"]["divergence"] is None
+    divergence = found["ponder reference"]["divergence"]
+    assert divergence["mean_kl"] < 1e-8
+    assert divergence["top1_agreement"] == 1
+    assert divergence["max_logprob_difference"] < 1e-4
+    assert result["systems"]["transformers"]["dtype"] == "float32"
+    assert result["systems"]["transformers"]["peak_rss_bytes"] > 0
+
+
+@pytest.mark.slow
+def test_transformers_logits_however_the_text_is_cut(given: tuple[Path, Path], tmp_path: Path) -> None:
+    system = transformers_logits_worker.load(str(given[1]), 1)
+    read = []
+    for chunk in (20, 1, 7):
+        assert system.logits(IDS[:20], 9, chunk, str(tmp_path / "l.npy")) == {"rows": 9}
+        read.append(np.load(tmp_path / "l.npy"))
+        assert (read[-1].shape, read[-1].dtype) == ((9, system.describe()["vocab_size"]), np.float32)
+        np.testing.assert_allclose(read[-1], read[0], atol=1e-4)
+
+
+@pytest.mark.slow
 def test_chunks_and_limits(command: Run, given: tuple[Path, Path]) -> None:
     text, model = given
     options = ("--model", model, "--window", 32, "--tokens", 70, "--kernels", "reference", "--chunk", 3)
@@ -301,6 +344,7 @@ BAD: list[tuple[tuple[object, ...], type[PonderError], str]] = [
     (("--kernels", "fast"), ParameterError, "kernels = 'fast' .* native or reference"),
     (("--kernels", "reference", "--kernels", "reference"), ParameterError, "kernels = .* each once"),
     (("--quantize", "q2"), ParameterError, "quantize = 'q2' .* q8_0 or q4_1"),
+    (("--reference", "vllm"), ParameterError, "reference = 'vllm' .* ponder or transformers"),
     (("--against", "vllm"), ParameterError, "against = 'vllm' .* llama.cpp"),
     (("--against", "llama.cpp"), ParameterError, "model = .* a .gguf file, beside llama.cpp"),
     (("--peer-python", "llama.cpp"), ParameterError, "peer_python = 'llama.cpp' .* PEER=PYTHON"),

@@ -93,6 +93,12 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "rope.scaling.yarn_attn_factor": (-1.0, 1.0),
 }
 
+# What ggml calls types that the gguf package does not know: removed ones, and newer ones.
+_OTHER_TYPES = {
+    **{4: "Q4_2", 5: "Q4_3", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8"},
+    **{36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8", 42: "Q2_0"},
+}
+
 _STRING, _ARRAY = 8, 9
 # GGUF metadata type id -> struct format of one scalar; bool is one byte.
 _SCALARS = {
@@ -414,7 +420,7 @@ class _Cursor:
         type_id = int(self.number("<I", f"type of {name}"))
         kind = next((t for t in GGMLQuantizationType if t == type_id), None)
         if kind is None or kind.name not in TENSOR_TYPES:
-            found = type_id if kind is None else kind.name
+            found = _OTHER_TYPES.get(type_id, type_id) if kind is None else kind.name
             raise refuse(self.where, f"type of tensor {name}", found, ", ".join(TENSOR_TYPES))
         block, block_bytes = GGML_QUANT_SIZES[kind]
         if dims[0] % block:

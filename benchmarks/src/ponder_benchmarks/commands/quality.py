@@ -32,6 +32,9 @@ def quality(
         list[str] | None,
         typer.Option(help="native or reference; repeatable; by default what ponder runs on."),
     ] = None,
+    reference: Annotated[
+        str, typer.Option(help="Whose float32 it is: ponder (its reference kernels) or transformers.")
+    ] = "ponder",
     against: Annotated[str | None, typer.Option(metavar="PEER,…", help="Of llama.cpp.")] = None,
     peer_python: Annotated[
         list[str] | None, typer.Option(metavar="PEER=PYTHON", help="The interpreter that has the peer.")
@@ -45,7 +48,7 @@ def quality(
     json: Json = False,
     output: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")] = None,
 ) -> None:
-    """Read a text and compare every system's logits with those of float32 reference kernels.
+    """Read a text and compare every system's logits with those of a reference in float32.
 
     Prints perplexity, the divergence KL(reference || system) in nats a token, and how often both have the
     same likeliest token. All systems read the same token ids, on the CPU.
@@ -59,6 +62,7 @@ def quality(
         model=model,
         quantize=quantize,
         kernels=tuple(kernels) if kernels else None,
+        reference=reference,
         against=who.against,
         peer_python=who.peer_python,
         tokens=tokens,
@@ -96,7 +100,7 @@ def table(results: Sequence[Quality]) -> Table:
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("system", no_wrap=True)
-    for column in ("perplexity", "KL mean", "99%", "max", "same top"):
+    for column in ("perplexity", "KL mean", "99%", "max", "same top", "max diff"):
         made.add_column(column, justify="right", no_wrap=True)
     for result in results:
         made.add_row(*_row(result))
@@ -106,6 +110,12 @@ def table(results: Sequence[Quality]) -> Table:
 def _row(result: Quality) -> tuple[str, ...]:
     found = result.divergence
     if found is None:
-        return (result.system, f"{result.perplexity:.4f}", "-", "-", "-", "-")
+        return (result.system, f"{result.perplexity:.4f}", "-", "-", "-", "-", "-")
     kls = (f"{kl:.2g}" for kl in (found.mean_kl, found.p99_kl, found.max_kl))
-    return (result.system, f"{result.perplexity:.4f}", *kls, f"{found.top1_agreement:.2%}")
+    return (
+        result.system,
+        f"{result.perplexity:.4f}",
+        *kls,
+        f"{found.top1_agreement:.2%}",
+        f"{found.max_logprob_difference:.2g}",
+    )

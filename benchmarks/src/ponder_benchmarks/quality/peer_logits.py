@@ -16,7 +16,7 @@ from ponder.errors import ParameterError
 from ponder_benchmarks.peers import process
 from ponder_benchmarks.peers.process import PeerProcess, Program
 
-_LOAD_S, _LOGITS_S = 300.0, 600.0
+_LOAD_S, _LOGITS_S = 600.0, 600.0
 
 
 def llama_cpp(python: str, model: Path, threads: int, longest: int) -> Program:
@@ -36,6 +36,19 @@ def llama_cpp(python: str, model: Path, threads: int, longest: int) -> Program:
         model=model,
         remedy="pip install 'ponder-benchmarks[llama-cpp]', or say which Python has it: "
         "--peer-python llama.cpp=PYTHON",
+    )
+
+
+def transformers(python: str, model: Path, threads: int) -> Program:
+    """Return how transformers is started in float32 on a GGUF file or a directory."""
+    return Program(
+        label="transformers",
+        python=python,
+        worker=Path(process.__file__).with_name("transformers_logits_worker.py"),
+        options={"model": str(model.absolute()), "threads": threads},
+        model=model,
+        remedy="pip install 'ponder-benchmarks[transformers]', or say which Python has it: "
+        "--peer-python transformers=PYTHON",
     )
 
 
@@ -69,6 +82,10 @@ class PeerLogits:
     @property
     def name(self) -> str:
         return self.program.label
+
+    def peak_rss_bytes(self) -> int | None:
+        """Return the most memory it has had resident; None where the system does not tell."""
+        return self._process.peak_rss_bytes()
 
     def logits(self, tokens: Sequence[int], wanted: int) -> torch.Tensor:
         """Read `tokens` as one sequence; return the logits after each of the last `wanted`."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,11 +24,12 @@ from ponder.models import load_transformer
 from ponder.text import Tokenizer, build_tokenizer
 from ponder_benchmarks.figures.machine import git_commit, machine
 from ponder_benchmarks.figures.session import program_json
-from ponder_benchmarks.quality.divergence import WINDOW, LogitSource, Quality, Say, measure, windows
-from ponder_benchmarks.quality.peer_logits import PeerLogits, llama_cpp
+from ponder_benchmarks.quality.divergence import WINDOW, Kept, LogitSource, Quality, Say, measure, windows
+from ponder_benchmarks.quality.peer_logits import PeerLogits, llama_cpp, transformers
 from ponder_benchmarks.quality.transformer_logits import TransformerLogits
 
 PEERS = ("llama.cpp",)
+REFERENCES = ("ponder", "transformers")
 
 _CPU = torch.device("cpu")
 
@@ -42,7 +44,9 @@ class QualitySettings:
     quantize : what ponder's systems round the weights to, as in `ponder.load`; the reference does not.
     kernels : "native" and "reference"; None: native ones where they are built, and reference ones where the
         weights are rounded.
-    against : of `PEERS`; `peer_python` names their interpreters, by default this one.
+    reference : of `REFERENCES`: float32 by ponder's reference kernels, or by transformers, which reads the
+        text first and is ended before ponder's models are loaded.
+    against : of `PEERS`; `peer_python` names the interpreters of other systems, by default this one.
     tokens : how many of the text are read; None: all.
     window : tokens of a window; its second half is scored.
     chunk : tokens computed in one pass; None: a whole window.
@@ -52,6 +56,7 @@ class QualitySettings:
     model: str = DEFAULT_MODEL
     quantize: str | None = None
     kernels: tuple[str, ...] | None = None
+    reference: str = "ponder"
     against: tuple[str, ...] = ()
     peer_python: Mapping[str, str] = field(default_factory=dict)
     tokens: int | None = None
@@ -62,6 +67,8 @@ class QualitySettings:
         for name in self.against:
             if name not in PEERS:
                 raise ParameterError("against", name, " or ".join(PEERS))
+        if self.reference not in REFERENCES:
+            raise ParameterError("reference", self.reference, " or ".join(REFERENCES))
         if self.chunk is not None and self.chunk < 1:
             raise ParameterError("chunk", self.chunk, "1 token or more")
         kernels = self.kernels or ()
@@ -122,13 +129,19 @@ def run_quality(settings: QualitySettings, say: Say) -> QualityResult:
     systems: dict[str, Mapping[str, Any]] = {}
     sources: list[LogitSource] = []
     with ExitStack() as stack:
+        reference: LogitSource | None = None
+        if settings.reference == "transformers":
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="ponder-reference-")))
+            reference = _transformers(settings, checkpoint, pieces, folder, systems, say)
         for name in settings.against:
             say(f"loading {name}")
             peer = stack.enter_context(_peer(name, settings, checkpoint))
             systems[peer.name] = {**peer.about, **program_json(peer.program)}
             sources.append(peer)
         say("loading ponder")
-        reference, *own = _ponder(settings, checkpoint, systems)
+        own = _ponder(settings, checkpoint, systems)
+        if reference is None:
+            reference, *own = own
         results = measure(reference, [*own, *sources], pieces, say)
     return QualityResult(settings, started_at, text, systems, results)
 
@@ -154,22 +167,40 @@ def _peer(name: str, settings: QualitySettings, checkpoint: Checkpoint) -> PeerL
     return PeerLogits(program, settings.chunk)
 
 
+def _transformers(
+    settings: QualitySettings,
+    checkpoint: Checkpoint,
+    pieces: Sequence[Sequence[int]],
+    folder: Path,
+    systems: dict[str, Mapping[str, Any]],
+    say: Say,
+) -> Kept:
+    """Let transformers read all windows, and end it; describe it in `systems`."""
+    python = settings.peer_python.get("transformers", sys.executable)
+    say("loading transformers")
+    with PeerLogits(transformers(python, checkpoint.path, torch.get_num_threads())) as peer:
+        kept = Kept(peer, pieces, folder, say)
+        memory = {"peak_rss_bytes": peer.peak_rss_bytes()}
+        systems[peer.name] = {**peer.about, **program_json(peer.program), **memory}
+    return kept
+
+
 def _ponder(
     settings: QualitySettings, checkpoint: Checkpoint, systems: dict[str, Mapping[str, Any]]
 ) -> list[TransformerLogits]:
-    """Load the reference, then the kernels that are compared with it; describe them in `systems`."""
+    """Load the reference, if it is ponder's, then what is compared with it; describe them in `systems`."""
     rounded = checkpoint if settings.quantize is None else quantized(checkpoint, settings.quantize)
     kernels = settings.kernels
     if kernels is None:
         built = ("native",) if native.missing is None else ()
         kernels = built if settings.quantize is None else (*built, "reference")
     suffix = "" if settings.quantize is None else f", {settings.quantize}"
-    wanted = [("reference", "reference", checkpoint)]
+    wanted = [("reference", "reference", checkpoint)] if settings.reference == "ponder" else []
     wanted += [(f"ponder {name}{suffix}", name, rounded) for name in kernels]
     sources: list[TransformerLogits] = []
     for label, name, weights in wanted:
         model = load_transformer(weights, _CPU, kernels=name)
-        chunk = settings.chunk if sources else None  # the reference computes a window at once
+        chunk = None if label == "reference" else settings.chunk  # the reference computes a window at once
         sources.append(TransformerLogits(label, model, settings.window, chunk))
         systems[label] = {
             "versions": {package: metadata.version(package) for package in ("ponder", "torch")},

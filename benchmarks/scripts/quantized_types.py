@@ -1,0 +1,260 @@
+"""`ponder run -m FILE` on every type of GGUF that llama-quantize makes.
+
+    python benchmarks/scripts/quantized_types.py LIBLLAMA [TYPE ...] [--model NAME] [--pure]
+
+LIBLLAMA is llama.cpp's shared library: `llama_cpp_py_sync/libllama.so` of the wheel llama-cpp-py-sync, or
+`llama_cpp/lib/libllama.so` of llama-cpp-python. The model, by default ponder's default one, is dequantised
+into a file of float32, and every type is made of that. Of each type:
+
+- `ponder run` answers a prompt in a process of its own, or refuses the file in one sentence;
+- every value of every matrix is compared with what llama.cpp's own dequantiser makes of the same bytes;
+- log-probabilities, over the whole vocabulary after every token of four prompts, are compared with those of
+  transformers in float32 on the values of llama.cpp's dequantiser: of the kernels that ponder runs on, and of
+  its reference kernels, which are float32 too, so that only they tell wrong values from rounded ones.
+
+With `--pure` every matrix is of the type, where the length of its rows allows it; llama-quantize otherwise
+mixes types. Types that are named join those that were measured before in
+benchmarks/results/quantized_types.json. Ends with status 1 where a file neither loads nor is refused in a
+sentence, or is computed wrongly. Needs `pip install 'ponder-benchmarks[transformers]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import subprocess
+import sys
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from gguf import MODEL_ARCH, LlamaFileType, get_tensor_name_map
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from machine import write_result
+from ponder.checkpoints import Checkpoint, open_checkpoint, tensor_shapes
+from ponder.checkpoints.gguf_file import GgufFile, file_name, half_split_rows, read_header
+from ponder.errors import PonderError
+from ponder.hub.registry import DEFAULT_MODEL
+from ponder.kernels import native
+from ponder.models import load_transformer
+from ponder.text import build_tokenizer
+from ponder_benchmarks.quality.transformer_logits import TransformerLogits
+
+NAME = "quantized_types"
+# The names of llama-quantize and the numbers of `llama_ftype`.
+TYPES = {
+    one.name.removeprefix("ALL_").removeprefix("MOSTLY_"): one.value
+    for one in LlamaFileType
+    if one is not LlamaFileType.GUESSED
+}
+TYPES |= {"Q2_0": 41}
+PROMPTS = (
+    "The old lighthouse keeper climbed the stairs every evening before the fog rolled in from the bay.",
+    "def fibonacci(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n",
+    "Question: If 3 apples cost $4.50, how much do 7 apples cost?\nAnswer: 3 apples cost 4.50, so one costs",
+    "Les élèves étudient la géométrie; Straße und Fluß. Привет, мир! 今日は良い天気です。 😀👍🏽\n",
+)
+LARGEST = 2e-3  # of float32 against float32; right values computed in another order differ less
+# Of ggml's dequantisers: `void dequantize_row_q4_K(const void * bytes, float * values, int64_t count)`.
+EXACT = {"F32": "<f4", "F16": "<f2"}
+
+
+def main() -> int:
+    """Measure the types that are asked for, and write all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("types", nargs="*", metavar="TYPE", help=", ".join(TYPES))
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument(
+        "--pure", action="store_true", help="every matrix of the type, where its rows allow it"
+    )
+    asked = parser.parse_args()
+    for name in asked.types:
+        if name not in TYPES:
+            parser.error(f"{name} is none of {', '.join(TYPES)}")
+    found = before()
+    wrong = []
+    with TemporaryDirectory(prefix="ponder-types-") as folder:
+        source = Path(folder) / "F32.gguf"
+        original = open_checkpoint(asked.model).path
+        said = make(asked.library, original, source, TYPES["F32"], ())
+        if said is not None:
+            raise SystemExit(f"{original} cannot be dequantised: {said}")
+        their = Reference(asked.library, source)
+        for name in asked.types or TYPES:
+            label = f"{name}, pure" if asked.pure else name
+            one = measure(
+                asked.library, source, Path(folder) / f"{name}.gguf", TYPES[name], asked.pure, their
+            )
+            print(label, json.dumps(one, ensure_ascii=False), file=sys.stderr, flush=True)
+            found.setdefault(asked.model, {})[label] = one
+            wrong += [label] if one.get("wrong") else []
+            write_result(
+                NAME,
+                ("ponder", "torch", "transformers", "gguf", "numpy"),
+                {"llama.cpp": library_version(asked.library), "models": found},
+            )
+    if wrong:
+        print(f"wrong: {', '.join(wrong)}", file=sys.stderr)
+    return bool(wrong)
+
+
+def before() -> dict[str, dict[str, Any]]:
+    """Return what was measured earlier, by model and type."""
+    path = Path(__file__).parents[1] / "results" / f"{NAME}.json"
+    return dict(json.loads(path.read_text())["models"]) if path.is_file() else {}
+
+
+def library_version(library: Path) -> str:
+    """Return the name and version of the package that a library is a file of, or the library's name."""
+    for folder in library.absolute().parents[1:3]:
+        for package in metadata.distributions(path=[str(folder)]):
+            if any(file.name == library.name for file in package.files or ()):
+                return f"{package.name} {package.version}"
+    return library.name
+
+
+def make(library: Path, source: Path, out: Path, ftype: int, options: tuple[str, ...]) -> str | None:
+    """Let llama.cpp make a file; return None, or what it said where it made none."""
+    worker = Path(__file__).with_name("quantize_worker.py")
+    command = [sys.executable, str(worker), str(library), str(source), str(out), str(ftype), *options]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode == 0:
+        return None
+    out.unlink(missing_ok=True)
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    reasons = [line for line in said if "failed" in line or "error" in line.lower()]
+    return (reasons or said or [f"it ended with status {done.returncode}"])[-1]
+
+
+def measure(
+    library: Path, source: Path, file: Path, ftype: int, pure: bool, their: Reference
+) -> dict[str, Any]:
+    """Make a type, run it, and compare it; the file is removed."""
+    options = ("pure",) * pure
+    importance, said = False, make(library, source, file, ftype, options)
+    if said is not None:
+        importance, without = True, said
+        said = make(library, source, file, ftype, (*options, "importance"))
+        if said is not None:
+            return {"made": False, "llama.cpp says": said, "and without importance": without}
+    one = {"made": True, "importance of ones": importance, "bytes": file.stat().st_size}
+    try:
+        return one | answered(file) | compared(file, their)
+    finally:
+        file.unlink()
+
+
+def answered(file: Path) -> dict[str, Any]:
+    """Run `ponder run`; return its answer, or the sentence in which it refuses."""
+    options = ["--temperature", "0", "--max-tokens", "8"]
+    command = [sys.executable, "-m", "ponder", "run", "-m", str(file), "What is 6 times 7?", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return {"loads": True, "answer": done.stdout.strip()}
+    sentence = done.stderr.strip().replace(str(file), file.name)
+    refused = {"loads": False, "refusal": sentence, "status": done.returncode}
+    in_a_sentence = done.returncode == 2 and "\n" not in sentence and "Traceback" not in sentence
+    return refused if in_a_sentence else refused | {"wrong": "neither loads nor refuses in a sentence"}
+
+
+def compared(file: Path, their: Reference) -> dict[str, Any]:
+    """Compare values with llama.cpp's dequantiser, and log-probabilities with transformers'."""
+    try:
+        checkpoint = open_checkpoint(str(file))
+    except PonderError:
+        return {}
+    header = read_header(file)
+    kinds = Counter(info.type.name for info in header.tensors.values() if len(info.shape) == 2)
+    values = their.load(header, checkpoint)
+    found: dict[str, Any] = {"matrices": dict(kinds.most_common()), "largest difference of a value": values}
+    wrong = ["values"] if values != 0 else []
+    tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
+    prompts = [tokenizer.encode(prompt) for prompt in PROMPTS]
+    truth = [their.logprobs(prompt) for prompt in prompts]
+    for kernels in ("reference",) if native.missing else ("native", "reference"):
+        model = load_transformer(checkpoint, torch.device("cpu"), kernels=kernels)
+        source = TransformerLogits(kernels, model, max(map(len, prompts)))
+        ours = [source.logits(prompt, len(prompt)).double().log_softmax(-1) for prompt in prompts]
+        pairs = list(zip(ours, truth, strict=True))
+        difference = max((a - b).abs().max().item() for a, b in pairs)
+        same = sum((a.argmax(-1) == b.argmax(-1)).sum().item() for a, b in pairs)
+        found[f"{kernels}: largest difference of a log-probability"] = difference
+        found[f"{kernels}: same likeliest token"] = same / sum(map(len, prompts))
+        if not difference <= (LARGEST if kernels == "reference" else float("inf")):
+            wrong.append(f"{kernels} log-probabilities")
+    return found | ({"wrong": ", ".join(wrong)} if wrong else {})
+
+
+class Reference:
+    """transformers' model in float32, which takes the values of one file after another."""
+
+    def __init__(self, library: Path, source: Path) -> None:
+        base = next(library.parent.glob("libggml-base.*"))
+        ctypes.CDLL(str(library))  # which finds the libraries beside it
+        self._ggml = ctypes.CDLL(str(base))
+        self._config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
+        self._model = AutoModelForCausalLM.from_config(
+            self._config, dtype=torch.float32, attn_implementation="eager"
+        ).eval()
+        architecture = open_checkpoint(str(source)).config.architecture
+        arch = MODEL_ARCH[architecture.upper()]
+        self._names = get_tensor_name_map(arch, self._config.num_hidden_layers)
+
+    def load(self, header: GgufFile, checkpoint: Checkpoint) -> float:
+        """Take a file's values as llama.cpp dequantises them; return how far ponder's are from those."""
+        config, largest = checkpoint.config, 0.0
+        state: dict[str, torch.Tensor] = {}
+        by_file_name = {file_name(name): name for name in tensor_shapes(config)}
+        for name in self._model.state_dict():
+            stem, _, suffix = name.rpartition(".")
+            if stem == "lm_head" and config.tie_embeddings:
+                continue
+            stored = f"{self._names.get_name(stem)}.{suffix}"
+            values = self.values(header, stored)
+            kind = by_file_name[stored].split(".")[-2]
+            if kind in ("q", "k") and config.architecture == "llama":
+                heads = config.num_heads if kind == "q" else config.num_kv_heads
+                values = values[half_split_rows(heads, config.head_dim, config.rope.rotary_dim)]
+            ours = checkpoint.tensors.tensor(by_file_name[stored]).numpy()
+            if not np.array_equal(ours, values, equal_nan=True):
+                with np.errstate(all="ignore"):
+                    largest = max(largest, float(np.nanmax(np.abs(ours - values))))
+            state[name] = torch.from_numpy(values)
+        if config.tie_embeddings:
+            state["lm_head.weight"] = state["model.embed_tokens.weight"]
+        self._model.load_state_dict(state, assign=True)
+        return largest
+
+    def values(self, header: GgufFile, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return a tensor dequantised by ggml, float32."""
+        info = header.tensors[name]
+        data = np.frombuffer(info.data, np.uint8, info.size, info.start)
+        if info.type.name in EXACT:
+            return data.view(EXACT[info.type.name]).astype(np.float32).reshape(info.shape)
+        if info.type.name == "BF16":
+            return (data.view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(info.shape)
+        values = np.empty(info.shape, np.float32)
+        kind = info.type.name  # "IQ4_NL" is iq4_nl there, and "Q4_K" is q4_K
+        lower = kind[:-1].lower() + "K" if kind.endswith("_K") else kind.lower()
+        dequantise = getattr(self._ggml, f"dequantize_row_{lower}")
+        dequantise.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+        dequantise.restype = None
+        dequantise(data.ctypes.data, values.ctypes.data, values.size)
+        return values
+
+    def logprobs(self, tokens: list[int]) -> torch.Tensor:
+        """Return the log-probabilities after every token, [n, V] float64."""
+        with torch.inference_mode():
+            logits = self._model(torch.tensor([tokens]), use_cache=False).logits[0]
+        return logits.double().log_softmax(-1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
