@@ -95,8 +95,15 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
 
 # What ggml calls types that the gguf package does not know: removed ones, and newer ones.
 _OTHER_TYPES = {
-    **{4: "Q4_2", 5: "Q4_3", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8"},
-    **{36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8", 42: "Q2_0"},
+    4: "Q4_2",
+    5: "Q4_3",
+    31: "Q4_0_4_4",
+    32: "Q4_0_4_8",
+    33: "Q4_0_8_8",
+    36: "IQ4_NL_4_4",
+    37: "IQ4_NL_4_8",
+    38: "IQ4_NL_8_8",
+    42: "Q2_0",
 }
 
 _STRING, _ARRAY = 8, 9
