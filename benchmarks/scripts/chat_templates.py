@@ -147,7 +147,8 @@ def check(model: str) -> dict[str, Any]:
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special)
     other = AutoTokenizer.from_pretrained(checkpoint.path.parent, gguf_file=checkpoint.path.name)
     template = ChatTemplate(checkpoint.chat_template, tool_use=checkpoint.tool_template, **tokenizer.names)
-    counts = dict.fromkeys(("conversations", "texts alike", "ids alike", "both refuse"), 0)
+    names = ("conversations", "texts alike", "ids compared", "ids alike", "both refuse")
+    counts = dict.fromkeys(names, 0)
     refused, differ = {}, []
     for name, messages, tools, options in cases():
         counts["conversations"] += 1
@@ -165,6 +166,7 @@ def check(model: str) -> dict[str, Any]:
         differ += [name] if text != expected else []
         if expected is not None and messages != CONVERSATIONS["spelled control tokens"][0]:
             same = ids == other(expected, add_special_tokens=False).input_ids
+            counts["ids compared"] += 1
             counts["ids alike"] += same
             differ += [f"ids of {name}"] if not same else []
     template.close()

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -20,7 +19,6 @@ from ponder.checkpoints import GgufVocabulary, SpecialTokens
 from ponder.cli.bench import app
 from ponder.errors import CheckpointError, ParameterError, PonderError
 from ponder.text import build_tokenizer
-from ponder_benchmarks.peers import transformers_logits_worker
 from ponder_benchmarks.quality.divergence import (
     Divergence,
     Kept,
@@ -299,17 +297,6 @@ def test_transformers_as_the_reference(command: Run, given: tuple[Path, Path]) -
     assert divergence["max_logprob_difference"] < 1e-4
     assert result["systems"]["transformers"]["dtype"] == "float32"
     assert result["systems"]["transformers"]["peak_rss_bytes"] > 0
-
-
-@pytest.mark.slow
-def test_transformers_logits_however_the_text_is_cut(given: tuple[Path, Path], tmp_path: Path) -> None:
-    system = transformers_logits_worker.load(str(given[1]), 1)
-    read = []
-    for chunk in (20, 1, 7):
-        assert system.logits(IDS[:20], 9, chunk, str(tmp_path / "l.npy")) == {"rows": 9}
-        read.append(np.load(tmp_path / "l.npy"))
-        assert (read[-1].shape, read[-1].dtype) == ((9, system.describe()["vocab_size"]), np.float32)
-        np.testing.assert_allclose(read[-1], read[0], atol=1e-4)
 
 
 @pytest.mark.slow

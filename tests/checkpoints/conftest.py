@@ -137,7 +137,7 @@ def write(
 
 
 def packed(tensor: Any, kind: Type) -> Any:
-    if kind.name.endswith("_K") or kind.name.startswith("IQ"):
+    if kind.name.endswith("_K") or kind.name.startswith(("IQ", "NVFP4")):
         # The package cannot quantise these; any bytes are a valid tensor.
         shape = quants.quant_shape_to_byte_shape(tensor.shape, kind)
         return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)

@@ -41,21 +41,14 @@ class TransformersLogits:
         }
 
     def logits(self, tokens: Sequence[int], wanted: int, chunk: int, out: str) -> dict[str, Any]:
-        """Read `tokens` as one sequence, `chunk` at a time.
+        """Read `tokens` as one sequence, at once: `chunk` is how many there are.
 
         The file `out` (.npy) gets the logits after each of the last `wanted`, [wanted, V] float32.
         """
-        ids, cache, first = self.torch.tensor([tokens]), None, len(tokens) - wanted
-        parts = []
+        if chunk != len(tokens):
+            raise ValueError(f"transformers reads {len(tokens)} tokens at once, not {chunk} at a time")
         with self.torch.inference_mode():
-            for start in range(0, len(tokens), chunk):
-                end = min(start + chunk, len(tokens))
-                kept = min(end - first, end - start)  # of these rows, logits are computed
-                read = self.model(
-                    ids[:, start:end], past_key_values=cache, use_cache=True, logits_to_keep=max(kept, 1)
-                )
-                cache = read.past_key_values
-                if kept > 0:
-                    parts.append(read.logits[0].float())
-        self.numpy.save(out, self.torch.cat(parts).numpy())
+            ids = self.torch.tensor([tokens])
+            read = self.model(ids, use_cache=False, logits_to_keep=wanted)
+        self.numpy.save(out, read.logits[0].numpy())
         return {"rows": wanted}
