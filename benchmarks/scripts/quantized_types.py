@@ -8,7 +8,8 @@ the npm package @node-llama-cpp/linux-x64, `llama_cpp_py_sync/libllama.so` of th
 into a file of float32, and every type is made of that. Of each type:
 
 - `ponder run` answers a prompt in a process of its own, or refuses the file in one sentence;
-- every value of every matrix is compared with what llama.cpp's own dequantiser makes of the same bytes;
+- every value of every matrix is compared with what llama.cpp's own dequantiser makes of the same bytes, and
+  so are random blocks of every type of tensor that ponder reads;
 - log-probabilities, over the whole vocabulary after every token of four prompts, are compared with those of
   transformers in float32 on the values of llama.cpp's dequantiser. Kernels that keep weights as they are
   stored round activations to 8 bits; where that costs more than 0.02 nats a token, as in models that a type
@@ -35,12 +36,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import MODEL_ARCH, LlamaFileType, get_tensor_name_map
+from gguf import (
+    GGML_QUANT_SIZES,
+    MODEL_ARCH,
+    GGMLQuantizationType,
+    LlamaFileType,
+    get_tensor_name_map,
+)
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from machine import write_result
 from ponder.checkpoints import Checkpoint, open_checkpoint, tensor_shapes
 from ponder.checkpoints.gguf_file import GgufFile, file_name, half_split_rows, read_header
+from ponder.checkpoints.stored import TENSOR_TYPES, StoredTensor, dequantize
 from ponder.errors import PonderError
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.models import load_transformer
@@ -62,7 +70,6 @@ PROMPTS = (
     "Les élèves étudient la géométrie; Straße und Fluß. Привет, мир! 今日は良い天気です。 😀👍🏽\n",
 )
 ROUNDING, IN_FLOAT32 = 0.02, 1e-6  # nats a token: what rounded activations may cost, and float32 arithmetic
-# Of ggml's dequantisers: `void dequantize_row_q4_K(const void * bytes, float * values, int64_t count)`.
 EXACT = {"F32": "<f4", "F16": "<f2"}
 
 
@@ -88,6 +95,8 @@ def main() -> int:
         if said is not None:
             raise SystemExit(f"{original} cannot be dequantised: {said}")
         their = Reference(asked.library, source)
+        same = their.same_values()
+        wrong += [f"values of {kind}" for kind, alike in same.items() if not alike]
         for name in asked.types or TYPES:
             label = f"{name}, pure" if asked.pure else name
             one = measure(
@@ -99,7 +108,11 @@ def main() -> int:
             write_result(
                 NAME,
                 ("ponder", "torch", "transformers", "gguf", "numpy"),
-                {"llama.cpp": library_version(asked.library), "models": found},
+                {
+                    "llama.cpp": library_version(asked.library),
+                    "random blocks mean the same as to ggml": same,
+                    "models": found,
+                },
             )
     if wrong:
         print(f"wrong: {', '.join(wrong)}", file=sys.stderr)
@@ -215,7 +228,7 @@ class Reference:
 
     def __init__(self, library: Path, source: Path) -> None:
         base = next(library.parent.glob("libggml-base.*"))
-        ctypes.CDLL(str(library))  # which finds the libraries beside it
+        ctypes.CDLL(str(library)).llama_backend_init()  # it finds the libraries beside it
         self._ggml = ctypes.CDLL(str(base))
         self._config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
         self._model = AutoModelForCausalLM.from_config(
@@ -254,18 +267,33 @@ class Reference:
         """Return a tensor dequantised by ggml, float32."""
         info = header.tensors[name]
         data = np.frombuffer(info.data, np.uint8, info.size, info.start)
-        if info.type.name in EXACT:
-            return data.view(EXACT[info.type.name]).astype(np.float32).reshape(info.shape)
-        if info.type.name == "BF16":
-            return (data.view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(info.shape)
-        values = np.empty(info.shape, np.float32)
-        kind = info.type.name  # "IQ4_NL" is iq4_nl there, and "Q4_K" is q4_K
-        lower = kind[:-1].lower() + "K" if kind.endswith("_K") else kind.lower()
+        return self.dequantised(info.type.name, data, info.shape)
+
+    def dequantised(
+        self, kind: str, data: np.ndarray[Any, np.dtype[np.uint8]], shape: tuple[int, ...]
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return what ggml makes of bytes, float32."""
+        if kind in EXACT:
+            return data.view(EXACT[kind]).astype(np.float32).reshape(shape)
+        if kind == "BF16":
+            return (data.view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
+        values = np.empty(shape, np.float32)
+        lower = kind[:-1].lower() + "K" if kind.endswith("_K") else kind.lower()  # q4_K, but iq4_nl
         dequantise = getattr(self._ggml, f"dequantize_row_{lower}")
         dequantise.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
         dequantise.restype = None
         dequantise(data.ctypes.data, values.ctypes.data, values.size)
         return values
+
+    def same_values(self) -> dict[str, bool]:
+        """Say of each type of tensor whether 300 random blocks mean to ponder what they do to ggml."""
+        random, same = np.random.default_rng(0), {}
+        for kind in TENSOR_TYPES:
+            block, size = GGML_QUANT_SIZES[GGMLQuantizationType[kind]]
+            data = random.integers(0, 256, 300 * size, dtype=np.uint8)
+            ours = dequantize(StoredTensor(kind, (300, block), data))
+            same[kind] = np.array_equal(ours, self.dequantised(kind, data, (300, block)), equal_nan=True)
+        return same
 
     def logprobs(self, tokens: list[int]) -> torch.Tensor:
         """Return the log-probabilities after every token, [n, V] float64."""
