@@ -231,9 +231,8 @@ class Reference:
         ctypes.CDLL(str(library)).llama_backend_init()  # it finds the libraries beside it
         self._ggml = ctypes.CDLL(str(base))
         self._config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
-        self._model = AutoModelForCausalLM.from_config(
-            self._config, dtype=torch.float32, attn_implementation="eager"
-        ).eval()
+        auto: Any = AutoModelForCausalLM
+        self._model = auto.from_config(self._config, dtype=torch.float32, attn_implementation="eager").eval()
         architecture = open_checkpoint(str(source)).config.architecture
         arch = MODEL_ARCH[architecture.upper()]
         self._names = get_tensor_name_map(arch, self._config.num_hidden_layers)
@@ -298,7 +297,7 @@ class Reference:
     def logprobs(self, tokens: list[int]) -> torch.Tensor:
         """Return the log-probabilities after every token, [n, V] float64."""
         with torch.inference_mode():
-            logits = self._model(torch.tensor([tokens]), use_cache=False).logits[0]
+            logits: torch.Tensor = self._model(torch.tensor([tokens]), use_cache=False).logits[0]
         return logits.double().log_softmax(-1)
 
 
