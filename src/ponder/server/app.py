@@ -34,6 +34,7 @@ from ponder.server.openai.protocol import (
     ScoreBody,
     TokenizeBody,
 )
+from ponder.server.openai.refused import shortened
 from ponder.server.openai.respond import Run
 from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
 from ponder.server.openai.translate import names_of, plan_of
@@ -75,7 +76,18 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        error = _no_endpoint(request, error)
     return as_api_error(error).response()
+
+
+def _no_endpoint(request: Request, error: HTTPException) -> ApiError:
+    """Say which path or method there is not, with OpenAI's code for it."""
+    asked = shortened(f"{request.method} {request.url.path}")
+    allowed = (error.headers or {}).get("Allow")
+    known = f"the method may be {allowed}" if allowed else "GET /openapi.json tells which there are"
+    message = f"there is no {asked} here: {known}"
+    return ApiError(error.status_code, message, code="unknown_url", headers=error.headers)
 
 
 class _Endpoints:

@@ -33,7 +33,7 @@ def _by_id(token_id: int) -> str:
 def completion_logprobs(piece: Piece, show: Show, offsets: Offsets) -> dict[str, Any]:
     """Return the `logprobs` of a completion's choice.
 
-    The chosen token is always among `top_logprobs`: as many alternatives as were asked for, and it.
+    The chosen token comes first in `top_logprobs`, as in vLLM, then as many alternatives as were asked for.
     """
     told = (*piece.prompt_told, *piece.told)
     return {
@@ -47,11 +47,10 @@ def completion_logprobs(piece: Piece, show: Show, offsets: Offsets) -> dict[str,
 def _alternatives(token: Told, show: Show) -> dict[str, float] | None:
     if token.logprob is None:
         return None
-    pairs = [*token.top, (token.token_id, token.logprob)]
-    pairs.sort(key=lambda pair: -pair[1])
-    alternatives: dict[str, float] = {}
-    for token_id, logprob in pairs:  # of two tokens that are spelled alike, the likelier
-        alternatives.setdefault(show(token_id), finite(logprob))
+    alternatives = {show(token.token_id): finite(token.logprob)}
+    for token_id, logprob in token.top:  # of two tokens that are spelled alike, the likelier
+        name = show(token_id)
+        alternatives[name] = max(finite(logprob), alternatives.get(name, LOWEST))
     return alternatives
 
 

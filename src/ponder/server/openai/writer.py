@@ -138,8 +138,6 @@ class Writer:
 
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
         chunk = {**self._head, "choices": choices}
-        if not self._face.prompt_in_choice:
-            chunk |= _UNASKED
         if self._plan.include_usage:
             chunk["usage"] = self._usage() if self._plan.continuous_usage else None
         return chunk | members
