@@ -52,6 +52,7 @@ def recorded(
     record.write_text("".join(json.dumps(line) + "\n" for line in kept))
     files = [path for path in files if str(path.relative_to(root)) not in begun[:-1]]
     arguments = ["-p", "recording", "-p", plugin, "-p", "no:cacheprovider", "-q", f"--timeout={timeout}"]
+    arguments.append("--continue-on-collection-errors")
     whole = {
         **os.environ,
         "PYTHONPATH": f"{STANDINS}:{root}",
@@ -62,7 +63,9 @@ def recorded(
     }
     with (home / "pytest.log").open("w") as log:
         command = [python, "-m", "pytest", *arguments, "--rootdir", root, *files]
-        subprocess.run(command, cwd=root, env=whole, stdout=log, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(command, cwd=root, env=whole, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode not in (0, 1):  # 1: some tests failed
+        raise RuntimeError(f"pytest ended with {done.returncode}: see {home / 'pytest.log'}")
     return read(record)
 
 
@@ -96,6 +99,8 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
             return Outcome(name, "not applicable", rule.why)
     if line["outcome"] == "skipped":
         return Outcome(name, "not applicable", re.sub(r"^Skipped: ", "", line["why"]))
+    if line["phase"] == "collect":
+        return Outcome(name, "not applicable", f"its file cannot be imported: {first_line(line['why'])}")
     if not line["asked"]:
         return Outcome(name, "not applicable", "it asks no server: it tests classes of its own package")
     refusals = [message for answer in line["asked"] if (message := refusal(answer, values))]

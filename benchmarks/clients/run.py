@@ -39,7 +39,10 @@ LOADED_S = 180
 
 
 class Suite(Protocol):
-    """A module of `suites/`. PACKAGES are what pip installs, NPM what npm does; either may be missing."""
+    """A module of `suites/`. PACKAGES are what pip installs, NPM what npm does; either may be missing.
+
+    VERSION is of what is run, where that is not the first package.
+    """
 
     FLAGS: tuple[str, ...]
 
@@ -136,7 +139,9 @@ def summary(suite: Suite, outcomes: list[Outcome]) -> dict[str, Any]:
     for outcome in outcomes:
         if outcome.verdict != "passed":
             reasons.setdefault(outcome.verdict, {}).setdefault(outcome.reason, []).append(outcome.name)
+    version = getattr(suite, "VERSION", re.split("==|@", [*packages, *npm, ""][0])[-1])
     return {
+        "version": version,
         "packages": packages + npm,
         "flags": list(suite.FLAGS),
         "counts": {verdict: counts[verdict] for verdict in VERDICTS},
@@ -150,7 +155,7 @@ def table(told: Mapping[str, Any]) -> str:
     lines.append(["---"] + ["--:"] * (len(VERDICTS) + 1))
     for name, one in sorted(told.items()):
         counts = [one["counts"][verdict] for verdict in VERDICTS]
-        lines.append([f"{name} ({', '.join(one['packages'][:1])})", *map(str, (sum(counts), *counts))])
+        lines.append([f"{name} {one['version']}", *map(str, (sum(counts), *counts))])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

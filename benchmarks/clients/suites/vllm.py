@@ -45,6 +45,7 @@ FLAGS: tuple[str, ...] = ()
 FOLDERS = ("openai", "serve", "anthropic")
 
 RULES = (
+    Rule(r"prompt_embeds", "needs prompts as embeddings"),
     Rule(r"lora", "needs a LoRA adapter"),
     Rule(r"openai/models/test_models", "needs a LoRA adapter"),
     Rule(r"test_include_reasoning|test_thinking_token_budget", "needs a model that reasons"),
@@ -113,7 +114,7 @@ def source(python: Path, home: Path) -> Path:
 
 
 def model_facts(model: str, folder: Path) -> dict[str, str]:
-    """Write a model's tokenizer for `transformers`; return what the tests' stand-ins are told of the model."""
+    """Write a model's tokenizer for `transformers`; return what stand-ins are told of the model."""
     from transformers import AutoTokenizer
 
     from ponder.checkpoints import open_checkpoint

@@ -72,10 +72,21 @@ def pytest_runtest_protocol(item: Any, nextitem: Any) -> Generator[None, Any, An
     asked.clear()
     item.ended = {"phase": "call", "outcome": "passed", "why": ""}
     result = yield
-    line = {"name": item.nodeid, **item.ended, "asked": list(asked), "flags": list(flags)}
+    write({"name": item.nodeid, **item.ended, "asked": list(asked), "flags": list(flags)})
+    return result
+
+
+def pytest_collectreport(report: Any) -> None:
+    """Write a line for a file that cannot be imported."""
+    if report.failed:
+        why = str(report.longrepr).strip().rpartition("\n")[2]
+        write({"name": report.nodeid, "phase": "collect", "outcome": "failed", "why": why, "asked": []})
+
+
+def write(line: dict[str, Any]) -> None:
+    """Add a line to the record."""
     with open(os.environ["RECORD"], "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-    return result
 
 
 @pytest.hookimpl(wrapper=True)

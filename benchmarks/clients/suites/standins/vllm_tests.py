@@ -1,8 +1,8 @@
-"""A pytest plugin for vLLM's tests of its server: what they start is `ponder serve`, what they import is a stub.
+"""A pytest plugin for vLLM's tests: what they start is `ponder serve`, what they import of vLLM is a stub.
 
-`tests.utils` is this module's RemoteOpenAIServer. Its arguments become flags of ponder where there are such; a
-server that needs an argument which changes what is served, and which ponder has no flag for, skips its tests
-with that reason.
+`tests.utils` is this module's RemoteOpenAIServer. Its arguments become flags of ponder where there are such.
+A server that needs an argument which changes what is served, and for which ponder has no flag, skips its
+tests with that reason.
 """
 
 import json
