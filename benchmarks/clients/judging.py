@@ -24,10 +24,13 @@ class Rule:
     ----------
     tests : an expression that is searched for in the tests' names.
     why : the reason.
+    error : where it is given, the rule is only for tests that failed with an exception in which it is found,
+        and were not refused.
     """
 
     tests: str
     why: str
+    error: str = ""
 
 
 def recorded(
@@ -95,7 +98,7 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
     """
     name = line["name"]
     for rule in rules:
-        if re.search(rule.tests, name):
+        if not rule.error and re.search(rule.tests, name):
             return Outcome(name, "not applicable", rule.why)
     if line["outcome"] == "skipped":
         return Outcome(name, "not applicable", re.sub(r"^Skipped: ", "", line["why"]))
@@ -110,6 +113,9 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
         return Outcome(name, "passed")
     if refusals:
         return Outcome(name, "refused", refusals[-1])
+    for rule in rules:
+        if rule.error and re.search(rule.tests, name) and re.search(rule.error, line["why"]):
+            return Outcome(name, "not applicable", rule.why)
     return Outcome(name, "failed", first_line(line["why"]))
 
 
