@@ -1,8 +1,8 @@
 """A pytest plugin for llama.cpp's server tests: where they start llama-server, `ponder serve` answers.
 
-What a test sets on its ServerProcess becomes a flag of ponder where there is one, and changes nothing where it
-is about speed. A test that sets anything else is skipped with that as its reason. Paths that llama-server has
-with and without /v1, and ponder with it, get it.
+What a test sets on its ServerProcess becomes a flag of ponder where there is one, and changes nothing where
+it is about speed. A test that sets anything else is skipped with that as its reason. Paths that llama-server
+has with and without /v1, and ponder with it, get it.
 """
 
 from typing import Any
@@ -13,35 +13,31 @@ import utils
 import ponder_process
 
 # What changes speed, or what llama-server tells of itself, or has a value here that every test may have.
-INDIFFERENT = frozenset(
-    [
+INDIFFERENT = {
+    *(
         "cache_prompt",
-        "external_server",
         "fa",
         "id_slot",
-        "jinja",
         "kv_unified",
-        "model_hf_file",
-        "model_hf_repo",
         "n_batch",
         "n_gpu_layer",
-        "n_predict",
-        "n_prompts",
         "n_slots",
         "n_threads",
         "n_ubatch",
+    ),
+    *(
+        "external_server",
+        "jinja",
+        "model_hf_file",
+        "model_hf_repo",
+        "n_predict",
+        "n_prompts",
         "offline",
         "process",
-        "ready",
-        "seed",
-        "server_continuous_batching",
-        "server_embeddings",
-        "server_host",
-        "server_metrics",
-        "server_port",
-        "temperature",
-    ]
-)
+    ),
+    *("ready", "seed", "server_continuous_batching", "server_embeddings", "server_host", "server_metrics"),
+    *("server_port", "temperature"),
+}
 TAKEN = {"api_key", "model_alias", "n_ctx"}
 MODELS = {
     "ggml-org/test-model-stories260K": "",
