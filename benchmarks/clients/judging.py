@@ -65,7 +65,7 @@ def recorded(
         **env,
     }
     with (home / "pytest.log").open("w") as log:
-        command = [python, "-m", "pytest", *arguments, "--rootdir", root, *files]
+        command = [str(python), "-m", "pytest", *arguments, "--rootdir", str(root), *map(str, files)]
         done = subprocess.run(command, cwd=root, env=whole, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode not in (0, 1):  # 1: some tests failed
         raise RuntimeError(f"pytest ended with {done.returncode}: see {home / 'pytest.log'}")

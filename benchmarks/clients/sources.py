@@ -34,8 +34,8 @@ def unpacked(
     name, version = package.split("==")
     archive = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
     if not archive.exists():
-        command = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*command, *options, "--dest", folder, package], check=True, env=env)
+        command = [str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        subprocess.run([*command, *options, "--dest", str(folder), package], check=True, env=env)
     with tarfile.open(archive) as tar:
         for member in tar:
             path = member.name.partition("/")[2]

@@ -31,7 +31,7 @@ RULES = (
     Rule(r"", "expects the words of llama.cpp's test model", r"match_regex|Expected .*, got "),
     Rule(r"", "expects how another tokenizer counts", r"^(AssertionError: )?assert \d+ == \d+$"),
 )
-VALUES = r"has no place for tools"
+VALUES = r"has no place for tools|nothing makes the model call a tool"
 
 
 def run(server: Server, home: Path) -> list[Outcome]:

@@ -17,7 +17,7 @@ LEFT_OUT = "positive_data_acceptance"
 def run(server: Server, home: Path) -> list[Outcome]:
     """Ask each operation of the document; an outcome is an operation's."""
     report = home / "junit.xml"
-    command = [server.python.with_name("schemathesis"), "run", f"{server.url}/openapi.json"]
+    command = [str(server.python.with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
     command += ["--seed", "1", "--max-examples", str(EXAMPLES), "--exclude-checks", LEFT_OUT, "--no-color"]
     command += ["--generation-database", "none", "--report-junit-path", str(report)]
     with (home / "schemathesis.log").open("w") as log:

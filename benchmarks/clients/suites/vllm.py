@@ -74,7 +74,10 @@ RULES = (
     Rule(r"::test_single_chat_session\[", "expects how another model's tokenizer counts"),
 )
 # Errors about a value that refuse a feature.
-VALUES = r"has no place for tools|at most 262144 in one request|the template writes them"
+VALUES = (
+    r"has no place for tools|nothing makes the model call a tool"
+    r"|at most 262144 in one request|the template writes them"
+)
 
 
 def run(server: Server, home: Path) -> list[Outcome]:
