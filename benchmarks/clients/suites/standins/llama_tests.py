@@ -47,13 +47,8 @@ MODELS = {
     "ggml-org/tinygemma3-GGUF:Q8_0": "a model that reads images",
 }
 CALLED = (
-    "davinci-002",
-    "gpt-3.5-turbo",
-    "gpt-3.5-turbo-instruct",
-    "gpt-4.1",
-    "text-embedding-3-small",
-    "codellama70b",
-    "test",
+    *("davinci-002", "gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4.1", "text-embedding-3-small"),
+    *("codellama70b", "test"),
 )
 WITH_VERSION = ("/chat/completions", "/embeddings", "/models", "/responses")
 

@@ -25,7 +25,6 @@ CONTEXT = int(os.environ["PONDER_CONTEXT"])
 # Arguments of `vllm serve` without which its tests mean nothing, and what they need.
 NEEDED = {
     "--enable-force-include-usage": "usage in every stream unasked",
-    "--enable-per-request-metrics": "times of the request in its answer",
     "--enable-prompt-embeds": "prompts as embeddings",
     "--enable-server-load-tracking": "/load",
     "--kv-transfer-config": "moving caches between servers",
