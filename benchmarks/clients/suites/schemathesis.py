@@ -9,7 +9,7 @@ from outcome import Outcome, Server
 PACKAGES = ("schemathesis==4.32.5",)
 # Texts of a few tokens: it is requests and answers that are tried.
 FLAGS = ("--context", "256", "--max-tokens", "4", "--max-n", "4", "--max-prompts", "8")
-EXAMPLES = 200
+EXAMPLES = 50
 # What a schema cannot say is which values fit together: a request it allows may be refused in a sentence.
 LEFT_OUT = "positive_data_acceptance"
 
