@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,16 @@ def test_a_warning_is_short_and_printable(shared: Tiny) -> None:
     assert len(warning) < 2500
     assert warning.endswith(f"and {len(names) - 20} more")
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("name", ["", " ", "a ", " a", "\t", "\x7f", "ä\x85", "'"])
+def test_a_warning_ends_with_any_name(shared: Tiny, name: str) -> None:
+    """A header that ends with a blank, or holds a control character, would break the connection."""
+    message = {"role": "user", "content": "hello", name: 1}
+    for body in ({"messages": [message]}, {"messages": [{"role": "", name: 1}]}):
+        answer = shared.client.post(CHAT, content=json.dumps({**body, "max_tokens": 1}))
+        assert answer.status_code == (200 if message in body["messages"] else 400)
+        assert answer.headers["x-ponder-warning"].isprintable()
 
 
 def test_known_members_of_messages_are_refused_still(shared: Tiny) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -125,9 +124,15 @@ def _warning(unknown: Sequence[str]) -> str | None:
     """Return the sentence of a header that names what was not used; printable ASCII."""
     if not unknown:
         return None
-    names = [refused.shortened(json.dumps(name)[1:-1]) for name in unknown[:MOST_NAMED]]
+    names = [refused.shortened(_printable(name)) for name in unknown[:MOST_NAMED]]
     more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
     return f"unknown members of messages were not used: {', '.join(names)}{more}"
+
+
+def _printable(name: str) -> str:
+    """Return a name in printable ASCII, in quotes if it is empty or ends in blanks, as no header may."""
+    quoted = ascii(name)
+    return quoted[1:-1] if name.strip(" ") == name != "" else quoted
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:
