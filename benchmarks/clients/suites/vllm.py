@@ -75,6 +75,7 @@ RULES = (
     Rule(r"test_orca_metrics\.py::.*with_orca_header\[True\]", "needs vLLM's header of load"),
     Rule(r"test_orca_metrics\.py::test_single_completion", "expects usage without details"),
     Rule(r"::test_no_request_id_header", "expects vLLM's default, no X-Request-Id: ponder always gives one"),
+    Rule(r"::test_enable_request_id_header", "expects ids as long as vLLM's"),
     Rule(r"TestGPTOSSChat", "needs gpt-oss and its tools"),
     Rule(r"::test_request_wrong_content_type", "ponder reads JSON whatever Content-Type says it is"),
     Rule(r"::test_single_chat_session\[", "expects how another model's tokenizer counts"),
