@@ -6,7 +6,7 @@ from judging import Rule, judge, recorded
 from outcome import Outcome, Server
 from sources import unpacked
 
-VERSION = "llama-cpp-python 0.3.36"
+VERSION = "0.3.36 (as llama-cpp-python has it)"
 # What the tests' own requirements.txt asks for, and pytest-timeout.
 PACKAGES = (
     "pytest==8.3.5",
