@@ -13,6 +13,7 @@ from typing import Any
 from outcome import Outcome
 
 STANDINS = Path(__file__).parent / "suites" / "standins"
+NOTHING = "(?!)"  # an expression that is found nowhere
 UNSUPPORTED = ("unsupported_parameter", "unknown_parameter", "unknown_url")
 
 
@@ -93,7 +94,7 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
 
     Not applicable: a rule says so, or the test skipped itself, or it asked the server nothing. Refused: the
     server answered that a parameter, a value or a path is not supported; also where the test passed because
-    it expected an error, and got nothing else. Else it passed or failed. `values` is an expression that is
+    it expected an error, and a parameter or a path was refused each time. Else it passed or failed. `values` is an expression that is
     searched for in errors about a value: those that it finds refuse a feature.
     """
     name = line["name"]
@@ -108,7 +109,7 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
         return Outcome(name, "not applicable", "it asks no server: it tests classes of its own package")
     refusals = [message for answer in line["asked"] if (message := refusal(answer, values))]
     if line["outcome"] == "passed":
-        if refusals and len(refusals) == len(line["asked"]):
+        if all(refusal(answer) for answer in line["asked"]):
             return Outcome(name, "refused", refusals[-1])
         return Outcome(name, "passed")
     if refusals:
@@ -119,7 +120,7 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
     return Outcome(name, "failed", first_line(line["why"]))
 
 
-def refusal(answer: Mapping[str, Any], values: str) -> str | None:
+def refusal(answer: Mapping[str, Any], values: str = NOTHING) -> str | None:
     """Return the server's words if an answer refuses a parameter or a path by name, else None."""
     if answer["status"] < 400:
         return None

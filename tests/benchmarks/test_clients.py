@@ -44,6 +44,7 @@ FEATURE = answer(400, "tools = 'f' is not allowed: this model has no place for t
         ("failed", "BadRequestError", [OK, REFUSAL], "refused", "suffix is not supported here"),
         ("failed", "assert 404 == 200", [answer(404, "there is no POST /x", "unknown_url")], "refused", None),
         ("failed", "assert 1", [FEATURE], "refused", None),
+        ("passed", "", [FEATURE], "passed", ""),
         ("failed", "assert 400 == 200\nwhere", [WRONG], "failed", "assert 400 == 200"),
         ("failed", "assert 1 == 2", [answer(500, "the server failed", "internal_error")], "failed", None),
         ("failed", "assert 1 == 2", [answer(404)], "failed", None),
