@@ -94,8 +94,8 @@ def judge(line: Mapping[str, Any], rules: Sequence[Rule], values: str) -> Outcom
 
     Not applicable: a rule says so, or the test skipped itself, or it asked the server nothing. Refused: the
     server answered that a parameter, a value or a path is not supported; also where the test passed because
-    it expected an error, and a parameter or a path was refused each time. Else it passed or failed. `values` is an expression that is
-    searched for in errors about a value: those that it finds refuse a feature.
+    it expected an error, and a parameter or a path was refused each time. Else it passed or failed. `values`
+    is an expression that is searched for in errors about a value: those that it finds refuse a feature.
     """
     name = line["name"]
     for rule in rules:

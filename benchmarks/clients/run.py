@@ -59,7 +59,6 @@ def main(names: list[str], home: Path, model: str) -> int:
     failed = 0
     for name in names or known:
         suite = cast(Suite, importlib.import_module(f"suites.{name}"))
-        begin = time.perf_counter()
         place = home / name
         python = installed(suite, place)
         with serving(suite.FLAGS, model, place / "serve.log") as url:
@@ -67,7 +66,6 @@ def main(names: list[str], home: Path, model: str) -> int:
         told[name] = summary(suite, outcomes) | {
             "model": model,
             "commit": commit(),
-            "seconds": round(time.perf_counter() - begin),
         }
         failed += told[name]["counts"]["failed"]
         write_result("clients", ("ponder", "torch"), {"suites": dict(sorted(told.items()))}, show=False)
