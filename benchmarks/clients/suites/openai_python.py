@@ -1,0 +1,13 @@
+"""openai for Python."""
+
+from pathlib import Path
+
+from outcome import Outcome, Server
+from program import of_python
+
+PACKAGES = ("openai==3.57.0",)
+FLAGS: tuple[str, ...] = ()
+
+
+def run(server: Server, home: Path) -> list[Outcome]:
+    return of_python(server, "openai_python.py")

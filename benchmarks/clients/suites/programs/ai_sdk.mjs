@@ -1,0 +1,163 @@
+// What users of the AI SDK write.
+
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { APICallError, Output, embedMany, generateText, isStepCount, streamText, tool } from "ai";
+import { z } from "zod";
+import { BASE, MODEL, TRUTH, URL_, caught, check, equal, holds, main, refusal } from "./checks.mjs";
+
+const here = createOpenAICompatible({ name: "here", baseURL: BASE, includeUsage: true });
+const openai = createOpenAI({ baseURL: BASE, apiKey: "none" });
+const [CHAT, BRIEF] = TRUTH.chats;
+const QUESTION = CHAT.messages[0].content;
+const MODELS = { "openai-compatible": here(MODEL), "openai.chat": openai.chat(MODEL) };
+
+const ask = (options = {}) =>
+  generateText({ model: here(MODEL), prompt: QUESTION, maxOutputTokens: 8, temperature: 0, maxRetries: 0, ...options });
+const stream = (options = {}) =>
+  streamText({
+    model: here(MODEL), prompt: QUESTION, maxOutputTokens: 8, temperature: 0, maxRetries: 0,
+    onError: () => {}, ...options,
+  });
+const weather = tool({
+  description: "The weather in a city",
+  inputSchema: z.object({ city: z.string() }),
+  execute: async ({ city }) => `18 degrees in ${city}`,
+});
+
+for (const [name, model] of Object.entries(MODELS)) {
+  check(`${name}: a text is what transformers writes`, async () => {
+    const answer = await ask({ model });
+    equal(answer.text, CHAT.text);
+    equal(answer.usage.inputTokens, CHAT.prompt_tokens);
+    equal(answer.usage.outputTokens, CHAT.token_ids.length);
+    equal(answer.response.modelId, MODEL);
+    const [system, user] = BRIEF.messages;
+    equal((await ask({ model, instructions: system.content, prompt: user.content })).text, BRIEF.text);
+  });
+
+  check(`${name}: a stream, with usage`, async () => {
+    const result = stream({ model });
+    let text = "";
+    for await (const part of result.textStream) text += part;
+    equal(text, CHAT.text);
+    equal((await result.usage).outputTokens, CHAT.token_ids.length);
+    holds(["stop", "length"].includes(await result.finishReason));
+  });
+
+  check(`${name}: errors are APICallError`, async () => {
+    const named = name === "openai.chat" ? openai.chat("gpt-17") : here("gpt-17");
+    const unknown = await caught(APICallError, () => ask({ model: named }), "gpt-17");
+    equal([unknown.statusCode, unknown.isRetryable], [404, false]);
+    const long = await caught(APICallError, () => ask({ model, prompt: "word ".repeat(9000) }), "prompt is too long");
+    equal(long.statusCode, 400);
+    holds(long.responseBody.includes("context_length_exceeded"));
+    await caught(APICallError, () => ask({ model, temperature: -1 }), "temperature");
+  });
+
+  check(`${name}: response_format`, async () => {
+    const output = Output.object({ schema: z.object({ name: z.string() }) });
+    await refusal(APICallError, () => ask({ model, output }), "response_format");
+  });
+
+  check(`${name}: a tool, called and answered`, async () => {
+    const run = () =>
+      ask({
+        model, prompt: "What is the weather in Paris?", tools: { weather }, stopWhen: isStepCount(3),
+        maxOutputTokens: 80,
+      });
+    if (!MODEL.includes("qwen")) await refusal(APICallError, run, "tools", "template");
+    const answer = await run();
+    equal(answer.steps[0].toolCalls[0].toolName, "weather");
+    holds(answer.text.includes("18"), answer.text);
+  });
+
+  check(`${name}: an image`, async () => {
+    const content = [
+      { type: "text", text: "What is this?" },
+      { type: "file", data: new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), mediaType: "image/png" },
+    ];
+    const call = () => ask({ model, prompt: undefined, messages: [{ role: "user", content }] });
+    await refusal(APICallError, call, "image_url", "text");
+  });
+}
+
+check("completion models", async () => {
+  for (const model of [here.completionModel(MODEL), openai.completion(MODEL)]) {
+    const answer = await ask({ model, prompt: "1, 2, 3" });
+    holds(answer.text.length > 0);
+    let text = "";
+    for await (const part of stream({ model, prompt: "1, 2, 3" }).textStream) text += part;
+    equal(text, answer.text);
+  }
+});
+
+check("a seed says the text; stop sequences; several turns", async () => {
+  const draw = async (seed) => (await ask({ seed, temperature: 1 })).text;
+  equal(await draw(5), await draw(5));
+  holds(new Set(await Promise.all([1, 2, 3].map(draw))).size > 1);
+  equal((await ask({ stopSequences: ["Rome"] })).text, CHAT.text.split("Rome")[0]);
+  const messages = [
+    { role: "user", content: QUESTION },
+    { role: "assistant", content: CHAT.text },
+    { role: "user", content: "And of Spain?" },
+  ];
+  const answer = await ask({ prompt: undefined, messages });
+  holds(answer.usage.inputTokens > CHAT.prompt_tokens + CHAT.token_ids.length);
+});
+
+check("options of the server's own, by providerOptions", async () => {
+  equal((await ask({ temperature: 1.5, providerOptions: { here: { top_k: 1 } } })).text, CHAT.text);
+});
+
+check("reasoning asks nothing of this model", async () => {
+  equal((await ask({ reasoning: "low" })).text, CHAT.text);
+});
+
+check("log-probabilities, by openai.chat", async () => {
+  const answer = await ask({ model: MODELS["openai.chat"], providerOptions: { openai: { logprobs: 2 } } });
+  const told = answer.providerMetadata.openai.logprobs;
+  equal(told.length, CHAT.token_ids.length);
+  told.forEach(({ logprob }, i) => holds(Math.abs(logprob - CHAT.logprobs[i]) < 0.35));
+});
+
+check("embeddings", async () => {
+  for (const model of [here.embeddingModel(MODEL), openai.embedding(MODEL)]) {
+    const { embeddings } = await embedMany({ model, values: TRUTH.texts.map((one) => one.text), maxRetries: 0 });
+    TRUTH.cosines.forEach((row, i) =>
+      row.forEach((cosine, j) => {
+        const found = embeddings[i].reduce((sum, value, k) => sum + value * embeddings[j][k], 0);
+        holds(Math.abs(found - cosine) < 0.02, `${found} for ${cosine}`);
+      }),
+    );
+  }
+});
+
+async function cancelled() {
+  const text = await (await fetch(`${URL_}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.includes('outcome="cancelled"'));
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+check("an abort signal cancels", async () => {
+  const before = await cancelled();
+  const controller = new AbortController();
+  const result = stream({
+    maxOutputTokens: 4000, abortSignal: controller.signal, providerOptions: { here: { ignore_eos: true } },
+  });
+  for await (const part of result.textStream) {
+    holds(part);
+    controller.abort();
+  }
+  const end = Date.now() + 10_000;
+  while ((await cancelled()) <= before) {
+    holds(Date.now() < end, "nothing was cancelled");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
+
+check("openai(...), which asks the responses endpoint", async () => {
+  await refusal(APICallError, () => ask({ model: openai(MODEL) }), "/v1/responses");
+});
+
+await main();

@@ -1,0 +1,205 @@
+"""What users of langchain-openai write."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import openai
+from checks import BASE, MODEL, TRUTH, caught, check, equal, main, refusal
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
+from pydantic import BaseModel
+
+HERE: Any = {"base_url": BASE, "api_key": "none", "max_retries": 0, "model": MODEL}
+CHAT, BRIEF = TRUTH["chats"]
+QUESTION = CHAT["messages"][0]["content"]
+LONG = "word " * 9000
+
+
+class Animal(BaseModel):
+    """An animal."""
+
+    name: str
+    legs: int
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return f"18 degrees in {city}"
+
+
+def chat(**options: Any) -> ChatOpenAI:
+    return ChatOpenAI(**{"max_tokens": 8, "temperature": 0, **HERE, **options})
+
+
+@check("a chat is what transformers writes")
+def prompt() -> None:
+    answer = chat().invoke(QUESTION)
+    equal(answer.content, CHAT["text"])
+    assert answer.usage_metadata
+    equal(answer.usage_metadata["input_tokens"], CHAT["prompt_tokens"])
+    equal(answer.usage_metadata["output_tokens"], len(CHAT["token_ids"]))
+    equal(answer.response_metadata["model_name"], MODEL)
+    said, asked = (message["content"] for message in BRIEF["messages"])
+    equal(chat().invoke([SystemMessage(said), HumanMessage(asked)]).content, BRIEF["text"])
+
+
+@check("a chain of template, model and parser")
+def chain() -> None:
+    template = ChatPromptTemplate.from_messages([("user", "What is the capital of {country}?")])
+    equal((template | chat() | StrOutputParser()).invoke({"country": "Italy"}), CHAT["text"])
+
+
+@check("a stream, with usage")
+def stream() -> None:
+    chunks = list(chat(stream_usage=True).stream(QUESTION))
+    equal("".join(str(chunk.content) for chunk in chunks), CHAT["text"])
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk  # type: ignore[assignment]
+    assert whole.usage_metadata
+    equal(whole.usage_metadata["output_tokens"], len(CHAT["token_ids"]))
+    assert whole.response_metadata["finish_reason"] in ("stop", "length")
+
+
+@check("an async stream, and a batch")
+async def in_parallel() -> None:
+    equal("".join([str(chunk.content) async for chunk in chat().astream(QUESTION)]), CHAT["text"])
+    asked: Any = [QUESTION, [(m["role"], m["content"]) for m in BRIEF["messages"]]]
+    answers = await chat().abatch(asked)
+    equal([answer.content for answer in answers], [CHAT["text"], BRIEF["text"]])
+    answers = chat().batch(asked)
+    equal([answer.content for answer in answers], [CHAT["text"], BRIEF["text"]])
+
+
+@check("a completion model, whole and streamed")
+def completion() -> None:
+    model = OpenAI(**HERE, max_tokens=8, temperature=0)
+    for truth in TRUTH["prompts"]:
+        equal(model.invoke(truth["prompt"]), truth["text"])
+        equal("".join(model.stream(truth["prompt"])), truth["text"])
+    result = model.generate([truth["prompt"] for truth in TRUTH["prompts"]])
+    equal([texts[0].text for texts in result.generations], [truth["text"] for truth in TRUTH["prompts"]])
+
+
+@check("a seed says the text; n, stop and top_p")
+def parameters() -> None:
+    drawing = chat(temperature=1, seed=6)
+    one = drawing.invoke(QUESTION).content
+    equal(drawing.invoke(QUESTION).content, one)
+    texts = drawing.bind(n=3).generate([[HumanMessage(QUESTION)]])  # type: ignore[attr-defined]
+    equal(texts.generations[0][0].text, one)
+    equal(chat().bind(stop=["Rome"]).invoke(QUESTION).content, CHAT["text"].split("Rome")[0])
+    equal(chat(temperature=1, top_p=1e-6).invoke(QUESTION).content, CHAT["text"])
+
+
+@check("log-probabilities")
+def logprobs() -> None:
+    answer = chat(logprobs=True, top_logprobs=3).invoke(QUESTION)
+    told = answer.response_metadata["logprobs"]["content"]
+    for entry, true in zip(told, CHAT["logprobs"], strict=True):
+        assert abs(entry["logprob"] - true) < 0.35, (entry, true)
+
+
+@check("embeddings, async too")
+async def embeddings() -> None:
+    model = OpenAIEmbeddings(**HERE, check_embedding_ctx_length=False)
+    texts = [one["text"] for one in TRUTH["texts"]]
+    vectors = model.embed_documents(texts)
+    for i, row in enumerate(TRUTH["cosines"]):
+        for j, true in enumerate(row):
+            found = sum(a * b for a, b in zip(vectors[i], vectors[j], strict=True))
+            assert abs(found - true) < 0.02, (i, j, found, true)
+    again = await model.aembed_query(texts[0])
+    assert math.dist(again, vectors[0]) < 1e-5
+
+
+@check("a prompt that is too long is ContextOverflowError")
+def too_long() -> None:
+    caught(ContextOverflowError, lambda: chat().invoke(LONG), "too long")
+    caught(ContextOverflowError, lambda: list(chat().stream(LONG)), "too long")
+    caught(ContextOverflowError, lambda: chat(max_tokens=10**6).invoke(QUESTION), "max_tokens")
+
+
+@check("an unknown model, bad parameters and a timeout are openai's errors")
+def errors() -> None:
+    caught(openai.NotFoundError, lambda: chat(model="gpt-17").invoke(QUESTION), "gpt-17")
+    caught(openai.BadRequestError, lambda: chat(temperature=-1).invoke(QUESTION), "temperature")
+    endless = chat(max_tokens=4000, timeout=0.5, extra_body={"ignore_eos": True})
+    caught(openai.APITimeoutError, lambda: endless.invoke(QUESTION))
+
+
+@check("reasoning_effort asks nothing of this model, and names are taken")
+def neutral() -> None:
+    equal(chat(reasoning_effort="low", use_responses_api=False).invoke(QUESTION).content, CHAT["text"])
+    equal(chat().invoke([HumanMessage(QUESTION, name="ada")]).content, CHAT["text"])
+
+
+@check("parts of text, and marks of other providers on them")
+def parts() -> None:
+    part = {"type": "text", "text": QUESTION, "cache_control": {"type": "ephemeral"}}
+    equal(chat().invoke([HumanMessage([part])]).content, CHAT["text"])  # type: ignore[list-item]
+
+
+@check("a tool, and its result in the history")
+def tools() -> None:
+    able = chat(max_tokens=60).bind_tools([get_weather])
+    asked = HumanMessage("What is the weather in Paris?")
+    if "qwen" not in MODEL:
+        refusal(openai.BadRequestError, lambda: able.invoke([asked]), "tools", "template")
+    answer = able.invoke([asked])
+    (call,) = answer.tool_calls
+    equal((call["name"], call["args"]), ("get_weather", {"city": "Paris"}))
+    result = get_weather.invoke(call)
+    assert "18" in str(able.invoke([asked, answer, result]).content)
+
+
+@check("a history of calls")
+def history() -> None:
+    called = AIMessage("", tool_calls=[{"name": "get_weather", "args": {"city": "Paris"}, "id": "c1"}])
+    messages = [HumanMessage("The weather in Paris?"), called, ToolMessage("18 degrees", tool_call_id="c1")]
+    if "qwen" not in MODEL:
+        refusal(openai.BadRequestError, lambda: chat().invoke(messages), "tool_calls", "template")
+    assert "18" in str(chat(max_tokens=40).invoke(messages).content)
+
+
+@check("structured output by JSON schema")
+def json_schema() -> None:
+    shaped = chat().with_structured_output(Animal, method="json_schema")
+    refusal(openai.BadRequestError, lambda: shaped.invoke("A dog"), "response_format")
+
+
+@check("structured output by JSON mode")
+def json_mode() -> None:
+    shaped = chat().with_structured_output(Animal, method="json_mode")
+    refusal(openai.BadRequestError, lambda: shaped.invoke("A dog, in JSON"), "response_format")
+
+
+@check("structured output by a tool that must be called")
+def forced_tool() -> None:
+    shaped = chat().with_structured_output(Animal, method="function_calling")
+    refusal(openai.BadRequestError, lambda: shaped.invoke("A dog"), "tool")
+
+
+@check("an image")
+def image() -> None:
+    part = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+    messages = [HumanMessage([{"type": "text", "text": "What is this?"}, part])]  # type: ignore[list-item]
+    refusal(openai.BadRequestError, lambda: chat().invoke(messages), "image_url", "text")
+
+
+@check("the responses endpoint")
+def responses() -> None:
+    refusal(
+        openai.NotFoundError, lambda: chat(use_responses_api=True).invoke(QUESTION), "/v1/responses"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+// What users of the openai package for Node write.
+
+import OpenAI from "openai";
+import { BASE, MODEL, TRUTH, URL_, caught, check, equal, holds, main, refusal } from "./checks.mjs";
+
+const client = new OpenAI({ baseURL: BASE, apiKey: "none", maxRetries: 0, timeout: 120_000 });
+const [CHAT, BRIEF] = TRUTH.chats;
+const LONG = [{ role: "user", content: "word ".repeat(9000) }];
+const TOOL = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+  },
+};
+
+const chat = (options = {}, request = undefined) =>
+  client.chat.completions.create(
+    { model: MODEL, messages: CHAT.messages, max_tokens: 8, temperature: 0, ...options },
+    request,
+  );
+const content = (answer, index = 0) => answer.choices[index].message.content;
+
+check("models are listed and found", async () => {
+  const names = [];
+  for await (const model of client.models.list()) names.push(model.id);
+  equal(names, [MODEL]);
+  equal((await client.models.retrieve(MODEL)).id, MODEL);
+});
+
+check("a greedy chat is what transformers writes", async () => {
+  for (const truth of [CHAT, BRIEF]) {
+    const answer = await chat({ messages: truth.messages });
+    equal(content(answer), truth.text);
+    equal(answer.usage.prompt_tokens, truth.prompt_tokens);
+    equal(answer.usage.completion_tokens, truth.token_ids.length);
+  }
+});
+
+check("completions, with log-probabilities", async () => {
+  for (const truth of TRUTH.prompts) {
+    const answer = await client.completions.create({
+      model: MODEL, prompt: truth.prompt, max_tokens: 8, temperature: 0, logprobs: 2,
+    });
+    equal(answer.choices[0].text, truth.text);
+    answer.choices[0].logprobs.token_logprobs.forEach((found, i) => {
+      holds(Math.abs(found - truth.logprobs[i]) < 0.35, `${found} for ${truth.logprobs[i]}`);
+    });
+  }
+});
+
+check("a stream, with usage", async () => {
+  const stream = await chat({ stream: true, stream_options: { include_usage: true } });
+  let text = "";
+  let usage;
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta.content ?? "";
+    usage = chunk.usage ?? usage;
+  }
+  equal(text, CHAT.text);
+  equal(usage.completion_tokens, CHAT.token_ids.length);
+});
+
+check("the stream helper and its events", async () => {
+  const runner = client.chat.completions.stream({
+    model: MODEL, messages: CHAT.messages, max_tokens: 8, temperature: 0,
+    stream_options: { include_usage: true },
+  });
+  let seen = "";
+  runner.on("content", (delta) => (seen += delta));
+  const final = await runner.finalChatCompletion();
+  equal(seen, CHAT.text);
+  equal(final.choices[0].message.content, CHAT.text);
+  equal((await runner.totalUsage()).completion_tokens, CHAT.token_ids.length);
+});
+
+check("a seed says the text; n, stop", async () => {
+  const one = content(await chat({ seed: 3, temperature: 1 }));
+  const three = await chat({ seed: 3, temperature: 1, n: 3 });
+  equal(content(three), one);
+  equal(three.choices.length, 3);
+  holds(new Set(three.choices.map((choice) => choice.message.content)).size > 1);
+  const cut = await chat({ stop: ["Rome"] });
+  equal(content(cut), CHAT.text.split("Rome")[0]);
+  equal(cut.choices[0].finish_reason, "stop");
+});
+
+check("many at once", async () => {
+  const seeds = [1, 2, 3, 4];
+  const draw = async (seed) => content(await chat({ seed, temperature: 1 }));
+  const together = await Promise.all(seeds.map(draw));
+  for (const [i, seed] of seeds.entries()) equal(await draw(seed), together[i]);
+});
+
+check("embeddings", async () => {
+  const answer = await client.embeddings.create({ model: MODEL, input: TRUTH.texts.map((one) => one.text) });
+  const vectors = answer.data.map((one) => one.embedding);
+  TRUTH.cosines.forEach((row, i) =>
+    row.forEach((cosine, j) => {
+      const found = vectors[i].reduce((sum, value, k) => sum + value * vectors[j][k], 0);
+      holds(Math.abs(found - cosine) < 0.02, `${found} for ${cosine}`);
+    }),
+  );
+});
+
+check("raw responses and request ids", async () => {
+  const request = { headers: { "X-Request-Id": "mine-2" } };
+  const { data, response, request_id } = await chat({}, request).withResponse();
+  equal(request_id, "mine-2");
+  equal(response.status, 200);
+  equal(data._request_id, "mine-2");
+});
+
+check("an unknown model is NotFoundError", async () => {
+  const error = await caught(OpenAI.NotFoundError, () => chat({ model: "gpt-17" }), "gpt-17");
+  equal([error.status, error.code, error.param], [404, "model_not_found", "model"]);
+});
+
+check("a prompt that is too long is BadRequestError", async () => {
+  const error = await caught(OpenAI.BadRequestError, () => chat({ messages: LONG }), "prompt is too long");
+  equal(error.code, "context_length_exceeded");
+});
+
+check("bad parameters are BadRequestError and named", async () => {
+  for (const [name, value] of [["temperature", -1], ["top_p", 2], ["n", 0], ["seed", 0.5]]) {
+    const error = await caught(OpenAI.BadRequestError, () => chat({ [name]: value }), name);
+    equal(error.param, name);
+  }
+});
+
+async function cancelled() {
+  const text = await (await fetch(`${URL_}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.includes('outcome="cancelled"'));
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+check("an aborted stream, an abort signal and a timeout cancel", async () => {
+  const before = await cancelled();
+  const endless = { max_tokens: 4000, ignore_eos: true };
+  for await (const chunk of await chat({ ...endless, stream: true })) {
+    holds(chunk);
+    break; // which aborts it
+  }
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 300);
+  await caught(OpenAI.APIUserAbortError, () => chat(endless, { signal: controller.signal }));
+  await caught(OpenAI.APIConnectionTimeoutError, () => chat(endless, { timeout: 300 }));
+  const end = Date.now() + 10_000;
+  while ((await cancelled()) < before + 3) {
+    holds(Date.now() < end, `${(await cancelled()) - before} of 3 were cancelled`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
+
+check("tools, none of which may be called", async () => {
+  equal(content(await chat({ tools: [TOOL], tool_choice: "none" })), CHAT.text);
+});
+
+check("a tool, by runTools", async () => {
+  const run = () =>
+    client.chat.completions
+      .runTools({
+        model: MODEL, temperature: 0, max_tokens: 80,
+        messages: [{ role: "user", content: "What is the weather in Paris?" }],
+        tools: [{
+          type: "function",
+          function: { ...TOOL.function, parse: JSON.parse, function: ({ city }) => `18 degrees in ${city}` },
+        }],
+      })
+      .finalContent();
+  if (!MODEL.includes("qwen")) await refusal(OpenAI.BadRequestError, run, "tools", "template");
+  holds((await run()).includes("18"));
+});
+
+check("response_format", async () => {
+  const format = { type: "json_object" };
+  await refusal(OpenAI.BadRequestError, () => chat({ response_format: format }), "response_format");
+});
+
+check("an image", async () => {
+  const parts = [
+    { type: "text", text: "What is this?" },
+    { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
+  ];
+  const ask = () => chat({ messages: [{ role: "user", content: parts }] });
+  await refusal(OpenAI.BadRequestError, ask, "image_url", "text");
+});
+
+check("responses.create", async () => {
+  const ask = () => client.responses.create({ model: MODEL, input: "Hello" });
+  await refusal(OpenAI.NotFoundError, ask, "/v1/responses");
+});
+
+await main();
