@@ -1,4 +1,4 @@
-"""The default model's tokenizer as transformers reads it from the GGUF file, for clients that count tokens."""
+"""A model's tokenizer as transformers reads it from the GGUF file, for clients that count tokens."""
 
 from pathlib import Path
 

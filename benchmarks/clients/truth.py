@@ -1,4 +1,4 @@
-"""What transformers makes of the default model's file, in float32: the truth that clients' answers are held to.
+"""What transformers makes of the default model's file, in float32: what clients' answers are held to.
 
     python benchmarks/clients/truth.py
 
@@ -19,10 +19,10 @@ from ponder.hub import registry
 PROMPTS = (
     "The capital of France is",
     "1, 2, 3, 4, 5, 6,",
-    "Monday, Tuesday, Wednesday,",
+    "A, B, C, D, E, F,",
 )
 CHATS = (
-    [{"role": "user", "content": "What is the capital of Italy?"}],
+    [{"role": "user", "content": "Who wrote Romeo and Juliet?"}],
     [
         {"role": "system", "content": "You answer briefly."},
         {"role": "user", "content": "What colour is the sky on a clear day?"},
@@ -83,8 +83,10 @@ def main() -> None:
         return tokenizer.encode(text, add_special_tokens=False)
 
     def after(context: str, continuation: str) -> float:
-        """Return the log-probability of a continuation, cut into tokens with its context, as lm-eval has it."""
-        return round(sum(scored(tokenizer.encode(context + continuation))[len(tokenizer.encode(context)) - 1 :]), 4)
+        """Return the log-probability of a continuation that is cut into tokens with its context."""
+        return round(
+            sum(scored(tokenizer.encode(context + continuation))[len(tokenizer.encode(context)) - 1 :]), 4
+        )
 
     vectors = [vector(text) for text in TEXTS]
     truth = {
@@ -108,7 +110,10 @@ def main() -> None:
             for question, choices, answer in QUESTIONS
         ],
         "passages": [
-            {"passage": text, "logprob": round(sum(scored([tokenizer.bos_token_id, *tokenizer.encode(text)])), 4)}
+            {
+                "passage": text,
+                "logprob": round(sum(scored([tokenizer.bos_token_id, *tokenizer.encode(text)])), 4),
+            }
             for text in PASSAGES
         ],
         "texts": [{"text": text, "tokens": len(tokenizer.encode(text))} for text in TEXTS],

@@ -17,7 +17,10 @@ SERVERS = ["--use-server-token-count"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "chat, streamed": ("chat", ["--streaming", *EXACT]),
     "chat, streamed, counted by the server": ("chat", ["--streaming", *SERVERS, *EXACT]),
-    "chat, streamed, counted in every chunk": ("chat", ["--streaming", *SERVERS, "--per-chunk-usage", *EXACT]),
+    "chat, streamed, counted in every chunk": (
+        "chat",
+        ["--streaming", *SERVERS, "--per-chunk-usage", *EXACT],
+    ),
     "chat, whole": ("chat", EXACT),
     "completions, streamed": ("completions", ["--streaming", *SERVERS, *EXACT]),
     "completions, whole": ("completions", EXACT),
@@ -37,7 +40,15 @@ def _case(server: Server, home: Path, tokenizer: Path, name: str) -> Outcome:
     folder = home / "artifacts" / name.replace(" ", "_").replace(",", "")
     command: list[str | Path] = [server.python.with_name("aiperf"), "profile"]
     command += ["--model", server.model, "--url", server.url, "--endpoint-type", endpoint]
-    command += ["--tokenizer", tokenizer, "--output-artifact-dir", folder, "--ui", "none", "--no-gpu-telemetry"]
+    command += [
+        "--tokenizer",
+        tokenizer,
+        "--output-artifact-dir",
+        folder,
+        "--ui",
+        "none",
+        "--no-gpu-telemetry",
+    ]
     command += ["--synthetic-input-tokens-mean", str(PROMPT), "--output-tokens-mean", str(OUTPUT)]
     command += ["--request-count", str(REQUESTS), "--concurrency", "2", "--workers-max", "1", *more]
     done = finished(command, limit_s=240, more={"HF_HOME": str(home / "hf")})

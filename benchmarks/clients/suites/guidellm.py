@@ -24,8 +24,7 @@ CASES = {
 
 def run(server: Server, home: Path) -> list[Outcome]:
     tokenizer = saved_tokenizer(server.model, home)
-    outcomes = [_case(server, home, tokenizer, name) for name in CASES]
-    return outcomes
+    return [_case(server, home, tokenizer, name) for name in CASES]
 
 
 def _case(server: Server, home: Path, tokenizer: Path, name: str) -> Outcome:

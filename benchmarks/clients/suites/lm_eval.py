@@ -111,7 +111,12 @@ def _write_tasks(truth: Mapping[str, Any], folder: Path) -> None:
 
 
 def _run(
-    server: Server, model: str, arguments: Mapping[str, Any], tasks: Sequence[str], more: Sequence[str], home: Path
+    server: Server,
+    model: str,
+    arguments: Mapping[str, Any],
+    tasks: Sequence[str],
+    more: Sequence[str],
+    home: Path,
 ) -> "subprocess.CompletedProcess[str]":
     command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", model]
     command += ["--model_args", *(f"{name}={value}" for name, value in arguments.items())]
@@ -170,7 +175,9 @@ def _limited(server: Server, completions: Mapping[str, Any], home: Path) -> Outc
     """--limit, --num_fewshot and generation settings of the command line."""
     more = ["--limit", "2", "--num_fewshot", "0", "--gen_kwargs", "temperature=0.7", "top_p=0.9"]
     done = _run(server, "local-completions", completions, ["openings"], more, home)
-    wrong = "" if done.returncode == 0 and "exact_match" in done.stdout else done.stderr[-1500:] or done.stdout
+    wrong = (
+        "" if done.returncode == 0 and "exact_match" in done.stdout else done.stderr[-1500:] or done.stdout
+    )
     return Outcome("a limit and settings of sampling", "failed" if wrong else "passed", wrong)
 
 

@@ -96,11 +96,11 @@ check("a seed says the text; stop sequences; several turns", async () => {
   const draw = async (seed) => (await ask({ seed, temperature: 1 })).text;
   equal(await draw(5), await draw(5));
   holds(new Set(await Promise.all([1, 2, 3].map(draw))).size > 1);
-  equal((await ask({ stopSequences: ["Rome"] })).text, CHAT.text.split("Rome")[0]);
+  equal((await ask({ stopSequences: ["Romeo"] })).text, CHAT.text.split("Romeo")[0]);
   const messages = [
     { role: "user", content: QUESTION },
     { role: "assistant", content: CHAT.text },
-    { role: "user", content: "And of Spain?" },
+    { role: "user", content: "And who wrote Faust?" },
   ];
   const answer = await ask({ prompt: undefined, messages });
   holds(answer.usage.inputTokens > CHAT.prompt_tokens + CHAT.token_ids.length);

@@ -1,8 +1,8 @@
 """Runs a program's checks and prints one JSON object a line for each: name, verdict, detail.
 
-A program is what users of a library would write. Its checks are functions under `@check`. A check that returns
-has passed; one that raises `Refused` met what the server refuses by name; anything else that it raises is a
-failure. Nothing but the standard library is imported: it runs in the library's own environment.
+A program is what users of a library would write. Its checks are functions under `@check`. A check that
+returns has passed; one that raises `Refused` met what the server refuses by name; anything else that it
+raises is a failure. Nothing but the standard library is imported: it runs in the library's own environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-URL, MODEL = (sys.argv + ["http://127.0.0.1:8000", "smollm2-135m"])[1:3]
+URL, MODEL = sys.argv[1:3]
 BASE = f"{URL}/v1"
 TRUTH: dict[str, Any] = json.loads(Path(__file__).with_name("truth.json").read_text())  # see truth.py
 
@@ -47,8 +47,9 @@ def caught(kind: type[BaseException], call: Callable[[], Any], *words: str) -> A
     try:
         answer = call()
     except kind as error:
-        for word in words:
-            assert word in str(error), f"{word!r} is not in {error}"
+        missing = [word for word in words if word not in str(error)]
+        if missing:
+            raise AssertionError(f"{missing} not in {error}") from error
         return error
     raise AssertionError(f"{kind.__name__} expected, and not {answer!r:.300}")
 

@@ -52,8 +52,8 @@ def prompt() -> None:
 
 @check("a chain of template, model and parser")
 def chain() -> None:
-    template = ChatPromptTemplate.from_messages([("user", "What is the capital of {country}?")])
-    equal((template | chat() | StrOutputParser()).invoke({"country": "Italy"}), CHAT["text"])
+    template = ChatPromptTemplate.from_messages([("user", "Who wrote {play}?")])
+    equal((template | chat() | StrOutputParser()).invoke({"play": "Romeo and Juliet"}), CHAT["text"])
 
 
 @check("a stream, with usage")
@@ -95,7 +95,7 @@ def parameters() -> None:
     equal(drawing.invoke(QUESTION).content, one)
     texts = drawing.bind(n=3).generate([[HumanMessage(QUESTION)]])  # type: ignore[attr-defined]
     equal(texts.generations[0][0].text, one)
-    equal(chat().bind(stop=["Rome"]).invoke(QUESTION).content, CHAT["text"].split("Rome")[0])
+    equal(chat().bind(stop=["Romeo"]).invoke(QUESTION).content, CHAT["text"].split("Romeo")[0])
     equal(chat(temperature=1, top_p=1e-6).invoke(QUESTION).content, CHAT["text"])
 
 
@@ -196,9 +196,7 @@ def image() -> None:
 
 @check("the responses endpoint")
 def responses() -> None:
-    refusal(
-        openai.NotFoundError, lambda: chat(use_responses_api=True).invoke(QUESTION), "/v1/responses"
-    )
+    refusal(openai.NotFoundError, lambda: chat(use_responses_api=True).invoke(QUESTION), "/v1/responses")
 
 
 if __name__ == "__main__":

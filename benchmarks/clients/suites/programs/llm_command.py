@@ -95,7 +95,7 @@ def usage() -> None:
 def conversation() -> None:
     written("-m", "here", *GREEDY, QUESTION)
     first = json.loads(written("logs", "-n", "1", "--json"))[0]
-    assert written("-c", *GREEDY, "And of Spain?")
+    assert written("-c", *GREEDY, "And who wrote Faust?")
     last = json.loads(written("logs", "-n", "1", "--json"))[0]
     equal(last["conversation_id"], first["conversation_id"])
     assert last["input_tokens"] > first["input_tokens"] + len(CHAT["token_ids"])

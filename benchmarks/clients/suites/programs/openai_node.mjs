@@ -80,8 +80,8 @@ check("a seed says the text; n, stop", async () => {
   equal(content(three), one);
   equal(three.choices.length, 3);
   holds(new Set(three.choices.map((choice) => choice.message.content)).size > 1);
-  const cut = await chat({ stop: ["Rome"] });
-  equal(content(cut), CHAT.text.split("Rome")[0]);
+  const cut = await chat({ stop: ["Romeo"] });
+  equal(content(cut), CHAT.text.split("Romeo")[0]);
   equal(cut.choices[0].finish_reason, "stop");
 });
 

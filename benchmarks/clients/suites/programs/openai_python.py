@@ -85,7 +85,9 @@ def logprobs() -> str:
             model=MODEL, prompt=truth["prompt_ids"], temperature=0, max_tokens=8, logprobs=3, echo=True
         )
         told = answer.choices[0].logprobs
-        assert told and told.token_logprobs and told.top_logprobs
+        assert told
+        assert told.token_logprobs
+        assert told.top_logprobs
         expected = [None, *truth["prompt_logprobs"], *truth["logprobs"]]
         equal(len(told.token_logprobs), len(expected))
         for found, true in zip(told.token_logprobs[1:], expected[1:], strict=True):
@@ -100,7 +102,9 @@ def logprobs() -> str:
 def chat_logprobs() -> None:
     answer = chat(seed=3, temperature=1, logprobs=True, top_logprobs=4)
     told = answer.choices[0].logprobs
-    assert told and told.content and answer.usage
+    assert told
+    assert told.content
+    assert answer.usage
     written = b"".join(bytes(entry.bytes or []) for entry in told.content).decode()
     assert written.removesuffix("<|im_end|>") == content(answer), written
     equal(len(told.content), answer.usage.completion_tokens)
@@ -129,7 +133,8 @@ def stream() -> None:
     equal("".join(c.choices[0].delta.content or "" for c in chunks if c.choices), content(whole))
     equal([c.choices[0].finish_reason for c in chunks if c.choices][-1], whole.choices[0].finish_reason)
     equal(chunks[-1].choices, [])
-    assert chunks[-1].usage and whole.usage
+    assert chunks[-1].usage
+    assert whole.usage
     equal(chunks[-1].usage.completion_tokens, whole.usage.completion_tokens)
     equal(chunks[-1].usage.prompt_tokens, whole.usage.prompt_tokens)
     equal([c.usage for c in chunks[:-1]], [None] * (len(chunks) - 1))
@@ -163,7 +168,8 @@ def several() -> None:
     equal([choice.index for choice in four.choices], [0, 1, 2, 3])
     equal(content(four), content(one))
     assert len({content(four, i) for i in range(4)}) > 1
-    assert four.usage and one.usage
+    assert four.usage
+    assert one.usage
     assert four.usage.completion_tokens > one.usage.completion_tokens
     equal(four.usage.prompt_tokens, one.usage.prompt_tokens)
 
@@ -296,7 +302,9 @@ def cancelled() -> float:
     with urllib.request.urlopen(f"{URL}/metrics") as response:
         lines = response.read().decode().splitlines()
     return sum(
-        float(line.split()[-1]) for line in lines if "requests_total" in line and 'outcome="cancelled"' in line
+        float(line.split()[-1])
+        for line in lines
+        if "requests_total" in line and 'outcome="cancelled"' in line
     )
 
 
@@ -306,9 +314,7 @@ def cancel() -> None:
     endless: Any = {"model": MODEL, "prompt": "Once", "max_tokens": 4000, "extra_body": {"ignore_eos": True}}
     with client.completions.create(stream=True, **endless) as chunks:
         next(iter(chunks))
-    caught(
-        openai.APITimeoutError, lambda: client.with_options(timeout=0.5).completions.create(**endless)
-    )
+    caught(openai.APITimeoutError, lambda: client.with_options(timeout=0.5).completions.create(**endless))
     end = time.monotonic() + 10
     while cancelled() < before + 2:
         assert time.monotonic() < end, f"{cancelled() - before} of 2 were cancelled"
@@ -350,9 +356,7 @@ def images() -> None:
 
 @check("response_format json_object")
 def json_mode() -> None:
-    refusal(
-        openai.BadRequestError, lambda: chat(response_format={"type": "json_object"}), "response_format"
-    )
+    refusal(openai.BadRequestError, lambda: chat(response_format={"type": "json_object"}), "response_format")
 
 
 @check("response_format json_schema")
