@@ -27,6 +27,10 @@ class Refused(Exception):
     """The server refused, by name, what the check is about."""
 
 
+class NotApplicable(Exception):
+    """The model, whatever serves it, cannot do what the check is about."""
+
+
 def check(name: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Take a function without arguments, async or not, as a check of this name."""
 
@@ -69,6 +73,8 @@ def main() -> None:
             detail = answer or ""
         except Refused as refused:
             verdict, detail = "refused", str(refused)
+        except NotApplicable as reason:
+            verdict, detail = "not applicable", str(reason)
         except Exception as error:
             verdict, detail = "failed", _described(error)
         print(json.dumps({"name": name, "verdict": verdict, "detail": detail[:1000]}), flush=True)

@@ -124,7 +124,7 @@ async def embeddings() -> None:
 def too_long() -> None:
     caught(ContextOverflowError, lambda: chat().invoke(LONG), "too long")
     caught(ContextOverflowError, lambda: list(chat().stream(LONG)), "too long")
-    caught(ContextOverflowError, lambda: chat(max_tokens=10**6).invoke(QUESTION), "max_tokens")
+    caught(ContextOverflowError, lambda: chat(max_tokens=10**6).invoke(QUESTION), "too long")
 
 
 @check("an unknown model, bad parameters and a timeout are openai's errors")

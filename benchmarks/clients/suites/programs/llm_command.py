@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -79,9 +78,10 @@ def completion() -> None:
 @check("log-probabilities of a completion model, in the log")
 def logprobs() -> None:
     written("-m", "raw", *GREEDY, "-o", "logprobs", "2", "--no-stream", RAW["prompt"])
-    with sqlite3.connect(USER_PATH / "logs.db") as logs:
-        ((text,),) = logs.execute("select response_json from responses order by id desc limit 1").fetchall()
-    assert "token_logprobs" in text, text[:500]
+    last = json.loads(written("logs", "-n", "1", "--json"))[0]
+    found = last["response_json"]["choices"][0]["logprobs"]["token_logprobs"]
+    for value, true in zip(found, RAW["logprobs"], strict=True):
+        assert abs(value - true) < 0.35, (value, true)
 
 
 @check("usage, in the log")
