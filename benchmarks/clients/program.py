@@ -10,7 +10,7 @@ from typing import get_args
 from outcome import Outcome, Server, Verdict
 
 PROGRAMS = Path(__file__).parent / "suites" / "programs"
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
 def of_python(server: Server, name: str, limit_s: float = 300) -> list[Outcome]:
@@ -45,7 +45,7 @@ def of_command(command: Sequence[str | Path], *, limit_s: float) -> list[Outcome
 def finished(
     command: Sequence[str | Path], *, limit_s: float, more: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command without a hub, with `more` in its environment. Raises subprocess.TimeoutExpired."""
+    """Run a command with `more` in its environment. Raises subprocess.TimeoutExpired."""
     return subprocess.run(
         command,
         capture_output=True,
@@ -53,7 +53,7 @@ def finished(
         check=False,
         timeout=limit_s,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **OFFLINE, **(more or {})},
+        env={**os.environ, **(more or {})},
     )
 
 

@@ -1,4 +1,7 @@
-"""aiperf, a load tester: streams, whole answers and embeddings, with the server's counts and its metrics."""
+"""aiperf, a load tester: streams, whole answers, conversations and embeddings.
+
+It also reads the server's /metrics.
+"""
 
 import json
 from pathlib import Path
@@ -13,20 +16,17 @@ FLAGS: tuple[str, ...] = ()
 
 PROMPT, OUTPUT, REQUESTS = 32, 12, 6
 EXACT = ["--extra-inputs", "ignore_eos:true"]
-SERVERS = ["--use-server-token-count"]
 CASES: dict[str, tuple[str, list[str]]] = {
-    "chat, streamed": ("chat", ["--streaming", *EXACT]),
-    "chat, streamed, counted by the server": ("chat", ["--streaming", *SERVERS, *EXACT]),
-    "chat, streamed, counted in every chunk": (
+    "chat, streamed, counted by the server in every chunk": (
         "chat",
-        ["--streaming", *SERVERS, "--per-chunk-usage", *EXACT],
+        ["--streaming", "--use-server-token-count", "--per-chunk-usage", *EXACT],
     ),
-    "chat, whole": ("chat", EXACT),
-    "completions, streamed": ("completions", ["--streaming", *SERVERS, *EXACT]),
-    "completions, whole": ("completions", EXACT),
+    "completions, streamed, counted by the client": ("completions", ["--streaming", *EXACT]),
+    "chat of three turns, whole, at a rate": (
+        "chat",
+        ["--conversation-turn-mean", "3", "--request-rate", "4", "--use-server-token-count", *EXACT],
+    ),
     "embeddings": ("embeddings", []),
-    "conversations of three turns": ("chat", ["--streaming", "--conversation-turn-mean", "3", *EXACT]),
-    "a rate of requests": ("chat", ["--streaming", "--request-rate", "4", *EXACT]),
 }
 
 
@@ -61,4 +61,18 @@ def _case(server: Server, home: Path, tokenizer: Path, name: str) -> Outcome:
 
 def _wrong(report: Any, endpoint: str) -> str:
     """Return what a report says that it should not, or an empty text."""
-    return json.dumps(report)[:1500]
+    told = {
+        name: value["avg"] for name, value in report.items() if isinstance(value, dict) and "avg" in value
+    }
+    if report["error_summary"] or told["completed_request_count"] != REQUESTS:
+        return f"{told['completed_request_count']:g} of {REQUESTS} completed: {report['error_summary']}"
+    if endpoint == "embeddings":
+        return ""
+    length = report["output_sequence_length"]
+    # A client that counts the text's tokens by itself may cut it otherwise than it was generated.
+    slack = 0 if "usage_completion_tokens" in told else 2
+    if not OUTPUT - slack <= length["min"] <= length["max"] <= OUTPUT + slack:
+        return f"texts of {length['min']:g} to {length['max']:g} tokens, and not {OUTPUT}"
+    if "inter_token_latency" in told and not 0 < told["time_to_first_token"] < told["request_latency"]:
+        return f"the first token after {told['time_to_first_token']} ms of {told['request_latency']} ms"
+    return ""

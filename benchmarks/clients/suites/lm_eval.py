@@ -4,16 +4,18 @@ The tasks are files of our own, since the hub's data sets are elsewhere; the num
 """
 
 import json
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from outcome import Outcome, Server
-from program import PROGRAMS, finished
+from program import OFFLINE, PROGRAMS, finished
 from tokenizer import saved_tokenizer
 
-PACKAGES = ("lm-eval[api]==0.4.13",)
+PACKAGES = ("lm-eval[api]==0.4.13", "transformers==5.24.0")
 FLAGS: tuple[str, ...] = ()
 
 NEAR = 0.35  # nats for each token: the file's weights are of four bits, and computed in other ways
@@ -47,55 +49,49 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run of lm-eval: with which of its models, over which tasks, how many items of each."""
+
+    name: str
+    model: str
+    arguments: dict[str, Any]
+    tasks: tuple[str, ...]
+    most: int = 100
+    flags: tuple[str, ...] = ()
+
+
 def run(server: Server, home: Path) -> list[Outcome]:
-    truth = json.loads((PROGRAMS / "truth.json").read_text())
-    _write_tasks(truth, home / "tasks")
+    items = _items()
+    _write_tasks(items, home / "tasks")
     completions = {"model": server.model, "base_url": f"{server.url}/v1/completions"}
-    local = {
-        **completions,
-        "tokenizer_backend": "huggingface",
-        "tokenizer": str(saved_tokenizer(server.model, home)),
-    }
     chat = {"model": server.model, "base_url": f"{server.url}/v1/chat/completions"}
-    raw = ["choices", "openings", "passages"]
-    runs: list[tuple[str, str, dict[str, Any], list[str], list[str]]] = [
-        ("the server's tokenizer", "local-completions", completions, raw, []),
-        (
-            "a local tokenizer, four at once",
-            "local-completions",
-            local | {"num_concurrent": 4},
-            raw,
-            [],
-        ),
-        (
-            "texts in batches",
-            "local-completions",
-            local | {"tokenized_requests": False},
-            ["choices", "openings"],
-            ["--batch_size", "6"],
-        ),
-        ("chat", "local-chat-completions", chat, ["chats"], ["--apply_chat_template"]),
-    ]
-    outcomes = []
-    for name, model, arguments, tasks, more in runs:
-        folder = home / "samples" / name.replace(" ", "_").replace(",", "").replace("'", "")
-        failure = _evaluate(server, model, arguments, tasks, more, home, folder)
-        for task in tasks:
-            wrong = failure or _wrong(task, _samples(folder, task), truth)
-            outcomes.append(Outcome(f"{name}: {task}", "failed" if wrong else "passed", wrong))
-    outcomes.append(_limited(server, completions, home))
-    outcomes.append(_unknown(server, completions, home))
-    return outcomes
+    tokenizer = {"tokenizer_backend": "huggingface", "tokenizer": str(saved_tokenizer(server.model, home))}
+    raw = ("choices", "openings", "passages")
+    many = tokenizer | {"num_concurrent": 4}
+    texts = tokenizer | {"tokenized_requests": False}
+    cases = (
+        Case("the server's tokenizer", "local-completions", completions, raw),
+        Case("a local tokenizer, four at once", "local-completions", completions | many, raw, most=2),
+        Case("texts", "local-completions", completions | texts, raw[:2], flags=("--batch_size", "6")),
+        Case("chat", "local-chat-completions", chat, ("chats",), flags=("--apply_chat_template",)),
+    )
+    outcomes = [outcome for case in cases for outcome in _outcomes(server, case, items, home)]
+    return [*outcomes, _unknown(server, completions | {"model": "gpt-17", "max_retries": 1}, home)]
 
 
-def _write_tasks(truth: Mapping[str, Any], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    items = {
+def _items() -> dict[str, list[dict[str, Any]]]:
+    truth = json.loads((PROGRAMS / "truth.json").read_text())
+    return {
         "choices": truth["questions"],
         "openings": truth["prompts"],
         "passages": truth["passages"],
         "chats": truth["chats"][:1],  # the other has a system prompt
     }
+
+
+def _write_tasks(items: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     for name, task in TASKS.items():
         data = folder / f"{name}.jsonl"
         data.write_text("".join(json.dumps(item) + "\n" for item in items[name]))
@@ -110,84 +106,60 @@ def _write_tasks(truth: Mapping[str, Any], folder: Path) -> None:
         (folder / f"{name}.yaml").write_text(json.dumps(described))  # JSON is YAML
 
 
-def _run(
-    server: Server,
-    model: str,
-    arguments: Mapping[str, Any],
-    tasks: Sequence[str],
-    more: Sequence[str],
-    home: Path,
-) -> "subprocess.CompletedProcess[str]":
-    command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", model]
-    command += ["--model_args", *(f"{name}={value}" for name, value in arguments.items())]
-    command += ["--tasks", *tasks, "--include_path", home / "tasks", *more]
-    return finished(command, limit_s=300, more={"HF_HOME": str(home / "hf")})
+def _outcomes(
+    server: Server, case: Case, items: Mapping[str, Sequence[Any]], home: Path
+) -> Iterator[Outcome]:
+    """Run lm-eval and yield what came of each task."""
+    folder = home / "samples"
+    shutil.rmtree(folder, ignore_errors=True)
+    done = _run(server, case, home, "--log_samples", "--output_path", str(folder))
+    for task in case.tasks:
+        wrong = done.stderr[-1500:] if done.returncode else ""
+        if not wrong:
+            samples = _samples(folder, task)
+            expected = min(case.most, len(items[task]))
+            wrong = next(filter(None, map(_wrong, samples)), "")
+            if len(samples) != expected:
+                wrong = f"{len(samples)} samples, and not {expected}"
+        yield Outcome(f"{case.name}: {task}", "failed" if wrong else "passed", wrong)
 
 
-def _evaluate(
-    server: Server,
-    model: str,
-    arguments: Mapping[str, Any],
-    tasks: Sequence[str],
-    more: Sequence[str],
-    home: Path,
-    folder: Path,
-) -> str:
-    """Run lm-eval; samples come below `folder`. Return what went wrong, or an empty text."""
-    for old in folder.rglob("*.json*"):
-        old.unlink()
-    done = _run(server, model, arguments, tasks, [*more, "--log_samples", "--output_path", str(folder)], home)
-    return "" if done.returncode == 0 else done.stderr[-1500:]
+def _run(server: Server, case: Case, home: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", case.model]
+    command += ["--model_args", *(f"{name}={value}" for name, value in case.arguments.items())]
+    command += ["--tasks", *case.tasks, "--include_path", home / "tasks", "--limit", str(case.most)]
+    environment = OFFLINE | {"HF_HOME": str(home / "hf")}
+    return finished([*command, *case.flags, *more], limit_s=300, more=environment)
 
 
 def _samples(folder: Path, task: str) -> list[dict[str, Any]]:
-    found = [
+    return [
         json.loads(line)
         for path in folder.rglob(f"samples_{task}_*.jsonl")
         for line in path.read_text().splitlines()
     ]
-    return sorted(found, key=lambda sample: int(sample["doc_id"]))
 
 
-def _wrong(task: str, samples: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> str:
-    """Return where lm-eval's samples are not transformers' figures, or an empty text."""
-    if task == "choices":
-        for sample, one in zip(samples, truth["questions"], strict=True):
-            found = [float(response[0][0]) for response in sample["resps"]]
-            for value, true, choice in zip(found, one["logprobs"], one["choices"], strict=True):
-                if abs(value - true) > NEAR * (1 + len(choice) / 3):
-                    return f"{one['question']} {choice}: {value} is not near {true}"
+def _wrong(sample: Mapping[str, Any]) -> str:
+    """Return where a sample is not what transformers computed, which its item tells, or an empty text."""
+    item = sample["doc"]
+    if "choices" in item:
+        for (value, _), true, choice in zip(
+            (response[0] for response in sample["resps"]), item["logprobs"], item["choices"], strict=True
+        ):
+            if abs(float(value) - true) > NEAR * (1 + len(choice) / 3):
+                return f"{item['question']} {choice}: {value} is not near {true}"
         return ""
-    if task == "passages":
-        for sample, one in zip(samples, truth["passages"], strict=True):
-            value = float(sample["resps"][0][0])
-            if abs(value - one["logprob"]) > NEAR * 10:
-                return f"{one['passage']!r}: {value} is not near {one['logprob']}"
-        return ""
-    expected = truth["prompts"] if task == "openings" else truth["chats"][:1]
-    for sample, one in zip(samples, expected, strict=True):
-        if sample["resps"][0][0] != one["text"]:
-            return f"{sample['resps'][0][0]!r} is not {one['text']!r}"
-    return ""
+    found = sample["resps"][0][0]
+    if "passage" in item:
+        near = abs(float(found) - item["logprob"]) <= NEAR * 10
+        return "" if near else f"{item['passage']!r}: {found} is not near {item['logprob']}"
+    return "" if found == item["text"] else f"{found!r} is not {item['text']!r}"
 
 
-def _limited(server: Server, completions: Mapping[str, Any], home: Path) -> Outcome:
-    """--limit, --num_fewshot and generation settings of the command line."""
-    more = ["--limit", "2", "--num_fewshot", "0", "--gen_kwargs", "temperature=0.7", "top_p=0.9"]
-    done = _run(server, "local-completions", completions, ["openings"], more, home)
-    wrong = (
-        "" if done.returncode == 0 and "exact_match" in done.stdout else done.stderr[-1500:] or done.stdout
-    )
-    return Outcome("a limit and settings of sampling", "failed" if wrong else "passed", wrong)
-
-
-def _unknown(server: Server, completions: Mapping[str, Any], home: Path) -> Outcome:
+def _unknown(server: Server, arguments: dict[str, Any], home: Path) -> Outcome:
     """An unknown model's name ends the run with the server's words."""
-    arguments = {**completions, "model": "gpt-17", "tokenizer": server.model, "max_retries": 1}
-    done = _run(server, "local-completions", arguments, ["openings"], [], home)
+    done = _run(server, Case("", "local-completions", arguments, ("openings",)), home)
     known = done.returncode != 0 and "there is no model 'gpt-17' here" in done.stderr + done.stdout
-    return Outcome(
-        "an unknown model is told in the server's words",
-        "passed" if known else "failed",
-        "" if known else done.stderr[-1500:],
-    )
+    wrong = "" if known else f"exit status {done.returncode}: {done.stderr[-1500:]}"
+    return Outcome("an unknown model is told in the server's words", "failed" if wrong else "passed", wrong)
