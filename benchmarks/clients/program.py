@@ -26,13 +26,15 @@ def of_node(server: Server, home: Path, name: str, limit_s: float = 300) -> list
     return of_command([node, home / name, server.url, server.model], limit_s=limit_s)
 
 
-def of_command(command: Sequence[str | Path], *, limit_s: float) -> list[Outcome]:
+def of_command(
+    command: Sequence[str | Path], *, limit_s: float, more: Mapping[str, str] | None = None
+) -> list[Outcome]:
     """Run a command that writes a JSON object a line for each check: name, verdict, detail.
 
     What else it writes is no check. A command that fails, or says nothing, is a failure itself.
     """
     try:
-        done = finished(command, limit_s=limit_s)
+        done = finished(command, limit_s=limit_s, more=more)
         written, errors, status = done.stdout, done.stderr, str(done.returncode)
     except subprocess.TimeoutExpired as expired:
         written, errors, status = _text(expired.stdout), _text(expired.stderr), f"none after {limit_s:g} s"

@@ -89,3 +89,65 @@ def test_unknown_suites_are_refused(clients, tmp_path):
     """With the names there are."""
     with pytest.raises(SystemExit, match=r"suite = nothing is not allowed: .*schemathesis"):
         clients("run").main(["nothing"], tmp_path, "smollm2-135m")
+
+
+PROGRAM = """
+import sys
+sys.argv = ["", "http://127.0.0.1:9", "tiny"]
+sys.path.insert(0, {programs!r})
+from checks import NotApplicable, caught, check, equal, main, refusal
+
+def refuse():
+    raise ValueError("tools are not allowed")
+
+@check("right")
+def right(): equal(1, 1)
+
+@check("right, async")
+async def later(): equal(caught(ValueError, refuse, "tools").args[0], "tools are not allowed")
+
+@check("wrong")
+def wrong(): equal(1, 2)
+
+@check("refused")
+def refused(): refusal(ValueError, refuse, "tools")
+
+@check("refused, and not by name")
+def unnamed(): refusal(ValueError, refuse, "suffix")
+
+@check("not refused")
+def answered(): refusal(ValueError, lambda: "an answer", "tools")
+
+@check("beyond the model")
+def beyond(): raise NotApplicable("it is small")
+
+print("what a library writes")
+main()
+sys.exit({status})
+"""
+
+
+def test_programs(clients):
+    """Each check has its verdict; a program that ends badly, or tells nothing, is a failure too."""
+    of_command = clients("program").of_command
+    programs = str(CLIENTS / "suites" / "programs")
+    command = [sys.executable, "-c", PROGRAM.format(programs=programs, status=0)]
+    outcomes = of_command(command, limit_s=60)
+    assert {outcome.name: outcome.verdict for outcome in outcomes} == {
+        "right": "passed",
+        "right, async": "passed",
+        "wrong": "failed",
+        "refused": "refused",
+        "refused, and not by name": "failed",
+        "not refused": "failed",
+        "beyond the model": "not applicable",
+    }
+    assert outcomes[2].reason.startswith("AssertionError: 1 is not 2")
+    assert outcomes[3].reason == "ValueError: tools are not allowed"
+    command[-1] = PROGRAM.format(programs=programs, status=3)
+    last = of_command(command, limit_s=60)[-1]
+    assert (last.name, last.verdict, last.reason) == ("the program", "failed", "exit status 3: ")
+    (nothing,) = of_command([sys.executable, "-c", "pass"], limit_s=60)
+    assert nothing.verdict == "failed"
+    (slow,) = of_command([sys.executable, "-c", "import time; time.sleep(60)"], limit_s=0.5)
+    assert "none after 0.5 s" in slow.reason

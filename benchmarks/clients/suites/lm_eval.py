@@ -4,21 +4,16 @@ The tasks are files of our own, since the hub's data sets are elsewhere; the num
 """
 
 import json
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from outcome import Outcome, Server
-from program import OFFLINE, PROGRAMS, finished
+from program import OFFLINE, PROGRAMS, finished, of_command
 from tokenizer import saved_tokenizer
 
 PACKAGES = ("lm-eval[api]==0.4.13", "transformers==5.24.0")
 FLAGS: tuple[str, ...] = ()
 
-NEAR = 0.35  # nats for each token: the file's weights are of four bits, and computed in other ways
 TASKS: dict[str, dict[str, Any]] = {
     "choices": {
         "output_type": "multiple_choice",
@@ -49,48 +44,28 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One run of lm-eval: with which of its models, over which tasks, how many items of each."""
-
-    name: str
-    model: str
-    arguments: dict[str, Any]
-    tasks: tuple[str, ...]
-    most: int = 100
-    flags: tuple[str, ...] = ()
-
-
 def run(server: Server, home: Path) -> list[Outcome]:
-    items = _items()
-    _write_tasks(items, home / "tasks")
-    completions = {"model": server.model, "base_url": f"{server.url}/v1/completions"}
-    chat = {"model": server.model, "base_url": f"{server.url}/v1/chat/completions"}
-    tokenizer = {"tokenizer_backend": "huggingface", "tokenizer": str(saved_tokenizer(server.model, home))}
-    raw = ("choices", "openings", "passages")
-    many = tokenizer | {"num_concurrent": 4}
-    texts = tokenizer | {"tokenized_requests": False}
-    cases = (
-        Case("the server's tokenizer", "local-completions", completions, raw),
-        Case("a local tokenizer, four at once", "local-completions", completions | many, raw, most=2),
-        Case("texts", "local-completions", completions | texts, raw[:2], flags=("--batch_size", "6")),
-        Case("chat", "local-chat-completions", chat, ("chats",), flags=("--apply_chat_template",)),
-    )
-    outcomes = [outcome for case in cases for outcome in _outcomes(server, case, items, home)]
-    return [*outcomes, _unknown(server, completions | {"model": "gpt-17", "max_retries": 1}, home)]
+    tasks = home / "tasks"
+    _write_tasks(tasks)
+    environment = OFFLINE | {"HF_HOME": str(home / "hf")}
+    program: list[str | Path] = [server.python, PROGRAMS / "lm_eval_python.py", server.url, server.model]
+    program += [tasks, saved_tokenizer(server.model, home)]
+    outcomes = of_command(program, limit_s=300, more=environment)
+    return [
+        *outcomes,
+        _command(server, server.model, tasks, environment),
+        _unknown(server, tasks, environment),
+    ]
 
 
-def _items() -> dict[str, list[dict[str, Any]]]:
+def _write_tasks(folder: Path) -> None:
     truth = json.loads((PROGRAMS / "truth.json").read_text())
-    return {
+    items = {
         "choices": truth["questions"],
         "openings": truth["prompts"],
         "passages": truth["passages"],
         "chats": truth["chats"][:1],  # the other has a system prompt
     }
-
-
-def _write_tasks(items: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, task in TASKS.items():
         data = folder / f"{name}.jsonl"
@@ -106,60 +81,30 @@ def _write_tasks(items: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path)
         (folder / f"{name}.yaml").write_text(json.dumps(described))  # JSON is YAML
 
 
-def _outcomes(
-    server: Server, case: Case, items: Mapping[str, Sequence[Any]], home: Path
-) -> Iterator[Outcome]:
-    """Run lm-eval and yield what came of each task."""
-    folder = home / "samples"
-    shutil.rmtree(folder, ignore_errors=True)
-    done = _run(server, case, home, "--log_samples", "--output_path", str(folder))
-    for task in case.tasks:
-        wrong = done.stderr[-1500:] if done.returncode else ""
-        if not wrong:
-            samples = _samples(folder, task)
-            expected = min(case.most, len(items[task]))
-            wrong = next(filter(None, map(_wrong, samples)), "")
-            if len(samples) != expected:
-                wrong = f"{len(samples)} samples, and not {expected}"
-        yield Outcome(f"{case.name}: {task}", "failed" if wrong else "passed", wrong)
+def _lm_eval(server: Server, model: str, tasks: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run the command; return its exit status and what it wrote."""
+    command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", "local-completions"]
+    command += ["--model_args", f"model={model}", f"base_url={server.url}/v1/completions", "max_retries=1"]
+    command += ["--tasks", "openings", "--include_path", tasks, "--limit", "3"]
+    done = finished(command, limit_s=200, more=environment)
+    return done.returncode, done.stdout + done.stderr[-1500:]
 
 
-def _run(server: Server, case: Case, home: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", case.model]
-    command += ["--model_args", *(f"{name}={value}" for name, value in case.arguments.items())]
-    command += ["--tasks", *case.tasks, "--include_path", home / "tasks", "--limit", str(case.most)]
-    environment = OFFLINE | {"HF_HOME": str(home / "hf")}
-    return finished([*command, *case.flags, *more], limit_s=300, more=environment)
+def _command(server: Server, model: str, tasks: Path, environment: dict[str, str]) -> Outcome:
+    """The command line: all texts are those that transformers writes."""
+    status, written = _lm_eval(server, model, tasks, environment)
+    table = [line for line in written.splitlines() if "exact_match" in line]
+    exact = (
+        status == 0
+        and len(table) == 1
+        and any(cell.strip() in ("1", "1.0000") for cell in table[0].split("|"))
+    )
+    return Outcome("the command line", "passed" if exact else "failed", "" if exact else written[-1500:])
 
 
-def _samples(folder: Path, task: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(line)
-        for path in folder.rglob(f"samples_{task}_*.jsonl")
-        for line in path.read_text().splitlines()
-    ]
-
-
-def _wrong(sample: Mapping[str, Any]) -> str:
-    """Return where a sample is not what transformers computed, which its item tells, or an empty text."""
-    item = sample["doc"]
-    if "choices" in item:
-        for (value, _), true, choice in zip(
-            (response[0] for response in sample["resps"]), item["logprobs"], item["choices"], strict=True
-        ):
-            if abs(float(value) - true) > NEAR * (1 + len(choice) / 3):
-                return f"{item['question']} {choice}: {value} is not near {true}"
-        return ""
-    found = sample["resps"][0][0]
-    if "passage" in item:
-        near = abs(float(found) - item["logprob"]) <= NEAR * 10
-        return "" if near else f"{item['passage']!r}: {found} is not near {item['logprob']}"
-    return "" if found == item["text"] else f"{found!r} is not {item['text']!r}"
-
-
-def _unknown(server: Server, arguments: dict[str, Any], home: Path) -> Outcome:
+def _unknown(server: Server, tasks: Path, environment: dict[str, str]) -> Outcome:
     """An unknown model's name ends the run with the server's words."""
-    done = _run(server, Case("", "local-completions", arguments, ("openings",)), home)
-    known = done.returncode != 0 and "there is no model 'gpt-17' here" in done.stderr + done.stdout
-    wrong = "" if known else f"exit status {done.returncode}: {done.stderr[-1500:]}"
-    return Outcome("an unknown model is told in the server's words", "failed" if wrong else "passed", wrong)
+    status, written = _lm_eval(server, "gpt-17", tasks, environment)
+    told = status != 0 and "there is no model 'gpt-17' here" in written
+    name = "an unknown model is told in the server's words"
+    return Outcome(name, "passed" if told else "failed", "" if told else written[-1500:])
