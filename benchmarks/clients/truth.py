@@ -80,13 +80,13 @@ def main() -> None:
 
     def chat(messages: list[dict[str, str]]) -> list[int]:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
     def after(context: str, continuation: str) -> float:
         """Return the log-probability of a continuation that is cut into tokens with its context."""
-        return round(
-            sum(scored(tokenizer.encode(context + continuation))[len(tokenizer.encode(context)) - 1 :]), 4
-        )
+        known = len(tokenizer.encode(context))
+        return round(sum(scored(tokenizer.encode(context + continuation))[known - 1 :]), 4)
 
     vectors = [vector(text) for text in TEXTS]
     truth = {
