@@ -25,6 +25,8 @@ CASES: dict[str, tuple[str, list[str | ToolCall]]] = {
     "two calls": (wrapped(A) + "\n" + wrapped(B), [CALLED, ToolCall("g", "{}")]),
     "text after a call": (wrapped(A) + "\nDone. ", [CALLED, "\nDone. "]),
     "no arguments": ('<tool_call>{"name": "g"}</tool_call>', [ToolCall("g", "{}")]),
+    "a call that the end closes": (f"So.\n<tool_call>\n{A}\n", ["So.", CALLED]),
+    "two calls, the end closes one": (f"{wrapped(B)}\n<tool_call>{A}", [ToolCall("g", "{}"), CALLED]),
     "letters of other scripts": (
         wrapped('{"name": "f", "arguments": {"x": "\\u0141ód\\u017a 😀"}}'),
         [ToolCall("f", '{"x": "Łódź 😀"}')],
@@ -33,6 +35,8 @@ CASES: dict[str, tuple[str, list[str | ToolCall]]] = {
         name: (text, [text])
         for name, text in {
             "a call that is not complete": f"a <tool_call>\n{A}\n</tool",
+            "a call that is cut": f"a <tool_call>\n{A[:-1]}",
+            "an unknown tool that the end closes": 'a <tool_call>{"name": "rm", "arguments": {}}',
             "the beginning of a call": "a <tool_c",
             "the end alone": f"{A}\n</tool_call> ",
             "no JSON": wrapped("f(x=1)"),

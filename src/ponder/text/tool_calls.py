@@ -1,7 +1,8 @@
 """Calls of tools in what a model writes, as Hermes and Qwen write them.
 
-A call is `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`. What is not exactly that, with the name
-of a tool that was given, is text: nothing that a model says is lost.
+A call is `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`; where the text ends, `</tool_call>` may
+be missing, which small models leave out. What is not exactly that, with the name of a tool that was given,
+is text: nothing that a model says is lost.
 """
 
 from __future__ import annotations
@@ -63,8 +64,12 @@ class ToolCallReader:
         return out
 
     def flush(self) -> list[str | ToolCall]:
-        """Return what is left at the text's end: a call that is not complete is text."""
+        """Return what is left at the text's end: a call may lack its last mark, and is else text."""
+        begun = self._rest.lstrip()
+        call = _call(begun.removeprefix(_OPEN), self._names) if begun.startswith(_OPEN) else None
         rest = self._take(len(self._rest))
+        if call is not None:
+            return [call]
         return [rest] if rest and not (self._after_call and rest.isspace()) else []
 
     def _tell(self, count: int, out: list[str | ToolCall]) -> None:
