@@ -81,30 +81,29 @@ def _write_tasks(folder: Path) -> None:
         (folder / f"{name}.yaml").write_text(json.dumps(described))  # JSON is YAML
 
 
-def _lm_eval(server: Server, model: str, tasks: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run the command; return its exit status and what it wrote."""
+def _lm_eval(server: Server, model: str, tasks: Path, environment: dict[str, str]) -> tuple[int, str, str]:
+    """Run the command; return its exit status, its standard output and its errors."""
     command: list[str | Path] = [server.python, "-m", "lm_eval", "run", "--model", "local-completions"]
     command += ["--model_args", f"model={model}", f"base_url={server.url}/v1/completions", "max_retries=1"]
     command += ["--tasks", "openings", "--include_path", tasks, "--limit", "3"]
     done = finished(command, limit_s=200, more=environment)
-    return done.returncode, done.stdout + done.stderr[-1500:]
+    return done.returncode, done.stdout, done.stderr
 
 
 def _command(server: Server, model: str, tasks: Path, environment: dict[str, str]) -> Outcome:
     """The command line: all texts are those that transformers writes."""
-    status, written = _lm_eval(server, model, tasks, environment)
-    table = [line for line in written.splitlines() if "exact_match" in line]
-    exact = (
-        status == 0
-        and len(table) == 1
-        and any(cell.strip() in ("1", "1.0000") for cell in table[0].split("|"))
-    )
-    return Outcome("the command line", "passed" if exact else "failed", "" if exact else written[-1500:])
+    status, table, errors = _lm_eval(server, model, tasks, environment)
+    rows = [
+        [cell.strip() for cell in line.split("|")] for line in table.splitlines() if "exact_match" in line
+    ]
+    exact = status == 0 and len(rows) == 1 and bool({"1", "1.0000"} & set(rows[0][6:9]))
+    wrong = "" if exact else f"exit status {status}: {rows} {errors[-1500:]}"
+    return Outcome("the command line", "failed" if wrong else "passed", wrong)
 
 
 def _unknown(server: Server, tasks: Path, environment: dict[str, str]) -> Outcome:
     """An unknown model's name ends the run with the server's words."""
-    status, written = _lm_eval(server, "gpt-17", tasks, environment)
-    told = status != 0 and "there is no model 'gpt-17' here" in written
-    name = "an unknown model is told in the server's words"
-    return Outcome(name, "passed" if told else "failed", "" if told else written[-1500:])
+    status, table, errors = _lm_eval(server, "gpt-17", tasks, environment)
+    told = status != 0 and "there is no model 'gpt-17' here" in table + errors
+    wrong = "" if told else f"exit status {status}: {errors[-1500:]}"
+    return Outcome("an unknown model is told in the server's words", "failed" if wrong else "passed", wrong)
