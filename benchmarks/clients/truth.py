@@ -47,7 +47,8 @@ TOKENS = 8
 def main() -> None:
     path = registry.cache_dir() / "models" / f"{registry.DEFAULT_MODEL}.gguf"
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    model.eval()
 
     @torch.inference_mode()
     def greedy(ids: list[int]) -> dict[str, Any]:
@@ -75,8 +76,11 @@ def main() -> None:
 
     @torch.inference_mode()
     def vector(text: str) -> torch.Tensor:
-        states = model.model(torch.tensor([tokenizer.encode(text)])).last_hidden_state[0].double().mean(0)
-        return states / states.norm()
+        states: torch.Tensor = (
+            model.model(torch.tensor([tokenizer.encode(text)])).last_hidden_state[0].double().mean(0)
+        )
+        unit: torch.Tensor = states / states.norm()
+        return unit
 
     def chat(messages: list[dict[str, str]]) -> list[int]:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

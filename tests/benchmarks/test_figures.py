@@ -255,7 +255,10 @@ def test_an_interrupt_ends_the_children(checkpoint):
             time.sleep(0.05)
         time.sleep(1.0)
         os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()  # else leaving the block waits for it
     assert process.returncode == 130
     assert b"Traceback" not in said
     assert children
