@@ -76,7 +76,7 @@ EXACT = {"F32": "<f4", "F16": "<f2"}
 def main() -> int:
     """Measure the types that are asked for, and write all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("library", type=Path)
+    parser.add_argument("libllama", type=Path)
     parser.add_argument("types", nargs="*", metavar="TYPE", help=", ".join(TYPES))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument(
@@ -91,16 +91,16 @@ def main() -> int:
     with TemporaryDirectory(prefix="ponder-types-") as folder:
         source = Path(folder) / "source.gguf"
         original = open_checkpoint(asked.model).path
-        said = make(asked.library, original, source, TYPES["F32"], ())
+        said = make(asked.libllama, original, source, TYPES["F32"], ())
         if said is not None:
             raise SystemExit(f"{original} cannot be dequantised: {said}")
-        their = Reference(asked.library, source)
+        their = Reference(asked.libllama, source)
         same = their.same_values()
         wrong += [f"values of {kind}" for kind, alike in same.items() if not alike]
         for name in asked.types or TYPES:
             label = f"{name}, pure" if asked.pure else name
             one = measure(
-                asked.library, source, Path(folder) / f"{name}.gguf", TYPES[name], asked.pure, their
+                asked.libllama, source, Path(folder) / f"{name}.gguf", TYPES[name], asked.pure, their
             )
             print(label, json.dumps(one, ensure_ascii=False), file=sys.stderr, flush=True)
             found.setdefault(asked.model, {})[label] = one
@@ -109,7 +109,7 @@ def main() -> int:
                 NAME,
                 ("ponder", "torch", "transformers", "gguf", "numpy"),
                 {
-                    "llama.cpp": library_version(asked.library),
+                    "llama.cpp": library_version(asked.libllama),
                     "random blocks mean the same as to ggml": same,
                     "models": found,
                 },
