@@ -73,6 +73,24 @@ def test_closing_ends_what_is_iterated() -> None:
     assert list(iterate_apart(numbers())) == list(range(100))
 
 
+def test_its_own_thread_may_close_it() -> None:
+    """As when that thread collects a generator which everybody has forgotten."""
+    suspended, closed = threading.Event(), threading.Event()
+
+    async def numbers() -> AsyncGenerator[int]:
+        yield 1
+        await asyncio.to_thread(suspended.wait)
+        items.close()
+        closed.set()
+        yield 2
+
+    items = iterate_apart(numbers())
+    assert next(items) == 1
+    suspended.set()
+    assert closed.wait(20)
+    assert run_apart(thread())
+
+
 def test_what_was_started_ends_with_it() -> None:
     ended = []
 
@@ -123,6 +141,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "shown"), [(HELD, "1\nended\n"), (FORKED, "2\n")], ids=["held", "forked"]
 )

@@ -55,8 +55,8 @@ def _running(coroutine: Coroutine[Any, Any, T]) -> Generator[Future[T]]:
     try:
         yield outcome
     finally:
-        thread.end_tasks()
-        _free.append(thread)
+        if thread.end_tasks():
+            _free.append(thread)
 
 
 class _LoopThread:
@@ -69,10 +69,19 @@ class _LoopThread:
         self._thread.start()
         _all.append(self)
 
-    def end_tasks(self) -> None:
-        """Cancel what runs, and wait until it has ended."""
-        if not self._ending:
-            asyncio.run_coroutine_threadsafe(_end_others(), self.loop).result()
+    def end_tasks(self) -> bool:
+        """Cancel what runs, wait until it has ended, and return whether the thread is free.
+
+        It is not when Python ends, or when it is the thread itself that asks: it may be the one that collects
+        a forgotten generator, and must not wait for itself.
+        """
+        if self._ending:
+            return False
+        ended = asyncio.run_coroutine_threadsafe(_end_others(), self.loop)
+        if threading.current_thread() is self._thread:
+            return False
+        ended.result()
+        return True
 
     def end(self) -> None:
         """End the thread, as Python ends: one that lives on hangs whoever waits for it."""
