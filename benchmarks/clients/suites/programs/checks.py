@@ -19,6 +19,14 @@ from typing import Any
 URL, MODEL = sys.argv[1:3]
 BASE = f"{URL}/v1"
 TRUTH: dict[str, Any] = json.loads(Path(__file__).with_name("truth.json").read_text())  # see truth.py
+LONG: Any = [{"role": "user", "content": "word " * 9000}]  # more than the model's context
+TOOL: Any = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
 
 _CHECKS: list[tuple[str, Callable[[], Any]]] = []
 

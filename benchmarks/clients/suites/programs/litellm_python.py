@@ -10,7 +10,7 @@ from typing import Any
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or the import asks GitHub for prices
 
 import litellm
-from checks import BASE, MODEL, TRUTH, Refused, caught, check, equal, main, refusal
+from checks import BASE, LONG, MODEL, TOOL, TRUTH, Refused, caught, check, equal, main, refusal
 
 litellm.suppress_debug_info = True
 litellm.telemetry = False
@@ -18,14 +18,6 @@ NAME = f"openai/{MODEL}"
 VLLM = f"hosted_vllm/{MODEL}"
 HERE: Any = {"api_base": BASE, "api_key": "none", "max_retries": 0}
 CHAT = TRUTH["chats"][0]
-LONG: Any = [{"role": "user", "content": "word " * 9000}]
-TOOL: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
 
 
 def chat(model: str = NAME, **options: Any) -> Any:

@@ -11,20 +11,12 @@ import urllib.request
 from typing import Any
 
 import openai
-from checks import BASE, MODEL, TRUTH, URL, caught, check, equal, main, refusal
+from checks import BASE, LONG, MODEL, TOOL, TRUTH, URL, caught, check, equal, main, refusal
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion
 
 client = OpenAI(base_url=BASE, api_key="none", max_retries=0, timeout=120)
 HELLO: Any = [{"role": "user", "content": "Name three colours."}]
-LONG: Any = [{"role": "user", "content": "word " * 9000}]
-TOOL: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
 HISTORY: Any = [
     {"role": "user", "content": "What is the weather in Paris?"},
     {
