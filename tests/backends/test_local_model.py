@@ -93,6 +93,7 @@ def test_four_ways_to_ask(model, request_):
         assert "".join(event.text for event in tokens if event.index == output.index) == output.text
 
 
+@pytest.mark.slow
 def test_gathered_is_one_by_one(model):
     """Many generates and a score at once give what each gives alone, from an empty cache and a full one."""
     requests = [ask("ab" * i, n=1 + i % 3, seed=i, max_tokens=5 + i) for i in range(1, 12)] + REQUESTS[1:3]

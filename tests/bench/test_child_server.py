@@ -84,6 +84,7 @@ def test_it_is_gone_after_an_error():
     assert not listening(port)
 
 
+@pytest.mark.slow
 def test_one_that_ends_is_an_error_with_its_last_line():
     program = "import sys; print('starting'); sys.exit('no such model')"
     with pytest.raises(PonderError, match="ended with status 1: no such model"):

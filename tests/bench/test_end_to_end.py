@@ -73,6 +73,7 @@ def test_chat_counts_from_the_first_text_and_not_from_the_role(bench):
     assert summary["generated_tokens"] == 2 * 2 * 3
 
 
+@pytest.mark.slow
 def test_without_tokenize_and_usage_texts_are_sent_and_chunks_counted(bench):
     with FakeServer(has_tokenize=False, usage=False) as server:
         ran = bench("--url", server.url, "-c", 1, "--requests", 2, "--prompt-tokens", 10, "--json")
@@ -159,6 +160,7 @@ def test_the_key_is_sent_and_not_printed(bench, monkeypatch):
     assert set(keys) == {"Bearer from-environment", "Bearer by-option"}
 
 
+@pytest.mark.slow
 def test_a_dataset_is_sent(bench, tmp_path):
     file = tmp_path / "prompts.jsonl"
     file.write_text('{"q": "one"}\n{"q": "two"}\n')
@@ -272,6 +274,7 @@ def test_an_unknown_model_does_not_wait_for_a_server(bench):
         bench("-c", 1, "--model", "no-such-model")
 
 
+@pytest.mark.slow
 def test_help_needs_no_extra():
     """The command line loads without the libraries of the load generator."""
     program = (

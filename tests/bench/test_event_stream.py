@@ -16,6 +16,7 @@ def parse(pieces):
     return [event for piece in pieces for event in parser.feed(piece)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(texts, min_size=1, max_size=3)),
     st.sampled_from(["\n", "\r\n", "\r"]),

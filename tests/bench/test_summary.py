@@ -13,6 +13,7 @@ from ponder.bench.summary import Failures, distribution, percentile, summarise
 seconds = st.floats(0, 1e6, allow_subnormal=False)
 
 
+@pytest.mark.slow
 @given(st.lists(seconds, min_size=1, max_size=60), st.floats(0, 100))
 def test_percentiles_are_numpys(values, q):
     expected = np.percentile(values, q)

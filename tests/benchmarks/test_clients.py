@@ -127,6 +127,7 @@ sys.exit({status})
 """
 
 
+@pytest.mark.slow
 def test_programs(clients):
     """Each check has its verdict; a program that ends badly, or tells nothing, is a failure too."""
     of_command = clients("program").of_command

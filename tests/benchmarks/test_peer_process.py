@@ -49,6 +49,7 @@ def test_it_answers_and_prints_elsewhere(tmp_path):
         assert process.call("describe", 30.0, {})["vocab_size"] == 100
 
 
+@pytest.mark.slow
 def test_it_is_idle_between_calls_and_ends_with_its_context(tmp_path):
     with PeerProcess(program(tmp_path)) as process:
         process.call("load", 30.0, process.program.options)
@@ -93,6 +94,7 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended(tmp_path):
     with PeerProcess(program(tmp_path, misbehave="hang")) as process:
         process.call("load", 30.0, process.program.options)

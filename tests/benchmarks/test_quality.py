@@ -93,6 +93,7 @@ def test_a_uniform_system_has_the_vocabularys_size_as_its_perplexity() -> None:
     assert found.max_logprob_difference == pytest.approx(math.log(8), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_many_rows_are_compared_as_few_are() -> None:
     generator = torch.Generator().manual_seed(0)
     truth, found = torch.randn(2, 150, 11, generator=generator)

@@ -98,6 +98,7 @@ def test_safetensors_are_views_of_the_map(tmp_path: Path, dtype: str) -> None:
         np.testing.assert_array_equal(dequantize(stored), checkpoint.tensors.tensor(name).numpy())
 
 
+@pytest.mark.slow
 def test_a_view_keeps_its_mapping(tmp_path: Path, write_gguf: Any) -> None:
     written = write_gguf(tmp_path / "m.gguf")
     stored = open_gguf(tmp_path / "m.gguf").tensors.stored("norm.weight")

@@ -158,6 +158,7 @@ def test_messages_beside_a_prompt(ponder, file):
     assert_one_line(ran, ["prefix", "continue_final_message"])
 
 
+@pytest.mark.slow
 def test_standard_input_beside_a_prompt_is_joined(tmp_path):
     """A pipe and a file come after the argument; what is neither is left alone."""
     command = [

@@ -204,6 +204,7 @@ def test_too_many_spellings_are_refused():
     Ban(("e" * 200,), ignore_case=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(some_texts, walks)
 def test_a_thousand_strings_are_their_union(banned, seed):

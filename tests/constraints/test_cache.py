@@ -130,6 +130,7 @@ def test_a_mask_is_kept():
     assert joint.mask(joint.start) is joint.mask(joint.start)
 
 
+@pytest.mark.slow
 def test_constraints_need_no_torch():
     """They are values to declare and automata to follow: neither import nor use loads torch."""
     program = """

@@ -173,6 +173,7 @@ def test_old_states_are_a_way_back(known, seed):
     assert all(hash(state) == hash(state) for state in path)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(some_words, some_words, seeds)
 def test_two_bans_are_the_ban_of_both(one, two, seed):

@@ -76,6 +76,7 @@ def test_vllm(models, penalty, one_end):
     assert ended
 
 
+@pytest.mark.slow
 def test_the_three_differ(models):
     """There is a prompt for which the rules give three different answers: the comparisons can tell."""
     engine, prompt = models[0], [0, 1, 3]

@@ -24,6 +24,7 @@ def all_ranked(values, offsets):
     return sorted(found, key=lambda candidate: (-candidate[0], *candidate[1:]))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 700), st.integers(1, 60), st.booleans())
 def test_the_best_are_those_of_a_full_sort(seed, rows, vocabulary, count, coarse):
     """Any size of vocabulary, with many ties (`coarse`) and impossible tokens."""

@@ -102,6 +102,7 @@ def test_beams_that_are_drawn_have_it_too(model, vocabulary, head, decoder):
     assert_at_rest(engine)
 
 
+@pytest.mark.slow
 def test_the_prompt_may_come_from_the_cache(model, vocabulary, head):
     """Only states of rows with logits are read; log-probabilities of the prompt change nothing."""
     engine = Engine(model, vocabulary, 64, entropy_head=head)

@@ -446,6 +446,7 @@ def test_the_thread_ends_when_there_is_nothing_to_do(loop, monkeypatch):
         assert loop._thread is None
 
 
+@pytest.mark.slow
 def test_asking_while_the_thread_ends(loop, monkeypatch):
     """With no time to linger, every request may meet a thread that is just ending."""
     monkeypatch.setattr(loop_module, "LINGER_S", 0.0)

@@ -132,6 +132,7 @@ def test_attention_over_a_tree(ops, batch, window, kind):
     torch.testing.assert_close(ours.double(), dense(batch, window, bias), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @given(seed=st.integers(0, 2**32), tokens=st.integers(1, 9), pairs=st.integers(0, 4))
 def test_rope_and_store(ops, seed, tokens, pairs):

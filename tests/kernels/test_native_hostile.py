@@ -428,6 +428,7 @@ def test_a_row_that_does_not_fit_where_it_should_go(out):
 # ------------------------------------------------------------------------------------------------- lifetimes
 
 
+@pytest.mark.slow
 def test_a_program_keeps_what_it_reads():
     """Matrices, norms and biases may be forgotten by who recorded it, and arenas by who packed."""
     made = program()
@@ -438,6 +439,7 @@ def test_a_program_keeps_what_it_reads():
     assert torch.equal(made.run(**batch()), expected)
 
 
+@pytest.mark.slow
 def test_logits_stay_what_they_are():
     """The memory of logits is used again only when nothing looks at it any more, not even a row."""
     made = program()

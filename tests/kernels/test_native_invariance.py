@@ -209,6 +209,7 @@ def test_a_node_is_the_end_of_its_text(isa, name, seed, cached, nodes, data):
     assert same_bits(logits[9:], torch.cat(expected))
 
 
+@pytest.mark.slow
 @on_every_isa(
     20,
     5,

@@ -15,6 +15,7 @@ def normal(*shape: int, seed: int, scale: float = 1.0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
 @given(
     shape=SHAPES,

@@ -56,6 +56,7 @@ def test_every_pair_turns(scaling, seed, position, reach):
     assert torch.equal(y[ROTARY:], x[ROTARY:])
 
 
+@pytest.mark.slow
 @given(SCALINGS, st.lists(st.tuples(st.integers(1, 5), POSITIONS, REACHES), min_size=1, max_size=4))
 def test_each_sequence_has_its_own_reach(scaling, sequences):
     """A mixed batch gets, bit for bit, what each of its sequences gets alone."""

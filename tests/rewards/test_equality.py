@@ -80,6 +80,7 @@ def test_words_are_no_products_of_letters(equal):
     assert not equal("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hostile",
     ["9**9**9**9", "9^{9^{9^{9}}}", r"(10^{10^{8}})!", "9" * 10**6, r"\sum_{n=1}^{10000000} \frac{1}{n}"],
@@ -91,6 +92,7 @@ def test_a_hostile_expression_is_not_equal_and_ends(equal, hostile):
     assert equal("x + 1", "1 + x")
 
 
+@pytest.mark.slow
 def test_from_threads_and_an_event_loop(equal):
     """Where math-verify alone refuses to run."""
     refused = []

@@ -12,6 +12,7 @@ from ponder.sampling.softmax import entropies, log_softmax, logprobs_of, softmax
 VOCABULARY = 49152
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 63, 64, 1000, VOCABULARY, 100_003])
 def test_sums_are_sums(length):
     x = torch.rand(3, length, generator=torch.Generator().manual_seed(length))
@@ -71,6 +72,7 @@ def test_probabilities_are_those_of_float64(spread):
     assert logprobs_of(logits, [], []) == []
 
 
+@pytest.mark.slow
 def test_a_prompts_log_probabilities_are_those_of_generation(sample):
     """A token drawn, and the same token given: one log-probability, whichever sampler drew it."""
     logits = torch.randn(40, VOCABULARY, generator=torch.Generator().manual_seed(2)) * 2

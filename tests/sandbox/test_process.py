@@ -132,6 +132,7 @@ def test_no_process_and_no_pipe_is_left():
             os.waitpid(child.pid, os.WNOHANG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_", [{"echo": 1}, {"work": 60}], ids=["idle", "busy"])
 def test_it_ends_with_a_killed_parent(request_):
     program = """

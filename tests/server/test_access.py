@@ -82,6 +82,7 @@ def logged_until(capfd, line: str) -> str:
     return logged
 
 
+@pytest.mark.slow
 def test_keys_are_not_logged(tiny_server, capfd) -> None:
     """Neither the right one nor what was tried instead, nor the prompt, nor the query."""
     tiny: Tiny = tiny_server(api_key=("opensesame",), headers={"Authorization": "Bearer opensesame"})

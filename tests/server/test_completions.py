@@ -264,6 +264,7 @@ def test_stream_of_beams(tiny: Tiny) -> None:
     assert all(math.isfinite(node["score"]) for node in nodes.values())
 
 
+@pytest.mark.slow
 def test_deadline_keeps_what_is_there(tiny_server) -> None:
     """The text ends with "length", and `stop_reason` says why."""
     tiny = tiny_server(tiny_local_model(context_length=4096, num_pages=512))

@@ -48,6 +48,7 @@ def test_every_endpoint_is_there(tiny: Tiny) -> None:
         error(tiny.client.get(path), 404)
 
 
+@pytest.mark.slow
 def test_the_document_has_every_route(tiny: Tiny) -> None:
     """What the application serves and what the document tells are the same paths."""
     routes = {route.path.replace("{name:path}", "{name}") for route in tiny.server._guard.inner.routes}

@@ -200,6 +200,7 @@ def test_readers_that_stop_are_given_up(
     assert tiny.client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_model_that_fails(tiny_server: Callable[..., Tiny], capfd: pytest.CaptureFixture[str]) -> None:
     """An exception in a forward pass ends the requests in it with an error, and the server goes on."""
     tiny = tiny_server(tiny_local_model(context_length=4096), quiet=True)

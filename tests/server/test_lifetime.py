@@ -134,6 +134,7 @@ def test_second_stop_does_not_wait(slow: Tiny) -> None:
     wait_for(lambda: slow.status == 130, 5)
 
 
+@pytest.mark.slow
 def test_connections_are_counted(tiny_server) -> None:
     """Over the limit the answer is 503, and the connection is closed."""
     tiny: Tiny = tiny_server(max_connections=2)

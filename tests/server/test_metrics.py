@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from serving import Tiny, samples
 
 
@@ -32,6 +34,7 @@ def test_what_is_counted(tiny: Tiny) -> None:
     assert found["ponder:http_requests_total", "other", "404"] == 2
 
 
+@pytest.mark.slow
 def test_a_server_has_its_own_metrics(tiny_server) -> None:
     """Two servers in one process do not count each other's requests."""
     one, two = tiny_server(), tiny_server()

@@ -36,6 +36,7 @@ def test_unknown_model(tiny: Tiny) -> None:
         assert tiny.client.post(path, json={**body, "model": "tiny"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_served_names(tiny_server) -> None:
     """The model goes by the names it was given and by no other; an answer has the name that was asked for."""
     tiny: Tiny = tiny_server(served_model_name=("gpt-4o", "org/mini", "gpt-4o"))

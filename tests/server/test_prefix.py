@@ -219,6 +219,7 @@ def test_a_prefix_that_has_ended(tiny: Tiny) -> None:
             assert [(one.texts, one.finish) for one in grown.values()] == [([""], expected)] * 2
 
 
+@pytest.mark.slow
 def test_a_beginning_of_a_stop_string_is_not_repeated(tiny: Tiny) -> None:
     """It is held back: to a client that has it as text it is not told again; one with tokens gets it."""
     body = {"prompt": "hello", "seed": 2, "max_tokens": 10, **LETTERS}

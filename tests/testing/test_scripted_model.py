@@ -55,6 +55,7 @@ def test_a_path_with_the_first_tokens_gives_the_same_rest(seed, n, cuts, tempera
         assert rest.outputs[0].lineage == output.lineage
 
 
+@pytest.mark.slow
 @unhurried
 @given(seed=st.integers(0, 20), strings=st.sampled_from([("\n",), ("1", "22"), ("+\n", "33")]))
 def test_steps_are_the_whole_text(seed, strings):
@@ -119,6 +120,7 @@ def test_ends():
     assert grow(short, Path("p", text="ok"), max_tokens=2).outputs[0].finish_reason == "length"
 
 
+@pytest.mark.slow
 def test_at_temperature_0_the_likeliest_is_written_and_frequencies_are_the_probabilities():
     script = Babble(("a", "b", "c"))
     model = ScriptedModel(script)

@@ -1,5 +1,6 @@
 """The stream of characters is the decoding of the stream of bytes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def test_pushes_and_flush_join_to_the_whole(ids):
     assert stream.flush() == ""
 
 
+@pytest.mark.slow
 @given(IDS, IDS, IDS)
 def test_a_fork_goes_on_alone(before, one, other):
     stream = Detokenizer(TABLE)

@@ -44,6 +44,7 @@ TEXT = st.lists(
 ).map("".join)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ALL)
 @given(text=TEXT)
 def test_raw_text_round_trips_and_holds_no_control_token(tokenizer, text):
@@ -54,6 +55,7 @@ def test_raw_text_round_trips_and_holds_no_control_token(tokenizer, text):
     assert tokenizer.decode(ids) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ALL)
 @given(text=TEXT)
 def test_parsed_text_round_trips_with_special_tokens_shown(tokenizer, text):

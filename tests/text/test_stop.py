@@ -28,6 +28,7 @@ def run(matcher: StopMatcher, chunks: list[str]) -> tuple[str, str | None]:
     return emitted + matcher.flush(), found
 
 
+@pytest.mark.slow
 @given(st.lists(SHORT), STOPS, st.booleans())
 def test_chunks_do_not_matter(chunks, stops, include_stop):
     matcher = StopMatcher(stops, include_stop=include_stop)
@@ -49,6 +50,7 @@ def test_nothing_is_held_back_without_reason(text, stops):
         assert emitted == text[: min(begun, default=position)]
 
 
+@pytest.mark.slow
 @given(st.lists(SHORT), st.lists(SHORT), st.lists(SHORT), STOPS)
 def test_a_fork_goes_on_alone(before, one, other, stops):
     matcher = StopMatcher(stops)
