@@ -49,8 +49,9 @@ def _alternatives(token: Told, show: Show) -> dict[str, float] | None:
         return None
     alternatives = {show(token.token_id): finite(token.logprob)}
     for token_id, logprob in token.top:  # of two tokens that are spelled alike, the likelier
-        name = show(token_id)
-        alternatives[name] = max(finite(logprob), alternatives.get(name, LOWEST))
+        name, value = show(token_id), finite(logprob)
+        if value >= alternatives.get(name, LOWEST):
+            alternatives[name] = value
     return alternatives
 
 
