@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "formats.h"
 #include "program.h"
-#include "simd.h"
 #include "team.h"
 
 namespace ponder::PONDER_ISA {
@@ -18,6 +19,8 @@ namespace ponder::PONDER_ISA {
 // Rows, and tiles of 16 outputs, that are multiplied together.
 #if PONDER_AVX512
 constexpr int MAX_ROWS = 6, MAX_TILES = 4;  // 6 x 2: 12 sums of integers and 12 of floats, what 32 registers hold
+#elif PONDER_AVX2
+constexpr int MAX_ROWS = 4, MAX_TILES = 2;  // a piece at a time: 8 sums
 #else
 constexpr int MAX_ROWS = 2, MAX_TILES = 2;
 #endif
@@ -25,8 +28,12 @@ constexpr int MAX_ROWS = 2, MAX_TILES = 2;
 // 32 activations as 8-bit codes, x = scale * code; `sums` are those of the codes of each half.
 struct ActivationBlock {
   int8_t codes[BLOCK];
-  float scale, scaled_sum;
+  float scale, scaled_total;
   int32_t sums[2];
+
+  // The sum of what the codes stand for: of all, or of a half.
+  template <int PARTS>
+  PONDER_INLINE float scaled_sum(int part) const { return PARTS == 1 ? scaled_total : scale * static_cast<float>(sums[part]); }
 };
 
 // How the rows of a batch are cut into chunks that are computed together: as equal as can be, so that no number of
@@ -75,7 +82,7 @@ inline void quantise_block(ActivationBlock& to, f32x16 a, f32x16 b) {
   store_i8(to.codes + LANES, y);
   const float first = sum(x), second = sum(y);
   to.scale = finite ? (counts ? top / 127.0f : 0.0f) : std::numeric_limits<float>::quiet_NaN();
-  to.scaled_sum = to.scale * (first + second);
+  to.scaled_total = to.scale * (first + second);
   to.sums[0] = finite ? static_cast<int32_t>(first) : 0;
   to.sums[1] = finite ? static_cast<int32_t>(second) : 0;
 }
@@ -90,81 +97,6 @@ inline void put_row(Activations& to, int row, const float* x) {
   for (int i = 0; i < to.width; i += BLOCK, block += size) quantise_block(*block, load(x + i), load(x + i + LANES));
 }
 
-// What the quantised formats have in common: codes of steps 2v and 2v + 1 of block b, and their scales. A block has
-// PARTS scales; codes go up to LARGEST; OFFSET is subtracted from them; with MINIMUM, a value is added that is the same for
-// all codes.
-template <Kind> struct Format;
-
-PONDER_INLINE void nibbles(const uint8_t* both, u8x64& even, u8x64& odd) {
-  const u8x64 low = splat_byte(15), pair = load_bytes(both);
-  even = pair & low;
-  odd = shift_right<4>(pair) & low;
-}
-
-template <> struct Format<Kind::Q4_0> {
-  static constexpr int PARTS = 1, OFFSET = 8, LARGEST = 15;
-  static constexpr bool MINIMUM = false;
-  static PONDER_INLINE const BlockQ4_0& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_0*>(tile)[b]; }
-  static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[v], even, odd); }
-  static PONDER_INLINE f32x16 scale(const uint8_t* tile, int b, int) { return load_f16(at(tile, b).scale); }
-  static PONDER_INLINE f32x16 minimum(const uint8_t*, int) { return zero(); }
-};
-
-template <> struct Format<Kind::Q4_1> {
-  static constexpr int PARTS = 1, OFFSET = 0, LARGEST = 15;
-  static constexpr bool MINIMUM = true;
-  static PONDER_INLINE const BlockQ4_1& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_1*>(tile)[b]; }
-  static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[v], even, odd); }
-  static PONDER_INLINE f32x16 scale(const uint8_t* tile, int b, int) { return load_f16(at(tile, b).scale); }
-  static PONDER_INLINE f32x16 minimum(const uint8_t* tile, int b) { return load_f16(at(tile, b).minimum); }
-};
-
-template <> struct Format<Kind::Q8_0> {
-  static constexpr int PARTS = 1, OFFSET = 128, LARGEST = 255;
-  static constexpr bool MINIMUM = false;
-  static PONDER_INLINE const BlockQ8_0& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ8_0*>(tile)[b]; }
-  static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) {
-    even = load_bytes(at(tile, b).codes[2 * v]);
-    odd = load_bytes(at(tile, b).codes[2 * v + 1]);
-  }
-  static PONDER_INLINE f32x16 scale(const uint8_t* tile, int b, int) { return load_f16(at(tile, b).scale); }
-  static PONDER_INLINE f32x16 minimum(const uint8_t*, int) { return zero(); }
-};
-
-template <> struct Format<Kind::Q4_K> {
-  static constexpr int PARTS = 1, OFFSET = 0, LARGEST = 15;
-  static constexpr bool MINIMUM = true;
-  static PONDER_INLINE const BlockQ4_K& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ4_K*>(tile)[b / 8]; }
-  static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) { nibbles(at(tile, b).codes[b % 8][v], even, odd); }
-  static PONDER_INLINE f32x16 scale(const uint8_t* tile, int b, int) { return load_f16(at(tile, b).scale) * load_u8(at(tile, b).scales[b % 8]); }
-  static PONDER_INLINE f32x16 minimum(const uint8_t* tile, int b) {
-    return zero() - load_f16(at(tile, b).minimum) * load_u8(at(tile, b).minimums[b % 8]);
-  }
-};
-
-template <> struct Format<Kind::Q6_K> {
-  static constexpr int PARTS = 2, OFFSET = 32, LARGEST = 63;
-  static constexpr bool MINIMUM = false;
-  static PONDER_INLINE const BlockQ6_K& at(const uint8_t* tile, int b) { return reinterpret_cast<const BlockQ6_K*>(tile)[b / 8]; }
-  static PONDER_INLINE void codes(const uint8_t* tile, int b, int v, u8x64& even, u8x64& odd) {
-    const BlockQ6_K& block = at(tile, b);
-    const u8x64 two = splat_byte(0x30);
-    u8x64 high = load_bytes(block.high[b % 8][v / 2]);
-    nibbles(block.low[b % 8][v], even, odd);
-    if (v % 2 == 0) {
-      even = even | (shift_left<4>(high) & two);
-      odd = odd | (shift_left<2>(high) & two);
-    } else {
-      even = even | (high & two);
-      odd = odd | (shift_right<2>(high) & two);
-    }
-  }
-  static PONDER_INLINE f32x16 scale(const uint8_t* tile, int b, int part) {
-    return load_f16(at(tile, b).scale) * load_i8(at(tile, b).scales[2 * (b % 8) + part]);
-  }
-  static PONDER_INLINE f32x16 minimum(const uint8_t*, int) { return zero(); }
-};
-
 // Memory that will be needed next, to be fetched `step` bytes with every block of 32 inputs.
 struct Ahead {
   const uint8_t* from;
@@ -172,111 +104,128 @@ struct Ahead {
   PONDER_INLINE void fetch(int block) const { prefetch(from + step * static_cast<size_t>(block), step); }
 };
 
+// The same pointer, of which the compiler does not know what has been read there before: reading it again is cheaper than
+// keeping what does not fit the registers.
+PONDER_INLINE const ActivationBlock* anew(const ActivationBlock* x) {
+  if (PIECES > 1) asm volatile("" : "+r"(x));
+  return x;
+}
+
+template <int R, int NT>
+PONDER_INLINE void put_pieces(const Floats (&out)[PIECES][R][NT], float* y) {
+  PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
+}
+
 // y[R][NT * TILE] = the products of R rows and NT tiles. `length` is the number of inputs, x the rows' activations.
 template <class Format, int R, int NT>
 void multiply_codes(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y) {
-  f32x16 out[R][NT];
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) out[r][t] = zero();
-  auto x = static_cast<const ActivationBlock*>(activations);
-  for (int b = 0; b < length / BLOCK; b++, x += R) {
-    ahead.fetch(b);
-    PONDER_UNROLL for (int part = 0; part < Format::PARTS; part++) {
-      Dots<Format::LARGEST> sums[R][NT];
-      PONDER_UNROLL for (int r = 0; r < R; r++) {
-        int32_t start = 0;
-        if (Format::OFFSET) start = -Format::OFFSET * (Format::PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
-        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(start);
-      }
-      constexpr int VECTORS = 4 / Format::PARTS;
-      PONDER_UNROLL for (int i = 0; i < VECTORS; i++) {
-        const int v = part * VECTORS + i;
-        u8x64 even[NT], odd[NT];
-        PONDER_UNROLL for (int t = 0; t < NT; t++) Format::codes(weights + tile_bytes * t, b, v, even[t], odd[t]);
+  constexpr int BLOCKS = Format::INPUTS / BLOCK, PARTS = Format::PARTS, STEPS = 8 / PARTS;
+  Floats out[PIECES][R][NT] = {};
+  auto rows = static_cast<const ActivationBlock*>(activations);
+  for (int i = 0; i < length / BLOCK; i++, rows += R) {
+    ahead.fetch(i);
+    const int b = i % BLOCKS;
+    const Format* blocks[NT];
+    PONDER_UNROLL for (int t = 0; t < NT; t++) blocks[t] = reinterpret_cast<const Format*>(weights + tile_bytes * t) + i / BLOCKS;
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
+      const ActivationBlock* x = anew(rows);
+      PONDER_UNROLL for (int part = 0; part < PARTS; part++) {
+        Dots<Format::LARGEST, Format::OFFSET> sums[R][NT];
         PONDER_UNROLL for (int r = 0; r < R; r++) {
-          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 8 * v);
+          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
         }
-      }
-      PONDER_UNROLL for (int t = 0; t < NT; t++) {
-        const f32x16 scale = Format::scale(weights + tile_bytes * t, b, part);
-        PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(to_float(sums[r][t].total()), scale * splat(x[r].scale), out[r][t]);
-      }
-    }
-    if (Format::MINIMUM) {
-      PONDER_UNROLL for (int t = 0; t < NT; t++) {
-        const f32x16 minimum = Format::minimum(weights + tile_bytes * t, b);
-        PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(minimum, splat(x[r].scaled_sum), out[r][t]);
+        PONDER_UNROLL for (int step = part * STEPS; step < (part + 1) * STEPS; step += 2) {
+          Codes even[NT], odd[NT];
+          PONDER_UNROLL for (int t = 0; t < NT; t++) even[t] = piece(blocks[t]->code(b, step), p), odd[t] = piece(blocks[t]->code(b, step + 1), p);
+          PONDER_UNROLL for (int r = 0; r < R; r++) {
+            PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 4 * step);
+          }
+        }
+        PONDER_UNROLL for (int t = 0; t < NT; t++) {
+          const Floats scale = piece(blocks[t]->scale(b, part), p);
+          PONDER_UNROLL for (int r = 0; r < R; r++) out[p][r][t] = fma(to_float(sums[r][t].total()), scale * everywhere(x[r].scale), out[p][r][t]);
+        }
+        if constexpr (Format::MINIMUM) {
+          PONDER_UNROLL for (int t = 0; t < NT; t++) {
+            const Floats minimum = piece(blocks[t]->minimum(b, part), p);
+            PONDER_UNROLL for (int r = 0; r < R; r++) out[p][r][t] = fma(minimum, everywhere(x[r].template scaled_sum<PARTS>(part)), out[p][r][t]);
+          }
+        }
       }
     }
   }
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE, out[r][t]);
+  put_pieces<R, NT>(out, y);
 }
 
-PONDER_INLINE f32x16 load_number(const uint8_t* p, Kind kind) {
-  if (kind == Kind::F32) return load(reinterpret_cast<const float*>(p));
-  auto halves = reinterpret_cast<const uint16_t*>(p);
-  return kind == Kind::F16 ? load_f16(halves) : load_bf16(halves);
+template <Kind KIND>
+PONDER_INLINE f32x16 load_numbers(const uint8_t* tile, int input) {
+  if constexpr (KIND == Kind::F32) return load(reinterpret_cast<const float*>(tile) + TILE * input);
+  auto halves = reinterpret_cast<const uint16_t*>(tile) + TILE * input;
+  return KIND == Kind::F16 ? load_f16(halves) : load_bf16(halves);
 }
 
 template <Kind KIND, int R, int NT>
 void multiply_numbers(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y) {
-  constexpr size_t VECTOR = (KIND == Kind::F32 ? 4 : 2) * TILE;
-  f32x16 out[R][NT];
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) out[r][t] = zero();
-  auto x = static_cast<const float*>(activations);
-  for (int i = 0; i < length; i++) {
-    f32x16 w[NT];
-    if (i % BLOCK == 0) ahead.fetch(i / BLOCK);
-    PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = load_number(weights + tile_bytes * t + VECTOR * i, KIND);
-    PONDER_UNROLL for (int r = 0; r < R; r++) {
-      const f32x16 number = splat(x[static_cast<size_t>(r) * length + i]);
-      PONDER_UNROLL for (int t = 0; t < NT; t++) out[r][t] = fma(w[t], number, out[r][t]);
+  Floats out[PIECES][R][NT] = {};
+  auto rows = static_cast<const float*>(activations);
+  for (int start = 0; start < length; start += BLOCK) {
+    ahead.fetch(start / BLOCK);
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
+      Floats sums[R][NT];
+      PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = out[p][r][t];
+      for (int i = start; i < std::min(start + BLOCK, length); i++) {
+        Floats w[NT];
+        PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = piece(load_numbers<KIND>(weights + tile_bytes * t, i), p);
+        PONDER_UNROLL for (int r = 0; r < R; r++) {
+          const Floats number = everywhere(rows[static_cast<size_t>(r) * length + i]);
+          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = fma(w[t], number, sums[r][t]);
+        }
+      }
+      PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) out[p][r][t] = sums[r][t];
     }
   }
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE, out[r][t]);
+  put_pieces<R, NT>(out, y);
 }
 
 using Multiply = void (*)(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y);
 
-template <Kind KIND, int R, int NT>
-constexpr Multiply multiply() {
-  if constexpr (KIND == Kind::F32 || KIND == Kind::F16 || KIND == Kind::BF16) return multiply_numbers<KIND, R, NT>;
-  else return multiply_codes<Format<KIND>, R, NT>;
-}
+// A type's functions: those of up to MAX_ROWS rows for one tile and for two, and, where there is one, of a row or two for four.
+struct Multiplies {
+  Multiply one[MAX_ROWS], two[MAX_ROWS], four[2];
 
-template <Kind KIND, int NT>
-Multiply by_rows(int rows) {
-  switch (rows) {
-    case 1: return multiply<KIND, 1, NT>();
-    case 2: return multiply<KIND, 2, NT>();
-#if PONDER_AVX512
-    case 3: return multiply<KIND, 3, NT>();
-    case 4: return multiply<KIND, 4, NT>();
-    case 5: return multiply<KIND, 5, NT>();
-    case 6: return multiply<KIND, 6, NT>();
-#endif
+  template <template <int, int> class Of>
+  static constexpr Multiplies make() {
+    Multiplies all{};
+    fill<Of>(all, std::make_integer_sequence<int, MAX_ROWS>());
+    if constexpr (MAX_TILES == 4) all.four[0] = Of<1, 4>::function, all.four[1] = Of<2, 4>::function;
+    return all;
   }
-  return nullptr;
-}
+  Multiply of(int rows, int tiles) const { return (tiles == 4 ? four : tiles == 2 ? two : one)[rows - 1]; }
+
+ private:
+  template <template <int, int> class Of, int... R>
+  static constexpr void fill(Multiplies& all, std::integer_sequence<int, R...>) {
+    ((all.one[R] = Of<R + 1, 1>::function, all.two[R] = Of<R + 1, 2>::function), ...);
+  }
+};
 
 template <Kind KIND>
-Multiply by_tiles(int rows, int tiles) {
-  if constexpr (MAX_TILES == 4) if (tiles == 4) return rows == 1 ? multiply<KIND, 1, 4>() : multiply<KIND, 2, 4>();
-  return tiles == 2 ? by_rows<KIND, 2>(rows) : by_rows<KIND, 1>(rows);
-}
+struct OfNumbers {
+  template <int R, int NT> struct With { static constexpr Multiply function = multiply_numbers<KIND, R, NT>; };
+};
+template <class Format>
+struct OfCodes {
+  template <int R, int NT> struct With { static constexpr Multiply function = multiply_codes<Format, R, NT>; };
+};
 
 // rows up to MAX_ROWS; tiles 1 or 2, or 4 for one or two rows.
 inline Multiply find_multiply(Kind kind, int rows, int tiles) {
-  switch (kind) {
-    case Kind::F32: return by_tiles<Kind::F32>(rows, tiles);
-    case Kind::F16: return by_tiles<Kind::F16>(rows, tiles);
-    case Kind::BF16: return by_tiles<Kind::BF16>(rows, tiles);
-    case Kind::Q4_0: return by_tiles<Kind::Q4_0>(rows, tiles);
-    case Kind::Q4_1: return by_tiles<Kind::Q4_1>(rows, tiles);
-    case Kind::Q8_0: return by_tiles<Kind::Q8_0>(rows, tiles);
-    case Kind::Q4_K: return by_tiles<Kind::Q4_K>(rows, tiles);
-    case Kind::Q6_K: return by_tiles<Kind::Q6_K>(rows, tiles);
-  }
-  return nullptr;
+#define PONDER_CODES(NAME) Multiplies::make<OfCodes<NAME>::template With>(),
+  static constexpr Multiplies ALL[] = {  // as Kind
+      Multiplies::make<OfNumbers<Kind::F32>::template With>(), Multiplies::make<OfNumbers<Kind::F16>::template With>(),
+      Multiplies::make<OfNumbers<Kind::BF16>::template With>(), PONDER_QUANTISED(PONDER_CODES)};
+#undef PONDER_CODES
+  return ALL[static_cast<size_t>(kind)].of(rows, tiles);
 }
 
 // The products of one chunk of rows and `tiles` tiles from `tile` on, y[size][tiles * TILE].

@@ -1,7 +1,10 @@
+// Of formats.h, what packs and reads by the row: compiled for every processor.
+#define PONDER_ISA portable
 #include "matrix.h"
 
 #include <cstring>
 
+#include "formats.h"
 #include "team.h"
 
 #if defined(__linux__)
@@ -36,99 +39,18 @@ std::shared_ptr<uint8_t> Arena::take(size_t bytes) {
   return piece;
 }
 
-size_t stored_row_bytes(Kind kind, int in) {
-  const size_t n = static_cast<size_t>(in);
-  switch (kind) {
-    case Kind::F32: return n * 4;
-    case Kind::F16:
-    case Kind::BF16: return n * 2;
-    case Kind::Q4_0: return n / 32 * 18;
-    case Kind::Q4_1: return n / 32 * 20;
-    case Kind::Q8_0: return n / 32 * 34;
-    case Kind::Q4_K: return n / 256 * 144;
-    case Kind::Q6_K: return n / 256 * 210;
-  }
-  return 0;
-}
-
 namespace {
 
-uint16_t half_at(const uint8_t* p) {
-  uint16_t h;
-  std::memcpy(&h, p, 2);
-  return h;
-}
+using namespace portable;
 
-// Puts the code of input i (of 32) of row `lane` into vectors of two steps each.
-void put_nibble(uint8_t (*codes)[64], int lane, int i, unsigned code) {
-  const int step = i / 4, byte = 4 * lane + i % 4;
-  uint8_t& both = codes[step / 2][byte];
-  both = static_cast<uint8_t>(step % 2 ? (both & 0x0f) | code << 4 : (both & 0xf0) | code);
-}
-
-// One row of a block, `from` its bytes in the file (formats: ggml-common.h and ggml-quants.c of ggml).
-void put(BlockQ4_0& to, int lane, const uint8_t* from) {  // f16 scale, 16 bytes: i in low, i + 16 in high nibbles
-  to.scale[lane] = half_at(from);
-  for (int i = 0; i < 16; i++) {
-    put_nibble(to.codes, lane, i, from[2 + i] & 15u);
-    put_nibble(to.codes, lane, i + 16, from[2 + i] >> 4);
-  }
-}
-
-void put(BlockQ4_1& to, int lane, const uint8_t* from) {
-  to.scale[lane] = half_at(from);
-  to.minimum[lane] = half_at(from + 2);
-  for (int i = 0; i < 16; i++) {
-    put_nibble(to.codes, lane, i, from[4 + i] & 15u);
-    put_nibble(to.codes, lane, i + 16, from[4 + i] >> 4);
-  }
-}
-
-void put(BlockQ8_0& to, int lane, const uint8_t* from) {
-  to.scale[lane] = half_at(from);
-  for (int i = 0; i < 32; i++) to.codes[i / 4][4 * lane + i % 4] = static_cast<uint8_t>(from[2 + i] ^ 0x80);
-}
-
-void put(BlockQ4_K& to, int lane, const uint8_t* from) {  // f16 scale, f16 minimum, 12 bytes of scales, 128 of codes
-  to.scale[lane] = half_at(from);
-  to.minimum[lane] = half_at(from + 2);
-  const uint8_t* six = from + 4;
-  for (int j = 0; j < 8; j++) {
-    const bool early = j < 4;
-    to.scales[j][lane] = static_cast<uint8_t>(early ? six[j] & 63 : (six[j + 4] & 15) | (six[j - 4] >> 6) << 4);
-    to.minimums[j][lane] = static_cast<uint8_t>(early ? six[j + 4] & 63 : six[j + 4] >> 4 | (six[j] >> 6) << 4);
-  }
-  for (int j = 0; j < 8; j++) {
-    for (int i = 0; i < 32; i++) {
-      const unsigned pair = from[16 + 32 * (j / 2) + i];
-      put_nibble(to.codes[j], lane, i, j % 2 ? pair >> 4 : pair & 15u);
-    }
-  }
-}
-
-void put(BlockQ6_K& to, int lane, const uint8_t* from) {  // 128 bytes of low, 64 of high bits, 16 scales, f16 scale
-  const uint8_t *low = from, *high = from + 128, *scales = from + 192;
-  to.scale[lane] = half_at(from + 208);
-  for (int j = 0; j < 16; j++) to.scales[j][lane] = static_cast<int8_t>(scales[j]);
-  for (int j = 0; j < 8; j++) {
-    for (int i = 0; i < 32; i++) {
-      const int half = j / 4, quarter = j % 4;
-      const unsigned four = low[64 * half + 32 * (quarter % 2) + i] >> (quarter / 2 * 4) & 15u;
-      const unsigned two = high[32 * half + i] >> (2 * quarter) & 3u;
-      put_nibble(to.low[j], lane, i, four);
-      const int step = i / 4;
-      uint8_t& all = to.high[j][step / 4][4 * lane + i % 4];
-      const int shift = 2 * (step % 4);
-      all = static_cast<uint8_t>((all & ~(3u << shift)) | two << shift);
-    }
-  }
-}
-
-template <class Block>
-void pack_tile(uint8_t* to, const uint8_t* const* rows, int count, int blocks, size_t stored_bytes) {
-  for (int b = 0; b < blocks; b++) {
-    Block& block = reinterpret_cast<Block*>(to)[b];
-    for (int lane = 0; lane < count; lane++) put(block, lane, rows[lane] + static_cast<size_t>(b) * stored_bytes);
+// A stored number, or a quantised block: calls use(Format) with an object that says which.
+template <class Use>
+auto with_format(Kind kind, Use use) {
+  switch (kind) {
+#define PONDER_CASE(NAME) case Kind::NAME: return use(static_cast<const NAME*>(nullptr));
+    PONDER_QUANTISED(PONDER_CASE)
+#undef PONDER_CASE
+    default: throw std::invalid_argument("not a quantised kind of weights");
   }
 }
 
@@ -140,14 +62,69 @@ void pack_numbers(uint8_t* to, const uint8_t* const* rows, int count, int in) {
   }
 }
 
+template <class Format>
+void pack_blocks(uint8_t* to, const uint8_t* const* rows, int count, int in) {
+  std::memset(to, 0, sizeof(Format) * static_cast<size_t>(in / Format::INPUTS));
+  for (int b = 0; b < in / Format::INPUTS; b++) {
+    Format& block = reinterpret_cast<Format*>(to)[b];
+    for (int lane = 0; lane < count; lane++) block.put(lane, rows[lane] + static_cast<size_t>(b) * Format::STORED);
+  }
+}
+
+template <class Format>
+void read_blocks(const uint8_t* tile, int lane, int in, float* out) {
+  for (int i = 0; i < in; i += BLOCK) {
+    const Format& block = reinterpret_cast<const Format*>(tile)[i / Format::INPUTS];
+    const int b = i % Format::INPUTS / BLOCK;
+    for (int step = 0; step < 8; step++) {
+      const int part = step * Format::PARTS / 8;
+      alignas(64) uint8_t codes[64];
+      float scales[TILE], minima[TILE] = {};
+      const u8x64 code = block.code(b, step);
+      std::memcpy(codes, &code, sizeof codes);
+      store(scales, block.scale(b, part));
+      if constexpr (Format::MINIMUM) store(minima, block.minimum(b, part));
+      for (int j = 0; j < 4; j++) {
+        const float value = scales[lane] * static_cast<float>(codes[4 * lane + j] - Format::OFFSET);
+        out[i + 4 * step + j] = Format::MINIMUM ? value + minima[lane] : value;
+      }
+    }
+  }
+}
+
 }  // namespace
+
+BlockShape block_shape(Kind kind) {
+  if (!is_quantised(kind)) {
+    const size_t bytes = kind == Kind::F32 ? 4 : 2;
+    return {1, bytes, bytes * TILE};
+  }
+  return with_format(kind, []<class Format>(const Format*) { return BlockShape{Format::INPUTS, Format::STORED, sizeof(Format)}; });
+}
+
+void read_row(const Matrix& matrix, int row, float* out) {
+  const uint8_t* tile = matrix.tile(row / TILE);
+  const int lane = row % TILE;
+  if (is_quantised(matrix.kind)) {
+    return with_format(matrix.kind, [&]<class Format>(const Format*) { read_blocks<Format>(tile, lane, matrix.in, out); });
+  }
+  for (int i = 0; i < matrix.in; i++) {
+    alignas(64) float all[LANES];
+    const int place = i * TILE;
+    switch (matrix.kind) {
+      case Kind::F16: store(all, load_f16(reinterpret_cast<const uint16_t*>(tile) + place)); break;
+      case Kind::BF16: store(all, load_bf16(reinterpret_cast<const uint16_t*>(tile) + place)); break;
+      default: store(all, load(reinterpret_cast<const float*>(tile) + place));
+    }
+    out[i] = all[lane];
+  }
+}
 
 Matrix pack(Arena& arena, Kind kind, const uint8_t* stored, int out, int in, const int64_t* order, int threads) {
   const BlockShape shape = block_shape(kind);
-  const int blocks = in / shape.inputs;
-  Matrix matrix{kind, out, in, shape.bytes * static_cast<size_t>(blocks), nullptr};
+  const size_t blocks = static_cast<size_t>(in / shape.inputs), row_bytes = blocks * shape.stored;
+  Matrix matrix{kind, out, in, blocks * shape.bytes, nullptr};
   matrix.data = arena.take(matrix.bytes());
-  const size_t row_bytes = stored_row_bytes(kind, in);
   Team::run(threads, [&](Member& member) {
     member.each(matrix.tiles(), [&](int t) {
       const uint8_t* rows[TILE];
@@ -158,16 +135,9 @@ Matrix pack(Arena& arena, Kind kind, const uint8_t* stored, int out, int in, con
       }
       uint8_t* to = matrix.data.get() + matrix.tile_bytes * static_cast<size_t>(t);
       if (count < TILE) std::memset(to, 0, matrix.tile_bytes);
-      switch (kind) {
-        case Kind::F32: return pack_numbers<uint32_t>(to, rows, count, in);
-        case Kind::F16:
-        case Kind::BF16: return pack_numbers<uint16_t>(to, rows, count, in);
-        case Kind::Q4_0: return pack_tile<BlockQ4_0>(to, rows, count, blocks, 18);
-        case Kind::Q4_1: return pack_tile<BlockQ4_1>(to, rows, count, blocks, 20);
-        case Kind::Q8_0: return pack_tile<BlockQ8_0>(to, rows, count, blocks, 34);
-        case Kind::Q4_K: return pack_tile<BlockQ4_K>(to, rows, count, blocks, 144);
-        case Kind::Q6_K: return pack_tile<BlockQ6_K>(to, rows, count, blocks, 210);
-      }
+      if (kind == Kind::F32) return pack_numbers<uint32_t>(to, rows, count, in);
+      if (!is_quantised(kind)) return pack_numbers<uint16_t>(to, rows, count, in);
+      with_format(kind, [&]<class Format>(const Format*) { pack_blocks<Format>(to, rows, count, in); });
     });
   });
   return matrix;

@@ -1,9 +1,8 @@
-// Weights as they lie in memory: tiles of 16 output rows, quantised as in the file.
+// Weights in memory: tiles of 16 output rows, numbers or codes as in the file.
 //
-// A tile holds blocks of 32 inputs one after another; a block holds, for 16 rows, what the kernels read with
-// whole vectors. Lane l of a vector is row l of the tile, and its four bytes are four inputs in a row, so that
-// one instruction multiplies 64 codes by 4 activations. No byte is added to the file's, except for K-quants,
-// whose 6-bit scales become bytes.
+// A tile holds its inputs one after another, of which each is there for 16 rows: what the kernels read with whole vectors.
+// Of quantised types (formats.h) it holds blocks of 32 or 256 inputs. Lane l of a vector is row l of the tile, and its four
+// bytes are four inputs in a row, so that one instruction multiplies 64 codes by 4 activations.
 #pragma once
 
 #include <cstdint>
@@ -18,35 +17,18 @@ namespace ponder {
 constexpr int TILE = 16;   // output rows
 constexpr int BLOCK = 32;  // inputs
 
-enum class Kind { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K };
-constexpr int NUM_KINDS = 8;
+#define PONDER_QUANTISED(USE) \
+  USE(Q4_0) USE(Q4_1) USE(Q5_0) USE(Q5_1) USE(Q8_0) USE(Q2_K) USE(Q3_K) USE(Q4_K) USE(Q5_K) USE(Q6_K) USE(IQ4_NL) USE(IQ4_XS) USE(MXFP4)
+#define PONDER_ITEM(NAME) NAME,
+#define PONDER_NAME(NAME) #NAME,
+enum class Kind { F32, F16, BF16, PONDER_QUANTISED(PONDER_ITEM) };
+constexpr const char* KIND_NAMES[] = {"F32", "F16", "BF16", PONDER_QUANTISED(PONDER_NAME)};
+#undef PONDER_ITEM
+#undef PONDER_NAME
 
-// Blocks of 32 inputs by 16 rows. Codes of step s (inputs 4s to 4s+3) are 64 bytes; 4-bit codes of steps 2v and
-// 2v+1 share a vector, low and high nibble. Scales are float16 bits.
-struct BlockQ4_0 { uint8_t codes[4][64]; uint16_t scale[TILE]; };
-struct alignas(64) BlockQ4_1 { uint8_t codes[4][64]; uint16_t scale[TILE], minimum[TILE]; };
-struct BlockQ8_0 { uint8_t codes[8][64]; uint16_t scale[TILE]; };  // codes + 128
-// A super-block of 256 inputs: value = scale * scales[i] * code - minimum * minimums[i].
-struct BlockQ4_K { uint8_t codes[8][4][64]; uint8_t scales[8][TILE], minimums[8][TILE]; uint16_t scale[TILE], minimum[TILE]; };
-// value = scale * scales[i] * (code - 32), i counts 16 inputs; two bits of steps 4h .. 4h+3 share a vector.
-struct BlockQ6_K { uint8_t low[8][4][64]; uint8_t high[8][2][64]; int8_t scales[16][TILE]; uint16_t scale[TILE]; };
-
-// Bytes of a tile's block, and how many inputs it holds.
-struct BlockShape { size_t bytes; int inputs; };
-
-inline BlockShape block_shape(Kind kind) {
-  switch (kind) {
-    case Kind::F32: return {4 * TILE, 1};
-    case Kind::F16:
-    case Kind::BF16: return {2 * TILE, 1};
-    case Kind::Q4_0: return {sizeof(BlockQ4_0), BLOCK};
-    case Kind::Q4_1: return {sizeof(BlockQ4_1), BLOCK};
-    case Kind::Q8_0: return {sizeof(BlockQ8_0), BLOCK};
-    case Kind::Q4_K: return {sizeof(BlockQ4_K), 256};
-    case Kind::Q6_K: return {sizeof(BlockQ6_K), 256};
-  }
-  throw std::invalid_argument("no such kind of weights");
-}
+// A row's bytes in the file for each `inputs` of it, and a tile's.
+struct BlockShape { int inputs; size_t stored, bytes; };
+BlockShape block_shape(Kind kind);
 
 inline bool is_quantised(Kind kind) { return kind >= Kind::Q4_0; }
 
@@ -89,7 +71,7 @@ struct Matrix {
 // (i itself where rows is null).
 Matrix pack(Arena& arena, Kind kind, const uint8_t* stored, int out, int in, const int64_t* rows, int threads);
 
-// Bytes of one row as stored in a file.
-size_t stored_row_bytes(Kind kind, int in);
+// One row as floats: the numbers that the file stands for.
+void read_row(const Matrix& matrix, int row, float* out);
 
 }  // namespace ponder

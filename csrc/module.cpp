@@ -31,14 +31,12 @@ using Pages = nb::ndarray<nb::c_contig, nb::device::cpu>;
 
 constexpr int MOST = 1 << 20;  // so that no product of sizes overflows
 
-constexpr const char* KIND_NAMES[NUM_KINDS] = {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"};
-
 void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
 Kind kind_named(const std::string& name) {
-  for (int i = 0; i < NUM_KINDS; i++) if (name == KIND_NAMES[i]) return static_cast<Kind>(i);
+  for (size_t i = 0; i < std::size(KIND_NAMES); i++) if (name == KIND_NAMES[i]) return static_cast<Kind>(i);
   throw std::invalid_argument("no such kind of weights: " + name);
 }
 
@@ -46,8 +44,9 @@ Matrix pack_matrix(Arena& arena, const std::string& kind_name, Stored stored, in
   const Kind kind = kind_named(kind_name);
   require(1 <= threads && threads <= 1024, "from 1 to 1024 threads");
   require(out > 0 && in > 0, "a matrix has rows and columns");
-  require(in % block_shape(kind).inputs == 0, "the row length is not a multiple of the format's block");
-  require(stored.size() == stored_row_bytes(kind, in) * static_cast<size_t>(out), "the bytes do not match the shape");
+  const BlockShape shape = block_shape(kind);
+  require(in % shape.inputs == 0, "the row length is not a multiple of the format's block");
+  require(stored.size() == shape.stored * static_cast<size_t>(in / shape.inputs) * static_cast<size_t>(out), "the bytes do not match the shape");
   if (rows) {
     require(rows->size() == static_cast<size_t>(out), "rows does not name as many rows as there are");
     for (int i = 0; i < out; i++) require(rows->data()[i] >= 0 && rows->data()[i] < out, "rows names one that is not there");
@@ -271,6 +270,9 @@ void bind_sampling(nb::module_& m);  // sampling_module.cpp
 NB_MODULE(_native, m) {
   using namespace ponder;
   nb::set_leak_warnings(false);  // a model that lives until Python ends is no leak
+  nb::list kinds;
+  for (const char* name : KIND_NAMES) kinds.append(name);
+  m.attr("KINDS") = nb::tuple(kinds);
   nb::class_<Matrix>(m, "Matrix")
       .def_prop_ro("kind", [](const Matrix& self) { return KIND_NAMES[static_cast<int>(self.kind)]; })
       .def_prop_ro("shape", [](const Matrix& self) { return nb::make_tuple(self.out, self.in); })

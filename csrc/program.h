@@ -62,7 +62,4 @@ class Program {
   virtual std::map<std::string, double> take_times() = 0;
 };
 
-// One row of a matrix as floats.
-void read_row(const Matrix& matrix, int row, float* out);
-
 }  // namespace ponder

@@ -19,7 +19,11 @@
 #endif
 
 #define PONDER_INLINE inline __attribute__((always_inline))
+#if PONDER_AVX512 || PONDER_AVX2
 #define PONDER_UNROLL _Pragma("GCC unroll 16")
+#else
+#define PONDER_UNROLL  // the compiler makes many instructions of an operation already
+#endif
 
 namespace ponder::PONDER_ISA {
 
@@ -104,8 +108,12 @@ PONDER_INLINE u8x64 operator|(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b
 PONDER_INLINE u8x64 splat_byte(uint8_t x) { return {_mm512_set1_epi8(static_cast<char>(x))}; }
 PONDER_INLINE u8x64 as_bytes(f32x16 x) { return {_mm512_castps_si512(x.v)}; }
 // Shifts of 16-bit lanes: mask the bytes afterwards.
-template <int N> PONDER_INLINE u8x64 shift_right(u8x64 a) { return {_mm512_srli_epi16(a.v, N)}; }
-template <int N> PONDER_INLINE u8x64 shift_left(u8x64 a) { return {_mm512_slli_epi16(a.v, N)}; }
+PONDER_INLINE u8x64 shift_right(u8x64 a, int n) { return {_mm512_srli_epi16(a.v, static_cast<unsigned>(n))}; }
+PONDER_INLINE u8x64 shift_left(u8x64 a, int n) { return {_mm512_slli_epi16(a.v, static_cast<unsigned>(n))}; }
+// The bytes of a table of 16 that are at these places, all below 16.
+PONDER_INLINE u8x64 look_up(const uint8_t (&table)[16], u8x64 places) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), places.v)};
+}
 // Each lane: sum + w[0]*x[0] + ... + w[3]*x[3], w unsigned, the four signed bytes at x the same for all lanes.
 PONDER_INLINE i32x16 dot4(i32x16 sum, u8x64 w, const int8_t* x) {
   int32_t four;
@@ -207,19 +215,22 @@ PONDER_INLINE u8x64 operator&(u8x64 a, u8x64 b) { return {_mm256_and_si256(a.lo,
 PONDER_INLINE u8x64 operator|(u8x64 a, u8x64 b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
 PONDER_INLINE u8x64 splat_byte(uint8_t x) { return {_mm256_set1_epi8(static_cast<char>(x)), _mm256_set1_epi8(static_cast<char>(x))}; }
 PONDER_INLINE u8x64 as_bytes(f32x16 x) { return {_mm256_castps_si256(x.lo), _mm256_castps_si256(x.hi)}; }
-template <int N> PONDER_INLINE u8x64 shift_right(u8x64 a) { return {_mm256_srli_epi16(a.lo, N), _mm256_srli_epi16(a.hi, N)}; }
-template <int N> PONDER_INLINE u8x64 shift_left(u8x64 a) { return {_mm256_slli_epi16(a.lo, N), _mm256_slli_epi16(a.hi, N)}; }
-// Products of 8 bits each way would overflow the 16 bits of vpmaddubsw: even and odd bytes apart do not.
-PONDER_INLINE __m256i dot4_half(__m256i sum, __m256i w, __m256i x) {
-  __m256i even = _mm256_madd_epi16(_mm256_and_si256(w, _mm256_set1_epi16(255)), _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
-  __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(w, 8), _mm256_srai_epi16(x, 8));
-  return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
+PONDER_INLINE u8x64 shift_right(u8x64 a, int n) { return {_mm256_srli_epi16(a.lo, n), _mm256_srli_epi16(a.hi, n)}; }
+PONDER_INLINE u8x64 shift_left(u8x64 a, int n) { return {_mm256_slli_epi16(a.lo, n), _mm256_slli_epi16(a.hi, n)}; }
+PONDER_INLINE u8x64 look_up(const uint8_t (&table)[16], u8x64 places) {
+  const __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm256_shuffle_epi8(both, places.lo), _mm256_shuffle_epi8(both, places.hi)};
 }
-PONDER_INLINE i32x16 dot4(i32x16 sum, u8x64 w, const int8_t* x) {
+PONDER_INLINE __m256i four_bytes(const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, 4);
-  __m256i all = _mm256_set1_epi32(four);
-  return {dot4_half(sum.lo, w.lo, all), dot4_half(sum.hi, w.hi, all)};
+  return _mm256_set1_epi32(four);
+}
+PONDER_INLINE __m256i add_pairs(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+// The same, in a register, now: GCC would add in another order, with more sums than there are registers.
+PONDER_INLINE __m256i keep(__m256i x) {
+  asm("" : "+x"(x));
+  return x;
 }
 PONDER_INLINE __m256 dot2_half(__m256 sum, __m256i pairs, __m256 first, __m256 second) {
   const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
@@ -281,8 +292,14 @@ PONDER_INLINE u8x64 operator|(u8x64 a, u8x64 b) { return {a.v | b.v}; }
 PONDER_INLINE u8x64 splat_byte(uint8_t x) { return {words{} + x * 0x01010101u}; }
 PONDER_INLINE u8x64 as_bytes(f32x16 x) { return {(words)x.v}; }
 // Bits may cross bytes here: callers mask them away, as they do those that cross within 16 bits elsewhere.
-template <int N> PONDER_INLINE u8x64 shift_right(u8x64 a) { return {a.v >> N}; }
-template <int N> PONDER_INLINE u8x64 shift_left(u8x64 a) { return {a.v << N}; }
+PONDER_INLINE u8x64 shift_right(u8x64 a, int n) { return {a.v >> n}; }
+PONDER_INLINE u8x64 shift_left(u8x64 a, int n) { return {a.v << n}; }
+PONDER_INLINE u8x64 look_up(const uint8_t (&table)[16], u8x64 places) {
+  uint8_t bytes[64];
+  std::memcpy(bytes, &places, 64);
+  for (uint8_t& byte : bytes) byte = table[byte & 15];
+  return load_bytes(bytes);
+}
 PONDER_INLINE i32x16 dot4(i32x16 sum, u8x64 w, const int8_t* x) {
   for (int i = 0; i < 4; i++) sum.v += (ints)(w.v >> (8 * i) & 255u) * static_cast<int32_t>(x[i]);
   return sum;
@@ -435,53 +452,76 @@ PONDER_INLINE void compress_tokens(int32_t* to, int32_t first, uint32_t bits) {
 #endif
 }
 
-// The exact sums, in each lane, of the products of a block's codes, unsigned and up to LARGEST, and of signed bytes that are
-// the same for all lanes: those of two steps an `add`, four `add`s at most.
-template <int LARGEST>
-struct Dots {
-  i32x16 sums;
-  PONDER_INLINE void begin(int32_t start) { sums = splat_i32(start); }
-  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
-  PONDER_INLINE i32x16 total() const { return sums; }
-};
-
-#if PONDER_AVX2 && !PONDER_AVX512
-// Two steps' products of codes and bytes, added by pairs in 16 bits: twice 2 * 63 * 128 is less than 2^15.
-PONDER_INLINE __m256i pairs_of(__m256i even, __m256i odd, const int8_t* x) {
-  int32_t first, second;
-  std::memcpy(&first, x, 4);
-  std::memcpy(&second, x + 4, 4);
-  return _mm256_add_epi16(_mm256_maddubs_epi16(even, _mm256_set1_epi32(first)), _mm256_maddubs_epi16(odd, _mm256_set1_epi32(second)));
+// The nibbles at bit `from` of sixteen bytes.
+PONDER_INLINE f32x16 load_u4(const uint8_t* p, int from) {
+  uint8_t nibbles[LANES];
+  for (int i = 0; i < LANES; i++) nibbles[i] = p[i] >> from & 15;
+  return load_u8(nibbles);
 }
-PONDER_INLINE __m256i add_pairs(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
 
-template <int LARGEST>
-  requires(LARGEST <= 63 && LARGEST > 15)
-struct Dots<LARGEST> {
-  i32x16 sums;
-  PONDER_INLINE void begin(int32_t start) { sums = splat_i32(start); }
-  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) {
-    sums.lo = _mm256_add_epi32(sums.lo, add_pairs(pairs_of(even.lo, odd.lo, x)));
-    sums.hi = _mm256_add_epi32(sums.hi, add_pairs(pairs_of(even.hi, odd.hi, x)));
+// Sixteen lanes are read and unpacked together, but summed a register at a time: all sixteen with AVX-512, eight with AVX2.
+#if PONDER_AVX2
+constexpr int PIECES = 2;
+struct Floats { __m256 v; };
+struct Ints { __m256i v; };
+struct Codes { __m256i v; };
+PONDER_INLINE Floats piece(f32x16 x, int i) { return {i ? x.hi : x.lo}; }
+PONDER_INLINE Codes piece(u8x64 x, int i) { return {i ? x.hi : x.lo}; }
+PONDER_INLINE Floats everywhere(float x) { return {_mm256_set1_ps(x)}; }
+PONDER_INLINE Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.v, b.v)}; }
+PONDER_INLINE Floats fma(Floats a, Floats b, Floats c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+PONDER_INLINE Floats to_float(Ints x) { return {_mm256_cvtepi32_ps(x.v)}; }
+PONDER_INLINE void store(float* p, Floats x) { _mm256_storeu_ps(p, x.v); }
+#else
+constexpr int PIECES = 1;
+using Floats = f32x16;
+using Ints = i32x16;
+using Codes = u8x64;
+PONDER_INLINE Floats piece(f32x16 x, int) { return x; }
+PONDER_INLINE Codes piece(u8x64 x, int) { return x; }
+PONDER_INLINE Floats everywhere(float x) { return splat(x); }
+#endif
+constexpr int WIDTH = LANES / PIECES;
+
+// In each lane, the exact sum of the products of a block's codes, less OFFSET, and of signed bytes that are the same for all
+// lanes. Codes are unsigned and at most LARGEST. `begin` is told the bytes' sum; an `add` takes the codes of two steps.
+template <int LARGEST, int OFFSET>
+struct Dots {
+#if PONDER_AVX2
+  // vpmaddubsw adds products by pairs, in 16 bits; those of so many `add`s together fit there, too.
+  static constexpr int FIT = 32767 / (2 * LARGEST * 128) / 2;
+  static_assert(FIT > 0);
+  __m256i sums, pairs;
+  int held;
+  PONDER_INLINE void begin(int32_t total) { sums = _mm256_set1_epi32(-OFFSET * total), pairs = sums, held = 0; }
+  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) {
+    const __m256i first = _mm256_maddubs_epi16(even.v, four_bytes(x)), second = _mm256_maddubs_epi16(odd.v, four_bytes(x + 4));
+    pairs = held ? keep(_mm256_add_epi16(pairs, first)) : first;
+    pairs = keep(_mm256_add_epi16(pairs, second));
+    if (++held == FIT) sums = keep(total().v), held = 0;
   }
-  PONDER_INLINE i32x16 total() const { return sums; }
+  PONDER_INLINE Ints total() const { return {held ? _mm256_add_epi32(sums, add_pairs(pairs)) : sums}; }
+#else
+  i32x16 sums;
+  PONDER_INLINE void begin(int32_t total) { sums = splat_i32(-OFFSET * total); }
+  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
+  PONDER_INLINE Ints total() const { return sums; }
+#endif
 };
 
-// Eight times 2 * 15 * 128 is less than 2^15: a block fits 16 bits.
+#if PONDER_AVX2
+// Codes of 8 bits: signed, and their signs moved to the bytes, so that pairs of products fit 16 bits.
 template <int LARGEST>
-  requires(LARGEST <= 15)
-struct Dots<LARGEST> {
-  __m256i lo, hi;
-  int32_t start;
-  PONDER_INLINE void begin(int32_t from) { lo = hi = _mm256_setzero_si256(), start = from; }
-  PONDER_INLINE void add(u8x64 even, u8x64 odd, const int8_t* x) {
-    lo = _mm256_add_epi16(lo, pairs_of(even.lo, odd.lo, x));
-    hi = _mm256_add_epi16(hi, pairs_of(even.hi, odd.hi, x));
+  requires(LARGEST > 127)
+struct Dots<LARGEST, 128> {
+  __m256i sums;
+  PONDER_INLINE void begin(int32_t) { sums = _mm256_setzero_si256(); }
+  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { add(even.v, four_bytes(x)), add(odd.v, four_bytes(x + 4)); }
+  PONDER_INLINE void add(__m256i codes, __m256i x) {
+    const __m256i w = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+    sums = keep(_mm256_add_epi32(sums, add_pairs(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)))));
   }
-  PONDER_INLINE i32x16 total() const {
-    const __m256i from = _mm256_set1_epi32(start);
-    return {_mm256_add_epi32(from, add_pairs(lo)), _mm256_add_epi32(from, add_pairs(hi))};
-  }
+  PONDER_INLINE Ints total() const { return {sums}; }
 };
 #endif
 

@@ -18,10 +18,8 @@ from ponder.checkpoints import tensor_shapes
 from ponder.checkpoints.gguf_file import file_name, half_split_rows, open_gguf
 from ponder.checkpoints.hf_directory import open_hf_directory
 from ponder.checkpoints.stored import (
-    SCALED_TYPES,
     TENSOR_TYPES,
     StoredTensor,
-    as_q8_0,
     dequantize,
     quantize,
 )
@@ -170,14 +168,3 @@ def test_rows_reorder_whole_rows() -> None:
     rows = np.array([7, 6, 5, 4, 3, 2, 1, 0], np.int64)
     data = values.view(np.uint8).reshape(-1)
     assert np.array_equal(dequantize(StoredTensor("F32", (8, 32), data, rows)), values[::-1])
-
-
-@pytest.mark.parametrize("kind", SCALED_TYPES)
-def test_whole_numbers_with_a_scale_are_the_same_in_q8_0(kind: str) -> None:
-    """Whatever the bytes, to the bit."""
-    block, block_bytes = GGML_QUANT_SIZES[Type[kind]]
-    data = np.random.default_rng(3).integers(0, 256, (6 * 40, block_bytes), np.uint8).reshape(-1)
-    stored = StoredTensor(kind, (6, 40 * block), data, np.array([3, 0, 5, 1, 4, 2]))
-    eight = as_q8_0(stored)
-    assert (eight.kind, eight.shape, eight.data.flags.writeable) == ("Q8_0", stored.shape, False)
-    np.testing.assert_array_equal(dequantize(eight), dequantize(stored))

@@ -31,13 +31,29 @@ if native.missing is not None:
 
 from ponder.kernels.native import _native
 from ponder.kernels.native.cache import NativeCache
-from ponder.kernels.native.kernels import PACKED, Recorder, Replay
+from ponder.kernels.native.kernels import Recorder, Replay
 
 PAGE = 16
-KINDS = PACKED
+KINDS = _native.KINDS
 NUMBERS = ("F32", "F16", "BF16")
 CODES = tuple(kind for kind in KINDS if kind not in NUMBERS)
 BLOCK = {kind: 1 if kind in NUMBERS else GGML_QUANT_SIZES[GGMLQuantizationType[kind]][0] for kind in KINDS}
+
+
+HALVES = {  # the largest value of a block whose half-precision scales are 1, and where those scales are
+    "Q4_0": (8, (0,)),
+    "Q4_1": (15, (0, 2)),
+    "Q5_0": (16, (0,)),
+    "Q5_1": (31, (0, 2)),
+    "Q8_0": (128, (0,)),
+    "Q2_K": (3 * 15, (80, 82)),
+    "Q3_K": (4 * 32, (108,)),
+    "Q4_K": (15 * 63, (0, 2)),
+    "Q5_K": (31 * 63, (0, 2)),
+    "Q6_K": (32 * 128, (208,)),
+    "IQ4_NL": (127, (0,)),
+    "IQ4_XS": (127 * 32, (0,)),
+}
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -128,11 +144,13 @@ def stored_blocks(kind: str, out: int, inputs: int, seed: int, *, sane: bool = T
     block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[kind]]
     blocks = random.integers(0, 256, (out * inputs // block, block_bytes), np.uint8)
     if sane:
-        largest = {"Q4_0": 8, "Q4_1": 15, "Q8_0": 128, "Q4_K": 15 * 63, "Q6_K": 32 * 128}[kind]
-        scale = (random.uniform(-1, 1, (len(blocks), 1)) / largest).astype(np.float16).view(np.uint8)
-        places = {"Q4_0": (0,), "Q8_0": (0,), "Q4_1": (0, 2), "Q4_K": (0, 2), "Q6_K": (208,)}[kind]
-        for place in places:
-            blocks[:, place : place + 2] = scale
+        if kind == "MXFP4":  # an exponent of two: of values up to 12, about 1 at most
+            blocks[:, 0] = random.integers(120, 125, len(blocks))
+        else:
+            largest, places = HALVES[kind]
+            scale = (random.uniform(-1, 1, (len(blocks), 1)) / largest).astype(np.float16).view(np.uint8)
+            for place in places:
+                blocks[:, place : place + 2] = scale
     return StoredTensor(kind, (out, inputs), blocks.reshape(-1))
 
 

@@ -362,7 +362,7 @@ def test_packing_what_makes_no_sense(kind):
     }
     assert _native.pack(**good).shape == (out, inputs)
     changes = [
-        {"kind": "Q3_K"},
+        {"kind": "IQ1_S"},
         {"kind": ""},
         {"kind": None},
         {"stored": stored[:-1]},

@@ -24,8 +24,10 @@ from ponder.kernels.layers import Linear, Norm
 VOCABULARY = 53
 KINDS = {
     "float32": (("F32",), 24, "F32"),
-    "blocks of 32": (("Q8_0", "Q4_1", "Q4_0", "BF16"), 64, "BF16"),
-    "K-quants": (("Q4_K", "Q6_K", "F16"), 256, "BF16"),
+    "blocks of 32": (("Q8_0", "Q4_1", "Q5_0", "BF16"), 64, "BF16"),
+    "more blocks of 32": (("Q5_1", "Q4_0", "IQ4_NL", "MXFP4", "BF16"), 64, "BF16"),
+    "K-quants": (("Q4_K", "Q6_K", "Q2_K", "F16"), 256, "BF16"),
+    "more blocks of 256": (("Q3_K", "Q5_K", "IQ4_XS"), 256, "BF16"),
 }
 
 

@@ -24,8 +24,6 @@ TENSOR_TYPES = (
 FLOAT_TYPES = ("F32", "F16", "BF16")
 QUANTIZE_TYPES = ("Q8_0", "Q4_1")
 """What `quantize` makes. Both have blocks of 32 values of a row."""
-SCALED_TYPES = ("Q5_0", "IQ4_NL")
-"""Blocks of 32 whole numbers of 8 bits and a half-precision scale before them, as in Q8_0 but packed."""
 
 _PLAIN = {"F32": "<f4", "F16": "<f2"}
 _MAX_HALF = 65504.0
@@ -55,19 +53,6 @@ def dequantize(stored: StoredTensor) -> NDArray[np.float32]:
     """Return the values as a new float32 array of `stored.shape`, with `rows` applied."""
     values = _floats(stored).reshape(stored.shape)
     return values if stored.rows is None else values[stored.rows]
-
-
-def as_q8_0(stored: StoredTensor) -> StoredTensor:
-    """Return a tensor of one of `SCALED_TYPES` with each number in a byte of its own: the same values."""
-    assert stored.kind in SCALED_TYPES, stored.kind
-    _, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[stored.kind]]
-    blocks = stored.data.reshape(-1, block_bytes)
-    unscaled = blocks.copy()
-    unscaled[:, :2] = np.array([1.0], "<f2").view(np.uint8)
-    numbers = _floats(StoredTensor(stored.kind, stored.shape, unscaled.reshape(-1))).astype(np.int8)
-    data = np.concatenate([blocks[:, :2], numbers.view(np.uint8)], axis=1).reshape(-1)
-    data.flags.writeable = False
-    return StoredTensor("Q8_0", stored.shape, data, stored.rows)
 
 
 def _floats(stored: StoredTensor) -> NDArray[np.float32]:

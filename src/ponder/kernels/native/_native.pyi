@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+KINDS: tuple[str, ...]
+"""The kinds of weights that a matrix can hold."""
+
 class Arena:
     """Memory of one model's weights."""
 

@@ -9,7 +9,7 @@ import torch
 
 import ponder.kernels.native._native as _native
 from ponder.checkpoints.config import ModelConfig
-from ponder.checkpoints.stored import SCALED_TYPES, StoredTensor, as_q8_0, dequantize
+from ponder.checkpoints.stored import StoredTensor, dequantize
 from ponder.kernels.batch import ForwardBatch
 from ponder.kernels.cache import Cache, new_pages, page_bytes
 from ponder.kernels.layers import Linear, Norm
@@ -17,8 +17,6 @@ from ponder.kernels.native.cache import NativeCache
 from ponder.kernels.ops import Definition, Forward
 from ponder.kernels.torch_kernels import rotated_when_read
 from ponder.positions import Buckets, CosSin, Positions, Slopes
-
-PACKED = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K")
 
 
 class NativeKernels:
@@ -38,13 +36,8 @@ class NativeKernels:
         self._arena = _native.Arena()
 
     def matrix(self, stored: StoredTensor) -> _native.Matrix:
-        """Repack a matrix in the format it is stored in, or in Q8_0 where that holds the same values.
-
-        Other formats become float32.
-        """
-        if stored.kind in SCALED_TYPES:
-            stored = as_q8_0(stored)
-        if stored.kind not in PACKED:
+        """Repack a matrix in the format it is stored in. Formats that have no kernels become float32."""
+        if stored.kind not in _native.KINDS:
             values = dequantize(stored)
             stored = StoredTensor("F32", stored.shape, values.reshape(-1).view(np.uint8))
         out, inputs = stored.shape
