@@ -25,44 +25,59 @@ constexpr int SEGMENT = SEGMENT_PAGES * PAGE_SIZE;
 constexpr int GATHERED = 48;  // query heads that are computed in one go
 #if PONDER_AVX512
 constexpr int MAX_QUERIES = 6, MAX_PARTS = 4;
+#elif PONDER_AVX2
+constexpr int MAX_QUERIES = 4, MAX_PARTS = 2;
 #else
 constexpr int MAX_QUERIES = 2, MAX_PARTS = 2;
 #endif
+static_assert(MAX_PARTS % PIECES == 0);
 
+// Units of keys and values as they are multiplied: `open` makes of a register of them what `multiply` adds to sums, times
+// PER_UNIT numbers of a query or of weights, the same for all lanes.
 struct F32Units {
-  using Element = float;
+  using Element = float;  // of the cache
+  using Number = float;   // of queries and weights
+  using Open = Floats;
   static constexpr int PER_UNIT = 1, EXP_DEGREE = 6;
-  static PONDER_INLINE f32x16 multiply(f32x16 sum, f32x16 units, const uint8_t* x) {
-    float number;
-    std::memcpy(&number, x, 4);
-    return fma(units, splat(number), sum);
-  }
-  static PONDER_INLINE void store_row(float* p, f32x16 x) { store(p, x); }
+  static PONDER_INLINE Open open(Floats units) { return units; }
+  static PONDER_INLINE Floats multiply(Floats sum, Open units, const Number* x) { return fma(units, everywhere(x[0]), sum); }
 };
 
 struct BF16Units {
   using Element = uint16_t;
-  static constexpr int PER_UNIT = 2, EXP_DEGREE = 4;  // weights keep 8 bits
-  static PONDER_INLINE f32x16 multiply(f32x16 sum, f32x16 units, const uint8_t* x) {
-    return dot2_bf16(sum, as_bytes(units), reinterpret_cast<const uint16_t*>(x));
+  static constexpr int PER_UNIT = 2, EXP_DEGREE = 4;  // what is weighed keeps 8 bits
+#if PONDER_AVX512
+  using Number = uint16_t;
+  using Open = Floats;
+  static PONDER_INLINE Open open(Floats units) { return units; }
+  static PONDER_INLINE Floats multiply(Floats sum, Open units, const Number* x) { return dot2_bf16(sum, as_bytes(units), x); }
+#else
+  using Number = float;
+  using Open = Pair;
+  static PONDER_INLINE Open open(Floats units) { return open_pairs(units); }
+  static PONDER_INLINE Floats multiply(Floats sum, Open units, const Number* x) {
+    return fma(units.second, everywhere(x[1]), fma(units.first, everywhere(x[0]), sum));
   }
-  static PONDER_INLINE void store_row(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+#endif
 };
 
-// sums[r][t] += over `steps`: unit s of row r at x[r], times the 16 units at y[t] + s * stride. With TAIL, the last
-// t has only `lanes` of them.
+PONDER_INLINE void store_as(float* p, f32x16 x) { store(p, x); }
+PONDER_INLINE void store_as(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+
+// sums[r][t] += over `steps`: unit s of row r at x[r], times the units of a register at y[t] + s * stride. With TAIL, the
+// last t has only `lanes` of them.
 template <class Units, int R, int NT, bool TAIL>
-PONDER_INLINE void accumulate(f32x16 (&sums)[R][NT], const uint8_t* const* x, const uint8_t* const* y, size_t stride, int steps, int lanes,
+PONDER_INLINE void accumulate(Floats (&sums)[R][NT], const typename Units::Number* const* x, const uint8_t* const* y, size_t stride, int steps, int lanes,
                               const uint8_t* coming = nullptr, size_t coming_stride = 0) {
   for (int s = 0; s < steps; s++) {
     if (coming) __builtin_prefetch(coming + coming_stride * s, 0, 2);
-    f32x16 units[NT];
+    typename Units::Open units[NT];
     PONDER_UNROLL for (int t = 0; t < NT; t++) {
       auto from = reinterpret_cast<const float*>(y[t] + stride * s);
-      units[t] = TAIL && t == NT - 1 ? load_first(from, lanes) : load(from);
+      units[t] = Units::open(TAIL && t == NT - 1 ? load_piece(from, lanes) : load_piece(from));
     }
     PONDER_UNROLL for (int r = 0; r < R; r++) {
-      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = Units::multiply(sums[r][t], units[t], x[r] + 4 * s);
+      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = Units::multiply(sums[r][t], units[t], x[r] + Units::PER_UNIT * s);
     }
   }
 }
@@ -103,8 +118,9 @@ inline std::vector<HeadBias> head_biases(const Bias& bias, int heads, int head_d
 }
 
 // One query head and the positions of a segment that it sees.
+template <class Units>
 struct Query {
-  const uint8_t* q;
+  const typename Units::Number* q;
   int first, end;
   float* out;  // [head_dim] weighted values, then the largest score, then the sum of weights
   int place = 0;  // the query's own position, counted from the segment's first
@@ -140,45 +156,46 @@ class Coming {
   size_t bytes_;
 };
 
+// The scores of the keys of NT registers, from `part` on: a page has PIECES of them.
 template <class Units, int R, int NT>
-PONDER_INLINE void score_pages(const uint8_t* const* q, const uint8_t* const* keys, int units, float (*scores)[SEGMENT], Coming& coming) {
-  const uint8_t* page = coming.take();  // has a line of 64 bytes for each unit
-  f32x16 sums[R][NT];
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
-  accumulate<Units, R, NT, false>(sums, q, keys, 4 * PAGE_SIZE, units, LANES, page ? page : q[0], page ? 64 : 0);
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(scores[r] + t * PAGE_SIZE, sums[r][t]);
+PONDER_INLINE void score_keys(const typename Units::Number* const* q, const Segment& segment, int part, int units, float (*scores)[SEGMENT], Coming& coming) {
+  const uint8_t *page = coming.take(), *y[NT];  // a page has a line of 64 bytes for each unit
+  PONDER_UNROLL for (int t = 0; t < NT; t++) y[t] = segment.keys[(part + t) / PIECES] + 4 * WIDTH * ((part + t) % PIECES);
+  Floats sums[R][NT] = {};
+  accumulate<Units, R, NT, false>(sums, q, y, 4 * PAGE_SIZE, units, WIDTH, page ? page : y[0], page ? 64 : 0);
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(scores[r] + (part + t) * WIDTH, sums[r][t]);
 }
 
-// out[r][t * 16 ..] = the weighted sum of the values of `tokens` tokens, dimensions from `d` on.
+// out[r][t * WIDTH ..] = the weighted sum of the values of `tokens` tokens, dimensions from `d` on.
 template <class Units, int R, int NT, bool TAIL>
-PONDER_INLINE void weigh_values(const Segment& segment, const typename Units::Element (*weights)[SEGMENT], int tokens, int head_dim, int d,
-                                const Query* queries) {
-  f32x16 sums[R][NT];
-  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
+PONDER_INLINE void weigh_values(const Segment& segment, const typename Units::Number (*weights)[SEGMENT], int tokens, int head_dim, int d,
+                                const Query<Units>* queries) {
+  Floats sums[R][NT] = {};
   const size_t stride = 4 * static_cast<size_t>(head_dim);
-  const int lanes = TAIL ? head_dim - d - (NT - 1) * LANES : LANES;
+  const int lanes = TAIL ? head_dim - d - (NT - 1) * WIDTH : WIDTH;
   for (int page = 0; page * PAGE_SIZE < tokens; page++) {
     const int here = std::min(tokens - page * PAGE_SIZE, PAGE_SIZE);
-    const uint8_t *x[R], *y[NT];
-    PONDER_UNROLL for (int r = 0; r < R; r++) x[r] = reinterpret_cast<const uint8_t*>(weights[r] + page * PAGE_SIZE);
-    PONDER_UNROLL for (int t = 0; t < NT; t++) y[t] = segment.values[page] + 4 * (d + t * LANES);
+    const typename Units::Number* x[R];
+    const uint8_t* y[NT];
+    PONDER_UNROLL for (int r = 0; r < R; r++) x[r] = weights[r] + page * PAGE_SIZE;
+    PONDER_UNROLL for (int t = 0; t < NT; t++) y[t] = segment.values[page] + 4 * (d + t * WIDTH);
     accumulate<Units, R, NT, TAIL>(sums, x, y, stride, here / Units::PER_UNIT, lanes);
     if (here % Units::PER_UNIT) {
       // The last unit's second token was never written: what lies there may be NaN, and zero times that too.
       const int s = here / Units::PER_UNIT;
       PONDER_UNROLL for (int t = 0; t < NT; t++) {
-        alignas(64) uint32_t units[LANES] = {};
-        std::memcpy(units, y[t] + stride * s, 4 * static_cast<size_t>(t == NT - 1 ? lanes : LANES));
+        uint32_t units[WIDTH] = {};
+        std::memcpy(units, y[t] + stride * s, 4 * static_cast<size_t>(t == NT - 1 ? lanes : WIDTH));
         for (uint32_t& unit : units) unit &= 0xffffu;
-        f32x16 masked;
-        std::memcpy(&masked, units, sizeof masked);
-        PONDER_UNROLL for (int r = 0; r < R; r++) sums[r][t] = Units::multiply(sums[r][t], masked, x[r] + 4 * s);
+        float masked[WIDTH];
+        std::memcpy(masked, units, sizeof masked);
+        PONDER_UNROLL for (int r = 0; r < R; r++) sums[r][t] = Units::multiply(sums[r][t], Units::open(load_piece(masked)), x[r] + here - 1);
       }
     }
   }
   PONDER_UNROLL for (int r = 0; r < R; r++) {
     PONDER_UNROLL for (int t = 0; t < NT; t++) {
-      float* out = queries[r].out + d + t * LANES;
+      float* out = queries[r].out + d + t * WIDTH;
       if (TAIL && t == NT - 1) store_first(out, sums[r][t], lanes);
       else store(out, sums[r][t]);
     }
@@ -186,20 +203,16 @@ PONDER_INLINE void weigh_values(const Segment& segment, const typename Units::El
 }
 
 template <class Units, int R>
-void attend_chunk(const Segment& segment, const Query* queries, int head_dim, float scale, Coming& coming) {
+void attend_chunk(const Segment& segment, const Query<Units>* queries, int head_dim, float scale, Coming& coming) {
   alignas(64) float scores[R][SEGMENT];
-  alignas(64) typename Units::Element weights[R][SEGMENT];
-  const uint8_t* q[R];
+  alignas(64) typename Units::Number weights[R][SEGMENT];
+  const typename Units::Number* q[R];
   const int tokens = queries[0].end;  // of all
   for (int r = 0; r < R; r++) q[r] = queries[r].q;
   const int pages = (tokens + PAGE_SIZE - 1) / PAGE_SIZE, units = head_dim / Units::PER_UNIT;
-  int page = 0;
-  for (; page + MAX_PARTS <= pages; page += MAX_PARTS) {
-    score_pages<Units, R, MAX_PARTS>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]), coming);
-  }
-  for (; page < pages; page++) {
-    score_pages<Units, R, 1>(q, &segment.keys[page], units, reinterpret_cast<float(*)[SEGMENT]>(&scores[0][page * PAGE_SIZE]), coming);
-  }
+  int part = 0;
+  for (; part + MAX_PARTS <= pages * PIECES; part += MAX_PARTS) score_keys<Units, R, MAX_PARTS>(q, segment, part, units, scores, coming);
+  for (; part < pages * PIECES; part++) score_keys<Units, R, 1>(q, segment, part, units, scores, coming);
   // Masked scores are finite, so that what is computed of them is zero and not NaN.
   const f32x16 nothing = splat(-1e30f);
   float peaks[R];
@@ -227,7 +240,7 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
     totals[r] = zero();
     for (int p = 0; p < pages; p++) {
       const f32x16 w = exp2<Units::EXP_DEGREE>(fma(load(scores[r] + p * PAGE_SIZE), splat(scale), splat(-peaks[r])));
-      Units::store_row(weights[r] + p * PAGE_SIZE, w);
+      store_as(weights[r] + p * PAGE_SIZE, w);
       totals[r] = totals[r] + w;
     }
   }
@@ -236,14 +249,15 @@ void attend_chunk(const Segment& segment, const Query* queries, int head_dim, fl
     queries[r].out[head_dim + 1] = sum(totals[r]);
   }
   int d = 0;
-  for (; d + MAX_PARTS * LANES <= head_dim; d += MAX_PARTS * LANES) weigh_values<Units, R, MAX_PARTS, false>(segment, weights, tokens, head_dim, d, queries);
-  for (; d + LANES <= head_dim; d += LANES) weigh_values<Units, R, 1, false>(segment, weights, tokens, head_dim, d, queries);
+  for (; d + MAX_PARTS * WIDTH <= head_dim; d += MAX_PARTS * WIDTH) weigh_values<Units, R, MAX_PARTS, false>(segment, weights, tokens, head_dim, d, queries);
+  for (; d + WIDTH <= head_dim; d += WIDTH) weigh_values<Units, R, 1, false>(segment, weights, tokens, head_dim, d, queries);
   if (d < head_dim) weigh_values<Units, R, 1, true>(segment, weights, tokens, head_dim, d, queries);
 }
 
 // Queries from `start` on that see a segment up to the same token. Only such are computed together: a later token is
 // not in a query's sums, not even with weight zero, for it might be NaN.
-inline int same_end(const Query* queries, int start, int count) {
+template <class Units>
+int same_end(const Query<Units>* queries, int start, int count) {
   int stop = start + 1;
   while (stop < count && queries[stop].end == queries[start].end) stop++;
   return stop;
@@ -252,12 +266,12 @@ inline int same_end(const Query* queries, int start, int count) {
 // The partial results of queries over one segment; `scale` is that of scores, in powers of two. The segment needed
 // next, if any, is fetched meanwhile.
 template <class Units>
-void attend(const Segment& segment, const Query* queries, int count, int head_dim, float scale, const Segment* next = nullptr) {
+void attend(const Segment& segment, const Query<Units>* queries, int count, int head_dim, float scale, const Segment* next = nullptr) {
   auto chunks_of = [](int size) { return (size + MAX_QUERIES - 1) / MAX_QUERIES; };
   int calls = 0;
   for (int start = 0, stop; start < count; start = stop) {
     stop = same_end(queries, start, count);
-    calls += chunks_of(stop - start) * ((segment.pages + MAX_PARTS - 1) / MAX_PARTS);
+    calls += chunks_of(stop - start) * ((segment.pages * PIECES + MAX_PARTS - 1) / MAX_PARTS);
   }
   Coming coming(next, calls, size_t{4} / Units::PER_UNIT * PAGE_SIZE * static_cast<size_t>(head_dim));
   for (int start = 0, stop; start < count; start = stop) {
@@ -265,13 +279,15 @@ void attend(const Segment& segment, const Query* queries, int count, int head_di
     const int chunks = chunks_of(stop - start);
     for (int c = 0; c < chunks; c++) {
       const int first = c * (stop - start) / chunks, size = (c + 1) * (stop - start) / chunks - first;
-      const Query* from = queries + start + first;
+      const auto* from = queries + start + first;
       switch (size) {
         case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, coming); break;
         case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, coming); break;
-#if PONDER_AVX512
+#if PONDER_AVX512 || PONDER_AVX2
         case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, coming); break;
         case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, coming); break;
+#endif
+#if PONDER_AVX512
         case 5: attend_chunk<Units, 5>(segment, from, head_dim, scale, coming); break;
         case 6: attend_chunk<Units, 6>(segment, from, head_dim, scale, coming); break;
 #endif
@@ -419,7 +435,7 @@ struct Attention {
   const AttentionPlan& plan;
   const Batch& batch;
   const uint8_t *keys, *values;                 // this layer's part of the first page
-  const typename Units::Element* queries;       // [T, heads, head_dim]
+  const typename Units::Number* queries;        // [T, heads, head_dim]
   float* partials;                              // [plan.partials, heads, result_size]
   float* mixed;                                 // [T, heads * head_dim]
 
@@ -450,8 +466,8 @@ struct Attention {
     return partials + ((row.partial + segment) * shape.heads + head) * shape.result_size();
   }
   float* out(int row, int head) const { return mixed + (static_cast<int64_t>(row) * shape.heads + head) * shape.layout.head_dim; }
-  const uint8_t* query(int row, int head) const {
-    return reinterpret_cast<const uint8_t*>(queries + (static_cast<int64_t>(row) * shape.heads + head) * shape.layout.head_dim);
+  const typename Units::Number* query(int row, int head) const {
+    return queries + (static_cast<int64_t>(row) * shape.heads + head) * shape.layout.head_dim;
   }
   Segment segment(const int64_t* pages, int j, int count, int kv_head) const {
     Segment found;
@@ -479,7 +495,7 @@ struct Attention {
     const Segment where = segment_of(group, kv_head);
     const Segment next = more ? segment_of(plan.groups[static_cast<size_t>(coming / kv_heads)], coming % kv_heads) : Segment{};
     const int* members = plan.members.data() + group.first;
-    Query all[GATHERED];
+    Query<Units> all[GATHERED];
     const int shared = shape.shared();
     int filled = 0;
     for (int i = 0; i < group.count; i++) {
@@ -502,7 +518,7 @@ struct Attention {
     const size_t needed = static_cast<size_t>(block.count * shared) * static_cast<size_t>(segments * size);
     if (results.size() < needed) results.resize(needed);
     auto result = [&](int query, int j) { return results.data() + (static_cast<size_t>(query) * segments + (j - first)) * size; };
-    std::vector<Query> seeing;
+    std::vector<Query<Units>> seeing;
     for (int j = first; j < first + segments; j++) {
       seeing.clear();
       for (int i = 0; i < block.count * shared; i++) {
@@ -560,7 +576,7 @@ struct Attention {
       where.pages = count;
       for (int h = 0; h < shared; h++) {
         const int head = kv_head * shared + h;
-        const Query one = {query(node.row, head), clamp(seen, j), clamp(length, j), result(h, j), position - j * SEGMENT, shape.bias(head)};
+        const Query<Units> one = {query(node.row, head), clamp(seen, j), clamp(length, j), result(h, j), position - j * SEGMENT, shape.bias(head)};
         attend<Units>(where, &one, 1, layout.head_dim, shape.scale());
       }
     }

@@ -338,12 +338,13 @@ class RecordedProgram final : public Program {
     }
   }
 
-  static void narrow(const float* from, int count, Element* to) {
+  template <class Number>
+  static void narrow(const float* from, int count, Number* to) {
     int i = 0;
-    for (; i + LANES <= count; i += LANES) Units::store_row(to + i, load(from + i));
+    for (; i + LANES <= count; i += LANES) store_as(to + i, load(from + i));
     if (i < count) {
-      Element last[LANES];
-      Units::store_row(last, load_first(from + i, count - i));
+      Number last[LANES];
+      store_as(last, load_first(from + i, count - i));
       std::copy(last, last + (count - i), to + i);
     }
   }
@@ -359,7 +360,7 @@ class RecordedProgram final : public Program {
   Inputs inputs_;                   // of the whole batch
   std::vector<Inputs> own_inputs_;  // of each member's rows
   std::vector<float> residual_, projected_, mixed_, partials_, exited_;
-  std::vector<Element> queries_;
+  std::vector<typename Units::Number> queries_;
 };
 
 }  // namespace ponder::PONDER_ISA

@@ -232,16 +232,6 @@ PONDER_INLINE __m256i keep(__m256i x) {
   asm("" : "+x"(x));
   return x;
 }
-PONDER_INLINE __m256 dot2_half(__m256 sum, __m256i pairs, __m256 first, __m256 second) {
-  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
-  sum = _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_and_si256(pairs, high)), second, sum);
-  return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)), first, sum);
-}
-PONDER_INLINE f32x16 dot2_bf16(f32x16 sum, u8x64 pairs, const uint16_t* x) {
-  __m256 first = _mm256_set1_ps(std::bit_cast<float>(static_cast<uint32_t>(x[0]) << 16));
-  __m256 second = _mm256_set1_ps(std::bit_cast<float>(static_cast<uint32_t>(x[1]) << 16));
-  return {dot2_half(sum.lo, pairs.lo, first, second), dot2_half(sum.hi, pairs.hi, first, second)};
-}
 
 #else  // portable
 
@@ -304,13 +294,6 @@ PONDER_INLINE i32x16 dot4(i32x16 sum, u8x64 w, const int8_t* x) {
   for (int i = 0; i < 4; i++) sum.v += (ints)(w.v >> (8 * i) & 255u) * static_cast<int32_t>(x[i]);
   return sum;
 }
-PONDER_INLINE f32x16 dot2_bf16(f32x16 sum, u8x64 pairs, const uint16_t* x) {
-  f32x16 first = splat(std::bit_cast<float>(static_cast<uint32_t>(x[0]) << 16));
-  f32x16 second = splat(std::bit_cast<float>(static_cast<uint32_t>(x[1]) << 16));
-  sum = fma({(floats)(pairs.v & 0xffff0000u)}, second, sum);
-  return fma({(floats)(pairs.v << 16)}, first, sum);
-}
-
 #endif
 
 PONDER_INLINE f32x16 select(uint32_t bits, f32x16 a, f32x16 b) {
@@ -471,7 +454,18 @@ PONDER_INLINE Floats everywhere(float x) { return {_mm256_set1_ps(x)}; }
 PONDER_INLINE Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.v, b.v)}; }
 PONDER_INLINE Floats fma(Floats a, Floats b, Floats c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 PONDER_INLINE Floats to_float(Ints x) { return {_mm256_cvtepi32_ps(x.v)}; }
+PONDER_INLINE Floats load_piece(const float* p) { return {_mm256_loadu_ps(p)}; }
 PONDER_INLINE void store(float* p, Floats x) { _mm256_storeu_ps(p, x.v); }
+PONDER_INLINE Floats load_piece(const float* p, int n) {
+  float x[8] = {};
+  std::memcpy(x, p, sizeof(float) * static_cast<size_t>(n < 8 ? n : 8));
+  return load_piece(x);
+}
+PONDER_INLINE void store_first(float* p, Floats x, int n) {
+  float y[8];
+  store(y, x);
+  std::memcpy(p, y, sizeof(float) * static_cast<size_t>(n < 8 ? n : 8));
+}
 #else
 constexpr int PIECES = 1;
 using Floats = f32x16;
@@ -480,8 +474,24 @@ using Codes = u8x64;
 PONDER_INLINE Floats piece(f32x16 x, int) { return x; }
 PONDER_INLINE Codes piece(u8x64 x, int) { return x; }
 PONDER_INLINE Floats everywhere(float x) { return splat(x); }
+PONDER_INLINE Floats load_piece(const float* p) { return load(p); }
+PONDER_INLINE Floats load_piece(const float* p, int n) { return load_first(p, n); }
 #endif
 constexpr int WIDTH = LANES / PIECES;
+
+#if !PONDER_AVX512
+// The two bfloat16 in each four bytes.
+struct Pair { Floats first, second; };
+PONDER_INLINE Pair open_pairs(Floats pairs) {
+#if PONDER_AVX2
+  const __m256i bits = _mm256_castps_si256(pairs.v), high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
+  return {{_mm256_castsi256_ps(_mm256_slli_epi32(bits, 16))}, {_mm256_castsi256_ps(_mm256_and_si256(bits, high))}};
+#else
+  const words bits = (words)pairs.v;
+  return {{(floats)(bits << 16)}, {(floats)(bits & 0xffff0000u)}};
+#endif
+}
+#endif
 
 // In each lane, the exact sum of the products of a block's codes, less OFFSET, and of signed bytes that are the same for all
 // lanes. Codes are unsigned and at most LARGEST. `begin` is told the bytes' sum; an `add` takes the codes of two steps.

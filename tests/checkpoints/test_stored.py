@@ -12,7 +12,6 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFReader, quants
-from gguf.constants import GGML_QUANT_SIZES
 
 from ponder.checkpoints import tensor_shapes
 from ponder.checkpoints.gguf_file import file_name, half_split_rows, open_gguf
