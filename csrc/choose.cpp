@@ -10,21 +10,31 @@ namespace ponder {
 namespace avx512 { extern const Kernels table; }
 #endif
 #if PONDER_HAS_AVX2
+namespace avxvnni { extern const Kernels table; }
 namespace avx2 { extern const Kernels table; }
 #endif
 namespace portable { extern const Kernels table; }
 
-const Kernels& kernels(const char* name) {
-  auto wanted = [name](const Kernels& table) { return !name || std::strcmp(name, table.name) == 0; };
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> found;
 #if PONDER_HAS_AVX512
-  if (wanted(avx512::table) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"))
-    return avx512::table;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"))
+    found.push_back(&avx512::table);
 #endif
 #if PONDER_HAS_AVX2
-  if (wanted(avx2::table) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) return avx2::table;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+    if (__builtin_cpu_supports("avxvnni")) found.push_back(&avxvnni::table);
+    found.push_back(&avx2::table);
+  }
 #endif
-  if (wanted(portable::table)) return portable::table;
+  found.push_back(&portable::table);
+  return found;
+}
+
+const Kernels& kernels(const char* name) {
+  static const std::vector<const Kernels*> here = available_kernels();
+  for (const Kernels* table : here) if (!name || std::strcmp(name, table->name) == 0) return *table;
   throw std::invalid_argument(std::string(name) + " is not an instruction set of this processor");
 }
 

@@ -54,7 +54,7 @@ double int8_peak(int threads) {
     const int8_t x[8] = {5, 5, 5, 5, 6, 6, 6, 6};
     for (int round = 0; round < ROUNDS; round++) {
       PONDER_UNROLL for (int i = 0; i < SUMS; i++) {
-#if PONDER_AVX2
+#if PONDER_AVX2 && !PONDER_VNNI
         sums[i].held = 1;  // room for more: no sums of sums
 #endif
         sums[i].add(even, odd, x);

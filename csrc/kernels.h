@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "program.h"
 #include "sampling.h"
@@ -21,7 +22,10 @@ struct Kernels {
   double (*read_bandwidth)(int threads);
 };
 
-// The best for this processor. Throws std::invalid_argument for a name that is not to be had here.
+// Those for this processor, the best first.
+std::vector<const Kernels*> available_kernels();
+
+// The one of this name, or the best. Throws std::invalid_argument for a name that is not to be had here.
 const Kernels& kernels(const char* name = nullptr);
 
 }  // namespace ponder

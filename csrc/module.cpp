@@ -317,7 +317,12 @@ NB_MODULE(_native, m) {
       },
       nb::arg("rows").noconvert(), nb::arg("threads"));
   m.attr("PAGE_SIZE") = PAGE_SIZE;
-  m.def("isa", [] { return std::string(kernels().name); });
-  m.def("int8_peak", [](int threads) { nb::gil_scoped_release release; return kernels().int8_peak(threads); }, nb::arg("threads"));
+  m.def("instruction_sets", [] {
+    std::vector<std::string> names;
+    for (const Kernels* table : available_kernels()) names.push_back(table->name);
+    return names;
+  });
+  m.def("int8_peak", [](int threads, const std::string& isa) { nb::gil_scoped_release release; return kernels(isa.c_str()).int8_peak(threads); },
+        nb::arg("threads"), nb::arg("isa"));
   m.def("read_bandwidth", [](int threads) { nb::gil_scoped_release release; return kernels().read_bandwidth(threads); }, nb::arg("threads"));
 }

@@ -15,6 +15,9 @@
 #include <immintrin.h>
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define PONDER_AVX2 1
+#if defined(__AVXVNNI__)
+#define PONDER_VNNI 1
+#endif
 #include <immintrin.h>
 #endif
 
@@ -456,6 +459,10 @@ PONDER_INLINE Floats fma(Floats a, Floats b, Floats c) { return {_mm256_fmadd_ps
 PONDER_INLINE Floats to_float(Ints x) { return {_mm256_cvtepi32_ps(x.v)}; }
 PONDER_INLINE Floats load_piece(const float* p) { return {_mm256_loadu_ps(p)}; }
 PONDER_INLINE void store(float* p, Floats x) { _mm256_storeu_ps(p, x.v); }
+#if PONDER_VNNI
+PONDER_INLINE Ints everywhere(int32_t x) { return {_mm256_set1_epi32(x)}; }
+PONDER_INLINE Ints dot4(Ints sum, Codes w, const int8_t* x) { return {_mm256_dpbusd_avx_epi32(sum.v, w.v, four_bytes(x))}; }
+#endif
 PONDER_INLINE Floats load_piece(const float* p, int n) {
   float x[8] = {};
   std::memcpy(x, p, sizeof(float) * static_cast<size_t>(n < 8 ? n : 8));
@@ -474,6 +481,7 @@ using Codes = u8x64;
 PONDER_INLINE Floats piece(f32x16 x, int) { return x; }
 PONDER_INLINE Codes piece(u8x64 x, int) { return x; }
 PONDER_INLINE Floats everywhere(float x) { return splat(x); }
+PONDER_INLINE Ints everywhere(int32_t x) { return splat_i32(x); }
 PONDER_INLINE Floats load_piece(const float* p) { return load(p); }
 PONDER_INLINE Floats load_piece(const float* p, int n) { return load_first(p, n); }
 #endif
@@ -496,11 +504,15 @@ PONDER_INLINE Pair open_pairs(Floats pairs) {
 // In each lane, the exact sum of the products of a block's codes, less OFFSET, and of signed bytes that are the same for all
 // lanes. Codes are unsigned and at most LARGEST. `begin` is told the bytes' sum; an `add` takes the codes of two steps.
 template <int LARGEST, int OFFSET>
-struct Dots {
-#if PONDER_AVX2
-  // vpmaddubsw adds products by pairs, in 16 bits; those of so many `add`s together fit there, too.
-  static constexpr int FIT = 32767 / (2 * LARGEST * 128) / 2;
-  static_assert(FIT > 0);
+struct Dots;
+
+#if PONDER_AVX2 && !PONDER_VNNI
+// vpmaddubsw adds products by pairs, in 16 bits; those of so many `add`s together fit there, too.
+constexpr int adds_that_fit(int largest) { return 32767 / (2 * largest * 128) / 2; }
+
+template <int LARGEST, int OFFSET>
+  requires(adds_that_fit(LARGEST) > 0)
+struct Dots<LARGEST, OFFSET> {
   __m256i sums, pairs;
   int held;
   PONDER_INLINE void begin(int32_t total) { sums = _mm256_set1_epi32(-OFFSET * total), pairs = sums, held = 0; }
@@ -508,18 +520,11 @@ struct Dots {
     const __m256i first = _mm256_maddubs_epi16(even.v, four_bytes(x)), second = _mm256_maddubs_epi16(odd.v, four_bytes(x + 4));
     pairs = held ? keep(_mm256_add_epi16(pairs, first)) : first;
     pairs = keep(_mm256_add_epi16(pairs, second));
-    if (++held == FIT) sums = keep(total().v), held = 0;
+    if (++held == adds_that_fit(LARGEST)) sums = keep(total().v), held = 0;
   }
   PONDER_INLINE Ints total() const { return {held ? _mm256_add_epi32(sums, add_pairs(pairs)) : sums}; }
-#else
-  i32x16 sums;
-  PONDER_INLINE void begin(int32_t total) { sums = splat_i32(-OFFSET * total); }
-  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
-  PONDER_INLINE Ints total() const { return sums; }
-#endif
 };
 
-#if PONDER_AVX2
 // Codes of 8 bits: signed, and their signs moved to the bytes, so that pairs of products fit 16 bits.
 template <int LARGEST>
   requires(LARGEST > 127)
@@ -532,6 +537,14 @@ struct Dots<LARGEST, 128> {
     sums = keep(_mm256_add_epi32(sums, add_pairs(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)))));
   }
   PONDER_INLINE Ints total() const { return {sums}; }
+};
+#else
+template <int LARGEST, int OFFSET>
+struct Dots {
+  Ints sums;
+  PONDER_INLINE void begin(int32_t total) { sums = everywhere(-OFFSET * total); }
+  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
+  PONDER_INLINE Ints total() const { return sums; }
 };
 #endif
 

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -34,7 +33,7 @@ class Team {
 
  private:
   friend class Member;
-  static constexpr int SPINS = 4000;  // about 50 microseconds; then others may have the core
+  static constexpr int SPINS = 4000;  // about 50 microseconds; then the core is left to others: perhaps to whom one waits for
 
   int size_;
   alignas(64) std::atomic<int> arrived_{0};
@@ -95,6 +94,7 @@ class Member {
     if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) == team_.size_ - 1) {
       team_.arrived_.store(0, std::memory_order_relaxed);
       team_.phase_.store(phase_, std::memory_order_release);
+      team_.phase_.notify_all();
       return;
     }
     for (int spins = 0; team_.phase_.load(std::memory_order_acquire) != phase_; spins++) {
@@ -103,7 +103,7 @@ class Member {
         _mm_pause();
 #endif
       } else {
-        std::this_thread::yield();
+        team_.phase_.wait(phase_ - 1, std::memory_order_acquire);
       }
     }
   }

@@ -7,7 +7,6 @@ rows of the embedding) and its result be seen as it is (by a head that is the id
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -56,17 +55,7 @@ HALVES = {  # the largest value of a block whose half-precision scales are 1, an
 }
 
 
-def instruction_sets() -> tuple[str, ...]:
-    """Those that this processor has, the best first."""
-    found = []
-    for name in ("avx512", "avx2", "portable"):
-        with contextlib.suppress(ValueError):
-            _native.Program(name, 4, 1, 1, 2, 0, 1, "F32")
-            found.append(name)
-    return tuple(found)
-
-
-ISAS = instruction_sets()
+ISAS = native.instruction_sets()
 
 
 def on_every_isa(most: int, fewest: int, each: dict[str, Sequence] | None = None, **strategies):

@@ -27,13 +27,25 @@ def test_the_caller_overrides_the_environment(monkeypatch):
     assert select_kernels(CPU, name="native").name == "native"
 
 
-@pytest.mark.parametrize("name", ["fast", "Native", "avx512"])
+@pytest.mark.parametrize("name", ["fast", "Native", "portable"])
 def test_names_that_are_none(monkeypatch, name):
-    with pytest.raises(ParameterError, match=f"kernels = '{name}'.* native or reference"):
+    with pytest.raises(ParameterError, match=f"kernels = '{name}'.* native or reference$"):
         select_kernels(CPU, name=name)
-    monkeypatch.setenv("PONDER_KERNELS", name)
-    with pytest.raises(ParameterError, match=f"PONDER_KERNELS = '{name}'.* native or reference"):
+    monkeypatch.setenv("PONDER_KERNELS", name.upper())
+    with pytest.raises(
+        ParameterError, match=f"PONDER_KERNELS = '{name.upper()}'.* native or reference or .*portable"
+    ):
         select_kernels(CPU)
+
+
+def test_the_environment_names_an_instruction_set(monkeypatch):
+    """It holds for models and for sampling."""
+    for name in native.instruction_sets():
+        monkeypatch.setenv("PONDER_KERNELS", name)
+        assert select_kernels(CPU).name == "native"
+        assert native.instruction_set() == name
+    monkeypatch.setenv("PONDER_KERNELS", "native")
+    assert native.instruction_set() == native.instruction_sets()[0]
 
 
 def test_native_kernels_off_the_cpu():

@@ -30,11 +30,8 @@ FAINTEST = -126 * math.log(2)  # where a weight relative to the largest becomes 
 
 
 def instruction_sets():
-    """What this processor has of avx512, avx2 and portable."""
-    if not native_kernels.available():
-        return []
-    names = ["avx512", "avx2", "portable"]
-    return names[names.index(native_kernels.instruction_set()) :]
+    """Those that this processor has; none where there are no native kernels."""
+    return native_kernels.instruction_sets() if native_kernels.available() else []
 
 
 def make_logits(shape, size, rng):

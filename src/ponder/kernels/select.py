@@ -12,7 +12,6 @@ from ponder.kernels import native
 from ponder.kernels.ops import Kernels
 from ponder.kernels.torch_kernels import TorchKernels
 
-VARIABLE = "PONDER_KERNELS"
 NAMES = ("native", "reference")
 
 
@@ -29,6 +28,7 @@ def select_kernels(
     Parameters
     ----------
     name : "native" or "reference"; by default what the environment variable PONDER_KERNELS says, if anything.
+        The variable may also name an instruction set, for native kernels.
     row_invariant : a row's bits may not depend on the rows beside it. Native kernels are so always.
     exact : keep float32 throughout, as suits float32 and float16 weights.
 
@@ -40,9 +40,13 @@ def select_kernels(
     from ponder.kernels import reference
     from ponder.kernels import row_invariant as invariant
 
-    wanted = name or os.environ.get(VARIABLE) or None
+    wanted = name or os.environ.get(native.VARIABLE) or None
+    sets = native.instruction_sets() if native.missing is None else []
+    if not name and wanted in sets:
+        wanted = "native"
     if wanted not in (None, *NAMES):
-        raise ParameterError("kernels" if name else VARIABLE, wanted, " or ".join(NAMES))
+        allowed = NAMES if name else (*NAMES, *sets)
+        raise ParameterError("kernels" if name else native.VARIABLE, wanted, " or ".join(allowed))
     on_cpu = device.type == "cpu"
     if wanted == "native" and not on_cpu:
         raise UnsupportedError(

@@ -74,7 +74,7 @@ def sample_many(
     ----------
     requests : (logits [R, V] float32 on the CPU, R rows, their parameters) each; V is the same for all.
     threads : by default as many as are worth waking, up to torch's number; no result depends on it.
-    instruction_set : avx512, avx2 or portable; None: the best that the processor has.
+    instruction_set : one of `native.instruction_sets()`; None: `native.instruction_set()`.
     """
     from ponder.kernels.native._native import sample  # what may be missing where `usable` says no
 
@@ -85,5 +85,5 @@ def sample_many(
         (logits, rows, params, _kernels(params.order) if params.order else _ORDERS[params.semantics])
         for logits, rows, params in requests
     ]
-    traces = sample(ordered, threads, instruction_set)
+    traces = sample(ordered, threads, instruction_set or native.instruction_set())
     return [None if values is None else TokenTrace(*values) for values in traces]

@@ -6,7 +6,12 @@ cut, on what was cached, nor on the number of threads.
 
 from __future__ import annotations
 
+import os
+
 import torch
+
+VARIABLE = "PONDER_KERNELS"
+"""Names what a process computes with: native or reference kernels, or native ones for an instruction set."""
 
 try:
     import ponder.kernels.native._native as _native
@@ -21,9 +26,16 @@ def available() -> bool:
     return missing is None
 
 
+def instruction_sets() -> list[str]:
+    """Return what this processor has of avx512, avxvnni, avx2 and portable, the best first."""
+    return _native.instruction_sets()
+
+
 def instruction_set() -> str:
-    """Return what the processor has of what the kernels are built for: avx512, avx2 or portable."""
-    return _native.isa()
+    """Return which of `instruction_sets` is used: the best, or the one that PONDER_KERNELS names."""
+    here = instruction_sets()
+    forced = os.environ.get(VARIABLE)
+    return forced if forced in here else here[0]
 
 
 def are_numbers(rows: torch.Tensor) -> list[bool]:
@@ -41,7 +53,16 @@ def read_bandwidth(threads: int) -> float:
 
 def int8_peak(threads: int) -> float:
     """Measure how many billion 8-bit multiply-accumulates a second `threads` threads make at most."""
-    return _native.int8_peak(threads)
+    return _native.int8_peak(threads, instruction_set())
 
 
-__all__ = ["are_numbers", "available", "instruction_set", "int8_peak", "missing", "read_bandwidth"]
+__all__ = [
+    "VARIABLE",
+    "are_numbers",
+    "available",
+    "instruction_set",
+    "instruction_sets",
+    "int8_peak",
+    "missing",
+    "read_bandwidth",
+]

@@ -10,6 +10,7 @@ import torch
 import ponder.kernels.native._native as _native
 from ponder.checkpoints.config import ModelConfig
 from ponder.checkpoints.stored import StoredTensor, dequantize
+from ponder.kernels import native
 from ponder.kernels.batch import ForwardBatch
 from ponder.kernels.cache import Cache, new_pages, page_bytes
 from ponder.kernels.layers import Linear, Norm
@@ -25,14 +26,14 @@ class NativeKernels:
     Parameters
     ----------
     exact : keep keys and values in float32, as suits float32 and float16 weights; else bfloat16.
-    instruction_set : avx512, avx2 or portable; None: the best that the processor has.
+    instruction_set : one of `native.instruction_sets()`; None: `native.instruction_set()`.
     """
 
     name = "native"
 
     def __init__(self, *, exact: bool, instruction_set: str | None = None) -> None:
         self.cache_dtype = torch.float32 if exact else torch.bfloat16
-        self._isa = instruction_set
+        self._isa = instruction_set or native.instruction_set()
         self._arena = _native.Arena()
 
     def matrix(self, stored: StoredTensor) -> _native.Matrix:
