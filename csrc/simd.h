@@ -202,10 +202,47 @@ PONDER_INLINE f32x16 load_i8(const int8_t* p) {
           _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8))))};
 }
 PONDER_INLINE void store_i8(int8_t* p, f32x16 x) {
-  alignas(32) int32_t whole[LANES];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(whole), _mm256_cvtps_epi32(x.lo));
-  _mm256_store_si256(reinterpret_cast<__m256i*>(whole + 8), _mm256_cvtps_epi32(x.hi));
-  for (int i = 0; i < LANES; i++) p[i] = static_cast<int8_t>(whole[i]);
+  const __m256i whole = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));  // quarters 0 2 1 3
+  const __m256i ordered = _mm256_permute4x64_epi64(whole, 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+PONDER_INLINE float largest(f32x16 a) {
+  const __m256 x = _mm256_max_ps(a.lo, a.hi);
+  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
+}
+// Ones in the lanes whose bit is set.
+PONDER_INLINE __m256i lanes_of(uint32_t bits) {
+  const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int32_t>(bits)), each), each);
+}
+PONDER_INLINE f32x16 select(uint32_t bits, f32x16 a, f32x16 b) {
+  return {_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(lanes_of(bits))), _mm256_blendv_ps(b.hi, a.hi, _mm256_castsi256_ps(lanes_of(bits >> 8)))};
+}
+PONDER_INLINE f32x16 load_first(const float* p, int n) {
+  if (n >= LANES) return load(p);
+  const uint32_t bits = (1u << n) - 1;
+  return {_mm256_maskload_ps(p, lanes_of(bits)), _mm256_maskload_ps(p + 8, lanes_of(bits >> 8))};
+}
+PONDER_INLINE void store_first(float* p, f32x16 x, int n) {
+  if (n >= LANES) return store(p, x);
+  const uint32_t bits = (1u << n) - 1;
+  _mm256_maskstore_ps(p, lanes_of(bits), x.lo);
+  _mm256_maskstore_ps(p + 8, lanes_of(bits >> 8), x.hi);
+}
+// Rounded to the nearest, ties to even; NaN stays NaN.
+PONDER_INLINE __m256i narrow_bf16(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x), one = _mm256_set1_epi32(1);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(_mm256_set1_epi32(0x7fff), odd));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(64 << 16));
+  const __m256 nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
+  return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(nan)), 16);
+}
+PONDER_INLINE void store_bf16(uint16_t* p, f32x16 x) {
+  const __m256i both = _mm256_packus_epi32(narrow_bf16(x.lo), narrow_bf16(x.hi));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(both, 0xd8));
 }
 
 PONDER_INLINE i32x16 splat_i32(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
@@ -297,8 +334,6 @@ PONDER_INLINE i32x16 dot4(i32x16 sum, u8x64 w, const int8_t* x) {
   for (int i = 0; i < 4; i++) sum.v += (ints)(w.v >> (8 * i) & 255u) * static_cast<int32_t>(x[i]);
   return sum;
 }
-#endif
-
 PONDER_INLINE f32x16 select(uint32_t bits, f32x16 a, f32x16 b) {
   float x[LANES], y[LANES];
   store(x, a);
@@ -332,6 +367,8 @@ PONDER_INLINE void store_bf16(uint16_t* p, f32x16 x) {
     p[i] = static_cast<uint16_t>(nan ? (bits >> 16) | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
   }
 }
+
+#endif  // AVX2
 
 #endif
 
@@ -463,16 +500,8 @@ PONDER_INLINE void store(float* p, Floats x) { _mm256_storeu_ps(p, x.v); }
 PONDER_INLINE Ints everywhere(int32_t x) { return {_mm256_set1_epi32(x)}; }
 PONDER_INLINE Ints dot4(Ints sum, Codes w, const int8_t* x) { return {_mm256_dpbusd_avx_epi32(sum.v, w.v, four_bytes(x))}; }
 #endif
-PONDER_INLINE Floats load_piece(const float* p, int n) {
-  float x[8] = {};
-  std::memcpy(x, p, sizeof(float) * static_cast<size_t>(n < 8 ? n : 8));
-  return load_piece(x);
-}
-PONDER_INLINE void store_first(float* p, Floats x, int n) {
-  float y[8];
-  store(y, x);
-  std::memcpy(p, y, sizeof(float) * static_cast<size_t>(n < 8 ? n : 8));
-}
+PONDER_INLINE Floats load_piece(const float* p, int n) { return {_mm256_maskload_ps(p, lanes_of((1u << n) - 1))}; }
+PONDER_INLINE void store_first(float* p, Floats x, int n) { _mm256_maskstore_ps(p, lanes_of((1u << n) - 1), x.v); }
 #else
 constexpr int PIECES = 1;
 using Floats = f32x16;
