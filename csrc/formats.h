@@ -5,7 +5,7 @@
 // A block holds INPUTS inputs, STORED bytes a row in the file. 32 inputs have PARTS scales, and codes up to LARGEST; a
 // code and its OFFSET are 8 steps of 4 inputs (`code(b, step)`, of the b-th 32 inputs of the block). What files hold is
 // defined by ggml (ggml-common.h, ggml-quants.c). No byte is added to the file's, except where scales of 6 or 4 bits
-// become bytes.
+// become bytes. Where a type says QUICK, reading its codes again costs no more than keeping them.
 #pragma once
 
 #include <cstring>
@@ -56,7 +56,7 @@ inline void put_fifths(Bits<1>& to, int lane, const uint8_t* from) {
 
 struct Q4_0 {
   static constexpr int INPUTS = 32, STORED = 18, PARTS = 1, OFFSET = 8, LARGEST = 15;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = true;
   Bits<4> codes;
   Halves scales;
 
@@ -67,7 +67,7 @@ struct Q4_0 {
 
 struct alignas(64) Q4_1 {
   static constexpr int INPUTS = 32, STORED = 20, PARTS = 1, OFFSET = 0, LARGEST = 15;
-  static constexpr bool MINIMUM = true;
+  static constexpr bool MINIMUM = true, QUICK = true;
   Bits<4> codes;
   Halves scales, minima;
 
@@ -79,7 +79,7 @@ struct alignas(64) Q4_1 {
 
 struct Q5_0 {
   static constexpr int INPUTS = 32, STORED = 22, PARTS = 1, OFFSET = 16, LARGEST = 31;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<4> low;
   Bits<1> high;
   Halves scales;
@@ -91,7 +91,7 @@ struct Q5_0 {
 
 struct Q5_1 {
   static constexpr int INPUTS = 32, STORED = 24, PARTS = 1, OFFSET = 0, LARGEST = 31;
-  static constexpr bool MINIMUM = true;
+  static constexpr bool MINIMUM = true, QUICK = false;
   Bits<4> low;
   Bits<1> high;
   Halves scales, minima;
@@ -107,7 +107,7 @@ struct Q5_1 {
 
 struct Q8_0 {
   static constexpr int INPUTS = 32, STORED = 34, PARTS = 1, OFFSET = 128, LARGEST = 255;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = true;
   Bits<8> codes;  // + 128
   Halves scales;
 
@@ -123,7 +123,7 @@ struct Q8_0 {
 
 struct Q2_K {
   static constexpr int INPUTS = 256, STORED = 84, PARTS = 2, OFFSET = 0, LARGEST = 3;
-  static constexpr bool MINIMUM = true;
+  static constexpr bool MINIMUM = true, QUICK = false;
   Bits<2> codes[8];
   Bytes16 both[16];  // of 16 inputs: scale in the low nibble, minimum in the high one
   Halves scales, minima;
@@ -140,7 +140,7 @@ struct Q2_K {
 
 struct Q3_K {
   static constexpr int INPUTS = 256, STORED = 110, PARTS = 2, OFFSET = 4, LARGEST = 7;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<2> low[8];
   Bits<1> high[8];
   Signed16 of16[16];
@@ -176,7 +176,7 @@ struct Sixes {
 
 struct Q4_K {
   static constexpr int INPUTS = 256, STORED = 144, PARTS = 1, OFFSET = 0, LARGEST = 15;
-  static constexpr bool MINIMUM = true;
+  static constexpr bool MINIMUM = true, QUICK = false;
   Bits<4> codes[8];
   Sixes of32;
   Halves scales, minima;
@@ -192,7 +192,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr int INPUTS = 256, STORED = 176, PARTS = 1, OFFSET = 0, LARGEST = 31;
-  static constexpr bool MINIMUM = true;
+  static constexpr bool MINIMUM = true, QUICK = false;
   Bits<4> low[8];
   Bits<1> high[8];
   Sixes of32;
@@ -212,7 +212,7 @@ struct Q5_K {
 
 struct Q6_K {
   static constexpr int INPUTS = 256, STORED = 210, PARTS = 2, OFFSET = 32, LARGEST = 63;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<4> low[8];
   Bits<2> high[8];
   Signed16 of16[16];
@@ -235,7 +235,7 @@ constexpr uint8_t IQ4_VALUES[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 1
 
 struct IQ4_NL {
   static constexpr int INPUTS = 32, STORED = 18, PARTS = 1, OFFSET = 128, LARGEST = 255;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<4> places;
   Halves scales;
 
@@ -246,7 +246,7 @@ struct IQ4_NL {
 
 struct IQ4_XS {
   static constexpr int INPUTS = 256, STORED = 136, PARTS = 1, OFFSET = 128, LARGEST = 255;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<4> places[8];
   Signed16 of32[8];
   Halves scales;
@@ -268,7 +268,7 @@ constexpr uint8_t MXFP4_VALUES[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10
 
 struct MXFP4 {
   static constexpr int INPUTS = 32, STORED = 17, PARTS = 1, OFFSET = 12, LARGEST = 24;
-  static constexpr bool MINIMUM = false;
+  static constexpr bool MINIMUM = false, QUICK = false;
   Bits<4> places;
   Bytes16 exponents;  // scale = 2^(exponent - 128), for twice the values
 

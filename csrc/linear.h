@@ -16,13 +16,13 @@
 
 namespace ponder::PONDER_ISA {
 
-// Rows, and tiles of 16 outputs, that are multiplied together.
+// Rows, and tiles of 16 outputs, whose sums are in registers together; rows that are given to a function together.
 #if PONDER_AVX512
-constexpr int MAX_ROWS = 6, MAX_TILES = 4;  // 6 x 2: 12 sums of integers and 12 of floats, what 32 registers hold
+constexpr int SUM_ROWS = 6, MAX_TILES = 4, MAX_ROWS = 6;  // 6 x 2: 12 sums of integers and 12 of floats, what 32 registers hold
 #elif PONDER_AVX2
-constexpr int MAX_ROWS = 4, MAX_TILES = 2;  // a piece at a time: 8 sums
+constexpr int SUM_ROWS = 4, MAX_TILES = 2, MAX_ROWS = 16;  // a piece at a time: 8 sums
 #else
-constexpr int MAX_ROWS = 2, MAX_TILES = 2;
+constexpr int SUM_ROWS = 2, MAX_TILES = 2, MAX_ROWS = 2;
 #endif
 
 // 32 activations as 8-bit codes, x = scale * code; `sums` are those of the codes of each half.
@@ -36,11 +36,11 @@ struct ActivationBlock {
   PONDER_INLINE float scaled_sum(int part) const { return PARTS == 1 ? scaled_total : scale * static_cast<float>(sums[part]); }
 };
 
-// How the rows of a batch are cut into chunks that are computed together: as equal as can be, so that no number of
-// rows is much worse than the next.
+// How rows are cut into chunks that are computed together: as equal as can be, so that no number of rows is much worse than
+// the next.
 struct Chunks {
   int rows, count;
-  explicit Chunks(int rows) : rows(rows), count((rows + MAX_ROWS - 1) / MAX_ROWS) {}
+  explicit Chunks(int rows, int most = MAX_ROWS) : rows(rows), count((rows + most - 1) / most) {}
   int start(int chunk) const { return static_cast<int>(static_cast<int64_t>(chunk) * rows / count); }
   int size(int chunk) const { return start(chunk + 1) - start(chunk); }
   int of(int row) const { return static_cast<int>((static_cast<int64_t>(row + 1) * count - 1) / rows); }
@@ -111,50 +111,115 @@ PONDER_INLINE const ActivationBlock* anew(const ActivationBlock* x) {
   return x;
 }
 
-template <int R, int NT>
-PONDER_INLINE void put_pieces(const Floats (&out)[PIECES][R][NT], float* y) {
+// A piece of the b-th 32 inputs of NT tiles' blocks: as it is stored ..
+template <class Format, int NT>
+struct Packed {
+  const Format* blocks[NT];
+  int b, p;
+  PONDER_INLINE Packed(const uint8_t* weights, size_t tile_bytes, int i, int p) : b(i % (Format::INPUTS / BLOCK)), p(p) {
+    PONDER_UNROLL for (int t = 0; t < NT; t++) blocks[t] = reinterpret_cast<const Format*>(weights + tile_bytes * t) + i / (Format::INPUTS / BLOCK);
+  }
+  PONDER_INLINE Codes code(int t, int step) const { return piece(blocks[t]->code(b, step), p); }
+  PONDER_INLINE Floats scale(int t, int part) const { return piece(blocks[t]->scale(b, part), p); }
+  PONDER_INLINE Floats minimum(int t, int part) const { return piece(blocks[t]->minimum(b, part), p); }
+};
+
+// .. and unpacked, for more rows than are summed together.
+template <class Format, int NT>
+struct Unpacked {
+  Codes codes[NT][8];
+  Floats scales[NT][Format::PARTS], minima[NT][Format::PARTS];
+  PONDER_INLINE explicit Unpacked(const Packed<Format, NT>& from) {
+    PONDER_UNROLL for (int t = 0; t < NT; t++) {
+      PONDER_UNROLL for (int step = 0; step < 8; step++) codes[t][step] = from.code(t, step);
+      PONDER_UNROLL for (int part = 0; part < Format::PARTS; part++) {
+        scales[t][part] = from.scale(t, part);
+        if constexpr (Format::MINIMUM) minima[t][part] = from.minimum(t, part);
+      }
+    }
+  }
+  PONDER_INLINE Codes code(int t, int step) const { return codes[t][step]; }
+  PONDER_INLINE Floats scale(int t, int part) const { return scales[t][part]; }
+  PONDER_INLINE Floats minimum(int t, int part) const { return minima[t][part]; }
+};
+
+// out[R][NT] += the products of 32 inputs of R rows and of NT tiles.
+template <class Format, int R, int NT, class Weights>
+PONDER_INLINE void add_block(const Weights& weights, const ActivationBlock* x, Floats (*out)[NT]) {
+  constexpr int PARTS = Format::PARTS, STEPS = 8 / PARTS;
+  PONDER_UNROLL for (int part = 0; part < PARTS; part++) {
+    Dots<Format::LARGEST, Format::OFFSET> sums[R][NT];
+    PONDER_UNROLL for (int r = 0; r < R; r++) {
+      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
+    }
+    PONDER_UNROLL for (int step = part * STEPS; step < (part + 1) * STEPS; step += 2) {
+      Codes even[NT], odd[NT];
+      PONDER_UNROLL for (int t = 0; t < NT; t++) even[t] = weights.code(t, step), odd[t] = weights.code(t, step + 1);
+      PONDER_UNROLL for (int r = 0; r < R; r++) {
+        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 4 * step);
+      }
+    }
+    PONDER_UNROLL for (int t = 0; t < NT; t++) {
+      const Floats scale = weights.scale(t, part);
+      PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(to_float(sums[r][t].total()), scale * everywhere(x[r].scale), out[r][t]);
+    }
+    if constexpr (Format::MINIMUM) {
+      PONDER_UNROLL for (int t = 0; t < NT; t++) {
+        const Floats minimum = weights.minimum(t, part);
+        PONDER_UNROLL for (int r = 0; r < R; r++) out[r][t] = fma(minimum, everywhere(x[r].template scaled_sum<PARTS>(part)), out[r][t]);
+      }
+    }
+  }
+}
+
+// What is to be multiplied: `tiles` from `weights` on, and `rows` rows of `length` inputs. Blocks of activations of so many
+// rows lie side by side; numbers lie row by row.
+struct Task {
+  const uint8_t* weights;
+  size_t tile_bytes;
+  Ahead ahead;
+  const void* activations;
+  int rows, length;
+};
+
+// y[R][NT * TILE] = the products of rows [first, first + R) and NT tiles.
+template <class Format, int R, int NT>
+void multiply_codes(const Task& task, int first, float* y) {
+  Floats out[PIECES][R][NT] = {};
+  auto rows = static_cast<const ActivationBlock*>(task.activations) + first;
+  for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
+    task.ahead.fetch(i);
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(task.weights, task.tile_bytes, i, p), anew(rows), out[p]);
+  }
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
-// y[R][NT * TILE] = the products of R rows and NT tiles. `length` is the number of inputs, x the rows' activations.
-template <class Format, int R, int NT>
-void multiply_codes(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y) {
-  constexpr int BLOCKS = Format::INPUTS / BLOCK, PARTS = Format::PARTS, STEPS = 8 / PARTS;
-  Floats out[PIECES][R][NT] = {};
-  auto rows = static_cast<const ActivationBlock*>(activations);
-  for (int i = 0; i < length / BLOCK; i++, rows += R) {
-    ahead.fetch(i);
-    const int b = i % BLOCKS;
-    const Format* blocks[NT];
-    PONDER_UNROLL for (int t = 0; t < NT; t++) blocks[t] = reinterpret_cast<const Format*>(weights + tile_bytes * t) + i / BLOCKS;
+template <class Format, int R>
+__attribute__((noinline)) void add_unpacked(const Unpacked<Format, 2>& weights, const ActivationBlock* x, Floats (*out)[2]) {
+  add_block<Format, R, 2>(weights, x, out);
+}
+
+// The same for two tiles and all rows, more than SUM_ROWS: what is unpacked serves them all. For types that are not quick.
+template <class Format>
+void multiply_many(const Task& task, float* y) {
+  Floats out[PIECES][MAX_ROWS][2] = {};
+  const Chunks chunks(task.rows, SUM_ROWS);
+  auto rows = static_cast<const ActivationBlock*>(task.activations);
+  for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
+    task.ahead.fetch(i);
     PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
-      const ActivationBlock* x = anew(rows);
-      PONDER_UNROLL for (int part = 0; part < PARTS; part++) {
-        Dots<Format::LARGEST, Format::OFFSET> sums[R][NT];
-        PONDER_UNROLL for (int r = 0; r < R; r++) {
-          PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
-        }
-        PONDER_UNROLL for (int step = part * STEPS; step < (part + 1) * STEPS; step += 2) {
-          Codes even[NT], odd[NT];
-          PONDER_UNROLL for (int t = 0; t < NT; t++) even[t] = piece(blocks[t]->code(b, step), p), odd[t] = piece(blocks[t]->code(b, step + 1), p);
-          PONDER_UNROLL for (int r = 0; r < R; r++) {
-            PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 4 * step);
-          }
-        }
-        PONDER_UNROLL for (int t = 0; t < NT; t++) {
-          const Floats scale = piece(blocks[t]->scale(b, part), p);
-          PONDER_UNROLL for (int r = 0; r < R; r++) out[p][r][t] = fma(to_float(sums[r][t].total()), scale * everywhere(x[r].scale), out[p][r][t]);
-        }
-        if constexpr (Format::MINIMUM) {
-          PONDER_UNROLL for (int t = 0; t < NT; t++) {
-            const Floats minimum = piece(blocks[t]->minimum(b, part), p);
-            PONDER_UNROLL for (int r = 0; r < R; r++) out[p][r][t] = fma(minimum, everywhere(x[r].template scaled_sum<PARTS>(part)), out[p][r][t]);
-          }
+      const Unpacked<Format, 2> weights(Packed<Format, 2>(task.weights, task.tile_bytes, i, p));
+      for (int c = 0; c < chunks.count; c++) {
+        const int first = chunks.start(c);
+        switch (chunks.size(c)) {
+          case 2: add_unpacked<Format, 2>(weights, rows + first, out[p] + first); break;
+          case 3: add_unpacked<Format, 3>(weights, rows + first, out[p] + first); break;
+          case 4: add_unpacked<Format, 4>(weights, rows + first, out[p] + first); break;
         }
       }
     }
   }
-  put_pieces<R, NT>(out, y);
+  for (int p = 0; p < PIECES; p++) for (int r = 0; r < task.rows; r++) for (int t = 0; t < 2; t++) store(y + (r * 2 + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
 template <Kind KIND>
@@ -165,17 +230,18 @@ PONDER_INLINE f32x16 load_numbers(const uint8_t* tile, int input) {
 }
 
 template <Kind KIND, int R, int NT>
-void multiply_numbers(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y) {
+void multiply_numbers(const Task& task, int first, float* y) {
   Floats out[PIECES][R][NT] = {};
-  auto rows = static_cast<const float*>(activations);
+  const int length = task.length;
+  auto rows = static_cast<const float*>(task.activations) + static_cast<size_t>(first) * static_cast<size_t>(length);
   for (int start = 0; start < length; start += BLOCK) {
-    ahead.fetch(start / BLOCK);
+    task.ahead.fetch(start / BLOCK);
     PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
       Floats sums[R][NT];
       PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = out[p][r][t];
       for (int i = start; i < std::min(start + BLOCK, length); i++) {
         Floats w[NT];
-        PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = piece(load_numbers<KIND>(weights + tile_bytes * t, i), p);
+        PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = piece(load_numbers<KIND>(task.weights + task.tile_bytes * t, i), p);
         PONDER_UNROLL for (int r = 0; r < R; r++) {
           const Floats number = everywhere(rows[static_cast<size_t>(r) * length + i]);
           PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = fma(w[t], number, sums[r][t]);
@@ -184,54 +250,58 @@ void multiply_numbers(const uint8_t* weights, size_t tile_bytes, Ahead ahead, co
       PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) out[p][r][t] = sums[r][t];
     }
   }
-  put_pieces<R, NT>(out, y);
+  PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
-using Multiply = void (*)(const uint8_t* weights, size_t tile_bytes, Ahead ahead, const void* activations, int length, float* y);
-
-// A type's functions: those of up to MAX_ROWS rows for one tile and for two, and, where there is one, of a row or two for four.
+// A type's functions: of up to SUM_ROWS rows for one tile and for two, and where there are such, of a row or two for four
+// tiles, and of many rows for two.
 struct Multiplies {
-  Multiply one[MAX_ROWS], two[MAX_ROWS], four[2];
+  using Multiply = void (*)(const Task& task, int first, float* y);
+  Multiply one[SUM_ROWS], two[SUM_ROWS], four[2];
+  void (*many)(const Task& task, float* y);
 
-  template <template <int, int> class Of>
-  static constexpr Multiplies make() {
-    Multiplies all{};
-    fill<Of>(all, std::make_integer_sequence<int, MAX_ROWS>());
-    if constexpr (MAX_TILES == 4) all.four[0] = Of<1, 4>::function, all.four[1] = Of<2, 4>::function;
-    return all;
-  }
-  Multiply of(int rows, int tiles) const { return (tiles == 4 ? four : tiles == 2 ? two : one)[rows - 1]; }
-
- private:
-  template <template <int, int> class Of, int... R>
-  static constexpr void fill(Multiplies& all, std::integer_sequence<int, R...>) {
-    ((all.one[R] = Of<R + 1, 1>::function, all.two[R] = Of<R + 1, 2>::function), ...);
+  void run(const Task& task, int tiles, float* y) const {
+    if (many && tiles == 2 && task.rows > SUM_ROWS) return many(task, y);
+    const Chunks chunks(task.rows, SUM_ROWS);
+    for (int c = 0; c < chunks.count; c++) {
+      const int first = chunks.start(c);
+      (tiles == 4 ? four : tiles == 2 ? two : one)[chunks.size(c) - 1](task, first, y + first * tiles * TILE);
+    }
   }
 };
+
+template <class Type>
+constexpr Multiplies multiplies() {
+  Multiplies all{};
+  [&]<int... R>(std::integer_sequence<int, R...>) {
+    ((all.one[R] = Type::template multiply<R + 1, 1>, all.two[R] = Type::template multiply<R + 1, 2>), ...);
+  }(std::make_integer_sequence<int, SUM_ROWS>());
+  if constexpr (MAX_TILES == 4) all.four[0] = Type::template multiply<1, 4>, all.four[1] = Type::template multiply<2, 4>;
+  if constexpr (MAX_ROWS > SUM_ROWS && Type::MANY) all.many = Type::many;
+  return all;
+}
 
 template <Kind KIND>
 struct OfNumbers {
-  template <int R, int NT> struct With { static constexpr Multiply function = multiply_numbers<KIND, R, NT>; };
+  static constexpr bool MANY = false;
+  template <int R, int NT> static void multiply(const Task& task, int first, float* y) { multiply_numbers<KIND, R, NT>(task, first, y); }
 };
 template <class Format>
 struct OfCodes {
-  template <int R, int NT> struct With { static constexpr Multiply function = multiply_codes<Format, R, NT>; };
+  static constexpr bool MANY = !Format::QUICK;
+  static void many(const Task& task, float* y) { multiply_many<Format>(task, y); }
+  template <int R, int NT> static void multiply(const Task& task, int first, float* y) { multiply_codes<Format, R, NT>(task, first, y); }
 };
 
-// rows up to MAX_ROWS; tiles 1 or 2, or 4 for one or two rows.
-inline Multiply find_multiply(Kind kind, int rows, int tiles) {
-#define PONDER_CODES(NAME) Multiplies::make<OfCodes<NAME>::template With>(),
-  static constexpr Multiplies ALL[] = {  // as Kind
-      Multiplies::make<OfNumbers<Kind::F32>::template With>(), Multiplies::make<OfNumbers<Kind::F16>::template With>(),
-      Multiplies::make<OfNumbers<Kind::BF16>::template With>(), PONDER_QUANTISED(PONDER_CODES)};
+#define PONDER_CODES(NAME) multiplies<OfCodes<NAME>>(),
+inline constexpr Multiplies MULTIPLIES[] = {  // as Kind
+    multiplies<OfNumbers<Kind::F32>>(), multiplies<OfNumbers<Kind::F16>>(), multiplies<OfNumbers<Kind::BF16>>(), PONDER_QUANTISED(PONDER_CODES)};
 #undef PONDER_CODES
-  return ALL[static_cast<size_t>(kind)].of(rows, tiles);
-}
 
-// The products of one chunk of rows and `tiles` tiles from `tile` on, y[size][tiles * TILE].
+// The products of one chunk of rows and `tiles` tiles from `tile` on, y[size][tiles * TILE]: 1 or 2, or 4 for one or two rows.
 inline void multiply_tiles(const Matrix& weights, int tile, int tiles, Ahead ahead, Activations& x, int first_row, int size, float* y) {
   const void* from = is_quantised(weights.kind) ? static_cast<const void*>(x.chunk(first_row)) : x.row(first_row);
-  find_multiply(weights.kind, size, tiles)(weights.tile(tile), weights.tile_bytes, ahead, from, weights.in, y);
+  MULTIPLIES[static_cast<size_t>(weights.kind)].run({weights.tile(tile), weights.tile_bytes, ahead, from, size, weights.in}, tiles, y);
 }
 
 // What a thread that computes `count` tiles from `tile` on, in `calls` calls, should fetch in the one of that number: the

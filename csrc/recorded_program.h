@@ -218,7 +218,7 @@ class RecordedProgram final : public Program {
 
   // As many rows each, and the members go apart: a member then reads all weights, but meets the others only for
   // attention, and what it computes stays in its core's cache. With fewer rows, all work on each of them.
-  static constexpr int APART = 8;
+  static constexpr int APART = PIECES == 1 ? 8 : 16;
 
   struct Step {
     const Batch& batch;
