@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -169,6 +170,9 @@ class RecordedProgram final : public Program {
   void run(const Batch& batch, int threads) override {
     if (batch.tokens == 0) return;
     const std::lock_guard running(run_mutex_);  // the buffers are the program's
+    threads = team_size_.choose(threads);
+    const auto began = Clock::now();
+    std::atomic<long> put_off{0};
     auto apart = [&](int rows) { return threads > 1 && rows >= APART * threads; };
     // Attention is everybody's while the rows of one do not fill a pass over a segment that all of them share.
     const bool enough = batch.tokens / threads * shape_.heads / shape_.layout.kv_heads >= GATHERED;
@@ -185,6 +189,7 @@ class RecordedProgram final : public Program {
     inputs_.last.resize(apart(batch.num_logits) ? 0 : batch.num_logits);
     std::map<std::string, double> times;
     Team::run(threads, [&](Member& member) {
+      const long before = TeamSize::times_put_off();
       Team one(1);
       Member alone(one, 0);
       Inputs& own = own_inputs_[static_cast<size_t>(member.index)];
@@ -203,7 +208,9 @@ class RecordedProgram final : public Program {
         times[command.name] += std::chrono::duration<double>(now - last).count();
         last = now;
       }
+      put_off += TeamSize::times_put_off() - before;
     });
+    team_size_.note(put_off, std::chrono::duration<double>(Clock::now() - began).count());
     const std::lock_guard lock(times_mutex_);
     for (const auto& [name, seconds] : times) times_[name] += seconds;
   }
@@ -354,6 +361,7 @@ class RecordedProgram final : public Program {
   std::vector<Command> commands_;
   std::deque<std::vector<HeadBias>> biases_;  // of each layer's heads
   std::mutex run_mutex_, times_mutex_;
+  TeamSize team_size_;
   std::map<std::string, double> times_;
 
   AttentionPlan plan_;

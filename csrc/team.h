@@ -1,18 +1,68 @@
 // The threads that compute a step together.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
+#if defined(__linux__)
+#include <sys/resource.h>
 #endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 namespace ponder {
+
+// How many threads a program uses of those that it may: fewer while others keep cores busy. A team meets after every phase,
+// and one that was put off its core holds up all; without it they are faster. Whether threads are put off is counted.
+class TeamSize {
+ public:
+  // For the next run; `allowed` is the most.
+  int choose(int allowed) {
+    if (allowed != allowed_) allowed_ = size_ = allowed, pause_ = FIRST_PAUSE, watched_ = put_off_ = 0;
+    return size_;
+  }
+
+  // What a run of the team found.
+  void note(long put_off, double seconds) {
+    if (allowed_ == 1) return;
+    put_off_ += static_cast<double>(put_off), watched_ += seconds;
+    if (watched_ < WATCH) return;
+    const bool crowded = put_off_ > CROWDED * watched_;
+    if (crowded && size_ > 1) {
+      size_--, pause_ = std::min(2 * pause_, LONGEST_PAUSE);
+    } else if (crowded || size_ == allowed_) {
+      pause_ = crowded ? pause_ : FIRST_PAUSE;
+    } else if (watched_ < pause_) {
+      return;
+    } else {
+      size_++;  // and see
+    }
+    watched_ = put_off_ = 0;
+  }
+
+  // How often this thread has been put off its core until now.
+  static long times_put_off() {
+#if defined(__linux__) && defined(RUSAGE_THREAD)
+    rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) return usage.ru_nivcsw;
+#endif
+    return 0;
+  }
+
+ private:
+  static constexpr double WATCH = 0.03, FIRST_PAUSE = 0.1, LONGEST_PAUSE = 3, CROWDED = 60;  // seconds; times a second
+
+  int allowed_ = 0, size_ = 0;
+  double pause_ = FIRST_PAUSE, watched_ = 0, put_off_ = 0;
+};
 
 // Threads inside one parallel region: they share out tasks, and wait for each other between phases.
 //
@@ -33,7 +83,7 @@ class Team {
 
  private:
   friend class Member;
-  static constexpr int SPINS = 4000;  // about 50 microseconds; then the core is left to others: perhaps to whom one waits for
+  static constexpr int SPINS = 4000;  // about 50 microseconds; then others may have the core
 
   int size_;
   alignas(64) std::atomic<int> arrived_{0};
@@ -94,7 +144,6 @@ class Member {
     if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) == team_.size_ - 1) {
       team_.arrived_.store(0, std::memory_order_relaxed);
       team_.phase_.store(phase_, std::memory_order_release);
-      team_.phase_.notify_all();
       return;
     }
     for (int spins = 0; team_.phase_.load(std::memory_order_acquire) != phase_; spins++) {
@@ -103,7 +152,7 @@ class Member {
         _mm_pause();
 #endif
       } else {
-        team_.phase_.wait(phase_ - 1, std::memory_order_acquire);
+        std::this_thread::yield();
       }
     }
   }
