@@ -27,18 +27,6 @@ def say(line):
     """Say nothing."""
 
 
-@pytest.fixture
-def figure(capsys, checkpoint):
-    """Return a function that runs `ponder bench ARGS --json` and returns what it printed."""
-
-    def run(*args):
-        capsys.readouterr()
-        app([*map(str, args), "--repeats", "1", "--warmup", "0", "--json"], standalone_mode=False)
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
-
 def compare(tmp_path, *, peer=(), cases=("a",), **settings):
     """Compare a stand-in for ponder, 1 s a turn, and one for a peer, 2 s; return comparisons and the log."""
     log = tmp_path / "log"
@@ -221,6 +209,9 @@ def test_a_missing_peer_is_one_sentence(figure, tmp_path, name):
         (("decode", "--prompt-tokens", 0), "prompt_tokens"),
         (("decode", "--temperature", -1), "temperature"),
         (("fork", "--prefix-tokens", ""), "prefix_tokens"),
+        (("profile", "--rows", "1,1"), "rows"),
+        (("profile", "--prompt", ""), "prompt"),
+        (("profile", "--prompt-tokens", 0), "prompt_tokens"),
         (("sample", "--temperature", 0), "temperature"),
         (("sample", "--against", "vllm"), "against"),
         (("prefill", "--against", "llama"), "against"),

@@ -14,7 +14,7 @@ from ponder.errors import PonderError
 ENTRY_POINTS = "ponder.bench"
 """The entry points that are searched: each has its command's name and loads that command's function."""
 
-BENCHMARKS = ("decode", "prefill", "fork", "sample", "load", "quality")
+BENCHMARKS = ("decode", "prefill", "fork", "sample", "load", "profile", "quality")
 """What ponder-benchmarks registers; without that package these names say how to get it."""
 
 

@@ -1,10 +1,12 @@
-"""`ponder bench decode`, `prefill`, `fork`, `sample`, `load`: ponder, and others in turn with it."""
+"""`ponder bench decode`, `prefill`, `fork`, `sample`, `load`: ponder, others in turn with it; `profile`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +20,7 @@ from ponder.traces.colours import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ponder_benchmarks.figures.result import Comparison, Quantity, Result
+    from ponder_benchmarks.figures.result import Comparison, Operation, Quantity, Result
     from ponder_benchmarks.figures.session import Say
     from ponder_benchmarks.figures.settings import RunSettings
 
@@ -50,11 +52,18 @@ RUN = {
         str | None, typer.Option(metavar="DIR", help="The model as a Hugging Face directory, for vllm.")
     ],
 }
+ALONE = {name: RUN[name] for name in ("model", "repeats", "warmup", "threads", "seed", "timeout")}
 OUTPUT = {
     "json": Annotated[bool | None, typer.Option("--json", help="Print JSON.")],
     "out": Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")],
     "plot": Annotated[Path | None, typer.Option(help="Draw the figure into this PNG file.")],
 }
+PROFILE_NOTES = (
+    "of limit: bytes at that bandwidth or 8-bit MACs at that peak, whichever takes longer, over ms",
+    "bytes only: it multiplies in floating point, whose peak is not measured",
+    "rest: sampling and Python",
+    "prompt: all its steps together, each of which reads the weights",
+)
 
 
 @takes(run=RUN, output=OUTPUT)
@@ -130,6 +139,26 @@ def load(*, run: dict[str, Any], output: dict[str, Any]) -> None:
     _measure(measure_load, run, output)
 
 
+@takes(run=ALONE, output=OUTPUT)
+def profile(
+    rows: Annotated[
+        str, typer.Option(help="How many sequences decode at once, one case each.")
+    ] = "1,4,16,32",
+    prompt: Annotated[
+        str, typer.Option(help="Lengths of a prompt, one case each; nothing is cached.")
+    ] = "512",
+    prompt_tokens: Annotated[int, typer.Option(help="Length of the cached prompt that rows share.")] = 512,
+    *,
+    run: dict[str, Any],
+    output: dict[str, Any],
+) -> None:
+    """Milliseconds of a step by operation, and how near each is to the machine's limits."""
+    from ponder_benchmarks.figures.profile import ProfileSettings, measure_profile
+
+    settings = ProfileSettings(numbers("rows", rows), numbers("prompt", prompt), prompt_tokens)
+    _measure(lambda who, say: measure_profile(who, settings, say), dict.fromkeys(RUN) | run, output)
+
+
 def numbers(name: str, text: str) -> tuple[int, ...]:
     """Read whole numbers between commas.
 
@@ -198,9 +227,11 @@ def _measure(
         return
     console = out()
     console.print(printable(title(result)), style="bold")
-    console.print(table(result))
+    console.print(operations_table(result.operations) if result.operations else table(result))
     for quantity in result.quantities:
         console.print(printable(quantity_line(quantity)))
+    for note in PROFILE_NOTES if result.operations else ():
+        console.print(note)
 
 
 def title(result: Result) -> str:
@@ -231,6 +262,32 @@ def table(result: Result) -> Table:
     return rows
 
 
+def operations_table(operations: Sequence[Operation]) -> Table:
+    """Return a row for each case, which is its last operation, and below it one for each of the others."""
+    from rich import box
+    from rich.table import Table
+
+    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows.add_column("", no_wrap=True)
+    for name in ("ms", "MB", "MMAC", "GB/s", "GMAC/s"):
+        rows.add_column(name, justify="right", no_wrap=True)
+    rows.add_column("of limit", no_wrap=True)
+    for case, group in groupby(operations, lambda one: one.case):
+        *parts, step = group
+        rows.add_row(case, *_cells(step), style="bold")
+        for operation in parts:
+            rows.add_row(f" {operation.name}", *_cells(operation))
+        rows.add_section()
+    return rows
+
+
+def _cells(one: Operation) -> tuple[str, ...]:
+    read, gb_s = (f"{one.bytes / 1e6:.1f}", f"{one.rate(one.bytes):.1f}") if one.bytes else ("-", "-")
+    macs, gmac_s = (f"{one.macs / 1e6:.0f}", f"{one.rate(one.macs):.1f}") if one.macs else ("-", "-")
+    share = f"{median(one.share):4.0%} {one.limit}" if one.share else "-"
+    return f"{median(one.ms):.2f}", read, macs, gb_s, gmac_s, share
+
+
 def quantity_line(quantity: Quantity) -> str:
     """Return a quantity's name and median, or that it was not measured."""
     value = quantity.median
@@ -240,8 +297,6 @@ def quantity_line(quantity: Quantity) -> str:
 
 
 def _advantage(comparison: Comparison, label: str) -> str:
-    from statistics import median
-
     from ponder_benchmarks.figures.systems import PONDER
 
     return "" if label == PONDER else f"{median(comparison.advantage(label)):.2f}x as fast"

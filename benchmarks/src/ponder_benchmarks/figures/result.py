@@ -63,10 +63,40 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """What an operation of ponder's took and did in a case.
+
+    Attributes
+    ----------
+    ms : its milliseconds, one for each repeat.
+    bytes, macs : what it must read or write, and its multiply-accumulates.
+    share : the least time that the machine's limits allow over `ms`; None where there is no work.
+    limit : which of them sets it, "memory" or "arithmetic"; "bytes only" where the latter is not known.
+    """
+
+    case: str
+    name: str
+    ms: Samples
+    bytes: float = 0
+    macs: float = 0
+    share: Samples | None = None
+    limit: str = ""
+
+    def rate(self, amount: float) -> float:
+        """Return so many bytes or multiply-accumulates in the median time, in billions a second."""
+        return amount / statistics.median(self.ms) / 1e6
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields, medians and rates."""
+        rates = {"gb_s": self.rate(self.bytes), "gmac_s": self.rate(self.macs)}
+        return {**asdict(self), **rates, "ms": _summary(self.ms), "share": _summary(self.share)}
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A figure: its settings, who was measured, and what came of it.
 
-    `systems` holds what each says of itself, by label.
+    `systems` holds what each says of itself, by label; `operations` are those of a profile.
     """
 
     figure: str
@@ -78,6 +108,7 @@ class Result:
     systems: Mapping[str, Mapping[str, Any]]
     comparisons: Sequence[Comparison]
     quantities: Sequence[Quantity] = ()
+    operations: Sequence[Operation] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -90,6 +121,7 @@ class Result:
             "systems": {label: dict(described) for label, described in self.systems.items()},
             "cases": [comparison.as_json() for comparison in self.comparisons],
             "quantities": [quantity.as_json() for quantity in self.quantities],
+            **({"operations": [one.as_json() for one in self.operations]} if self.operations else {}),
         }
 
 

@@ -15,6 +15,7 @@ from ponder.engine import EngineLimits
 from ponder.kernels import native
 from ponder.text import TokenIds
 from ponder.tree import PAGE_SIZE
+from ponder_benchmarks.peers import timed_steps
 
 _LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
 
@@ -113,6 +114,15 @@ class Ponder:
                 traces = sample(values, rows, params)
             seconds = (time.perf_counter() - start) / calls
         return {"seconds": seconds, "rows": len(traces), "vocab_size": values.shape[1]}
+
+    def profile_prompt(self, prompt: Sequence[int]) -> dict[str, Any]:
+        """Time the operations of a prompt that is not in the cache, over all of its steps."""
+        self._salts += 1
+        return timed_steps.profile_prompt(self._model.engine, prompt, str(self._salts))
+
+    def profile_rows(self, prompt: Sequence[int], rows: int, steps: int) -> dict[str, Any]:
+        """Time the operations of a step in which so many texts grow after a prompt, as a mean of `steps`."""
+        return timed_steps.profile_rows(self._model.engine, prompt, rows, steps)
 
     def probe(self) -> dict[str, float | None]:
         """Measure what the machine can do at the moment; None where there are no native kernels."""
