@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "team.h"
 
 namespace nb = nanobind;
 
@@ -317,6 +318,10 @@ NB_MODULE(_native, m) {
       },
       nb::arg("rows").noconvert(), nb::arg("threads"));
   m.attr("PAGE_SIZE") = PAGE_SIZE;
+  nb::class_<TeamSize>(m, "TeamSize")
+      .def(nb::init<>())
+      .def("choose", &TeamSize::choose, nb::arg("allowed"))
+      .def("note", &TeamSize::note, nb::arg("put_off"), nb::arg("seconds"));
   m.def("instruction_sets", [] {
     std::vector<std::string> names;
     for (const Kernels* table : available_kernels()) names.push_back(table->name);

@@ -208,7 +208,8 @@ class RecordedProgram final : public Program {
         times[command.name] += std::chrono::duration<double>(now - last).count();
         last = now;
       }
-      put_off += TeamSize::times_put_off() - before;
+      const long times_put_off = TeamSize::times_put_off() - before;
+      for (long most = put_off; times_put_off > most && !put_off.compare_exchange_weak(most, times_put_off);) continue;
     });
     team_size_.note(put_off, std::chrono::duration<double>(Clock::now() - began).count());
     const std::lock_guard lock(times_mutex_);
