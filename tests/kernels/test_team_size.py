@@ -41,7 +41,8 @@ def test_all_threads_again_when_others_have_gone():
     team = TeamSize()
     assert min(sizes(team, 4, lambda size: CROWDED if size > 1 else QUIET, 30)) == 1
     after = sizes(team, 4, lambda size: QUIET, 20)
-    assert after[-1] == 4 and after == sorted(after)
+    assert after[-1] == 4
+    assert after == sorted(after)
 
 
 def test_at_least_one_thread():
