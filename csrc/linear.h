@@ -253,19 +253,23 @@ void multiply_numbers(const Task& task, int first, float* y) {
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
-// A type's functions: of up to SUM_ROWS rows for one tile and for two, and where there are such, of a row or two for four
-// tiles, and of many rows for two.
+// A type's functions: of up to SUM_ROWS rows for two tiles, and where there are such, of a row or two for four tiles, and of
+// many rows for two. The one tile that a matrix may have left takes row after row.
 struct Multiplies {
   using Multiply = void (*)(const Task& task, int first, float* y);
-  Multiply one[SUM_ROWS], two[SUM_ROWS], four[2];
+  Multiply one, two[SUM_ROWS], four[2];
   void (*many)(const Task& task, float* y);
 
   void run(const Task& task, int tiles, float* y) const {
     if (many && tiles == 2 && task.rows > SUM_ROWS) return many(task, y);
+    if (tiles == 1) {
+      for (int r = 0; r < task.rows; r++) one(task, r, y + r * TILE);
+      return;
+    }
     const Chunks chunks(task.rows, SUM_ROWS);
     for (int c = 0; c < chunks.count; c++) {
       const int first = chunks.start(c);
-      (tiles == 4 ? four : tiles == 2 ? two : one)[chunks.size(c) - 1](task, first, y + first * tiles * TILE);
+      (tiles == 4 ? four : two)[chunks.size(c) - 1](task, first, y + first * tiles * TILE);
     }
   }
 };
@@ -274,8 +278,9 @@ template <class Type>
 constexpr Multiplies multiplies() {
   Multiplies all{};
   [&]<int... R>(std::integer_sequence<int, R...>) {
-    ((all.one[R] = Type::template multiply<R + 1, 1>, all.two[R] = Type::template multiply<R + 1, 2>), ...);
+    ((all.two[R] = Type::template multiply<R + 1, 2>), ...);
   }(std::make_integer_sequence<int, SUM_ROWS>());
+  all.one = Type::template multiply<1, 1>;
   if constexpr (MAX_TILES == 4) all.four[0] = Type::template multiply<1, 4>, all.four[1] = Type::template multiply<2, 4>;
   if constexpr (MAX_ROWS > SUM_ROWS && Type::MANY) all.many = Type::many;
   return all;

@@ -54,6 +54,7 @@ TASKS = (
 )
 PROMPT = "<|im_start|>user\n{task}<|im_end|>\n<|im_start|>assistant\n"
 ONE_BY_ONE, TOKENS, THREADS = 3, 32, 2
+PACKAGES = {"ponder": "ponder", "llama.cpp": "xllamacpp", "transformers": "transformers"}
 OWN = -1  # as many guesses as the system makes by itself
 ONE_GUESSES, GUESSES_AT_ONCE, LLAMA_GUESSES = (0, 2, 3, 4, 6), (0, OWN, 2, 4), (0, 3)
 CASES = [(temperature, at_once) for at_once in (1, len(TASKS)) for temperature in (0.0, 0.8)]
@@ -305,7 +306,7 @@ def main(rounds: int, chosen: Sequence[str]) -> None:
         case[label] = figures(runs[name, temperature, at_once, 0], done)
     write_result(
         "other_draft",
-        ("ponder", "torch", "transformers", "xllamacpp"),
+        ("torch", *(PACKAGES[name] for name in chosen)),
         {
             "what": f"{MODEL} drafted by {DRAFT}, {TOKENS} tokens a text, after cached prompts",
             "texts": {"1 at once": ONE_BY_ONE, f"{len(TASKS)} at once": len(TASKS)},

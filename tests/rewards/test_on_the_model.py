@@ -35,12 +35,22 @@ def test_rewards_by_name(local_model):
 
 def test_likelihood_of_what_the_model_wrote_is_free_and_is_what_scoring_finds(local_model):
     problem = Problem("What is the capital of France?")
-    sampling = {"n": 3, "seed": 1, "max_tokens": 60, "temperature": 0.7}
+    sampling = {"n": 3, "seed": 4, "max_tokens": 60, "temperature": 0.7}
     completion = generate(local_model, Grow(Path(problem.prompt), sampling))
     written = [candidate_of(output, completion.model) for output in completion.outputs]
     own = asyncio.run(Likelihood(local_model).judge(problem, written))
     assert own.computed_tokens == 0
-    finished = [c for c in written if c.finish_reason == "stop"]
+
+    def is_read_as_written(output):
+        """A text may be spelt in tokens that its reading does not choose."""
+        read = local_model.tokenizer.encode(output.text)
+        return list(output.token_ids[: len(read)]) == list(read)
+
+    finished = [
+        candidate
+        for candidate, output in zip(written, completion.outputs, strict=True)
+        if candidate.finish_reason == "stop" and is_read_as_written(output)
+    ]
     assert finished
     strangers = [Candidate(candidate.text) for candidate in finished]
     scored = asyncio.run(Likelihood(local_model).judge(problem, strangers))
