@@ -36,6 +36,7 @@ RULES = (
     ),
     Rule(r"", "expects null where OpenAI's streams begin with an empty text", r"assert '' is None"),
     Rule(r"", "expects the name of llama.cpp's own type of error", r"== 'exceed_context_size_error'"),
+    Rule(r"", "expects a header of llama-server's own /metrics", r"assert 'Process-Start-Time-Unix' in"),
     Rule(r"test_metrics_disabled", "needs a server without /metrics", r"assert 200 == 501"),
     Rule(r"test_server_multiple_addresses", "needs a server on two addresses"),
     Rule(
