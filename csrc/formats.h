@@ -2,10 +2,10 @@
 //
 // A struct says how a block of the file is put into memory, for 16 rows side by side, and how it is read there:
 //   value of input i = scale(part of i) * (code(i) - OFFSET) + minimum(part of i), where there is a MINIMUM.
-// A block holds INPUTS inputs, STORED bytes a row in the file. 32 inputs have PARTS scales, and codes up to LARGEST; a
-// code and its OFFSET are 8 steps of 4 inputs (`code(b, step)`, of the b-th 32 inputs of the block). What files hold is
-// defined by ggml (ggml-common.h, ggml-quants.c). No byte is added to the file's, except where scales of 6 or 4 bits
-// become bytes. Where a type says QUICK, reading its codes again costs no more than keeping them.
+// A block holds INPUTS inputs of a row, in STORED bytes of the file. Each 32 inputs have PARTS scales. Codes are at most
+// LARGEST. `code(b, step)` reads four inputs of all rows: step 0 to 7 of the b-th 32 inputs. ggml defines what files hold
+// (ggml-common.h, ggml-quants.c). A block takes as many bytes as in the file, or a few more where scales of 6 bits become
+// bytes. Where a type says QUICK, reading its codes again costs no more than keeping them.
 #pragma once
 
 #include <cstring>

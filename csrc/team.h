@@ -19,8 +19,8 @@
 
 namespace ponder {
 
-// How many threads a program uses of those that it may: fewer while others keep cores busy. A team meets after every phase,
-// and one that was put off its core holds up all; without it they are faster. Whether threads are put off is counted.
+// How many threads a program uses: fewer than it may while other processes keep cores busy. A team meets after every phase,
+// so a thread that was put off its core holds up the others, and they are faster without it.
 class TeamSize {
  public:
   // For the next run; `allowed` is the most.
@@ -29,7 +29,7 @@ class TeamSize {
     return size_;
   }
 
-  // What a run of the team found: how often the thread was put off that was so most often.
+  // Tells how long a run took, and how often its threads were put off their cores: the largest number of any thread.
   void note(long put_off, double seconds) {
     if (allowed_ == 1) return;
     put_off_ += static_cast<double>(put_off), watched_ += seconds;
