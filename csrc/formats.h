@@ -162,16 +162,21 @@ struct Q3_K {
   PONDER_INLINE f32x16 scale(int b, int part) const { return scales.get() * load_i8(of16[2 * b + part]); }
 };
 
-// The 8 scales and 8 minima, 6 bits each, of Q4_K and Q5_K.
+// The scales and minima of Q4_K and Q5_K: 8 of 6 bits each, times one of half precision.
 struct Sixes {
   Bytes16 scales[8], minima[8];
-  void put(int lane, const uint8_t* from) {
+  Halves scale, minimum;
+  void put(int lane, const uint8_t* block) {
+    scale.put(lane, block), minimum.put(lane, block + 2);
+    const uint8_t* from = block + 4;
     for (int j = 0; j < 8; j++) {
       const bool early = j < 4;
       scales[j][lane] = static_cast<uint8_t>(early ? from[j] & 63 : (from[j + 4] & 15) | (from[j - 4] >> 6) << 4);
       minima[j][lane] = static_cast<uint8_t>(early ? from[j + 4] & 63 : from[j + 4] >> 4 | (from[j] >> 6) << 4);
     }
   }
+  PONDER_INLINE f32x16 scale_of(int b) const { return scale.get() * load_u8(scales[b]); }
+  PONDER_INLINE f32x16 minimum_of(int b) const { return zero() - minimum.get() * load_u8(minima[b]); }
 };
 
 struct Q4_K {
@@ -179,15 +184,14 @@ struct Q4_K {
   static constexpr bool MINIMUM = true, QUICK = false;
   Bits<4> codes[8];
   Sixes of32;
-  Halves scales, minima;
 
   void put(int lane, const uint8_t* from) {
-    scales.put(lane, from), minima.put(lane, from + 2), of32.put(lane, from + 4);
+    of32.put(lane, from);
     for (int i = 0; i < 256; i++) codes[i / 32].put(lane, i % 32, from[16 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15u);
   }
   PONDER_INLINE u8x64 code(int b, int step) const { return codes[b].at(step); }
-  PONDER_INLINE f32x16 scale(int b, int) const { return scales.get() * load_u8(of32.scales[b]); }
-  PONDER_INLINE f32x16 minimum(int b, int) const { return zero() - minima.get() * load_u8(of32.minima[b]); }
+  PONDER_INLINE f32x16 scale(int b, int) const { return of32.scale_of(b); }
+  PONDER_INLINE f32x16 minimum(int b, int) const { return of32.minimum_of(b); }
 };
 
 struct Q5_K {
@@ -196,18 +200,17 @@ struct Q5_K {
   Bits<4> low[8];
   Bits<1> high[8];
   Sixes of32;
-  Halves scales, minima;
 
   void put(int lane, const uint8_t* from) {  // as Q4_K, with 32 bytes of high bits before the low ones
-    scales.put(lane, from), minima.put(lane, from + 2), of32.put(lane, from + 4);
+    of32.put(lane, from);
     for (int i = 0; i < 256; i++) {
       low[i / 32].put(lane, i % 32, from[48 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15u);
       high[i / 32].put(lane, i % 32, from[16 + i % 32] >> (i / 32) & 1u);
     }
   }
   PONDER_INLINE u8x64 code(int b, int step) const { return low[b].at(step) | high[b].at(step, 4); }
-  PONDER_INLINE f32x16 scale(int b, int) const { return scales.get() * load_u8(of32.scales[b]); }
-  PONDER_INLINE f32x16 minimum(int b, int) const { return zero() - minima.get() * load_u8(of32.minima[b]); }
+  PONDER_INLINE f32x16 scale(int b, int) const { return of32.scale_of(b); }
+  PONDER_INLINE f32x16 minimum(int b, int) const { return of32.minimum_of(b); }
 };
 
 struct Q6_K {
