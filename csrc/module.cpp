@@ -24,7 +24,7 @@ namespace {
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats2 = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Rows = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Logits = nb::ndarray<nb::pytorch, float, nb::ndim<2>>;
+using Logits = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 using Integers = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Stored = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Flags = nb::ndarray<const bool, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -176,7 +176,7 @@ class PyProgram {
     Batch batch{};
     batch.tokens = static_cast<int>(token_ids.size());
     batch.sequences = static_cast<int>(query_lengths.size());
-    const nb::dlpack::dtype element = shape_.layout.cache == Cache::F32 ? nb::dtype<float>() : nb::dlpack::dtype{static_cast<uint8_t>(nb::dlpack::dtype_code::Bfloat), 16, 1};
+    const nb::dlpack::dtype element = shape_.layout.cache == Cache::F32 ? nb::dtype<float>() : nb::dtype<uint16_t>();  // bits of bfloat16
     require(keys.dtype() == element && values.dtype() == element, "the cache holds other numbers than this program's");
     const size_t page_bytes = static_cast<size_t>(shape_.layout.page_bytes()), all_bytes = page_bytes * static_cast<size_t>(layers_);
     batch.num_pages = static_cast<int64_t>(keys.nbytes() / all_bytes), batch.page_stride = static_cast<int64_t>(all_bytes);

@@ -172,7 +172,7 @@ BATCHES = {
     "keys and values of different sizes": {"keys": cache(pages=PAGES - 1)},
     "part of a page": {name: cache().flatten()[:-1] for name in ("keys", "values")},
     "no cache": {name: cache(pages=0) for name in ("keys", "values")},
-    "a cache of another type": {name: cache(dtype=torch.bfloat16) for name in ("keys", "values")},
+    "a cache of another type": {name: cache(dtype=torch.uint16) for name in ("keys", "values")},
     "a cache of doubles": {name: cache(dtype=torch.float64) for name in ("keys", "values")},
     "a cache with gaps": {name: cache(pages=2 * PAGES)[:, ::2] for name in ("keys", "values")},
     "a cache that is elsewhere": {name: cache().to("meta") for name in ("keys", "values")},
@@ -190,7 +190,7 @@ def test_a_batch_that_makes_no_sense(changes):
     with pytest.raises(BAD, match=r"\w+ \w+ \w+"):
         made.run(**bad)
     assert not good["keys"].any()
-    assert torch.equal(made.run(**batch()), expected)
+    assert np.array_equal(made.run(**batch()), expected)
 
 
 INTEGERS = st.lists(st.integers(-2, 60), max_size=7) | st.lists(st.integers(0, 4), max_size=7)
@@ -344,7 +344,7 @@ def test_a_command_that_makes_no_sense(command, arguments):
     expected = made.run(**batch())
     with pytest.raises(BAD, match=r"\w+ \w+"):
         getattr(made, command)(*arguments.values())
-    assert torch.equal(made.run(**batch()), expected)
+    assert np.array_equal(made.run(**batch()), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -436,7 +436,7 @@ def test_a_program_keeps_what_it_reads():
     gc.collect()
     _ = [torch.full((size,), torch.nan) for size in (HIDDEN, HEAD_DIM, HEADS * HEAD_DIM) for _ in range(50)]
     _ = [matrix(out, HIDDEN) for out in (VOCABULARY, OUTPUTS, 64)]
-    assert torch.equal(made.run(**batch()), expected)
+    assert np.array_equal(made.run(**batch()), expected)
 
 
 @pytest.mark.slow
@@ -445,12 +445,12 @@ def test_logits_stay_what_they_are():
     made = program()
     plain = {"logit_depths": None, "states": None}
     kept = [made.run(**batch(logit_rows=longs(i % TOKENS), **plain)) for i in range(10)]
-    copies = [logits.clone() for logits in kept]
+    copies = [logits.copy() for logits in kept]
     rows = [logits[0, 3:] for logits in kept]
     del kept
     for _ in range(5):
         made.run(**batch(token_ids=longs(9, 9, 9, 9, 9), logit_rows=longs(0, 1, 2, 3, 4), **plain))
-    assert all(torch.equal(row, copy[0, 3:]) for row, copy in zip(rows, copies, strict=True))
+    assert all(np.array_equal(row, copy[0, 3:]) for row, copy in zip(rows, copies, strict=True))
     del made
     gc.collect()
-    assert all(torch.equal(row, copy[0, 3:]) for row, copy in zip(rows, copies, strict=True))
+    assert all(np.array_equal(row, copy[0, 3:]) for row, copy in zip(rows, copies, strict=True))

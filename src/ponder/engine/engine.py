@@ -273,7 +273,7 @@ class Engine:
         parts = [None] * len(batch) if states is None else torch.split(states, counts)
         return [
             (entry, Logits(rows, list(islice(sound, len(rows))), own))
-            for entry, rows, own in zip(batch, torch.split(logits, counts), parts, strict=True)
+            for entry, rows, own in zip(batch, logits.split_with_sizes(counts), parts, strict=True)
         ]
 
     def _decode(self, computed: list[tuple[Scheduled, Logits]]) -> list[tuple[Job, list[Growth]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ponder.asks.choice_trie import ROOT, ChoiceTrie
@@ -134,7 +135,7 @@ class Runner:
         return self._tensor(depths)
 
     def _tensor(self, values: Seq[int]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.int64, device=self.model.device)
+        return torch.from_numpy(np.array(values, dtype=np.int64)).to(self.model.device)
 
 
 def ancestry(trie: ChoiceTrie) -> torch.Tensor:

@@ -82,7 +82,7 @@ def sample_many(
         work = sum(logits.numel() for logits, _, _ in requests)
         threads = max(1, min(torch.get_num_threads(), work // WORTH_A_THREAD))
     ordered = [
-        (logits, rows, params, _kernels(params.order) if params.order else _ORDERS[params.semantics])
+        (logits.numpy(), rows, params, _kernels(params.order) if params.order else _ORDERS[params.semantics])
         for logits, rows, params in requests
     ]
     traces = sample(ordered, threads, instruction_set or native.instruction_set())

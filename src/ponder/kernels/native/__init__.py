@@ -43,7 +43,7 @@ def are_numbers(rows: torch.Tensor) -> list[bool]:
     threads = min(
         torch.get_num_threads(), -(-rows.numel() // 2**18)
     )  # waking one costs as much as 5 rows of 49k
-    return _native.are_numbers(rows, max(threads, 1))
+    return _native.are_numbers(rows.numpy(), max(threads, 1))
 
 
 def read_bandwidth(threads: int) -> float:

@@ -103,13 +103,13 @@ class Program:
         logit_rows: Ints,
         logit_depths: Ints | None,
         states: torch.Tensor | None,
-        keys: torch.Tensor,
-        values: torch.Tensor,
+        keys: NDArray[Any],
+        values: NDArray[Any],
         threads: int,
-    ) -> torch.Tensor: ...
+    ) -> Floats: ...
     def take_times(self) -> dict[str, float]: ...
 
-def are_numbers(rows: torch.Tensor, threads: int) -> list[bool]: ...
+def are_numbers(rows: Floats, threads: int) -> list[bool]: ...
 
 PAGE_SIZE: int
 

@@ -13,24 +13,23 @@ class NativeCache:
 
     A unit is four bytes: one float32, or two bfloat16. Of each layer and head a page holds keys as [units of
     the head][slot] and values as [units of slots][head_dim]: two slots of bfloat16 values lie side by side.
+    `stored` are keys and values for numpy, which has no bfloat16: its bits as uint16.
     """
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         self.keys, self.values = keys, values
         pages, layers, self._size, heads, head_dim = keys.shape
         self._per_unit = 4 // keys.dtype.itemsize
-        element = {2: np.uint16, 4: np.uint32}[keys.dtype.itemsize]
-        self._pages = page_rows(keys), page_rows(values)
-        key_rows, value_rows = (stored.reshape(pages, layers, heads, -1) for stored in self._pages)
+        element = np.uint16 if keys.dtype.itemsize == 2 else np.float32
+        self.stored = page_rows(keys).view(element), page_rows(values).view(element)
+        key_rows, value_rows = (rows.reshape(pages, layers, heads, -1) for rows in self.stored)
         # [pages, layers, heads, units, slots]
         self._key_units = key_rows.view(np.uint32).reshape(pages, layers, heads, -1, self._size)
         # [pages, layers, heads, units of slots, head_dim, slots of a unit]
-        self._value_units = value_rows.view(element).reshape(
-            pages, layers, heads, -1, head_dim, self._per_unit
-        )
+        self._value_units = value_rows.reshape(pages, layers, heads, -1, head_dim, self._per_unit)
 
     def copy(self, source: int, target: int) -> None:
-        for pages in self._pages:
+        for pages in self.stored:
             pages[target] = pages[source]
 
     def move(self, source: int, target: int) -> None:
