@@ -15,6 +15,18 @@
 
 namespace ponder::PONDER_ISA {
 
+// Four bytes, the first the lowest.
+inline uint32_t load_word(const uint8_t* from) {
+  uint32_t word;
+  std::memcpy(&word, from, 4);
+  return word;
+}
+inline void store_word(uint8_t* to, uint32_t word) { std::memcpy(to, &word, 4); }
+
+// N bits of each of four bytes, from bit `first` on.
+template <int N>
+uint32_t bits_of(const uint8_t* from, int first) { return load_word(from) >> first & ((1u << N) - 1) * 0x01010101u; }
+
 // Codes of N bits of 32 inputs of 16 rows. Those of a step (4 inputs) are in 64 bytes, where byte 4 * lane + i is input i of
 // row `lane`; steps that fit a byte together share a vector.
 template <int N>
@@ -22,10 +34,10 @@ struct Bits {
   static constexpr int SHARED = 8 / N;  // steps
   uint8_t vectors[N][64];
 
-  // Bits are only added: they are zero before.
-  void put(int lane, int input, unsigned code) {
-    const int step = input / 4;
-    vectors[step / SHARED][4 * lane + input % 4] |= static_cast<uint8_t>(code << (step % SHARED * N));
+  // The codes of a step of one row, in the low bits of four bytes. Bits are only added: they are zero before.
+  void put(int lane, int step, uint32_t codes) {
+    uint8_t* to = vectors[step / SHARED] + 4 * lane;
+    store_word(to, load_word(to) | codes << (step % SHARED * N));
   }
   // The codes of a step, moved up to bit `to`.
   PONDER_INLINE u8x64 at(int step, int to = 0) const {
@@ -47,11 +59,14 @@ using Signed16 = int8_t[TILE];
 
 // 32 nibbles: inputs i and i + 16 share a byte.
 inline void put_nibbles(Bits<4>& to, int lane, const uint8_t* from) {
-  for (int i = 0; i < 16; i++) to.put(lane, i, from[i] & 15u), to.put(lane, i + 16, from[i] >> 4);
+  for (int step = 0; step < 4; step++) to.put(lane, step, bits_of<4>(from + 4 * step, 0)), to.put(lane, step + 4, bits_of<4>(from + 4 * step, 4));
 }
 // The same with a fifth bit for each, in 4 bytes.
 inline void put_fifths(Bits<1>& to, int lane, const uint8_t* from) {
-  for (int i = 0; i < 32; i++) to.put(lane, i, from[i / 8] >> (i % 8) & 1u);
+  for (int step = 0; step < 8; step++) {
+    const uint32_t four = from[step / 2] >> (step % 2 * 4) & 15u;
+    to.put(lane, step, four * 0x00204081u & 0x01010101u);  // a bit to each byte
+  }
 }
 
 struct Q4_0 {
@@ -113,7 +128,7 @@ struct Q8_0 {
 
   void put(int lane, const uint8_t* from) {
     scales.put(lane, from);
-    for (int i = 0; i < 32; i++) codes.put(lane, i, from[2 + i] ^ 0x80u);
+    for (int step = 0; step < 8; step++) codes.put(lane, step, load_word(from + 2 + 4 * step) ^ 0x80808080u);
   }
   PONDER_INLINE u8x64 code(int, int step) const { return codes.at(step); }
   PONDER_INLINE f32x16 scale(int, int) const { return scales.get(); }
@@ -130,7 +145,7 @@ struct Q2_K {
 
   void put(int lane, const uint8_t* from) {
     for (int j = 0; j < 16; j++) both[j][lane] = from[j];
-    for (int i = 0; i < 256; i++) codes[i / 32].put(lane, i % 32, from[16 + 32 * (i / 128) + i % 32] >> (i / 32 % 4 * 2) & 3u);
+    for (int i = 0; i < 256; i += 4) codes[i / 32].put(lane, i % 32 / 4, bits_of<2>(from + 16 + 32 * (i / 128) + i % 32, i / 32 % 4 * 2));
     scales.put(lane, from + 80), minima.put(lane, from + 82);
   }
   PONDER_INLINE u8x64 code(int b, int step) const { return codes[b].at(step); }
@@ -148,9 +163,9 @@ struct Q3_K {
 
   void put(int lane, const uint8_t* from) {  // 32 bytes of high, 64 of low bits, 12 of scales, f16 scale
     const uint8_t* six = from + 96;
-    for (int i = 0; i < 256; i++) {
-      low[i / 32].put(lane, i % 32, from[32 + 32 * (i / 128) + i % 32] >> (i / 32 % 4 * 2) & 3u);
-      high[i / 32].put(lane, i % 32, from[i % 32] >> (i / 32) & 1u);
+    for (int i = 0; i < 256; i += 4) {
+      low[i / 32].put(lane, i % 32 / 4, bits_of<2>(from + 32 + 32 * (i / 128) + i % 32, i / 32 % 4 * 2));
+      high[i / 32].put(lane, i % 32 / 4, bits_of<1>(from + i % 32, i / 32));
     }
     for (int j = 0; j < 16; j++) {
       const int four = six[j % 8] >> (j / 8 * 4) & 15, two = six[8 + j % 4] >> (j / 4 * 2) & 3;
@@ -187,7 +202,7 @@ struct Q4_K {
 
   void put(int lane, const uint8_t* from) {
     of32.put(lane, from);
-    for (int i = 0; i < 256; i++) codes[i / 32].put(lane, i % 32, from[16 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15u);
+    for (int i = 0; i < 256; i += 4) codes[i / 32].put(lane, i % 32 / 4, bits_of<4>(from + 16 + i / 64 * 32 + i % 32, i / 32 % 2 * 4));
   }
   PONDER_INLINE u8x64 code(int b, int step) const { return codes[b].at(step); }
   PONDER_INLINE f32x16 scale(int b, int) const { return of32.scale_of(b); }
@@ -203,9 +218,9 @@ struct Q5_K {
 
   void put(int lane, const uint8_t* from) {  // as Q4_K, with 32 bytes of high bits before the low ones
     of32.put(lane, from);
-    for (int i = 0; i < 256; i++) {
-      low[i / 32].put(lane, i % 32, from[48 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15u);
-      high[i / 32].put(lane, i % 32, from[16 + i % 32] >> (i / 32) & 1u);
+    for (int i = 0; i < 256; i += 4) {
+      low[i / 32].put(lane, i % 32 / 4, bits_of<4>(from + 48 + i / 64 * 32 + i % 32, i / 32 % 2 * 4));
+      high[i / 32].put(lane, i % 32 / 4, bits_of<1>(from + 16 + i % 32, i / 32));
     }
   }
   PONDER_INLINE u8x64 code(int b, int step) const { return low[b].at(step) | high[b].at(step, 4); }
@@ -222,9 +237,9 @@ struct Q6_K {
   Halves scales;
 
   void put(int lane, const uint8_t* from) {  // 128 bytes of low, 64 of high bits, 16 scales, f16 scale
-    for (int i = 0; i < 256; i++) {
-      low[i / 32].put(lane, i % 32, from[64 * (i / 128) + i % 64] >> (i / 64 % 2 * 4) & 15u);
-      high[i / 32].put(lane, i % 32, from[128 + 32 * (i / 128) + i % 32] >> (i / 32 % 4 * 2) & 3u);
+    for (int i = 0; i < 256; i += 4) {
+      low[i / 32].put(lane, i % 32 / 4, bits_of<4>(from + 64 * (i / 128) + i % 64, i / 64 % 2 * 4));
+      high[i / 32].put(lane, i % 32 / 4, bits_of<2>(from + 128 + 32 * (i / 128) + i % 32, i / 32 % 4 * 2));
     }
     for (int j = 0; j < 16; j++) of16[j][lane] = static_cast<int8_t>(from[192 + j]);
     scales.put(lane, from + 208);
