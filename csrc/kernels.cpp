@@ -50,16 +50,16 @@ double int8_peak(int threads) {
   const double seconds = shortest(threads, members, [](Member&) {
     Dots<15, 0> sums[SUMS];
     PONDER_UNROLL for (int i = 0; i < SUMS; i++) sums[i].begin(i);
-    Codes even = piece(splat_byte(3), 0), odd = piece(splat_byte(4), 0);
+    Codes codes[] = {piece(splat_byte(3), 0), piece(splat_byte(4), 0)};
     const int8_t x[8] = {5, 5, 5, 5, 6, 6, 6, 6};
     for (int round = 0; round < ROUNDS; round++) {
       PONDER_UNROLL for (int i = 0; i < SUMS; i++) {
 #if PONDER_AVX2 && !PONDER_VNNI
         sums[i].held = 1;  // room for more: no sums of sums
 #endif
-        sums[i].add(even, odd, x);
+        sums[i].add(codes, x);
 #if PONDER_AVX512 || PONDER_AVX2  // else the loop is folded into a product
-        asm volatile("" : "+v"(even.v), "+v"(odd.v));
+        asm volatile("" : "+v"(codes[0].v), "+v"(codes[1].v));
 #endif
       }
     }

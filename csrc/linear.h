@@ -106,7 +106,8 @@ struct Ahead {
 
 // The same pointer, of which the compiler does not know what has been read there before: reading it again is cheaper than
 // keeping what does not fit the registers.
-PONDER_INLINE const ActivationBlock* anew(const ActivationBlock* x) {
+template <class T>
+PONDER_INLINE const T* anew(const T* x) {
   if (PIECES > 1) asm volatile("" : "+r"(x));
   return x;
 }
@@ -148,15 +149,16 @@ template <class Format, int R, int NT, class Weights>
 PONDER_INLINE void add_block(const Weights& weights, const ActivationBlock* x, Floats (*out)[NT]) {
   constexpr int PARTS = Format::PARTS, STEPS = 8 / PARTS;
   PONDER_UNROLL for (int part = 0; part < PARTS; part++) {
-    Dots<Format::LARGEST, Format::OFFSET> sums[R][NT];
+    using Sums = Dots<Format::LARGEST, Format::OFFSET>;
+    Sums sums[R][NT];
     PONDER_UNROLL for (int r = 0; r < R; r++) {
       PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].begin(PARTS == 2 ? x[r].sums[part] : x[r].sums[0] + x[r].sums[1]);
     }
-    PONDER_UNROLL for (int step = part * STEPS; step < (part + 1) * STEPS; step += 2) {
-      Codes even[NT], odd[NT];
-      PONDER_UNROLL for (int t = 0; t < NT; t++) even[t] = weights.code(t, step), odd[t] = weights.code(t, step + 1);
+    PONDER_UNROLL for (int step = part * STEPS; step < (part + 1) * STEPS; step += Sums::STEPS) {
+      Codes codes[NT][Sums::STEPS];
+      PONDER_UNROLL for (int t = 0; t < NT; t++) PONDER_UNROLL for (int s = 0; s < Sums::STEPS; s++) codes[t][s] = weights.code(t, step + s);
       PONDER_UNROLL for (int r = 0; r < R; r++) {
-        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(even[t], odd[t], x[r].codes + 4 * step);
+        PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t].add(codes[t], x[r].codes + 4 * step);
       }
     }
     PONDER_UNROLL for (int t = 0; t < NT; t++) {
@@ -189,7 +191,7 @@ void multiply_codes(const Task& task, int first, float* y) {
   auto rows = static_cast<const ActivationBlock*>(task.activations) + first;
   for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
     task.ahead.fetch(i);
-    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(task.weights, task.tile_bytes, i, p), anew(rows), out[p]);
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(anew(task.weights), task.tile_bytes, i, p), anew(rows), out[p]);
   }
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
@@ -208,7 +210,7 @@ void multiply_many(const Task& task, float* y) {
   for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
     task.ahead.fetch(i);
     PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
-      const Unpacked<Format, 2> weights(Packed<Format, 2>(task.weights, task.tile_bytes, i, p));
+      const Unpacked<Format, 2> weights(Packed<Format, 2>(anew(task.weights), task.tile_bytes, i, p));
       for (int c = 0; c < chunks.count; c++) {
         const int first = chunks.start(c);
         switch (chunks.size(c)) {

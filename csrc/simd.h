@@ -531,7 +531,7 @@ PONDER_INLINE Pair open_pairs(Floats pairs) {
 #endif
 
 // In each lane, the exact sum of the products of a block's codes, less OFFSET, and of signed bytes that are the same for all
-// lanes. Codes are unsigned and at most LARGEST. `begin` is told the bytes' sum; an `add` takes the codes of two steps.
+// lanes. Codes are unsigned and at most LARGEST. `begin` is told the bytes' sum; an `add` takes the codes of STEPS steps.
 template <int LARGEST, int OFFSET>
 struct Dots;
 
@@ -542,11 +542,12 @@ constexpr int adds_that_fit(int largest) { return 32767 / (2 * largest * 128) / 
 template <int LARGEST, int OFFSET>
   requires(adds_that_fit(LARGEST) > 0)
 struct Dots<LARGEST, OFFSET> {
+  static constexpr int STEPS = 2;
   __m256i sums, pairs;
   int held;
   PONDER_INLINE void begin(int32_t total) { sums = _mm256_set1_epi32(-OFFSET * total), pairs = sums, held = 0; }
-  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) {
-    const __m256i first = _mm256_maddubs_epi16(even.v, four_bytes(x)), second = _mm256_maddubs_epi16(odd.v, four_bytes(x + 4));
+  PONDER_INLINE void add(const Codes (&codes)[STEPS], const int8_t* x) {
+    const __m256i first = _mm256_maddubs_epi16(codes[0].v, four_bytes(x)), second = _mm256_maddubs_epi16(codes[1].v, four_bytes(x + 4));
     pairs = held ? keep(_mm256_add_epi16(pairs, first)) : first;
     pairs = keep(_mm256_add_epi16(pairs, second));
     if (++held == adds_that_fit(LARGEST)) sums = keep(total().v), held = 0;
@@ -558,21 +559,22 @@ struct Dots<LARGEST, OFFSET> {
 template <int LARGEST>
   requires(LARGEST > 127)
 struct Dots<LARGEST, 128> {
+  static constexpr int STEPS = 1;
   __m256i sums;
   PONDER_INLINE void begin(int32_t) { sums = _mm256_setzero_si256(); }
-  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { add(even.v, four_bytes(x)), add(odd.v, four_bytes(x + 4)); }
-  PONDER_INLINE void add(__m256i codes, __m256i x) {
-    const __m256i w = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
-    sums = keep(_mm256_add_epi32(sums, add_pairs(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)))));
+  PONDER_INLINE void add(const Codes (&codes)[STEPS], const int8_t* x) {
+    const __m256i w = _mm256_xor_si256(codes[0].v, _mm256_set1_epi8(-128));
+    sums = keep(_mm256_add_epi32(sums, add_pairs(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(four_bytes(x), w)))));
   }
   PONDER_INLINE Ints total() const { return {sums}; }
 };
 #else
 template <int LARGEST, int OFFSET>
 struct Dots {
+  static constexpr int STEPS = 2;
   Ints sums;
   PONDER_INLINE void begin(int32_t total) { sums = everywhere(-OFFSET * total); }
-  PONDER_INLINE void add(Codes even, Codes odd, const int8_t* x) { sums = dot4(dot4(sums, even, x), odd, x + 4); }
+  PONDER_INLINE void add(const Codes (&codes)[STEPS], const int8_t* x) { sums = dot4(dot4(sums, codes[0], x), codes[1], x + 4); }
   PONDER_INLINE Ints total() const { return sums; }
 };
 #endif

@@ -1,4 +1,4 @@
-"""A GGUF file of another type, made by llama.cpp's library, for quantized_types.py.
+"""A GGUF file of another type, made by llama.cpp's library, for quantize.py.
 
     python benchmarks/scripts/quantize_worker.py LIBLLAMA SOURCE OUT FTYPE [pure] [importance]
 

@@ -29,7 +29,6 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,7 +39,6 @@ from gguf import (
     GGML_QUANT_SIZES,
     MODEL_ARCH,
     GGMLQuantizationType,
-    LlamaFileType,
     get_tensor_name_map,
 )
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -54,15 +52,9 @@ from ponder.hub.registry import DEFAULT_MODEL
 from ponder.models import load_transformer
 from ponder.text import build_tokenizer
 from ponder_benchmarks.quality.transformer_logits import TransformerLogits
+from quantize import TYPES, library_version, make
 
 NAME = "quantized_types"
-# The names of llama-quantize and the numbers of `llama_ftype`.
-TYPES = {
-    one.name.removeprefix("ALL_").removeprefix("MOSTLY_"): one.value
-    for one in LlamaFileType
-    if one is not LlamaFileType.GUESSED
-}
-TYPES |= {"Q2_0": 41}
 PROMPTS = (
     "The old lighthouse keeper climbed the stairs every evening before the fog rolled in from the bay.",
     "def fibonacci(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n",
@@ -123,33 +115,6 @@ def before() -> dict[str, dict[str, Any]]:
     """Return what was measured earlier, by model and type."""
     path = Path(__file__).parents[1] / "results" / f"{NAME}.json"
     return dict(json.loads(path.read_text())["models"]) if path.is_file() else {}
-
-
-def library_version(library: Path) -> str:
-    """Return the name and version of the npm or Python package that a library is of, or its own name."""
-    for folder in library.absolute().parents[1:3]:
-        described = folder / "package.json"
-        if described.is_file():
-            package = json.loads(described.read_text())
-            return f"{package['name']} {package['version']}"
-    for folder in library.absolute().parents[1:3]:
-        for wheel in metadata.distributions(path=[str(folder)]):
-            if any(file.name == library.name for file in wheel.files or ()):
-                return f"{wheel.name} {wheel.version}"
-    return library.name
-
-
-def make(library: Path, source: Path, out: Path, ftype: int, options: tuple[str, ...]) -> str | None:
-    """Let llama.cpp make a file; return None, or what it said where it made none."""
-    worker = Path(__file__).with_name("quantize_worker.py")
-    command = [sys.executable, str(worker), str(library), str(source), str(out), str(ftype), *options]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode == 0:
-        return None
-    out.unlink(missing_ok=True)
-    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    reasons = [line for line in said if "failed" in line or "error" in line.lower()]
-    return (reasons or said or [f"it ended with status {done.returncode}"])[-1]
 
 
 def measure(
