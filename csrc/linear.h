@@ -21,6 +21,8 @@ namespace ponder::PONDER_ISA {
 constexpr int SUM_ROWS = 6, MAX_TILES = 4, MAX_ROWS = 6;  // 6 x 2: 12 sums of integers and 12 of floats, what 32 registers hold
 #elif PONDER_AVX2
 constexpr int SUM_ROWS = 4, MAX_TILES = 2, MAX_ROWS = 16;  // a piece at a time: 8 sums
+#elif PONDER_NEON
+constexpr int SUM_ROWS = 8, MAX_TILES = 2, MAX_ROWS = 16;  // a piece at a time: 16 sums, of 32 registers
 #else
 constexpr int SUM_ROWS = 2, MAX_TILES = 2, MAX_ROWS = 2;
 #endif
@@ -105,9 +107,10 @@ struct Ahead {
 };
 
 // The same pointer, of which the compiler does not know what has been read there before: reading it again is cheaper than
-// keeping what does not fit the registers.
+// keeping what does not fit the registers. NEON's hold what one or two rows need.
+template <int R>
 PONDER_INLINE const ActivationBlock* anew(const ActivationBlock* x) {
-  if (PIECES > 1) asm volatile("" : "+r"(x));
+  if (PIECES == 2 || (PIECES == 4 && R > 2)) asm volatile("" : "+r"(x));
   return x;
 }
 
@@ -189,7 +192,7 @@ void multiply_codes(const Task& task, int first, float* y) {
   auto rows = static_cast<const ActivationBlock*>(task.activations) + first;
   for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
     task.ahead.fetch(i);
-    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(task.weights, task.tile_bytes, i, p), anew(rows), out[p]);
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(task.weights, task.tile_bytes, i, p), anew<R>(rows), out[p]);
   }
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
@@ -215,6 +218,12 @@ void multiply_many(const Task& task, float* y) {
           case 2: add_unpacked<Format, 2>(weights, rows + first, out[p] + first); break;
           case 3: add_unpacked<Format, 3>(weights, rows + first, out[p] + first); break;
           case 4: add_unpacked<Format, 4>(weights, rows + first, out[p] + first); break;
+#if PONDER_NEON
+          case 5: add_unpacked<Format, 5>(weights, rows + first, out[p] + first); break;
+          case 6: add_unpacked<Format, 6>(weights, rows + first, out[p] + first); break;
+          case 7: add_unpacked<Format, 7>(weights, rows + first, out[p] + first); break;
+          case 8: add_unpacked<Format, 8>(weights, rows + first, out[p] + first); break;
+#endif
         }
       }
     }
