@@ -22,16 +22,15 @@ namespace avx2 { extern const Kernels table; }
 #if PONDER_HAS_NEON
 namespace neon { extern const Kernels table; }
 
+static bool has_dot_product() {
 #if defined(__APPLE__)
-static bool has(const char* feature) {
   int found = 0;
   size_t size = sizeof found;
-  return sysctlbyname(feature, &found, &size, nullptr, 0) == 0 && found;
-}
-static bool has_dot_product() { return has("hw.optional.arm.FEAT_DotProd"); }
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &found, &size, nullptr, 0) == 0 && found;
 #else
-static bool has_dot_product() { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #endif
+}
 #endif
 namespace portable { extern const Kernels table; }
 

@@ -262,6 +262,24 @@ void multiply_numbers(const Task& task, int first, float* y) {
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
+// The same for so few rows that the sums of all pieces fit the registers: with fewer sums, each would wait for its last product.
+template <Kind KIND, int R, int NT>
+void multiply_numbers_at_once(const Task& task, int first, float* y) {
+  f32x16 sums[R][NT];
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
+  const float* x = static_cast<const float*>(task.activations) + static_cast<size_t>(first) * static_cast<size_t>(task.length);
+  for (int i = 0; i < task.length; i++) {
+    if (i % BLOCK == 0) task.ahead.fetch(i / BLOCK);
+    f32x16 w[NT];
+    PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = load_numbers<KIND>(task.weights + task.tile_bytes * t, i);
+    PONDER_UNROLL for (int r = 0; r < R; r++) {
+      const f32x16 number = splat(x[static_cast<size_t>(r) * task.length + i]);
+      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = fma(w[t], number, sums[r][t]);
+    }
+  }
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE, sums[r][t]);
+}
+
 // A type's functions: of up to SUM_ROWS rows for two tiles, and where there are such, of a row or two for four tiles, and of
 // many rows for two. The one tile that a matrix may have left takes row after row.
 struct Multiplies {
@@ -298,7 +316,10 @@ constexpr Multiplies multiplies() {
 template <Kind KIND>
 struct OfNumbers {
   static constexpr bool MANY = false;
-  template <int R, int NT> static void multiply(const Task& task, int first, float* y) { multiply_numbers<KIND, R, NT>(task, first, y); }
+  template <int R, int NT> static void multiply(const Task& task, int first, float* y) {
+    if constexpr (PIECES == 4 && R <= 2) multiply_numbers_at_once<KIND, R, NT>(task, first, y);
+    else multiply_numbers<KIND, R, NT>(task, first, y);
+  }
 };
 template <class Format>
 struct OfCodes {
