@@ -11,7 +11,9 @@ PONDER_INLINE Lanes each(Of of) { return {{of(0), of(1), of(2), of(3)}}; }
 PONDER_INLINE f32x16 splat(float x) { return each<f32x16>([&](int) { return vdupq_n_f32(x); }); }
 PONDER_INLINE f32x16 zero() { return splat(0.0f); }
 PONDER_INLINE f32x16 load(const float* p) { return each<f32x16>([&](int i) { return vld1q_f32(p + 4 * i); }); }
-PONDER_INLINE void store(float* p, f32x16 x) { vst1q_f32(p, x.v[0]), vst1q_f32(p + 4, x.v[1]), vst1q_f32(p + 8, x.v[2]), vst1q_f32(p + 12, x.v[3]); }
+PONDER_INLINE void store(float* p, f32x16 x) {
+  vst1q_f32(p, x.v[0]), vst1q_f32(p + 4, x.v[1]), vst1q_f32(p + 8, x.v[2]), vst1q_f32(p + 12, x.v[3]);
+}
 PONDER_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return each<f32x16>([&](int i) { return vaddq_f32(a.v[i], b.v[i]); }); }
 PONDER_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return each<f32x16>([&](int i) { return vsubq_f32(a.v[i], b.v[i]); }); }
 PONDER_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return each<f32x16>([&](int i) { return vmulq_f32(a.v[i], b.v[i]); }); }
@@ -106,14 +108,22 @@ PONDER_INLINE void store_i8(int8_t* p, f32x16 x) {
   vst1q_s8(p, vuzp1q_s8(narrow(x.v[0], x.v[1]), narrow(x.v[2], x.v[3])));
 }
 
-PONDER_INLINE u8x64 load_bytes(const void* p) { return each<u8x64>([&](int i) { return vld1q_u8(static_cast<const uint8_t*>(p) + 16 * i); }); }
+PONDER_INLINE u8x64 load_bytes(const void* p) {
+  return each<u8x64>([&](int i) { return vld1q_u8(static_cast<const uint8_t*>(p) + 16 * i); });
+}
 PONDER_INLINE u8x64 operator&(u8x64 a, u8x64 b) { return each<u8x64>([&](int i) { return vandq_u8(a.v[i], b.v[i]); }); }
 PONDER_INLINE u8x64 operator|(u8x64 a, u8x64 b) { return each<u8x64>([&](int i) { return vorrq_u8(a.v[i], b.v[i]); }); }
 PONDER_INLINE u8x64 splat_byte(uint8_t x) { return each<u8x64>([&](int) { return vdupq_n_u8(x); }); }
 constexpr bool SHIFTS_BYTES = true;
-PONDER_INLINE u8x64 shift_right(u8x64 a, int n) { return each<u8x64>([&](int i) { return a.v[i] >> vdupq_n_u8(static_cast<uint8_t>(n)); }); }
-PONDER_INLINE u8x64 shift_left(u8x64 a, int n) { return each<u8x64>([&](int i) { return a.v[i] << vdupq_n_u8(static_cast<uint8_t>(n)); }); }
-PONDER_INLINE u8x64 look_up(const uint8_t (&table)[16], u8x64 places) { return each<u8x64>([&](int i) { return vqtbl1q_u8(vld1q_u8(table), places.v[i]); }); }
+PONDER_INLINE u8x64 shift_right(u8x64 a, int n) {
+  return each<u8x64>([&](int i) { return a.v[i] >> vdupq_n_u8(static_cast<uint8_t>(n)); });
+}
+PONDER_INLINE u8x64 shift_left(u8x64 a, int n) {
+  return each<u8x64>([&](int i) { return a.v[i] << vdupq_n_u8(static_cast<uint8_t>(n)); });
+}
+PONDER_INLINE u8x64 look_up(const uint8_t (&table)[16], u8x64 places) {
+  return each<u8x64>([&](int i) { return vqtbl1q_u8(vld1q_u8(table), places.v[i]); });
+}
 
 struct f64x16 { float64x2_t v[8]; };
 PONDER_INLINE f64x16 operator+(f64x16 a, f64x16 b) {
