@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE  # compiled tests are kept for the next worker,
 # What the native kernels are built from: when it changes, ponder is installed again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: run check quick test together lint parity sanitize clean
+.PHONY: run check quick test together lint parity sanitize arm clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
@@ -48,6 +48,10 @@ sanitize: $(VENV)/.installed-dev
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=tests PONDER_NATIVE_MODULE="$$(ls build/sanitize/_native*.so)" \
 	  $(BIN)/python -m pytest --capture=sys -p kernels.native_module $(wildcard tests/*/test_native_*.py)
+
+# The same tests on an emulated ARM processor.
+arm: $(BIN)/python
+	PYTHON=$(BIN)/python tests/arm.sh
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ponder needs Python 3.11 or newer: make PYTHON=python3.11")'

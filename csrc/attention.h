@@ -27,6 +27,8 @@ constexpr int GATHERED = 48;  // query heads that are computed in one go
 constexpr int MAX_QUERIES = 6, MAX_PARTS = 4;
 #elif PONDER_AVX2
 constexpr int MAX_QUERIES = 4, MAX_PARTS = 2;
+#elif PONDER_NEON
+constexpr int MAX_QUERIES = 4, MAX_PARTS = 4;
 #else
 constexpr int MAX_QUERIES = 2, MAX_PARTS = 2;
 #endif
@@ -283,7 +285,7 @@ void attend(const Segment& segment, const Query<Units>* queries, int count, int 
       switch (size) {
         case 1: attend_chunk<Units, 1>(segment, from, head_dim, scale, coming); break;
         case 2: attend_chunk<Units, 2>(segment, from, head_dim, scale, coming); break;
-#if PONDER_AVX512 || PONDER_AVX2
+#if PONDER_AVX512 || PONDER_AVX2 || PONDER_NEON
         case 3: attend_chunk<Units, 3>(segment, from, head_dim, scale, coming); break;
         case 4: attend_chunk<Units, 4>(segment, from, head_dim, scale, coming); break;
 #endif

@@ -4,6 +4,12 @@
 
 #include "kernels.h"
 
+#if PONDER_HAS_NEON && defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif PONDER_HAS_NEON
+#include <sys/auxv.h>
+#endif
+
 namespace ponder {
 
 #if PONDER_HAS_AVX512
@@ -12,6 +18,19 @@ namespace avx512 { extern const Kernels table; }
 #if PONDER_HAS_AVX2
 namespace avxvnni { extern const Kernels table; }
 namespace avx2 { extern const Kernels table; }
+#endif
+#if PONDER_HAS_NEON
+namespace neon { extern const Kernels table; }
+
+static bool has_dot_product() {
+#if defined(__APPLE__)
+  int found = 0;
+  size_t size = sizeof found;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &found, &size, nullptr, 0) == 0 && found;
+#else
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#endif
+}
 #endif
 namespace portable { extern const Kernels table; }
 
@@ -27,6 +46,9 @@ std::vector<const Kernels*> available_kernels() {
     if (__builtin_cpu_supports("avxvnni")) found.push_back(&avxvnni::table);
     found.push_back(&avx2::table);
   }
+#endif
+#if PONDER_HAS_NEON
+  if (has_dot_product()) found.push_back(&neon::table);
 #endif
   found.push_back(&portable::table);
   return found;

@@ -44,6 +44,7 @@ struct Bits {
     const u8x64 all = load_bytes(vectors[step / SHARED]);
     const int up = to - step % SHARED * N;
     if (N == 8) return all;
+    if (SHIFTS_BYTES && to == 0 && up < 0 && step % SHARED == SHARED - 1) return shift_right(all, -up);  // nothing lies above
     return (up > 0 ? shift_left(all, up) : up < 0 ? shift_right(all, -up) : all) & splat_byte(static_cast<uint8_t>(((1 << N) - 1) << to));
   }
 };

@@ -45,7 +45,7 @@ double shortest(int threads, int& members, Body body) {
 }
 
 double int8_peak(int threads) {
-  constexpr int SUMS = PIECES == 1 ? 12 : 6, ROUNDS = 500000;  // they and what is added to them fit the registers
+  constexpr int SUMS = PIECES == 1 ? 12 : PIECES == 2 ? 6 : 16, ROUNDS = 500000;  // they and what is added to them fit the registers
   int members = 1;
   const double seconds = shortest(threads, members, [](Member&) {
     Dots<15, 0> sums[SUMS];
@@ -60,6 +60,8 @@ double int8_peak(int threads) {
         sums[i].add(codes, x);
 #if PONDER_AVX512 || PONDER_AVX2  // else the loop is folded into a product
         asm volatile("" : "+v"(codes[0].v), "+v"(codes[1].v));
+#elif PONDER_NEON
+        asm volatile("" : "+w"(codes[0].v), "+w"(codes[1].v));
 #endif
       }
     }

@@ -21,6 +21,8 @@ namespace ponder::PONDER_ISA {
 constexpr int SUM_ROWS = 6, MAX_TILES = 4, MAX_ROWS = 6;  // 6 x 2: 12 sums of integers and 12 of floats, what 32 registers hold
 #elif PONDER_AVX2
 constexpr int SUM_ROWS = 4, MAX_TILES = 2, MAX_ROWS = 16;  // a piece at a time: 8 sums
+#elif PONDER_NEON
+constexpr int SUM_ROWS = 8, MAX_TILES = 2, MAX_ROWS = 16;  // a piece at a time: 16 sums, of 32 registers
 #else
 constexpr int SUM_ROWS = 2, MAX_TILES = 2, MAX_ROWS = 2;
 #endif
@@ -105,10 +107,10 @@ struct Ahead {
 };
 
 // The same pointer, of which the compiler does not know what has been read there before: reading it again is cheaper than
-// keeping what does not fit the registers.
-template <class T>
+// keeping what does not fit the registers. NEON's hold what one or two rows need.
+template <int R, class T>
 PONDER_INLINE const T* anew(const T* x) {
-  if (PIECES > 1) asm volatile("" : "+r"(x));
+  if (PIECES == 2 || (PIECES == 4 && R > 2)) asm volatile("" : "+r"(x));
   return x;
 }
 
@@ -191,7 +193,10 @@ void multiply_codes(const Task& task, int first, float* y) {
   auto rows = static_cast<const ActivationBlock*>(task.activations) + first;
   for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
     task.ahead.fetch(i);
-    PONDER_UNROLL for (int p = 0; p < PIECES; p++) add_block<Format, R, NT>(Packed<Format, NT>(anew(task.weights), task.tile_bytes, i, p), anew(rows), out[p]);
+    PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
+      const Packed<Format, NT> weights(anew<R>(task.weights), task.tile_bytes, i, p);
+      add_block<Format, R, NT>(weights, anew<R>(rows), out[p]);
+    }
   }
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
@@ -210,13 +215,19 @@ void multiply_many(const Task& task, float* y) {
   for (int i = 0; i < task.length / BLOCK; i++, rows += task.rows) {
     task.ahead.fetch(i);
     PONDER_UNROLL for (int p = 0; p < PIECES; p++) {
-      const Unpacked<Format, 2> weights(Packed<Format, 2>(anew(task.weights), task.tile_bytes, i, p));
+      const Unpacked<Format, 2> weights(Packed<Format, 2>(anew<MAX_ROWS>(task.weights), task.tile_bytes, i, p));
       for (int c = 0; c < chunks.count; c++) {
         const int first = chunks.start(c);
         switch (chunks.size(c)) {
           case 2: add_unpacked<Format, 2>(weights, rows + first, out[p] + first); break;
           case 3: add_unpacked<Format, 3>(weights, rows + first, out[p] + first); break;
           case 4: add_unpacked<Format, 4>(weights, rows + first, out[p] + first); break;
+#if PONDER_NEON
+          case 5: add_unpacked<Format, 5>(weights, rows + first, out[p] + first); break;
+          case 6: add_unpacked<Format, 6>(weights, rows + first, out[p] + first); break;
+          case 7: add_unpacked<Format, 7>(weights, rows + first, out[p] + first); break;
+          case 8: add_unpacked<Format, 8>(weights, rows + first, out[p] + first); break;
+#endif
         }
       }
     }
@@ -255,6 +266,24 @@ void multiply_numbers(const Task& task, int first, float* y) {
   PONDER_UNROLL for (int p = 0; p < PIECES; p++) PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE + p * WIDTH, out[p][r][t]);
 }
 
+// The same for so few rows that the sums of all pieces fit the registers: with fewer sums, each would wait for its last product.
+template <Kind KIND, int R, int NT>
+void multiply_numbers_at_once(const Task& task, int first, float* y) {
+  f32x16 sums[R][NT];
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = zero();
+  const float* x = static_cast<const float*>(task.activations) + static_cast<size_t>(first) * static_cast<size_t>(task.length);
+  for (int i = 0; i < task.length; i++) {
+    if (i % BLOCK == 0) task.ahead.fetch(i / BLOCK);
+    f32x16 w[NT];
+    PONDER_UNROLL for (int t = 0; t < NT; t++) w[t] = load_numbers<KIND>(task.weights + task.tile_bytes * t, i);
+    PONDER_UNROLL for (int r = 0; r < R; r++) {
+      const f32x16 number = splat(x[static_cast<size_t>(r) * task.length + i]);
+      PONDER_UNROLL for (int t = 0; t < NT; t++) sums[r][t] = fma(w[t], number, sums[r][t]);
+    }
+  }
+  PONDER_UNROLL for (int r = 0; r < R; r++) PONDER_UNROLL for (int t = 0; t < NT; t++) store(y + (r * NT + t) * TILE, sums[r][t]);
+}
+
 // A type's functions: of up to SUM_ROWS rows for two tiles, and where there are such, of a row or two for four tiles, and of
 // many rows for two. The one tile that a matrix may have left takes row after row.
 struct Multiplies {
@@ -291,7 +320,10 @@ constexpr Multiplies multiplies() {
 template <Kind KIND>
 struct OfNumbers {
   static constexpr bool MANY = false;
-  template <int R, int NT> static void multiply(const Task& task, int first, float* y) { multiply_numbers<KIND, R, NT>(task, first, y); }
+  template <int R, int NT> static void multiply(const Task& task, int first, float* y) {
+    if constexpr (PIECES == 4 && R <= 2) multiply_numbers_at_once<KIND, R, NT>(task, first, y);
+    else multiply_numbers<KIND, R, NT>(task, first, y);
+  }
 };
 template <class Format>
 struct OfCodes {

@@ -19,10 +19,13 @@
 #define PONDER_VNNI 1
 #endif
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+#define PONDER_NEON 1
+#include <arm_neon.h>
 #endif
 
 #define PONDER_INLINE inline __attribute__((always_inline))
-#if PONDER_AVX512 || PONDER_AVX2
+#if PONDER_AVX512 || PONDER_AVX2 || PONDER_NEON
 #define PONDER_UNROLL _Pragma("GCC unroll 16")
 #else
 #define PONDER_UNROLL  // the compiler makes many instructions of an operation already
@@ -129,6 +132,10 @@ PONDER_INLINE f32x16 dot2_bf16(f32x16 sum, u8x64 pairs, const uint16_t* x) {
   std::memcpy(&two, x, 4);
   return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(pairs.v), reinterpret_cast<__m512bh>(_mm512_set1_epi32(two)))};
 }
+
+#elif PONDER_NEON
+
+#include "simd_neon.h"
 
 #else  // two AVX2 halves, or whatever the compiler makes of sixteen lanes
 
@@ -427,7 +434,7 @@ PONDER_INLINE f64x16 widen(f32x16 x) {
   return {{_mm256_cvtps_pd(_mm256_castps256_ps128(x.lo)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.lo, 1)),
            _mm256_cvtps_pd(_mm256_castps256_ps128(x.hi)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.hi, 1))}};
 }
-#else
+#elif !PONDER_NEON
 struct f64x16 { double v[LANES]; };
 PONDER_INLINE f64x16 zero64() { return {}; }
 PONDER_INLINE f64x16 operator+(f64x16 a, f64x16 b) { for (int i = 0; i < LANES; i++) a.v[i] += b.v[i]; return a; }
@@ -475,14 +482,19 @@ PONDER_INLINE void compress_tokens(int32_t* to, int32_t first, uint32_t bits) {
 #endif
 }
 
+#if !PONDER_NEON
+constexpr bool SHIFTS_BYTES = false;  // whether bits that are shifted stay in their bytes
+
 // The nibbles at bit `from` of sixteen bytes.
 PONDER_INLINE f32x16 load_u4(const uint8_t* p, int from) {
   uint8_t nibbles[LANES];
   for (int i = 0; i < LANES; i++) nibbles[i] = p[i] >> from & 15;
   return load_u8(nibbles);
 }
+#endif
 
-// Sixteen lanes are read and unpacked together, but summed a register at a time: all sixteen with AVX-512, eight with AVX2.
+// Sixteen lanes are read and unpacked together, but summed a register at a time: all sixteen with AVX-512, eight with AVX2,
+// four with NEON.
 #if PONDER_AVX2
 constexpr int PIECES = 2;
 struct Floats { __m256 v; };
@@ -502,7 +514,7 @@ PONDER_INLINE Ints dot4(Ints sum, Codes w, const int8_t* x) { return {_mm256_dpb
 #endif
 PONDER_INLINE Floats load_piece(const float* p, int n) { return {_mm256_maskload_ps(p, lanes_of((1u << n) - 1))}; }
 PONDER_INLINE void store_first(float* p, Floats x, int n) { _mm256_maskstore_ps(p, lanes_of((1u << n) - 1), x.v); }
-#else
+#elif !PONDER_NEON
 constexpr int PIECES = 1;
 using Floats = f32x16;
 using Ints = i32x16;
@@ -516,7 +528,7 @@ PONDER_INLINE Floats load_piece(const float* p, int n) { return load_first(p, n)
 #endif
 constexpr int WIDTH = LANES / PIECES;
 
-#if !PONDER_AVX512
+#if !PONDER_AVX512 && !PONDER_NEON
 // The two bfloat16 in each four bytes.
 struct Pair { Floats first, second; };
 PONDER_INLINE Pair open_pairs(Floats pairs) {
@@ -568,7 +580,7 @@ struct Dots<LARGEST, 128> {
   }
   PONDER_INLINE Ints total() const { return {sums}; }
 };
-#else
+#elif !PONDER_NEON
 template <int LARGEST, int OFFSET>
 struct Dots {
   static constexpr int STEPS = 2;

@@ -150,6 +150,8 @@ class Member {
       if (spins < Team::SPINS) {
 #if defined(__x86_64__)
         _mm_pause();
+#elif defined(__aarch64__)
+        asm volatile("isb");  // about as long as a pause; `yield` does nothing on most processors
 #endif
       } else {
         std::this_thread::yield();

@@ -8,7 +8,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line does (po
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ponder.backends.local import load_local
 from ponder.checkpoints import open_checkpoint
@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in quick if first[item.path, item.originalname] is item]
 
 
-settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
+# First calls and busy machines are slow, and so are emulated ones.
+settings.register_profile("ponder", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ponder")
 
 

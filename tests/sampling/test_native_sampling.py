@@ -262,7 +262,7 @@ def test_a_row_is_the_same_in_any_company_and_for_any_number_of_threads(shape, s
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=setting_id)
 def test_instruction_sets_choose_the_same(setting):
-    """What this processor has of avx512, avx2 and portable: the same tokens and, nearly, numbers."""
+    """All that this processor has: the same tokens and, nearly, numbers."""
     params = SamplingParams(seed=1, **setting)
     rng = np.random.default_rng(1)
     logits = torch.from_numpy(np.stack([make_logits(shape, 5003, rng) for shape in SHAPES * 4]))

@@ -27,7 +27,7 @@ def available() -> bool:
 
 
 def instruction_sets() -> list[str]:
-    """Return what this processor has of avx512, avxvnni, avx2 and portable, the best first."""
+    """Return what this processor has of avx512, avxvnni, avx2, neon and portable, the best first."""
     return _native.instruction_sets()
 
 
