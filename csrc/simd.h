@@ -31,6 +31,8 @@
 #define PONDER_UNROLL  // the compiler makes many instructions of an operation already
 #endif
 
+static_assert(std::endian::native == std::endian::little, "codes are packed by words, the first byte the lowest");
+
 namespace ponder::PONDER_ISA {
 
 constexpr int LANES = 16;

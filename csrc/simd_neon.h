@@ -28,7 +28,7 @@ PONDER_INLINE f32x16 where_less(f32x16 x, f32x16 y, f32x16 a, f32x16 b) {
 PONDER_INLINE f32x16 max(f32x16 a, f32x16 b) { return where_less(b, a, a, b); }
 PONDER_INLINE f32x16 min(f32x16 a, f32x16 b) { return where_less(a, b, a, b); }
 // Bit i set where lane i is all ones.
-PONDER_INLINE uint32_t bits_of(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
+PONDER_INLINE uint32_t mask_of(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
   const uint16x8_t low = vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
   const uint16x8_t high = vuzp1q_u16(vreinterpretq_u16_u32(c), vreinterpretq_u16_u32(d));
   const uint8x16_t places = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
@@ -38,10 +38,10 @@ PONDER_INLINE uint32_t bits_of(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x
   return vgetq_lane_u16(vreinterpretq_u16_u8(vpaddq_u8(bits, bits)), 0);
 }
 PONDER_INLINE uint32_t less_mask(f32x16 x, f32x16 y) {
-  return bits_of(vcltq_f32(x.v[0], y.v[0]), vcltq_f32(x.v[1], y.v[1]), vcltq_f32(x.v[2], y.v[2]), vcltq_f32(x.v[3], y.v[3]));
+  return mask_of(vcltq_f32(x.v[0], y.v[0]), vcltq_f32(x.v[1], y.v[1]), vcltq_f32(x.v[2], y.v[2]), vcltq_f32(x.v[3], y.v[3]));
 }
 PONDER_INLINE uint32_t equal_mask(f32x16 x, f32x16 y) {
-  return bits_of(vceqq_f32(x.v[0], y.v[0]), vceqq_f32(x.v[1], y.v[1]), vceqq_f32(x.v[2], y.v[2]), vceqq_f32(x.v[3], y.v[3]));
+  return mask_of(vceqq_f32(x.v[0], y.v[0]), vceqq_f32(x.v[1], y.v[1]), vceqq_f32(x.v[2], y.v[2]), vceqq_f32(x.v[3], y.v[3]));
 }
 PONDER_INLINE f32x16 select(uint32_t bits, f32x16 a, f32x16 b) {
   const uint32x4_t places = {1, 2, 4, 8};

@@ -122,7 +122,6 @@ class TorchForward:
     define: Definition
     head_dim: int
 
-    @torch.inference_mode()
     def __call__(
         self,
         batch: ForwardBatch,

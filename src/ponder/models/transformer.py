@@ -89,6 +89,7 @@ class Transformer:
             ops.exit(i + 1)
         ops.logits(weights.norm, weights.lm_head)
 
+    @torch.inference_mode()
     def forward(self, batch: ForwardBatch, cache: Cache) -> torch.Tensor:
         """Run the batch and return the logits of its `logit_rows`, [R, V] float32.
 
