@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import ponder
 from machine import write_result
+from ponder.kernels import native
 
 BRANCHES = (1, 16)
 
@@ -36,7 +36,17 @@ def rates(llama_python: str) -> dict[str, float]:
     """Return tokens a second of each system and number of branches, as 'ponder, 16 branches'."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "decode.json"
-        command = ["ponder", "bench", "decode", "--prompt-tokens", "64", "--repeats", "3"]
+        command = [
+            sys.executable,
+            "-m",
+            "ponder",
+            "bench",
+            "decode",
+            "--prompt-tokens",
+            "64",
+            "--repeats",
+            "3",
+        ]
         command += ["--branches", ",".join(map(str, BRANCHES)), "--out", str(out)]
         command += ["--against", "llama.cpp", "--peer-python", f"llama.cpp={llama_python}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -60,7 +70,7 @@ def main(llama_python: str, rounds: int) -> None:
         ("ponder", "torch"),
         {
             "what": "tokens a second on idle cores, and beside a process that keeps one busy",
-            "instruction_set": ponder.kernels.native.instruction_set(),
+            "instruction_set": native.instruction_set(),
             "rounds": rounds,
             "cases": {
                 name: {
