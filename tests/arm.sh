@@ -1,5 +1,5 @@
 #!/bin/sh
-# The native kernels' tests on an emulated ARM processor: `make arm`, or `tests/arm.sh` with arguments of pytest's.
+# The native kernels' tests on an emulated ARM processor: `make arm`, or `tests/arm.sh` with arguments for pytest.
 #
 # Python comes from Debian and all else from the package index, into build/arm; the kernels are cross-compiled, and
 # qemu runs the tests. QEMU_CPU=neoverse-n1 emulates that processor.
@@ -50,4 +50,5 @@ CPLUS_INCLUDE_PATH="$root/usr/include" cmake -S . -B "$arm/build" -DCMAKE_SYSTEM
 CPLUS_INCLUDE_PATH="$root/usr/include" cmake --build "$arm/build"
 
 [ $# -gt 0 ] || set -- tests/kernels/test_native_*.py tests/kernels/test_pointwise.py tests/sampling/test_native_*.py
-PONDER_NATIVE_MODULE=$(ls "$arm"/build/_native*.so) exec "$arm/python" -m pytest --capture=sys -p kernels.native_module "$@"
+PONDER_NATIVE_MODULE=$(ls "$arm"/build/_native*.so) exec "$arm/python" -m pytest --capture=sys -p kernels.native_module \
+  --hypothesis-profile=emulated "$@"

@@ -42,9 +42,10 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in quick if first[item.path, item.originalname] is item]
 
 
-# First calls and busy machines are slow, and so are emulated ones.
-settings.register_profile("ponder", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
 settings.load_profile("ponder")
+# For tests/arm.sh: an emulated processor takes a minute to draw its first example.
+settings.register_profile("emulated", suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="session", autouse=True)

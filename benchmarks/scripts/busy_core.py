@@ -36,18 +36,8 @@ def rates(llama_python: str) -> dict[str, float]:
     """Return tokens a second of each system and number of branches, as 'ponder, 16 branches'."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "decode.json"
-        command = [
-            sys.executable,
-            "-m",
-            "ponder",
-            "bench",
-            "decode",
-            "--prompt-tokens",
-            "64",
-            "--repeats",
-            "3",
-        ]
-        command += ["--branches", ",".join(map(str, BRANCHES)), "--out", str(out)]
+        command = [sys.executable, "-m", "ponder", "bench", "decode", "--prompt-tokens", "64"]
+        command += ["--repeats", "3", "--branches", ",".join(map(str, BRANCHES)), "--out", str(out)]
         command += ["--against", "llama.cpp", "--peer-python", f"llama.cpp={llama_python}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         cases = json.loads(out.read_text())["cases"]

@@ -3,8 +3,8 @@
     python benchmarks/scripts/type_quality.py LLAMA_PYTHON [TYPE ...] [--model NAME] [--tokens N]
 
 LLAMA_PYTHON is an interpreter that has llama-cpp-python, whose library makes the files, too: the model is
-dequantised, and every type is made of that. `ponder bench quality` then lets both systems read the text, and
-ponder in float32 with the same file's values, from which both systems' distributions are told apart.
+dequantised, and every type is made of that. `ponder bench quality` then lets both systems read the text. A
+third reads it, ponder in float32 with the same weights: the KL of both is measured from its distributions.
 Types that are named join those that were measured before in benchmarks/results/type_quality.json. Ends with
 status 1 where a perplexity is more than LIMIT above llama.cpp's.
 """
