@@ -196,7 +196,7 @@ def test_readers_that_stop_are_given_up(
             silent.sendall(post_request(COMPLETIONS, body))
             wait_for(lambda: tiny.running() == 1, 10)
             wait_for(lambda: tiny.running() == 0, 60)
-            wait_for(lambda: not connections, 60)  # the answer is megabytes of JSON, made after the last token
+            wait_for(lambda: not connections, 60)  # megabytes of JSON are made first
     assert tiny.client.get("/health").status_code == 200
 
 

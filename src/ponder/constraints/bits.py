@@ -39,6 +39,21 @@ def members(bits: Bits) -> list[int]:
     return [int(token) for token in np.flatnonzero(unpack(bits, bits.shape[0] * WORD))]
 
 
+def full(size: int) -> Bits:
+    """Return the set of all of `size` tokens."""
+    return pack(np.ones(size, dtype=np.bool_))
+
+
+def without(bits: Bits, tokens: Iterable[int]) -> Bits:
+    """Return a set without some tokens."""
+    left = bits.copy()
+    words = left.view(np.uint32)
+    for token in tokens:
+        if token // WORD < words.shape[0]:
+            words[token // WORD] &= ~np.uint32(1 << token % WORD)
+    return frozen(left)
+
+
 def frozen(bits: Bits) -> Bits:
     """Make an array read-only and return it."""
     bits.flags.writeable = False

@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import reduce
+from heapq import heappop, heappush
 from typing import Any
+
+import numpy as np
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Constraint, Language
+from ponder.constraints.constraint import Automaton, Constraint, Language, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
+
+PLAN_STATES = 64  # states that a search for a plan looks at
+PLAN_TOKENS = 4  # tokens that it tries after each, besides those that the parts plan
 
 
 class Composable:
@@ -230,11 +236,53 @@ class JointAutomaton:
         possible = bits.members(mask)
         return tuple(possible) if len(possible) == 1 else ()
 
-    def closing(self, state: tuple[Hashable, ...]) -> int | None:
-        """Return the most that a part needs: no fewer tokens suffice, but more may be needed."""
-        fewest = [part.closing(at) for part, at in zip(self._parts, state, strict=True)]
-        known = [tokens for tokens in fewest if tokens is not None]
-        return max(known) if len(known) == len(fewest) else None
+    def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
+        """Search best first among the plans of the parts, their first tokens, and a few other tokens."""
+        ahead: list[tuple[int, int, tuple[Hashable, ...], tuple[int, ...]]] = [(0, 0, state, ())]
+        seen, count = {state}, 0
+        for _ in range(PLAN_STATES):
+            if not ahead:
+                break
+            _, _, at, path = heappop(ahead)
+            if self.may_end(at):
+                return path
+            for step in self._steps_ahead(at, limit - len(path)):
+                after = follow(self, at, step)
+                if after is not None and after not in seen:
+                    seen.add(after)
+                    count += 1
+                    longer = path + step
+                    heappush(ahead, (len(longer) + self._lack(after, limit), count, after, longer))
+        return None
+
+    def _steps_ahead(self, state: tuple[Hashable, ...], limit: int) -> Iterator[tuple[int, ...]]:
+        """Yield what may lead to an end in all parts, at most `limit` tokens each."""
+        if limit <= 0:
+            return
+        for part, at in zip(self._parts, state, strict=True):
+            own = part.plan(at, limit)
+            if own:
+                yield own
+                yield own[:1]
+        mask = self.mask(state)
+        text = self._vocabulary.is_text
+        free = text if mask is None else bits.unpack(mask, len(text)) & text
+        yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
+
+    def _lack(self, state: tuple[Hashable, ...], limit: int) -> int:
+        """How many tokens the part needs that needs the most."""
+        plans = [part.plan(at, limit) for part, at in zip(self._parts, state, strict=True)]
+        return max(limit if plan is None else len(plan) for plan in plans)
+
+    @property
+    def growth(self) -> int:
+        """At most what all parts need more."""
+        return sum(part.growth for part in self._parts)
+
+    @property
+    def exact(self) -> bool:
+        """What the parts allow together may be nothing."""
+        return len(self._parts) == 1 and self._parts[0].exact
 
     def _mask(self, state: tuple[Hashable, ...]) -> Bits | None:
         masks = [part.mask(at) for part, at in zip(self._parts, state, strict=True)]

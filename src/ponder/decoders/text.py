@@ -262,6 +262,9 @@ class Text:
     note : what its decoder keeps with it. Nobody else reads it; a fork shares it, so it must not change.
     ahead : what is computed ahead of it.
     residuals : the residual entropies of its positions, where an entropy head reads them.
+    refused : by how many tokens the text has, those that may not come next: what followed them was dead.
+    settled : how many tokens it will never give up, where that is not all of them.
+    rewinds : how often the text went back from a dead end.
     closing : what its end added to the text.
     stopped_by : the stop string, end token or boundary that ended it.
     """
@@ -275,6 +278,9 @@ class Text:
     note: Any = None
     ahead: Ahead = NOTHING_AHEAD
     residuals: tuple[float, ...] = ()
+    refused: tuple[tuple[int, frozenset[int]], ...] = ()
+    settled: int = 0
+    rewinds: int = 0
     closing: str = ""
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
@@ -325,7 +331,22 @@ class Text:
             self.score,
             self.note,
             residuals=self.residuals,
+            refused=self.refused,
+            settled=self.settled,
+            rewinds=self.rewinds,
         )
+
+    def refused_at(self, depth: int) -> frozenset[int]:
+        """Return the tokens that may not come after `depth` tokens."""
+        return next((tokens for at, tokens in self.refused if at == depth), frozenset())
+
+    def leave_dead_end(self, back: int) -> None:
+        """Give up some tokens, the first of which may not come again in its place."""
+        self.rewinds += 1
+        token = self.node.ancestor(self.depth - back + 1).token
+        self.go_back(self.depth - back)
+        earlier = tuple(pair for pair in self.refused if pair[0] < self.depth)
+        self.refused = (*earlier, (self.depth, self.refused_at(self.depth) | {token}))
 
     def note_residual(self, residual: float) -> None:
         """Note the residual entropy of the next position."""
@@ -376,6 +397,8 @@ class Growth:
     score, note : of the grown text.
     took : the place, among the tokens that were tried, of the first of them; None: none was tried.
     settled : how many tokens of the text its decoder will never give up; None: all of them.
+    dead : the first of the tokens given up led to a dead end, and may not come again.
+    refused : how many tokens were drawn that the constraint refused.
     """
 
     parent: Text
@@ -387,6 +410,8 @@ class Growth:
     took: int | None = None
     back: int = 0
     settled: int | None = None
+    dead: bool = False
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""Draw tokens, and again where the constraint refuses one that its mask allowed.
+
+A mask may allow more than the constraint does: a check that runs when a value closes, a predicate that is
+asked of a text, an end that would come too late. A token that is refused is taken out of the row, and the
+next one is drawn with a random number of its own, so that every other token comes in proportion to its
+probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ponder.decoders.candidates import Candidates
+from ponder.decoders.group import Group
+from ponder.decoders.text import Growth, Text
+from ponder.sampling import bitmask
+from ponder.sampling.trace import TokenTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a token is to come: in sample `index`, after a text and what this step chose to follow it."""
+
+    text: Text
+    index: int
+    traces: tuple[TokenTrace, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The tokens after the text."""
+        return tuple(trace.token_id for trace in self.traces)
+
+    @staticmethod
+    def after(texts: Sequence[Text]) -> list[Spot]:
+        """Return the spots after some texts of a search, which has no samples."""
+        return [Spot(text, 0) for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A token that came, None where none may, and how many were refused before it."""
+
+    trace: TokenTrace | None
+    refused: int
+
+
+def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Drawn]:
+    """Draw a token from each row of [R, V] logits."""
+    sample, params = group.ranker.sampler.sample, group.params
+    rows = [group.row_after(spot.text, spot.index, spot.tokens, spot.traces) for spot in spots]
+    traces = sample(logits, rows, params)
+    refused: list[set[int]] = [set() for _ in spots]
+    again = list(range(len(spots))) if group.allowed is not None else []
+    while again := [i for i in again if _is_refused(group, spots[i], traces[i])]:
+        for i in again:
+            spot, trace = spots[i], traces[i]
+            assert trace is not None, "a token was refused"
+            refused[i].add(trace.token_id)
+            rows[i] = group.row_after(spot.text, spot.index, spot.tokens, spot.traces, refused[i])
+        drawn = sample(some_rows(logits, again), [rows[i] for i in again], params)
+        for i, trace in zip(again, drawn, strict=True):
+            traces[i] = trace
+    return [Drawn(trace, len(before)) for trace, before in zip(traces, refused, strict=True)]
+
+
+def taken(
+    group: Group, spots: Sequence[Spot], values: torch.Tensor, never: float, find: Callable[[], Candidates]
+) -> Candidates:
+    """Return what `find` finds in rows [R, V], one for each spot, without what the constraint refuses.
+
+    What is refused is `never` in `values` afterwards.
+    """
+    if group.allowed is None:
+        return find()
+    refused: list[set[int]] = [set() for _ in spots]
+    while True:
+        found = find()
+        again = set()
+        for beam, token in zip(found.beams.tolist(), found.tokens.tolist(), strict=True):
+            if not group.takes(spots[beam].text, spots[beam].tokens, token):
+                refused[beam].add(token)
+                again.add(beam)
+        if not again:
+            return found
+        for beam in again:
+            spot = spots[beam]
+            row = group.row_after(spot.text, spot.index, spot.tokens, spot.traces, refused[beam])
+            assert row.allowed is not None, "some tokens are refused"
+            allowed = torch.from_numpy(bitmask.unpack(row.allowed, values.shape[1]))
+            values[beam, ~allowed.to(values.device)] = never
+
+
+def growth(group: Group, text: Text, index: int, traces: Sequence[TokenTrace], refused: int) -> Growth:
+    """Grow a text by tokens that were drawn; without any it goes back from a dead end, or ends there."""
+    if not traces:
+        return group.retreat(text, index)
+    settled = group.settled(text, len(traces))
+    return Growth(text, index, tuple(traces), settled=settled, refused=refused)
+
+
+def some_rows(logits: torch.Tensor, places: list[int]) -> torch.Tensor:
+    """Return some rows of [R, V]; a single one where it lies."""
+    return logits[places[0] : places[0] + 1] if len(places) == 1 else logits[places]
+
+
+def _is_refused(group: Group, spot: Spot, trace: TokenTrace | None) -> bool:
+    return trace is not None and not group.takes(spot.text, spot.tokens, trace.token_id)
