@@ -93,9 +93,15 @@ def test_a_text_goes_back_from_dead_ends(engine: Engine) -> None:
     params = SamplingParams(n=4, max_tokens=12, temperature=1.0, seed=3, ignore_eos=True)
     found, events = outputs(engine, params, Trap(RIGHT))
     assert any(isinstance(event, BackEvent) for event in events)
+    ends = set(engine.tokenizer.eos_ids)  # ignored
     for output in found:
         assert output.finish_reason == "length"
-        assert set(output.token_ids[:-3]) <= RIGHT  # what came last was not found out yet
+        assert set(output.token_ids[:-3]) <= RIGHT | ends  # what came last was not found out yet
+        report = output.constrained
+        assert report is not None
+        assert report.rewinds > 0
+        assert report.given_up >= report.rewinds
+        assert report.late == report.refused == 0
 
 
 def test_a_text_that_goes_back_is_the_same_in_company(engine: Engine) -> None:

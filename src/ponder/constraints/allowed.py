@@ -7,6 +7,7 @@ from typing import Any
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.composition import JointAutomaton
 from ponder.constraints.constraint import Automaton
 from ponder.constraints.recent import Recent
 from ponder.text.vocabulary import Vocabulary
@@ -17,10 +18,14 @@ CAPACITY = 256  # masks with ends
 class Allowed:
     """Which tokens may come, those that end a text among them. States are the automaton's.
 
-    A token that ends a text leaves the state as it is. Safe to share by threads.
+    A token that ends a text leaves the state as it is. `names` are what the parts of the constraint are
+    called. Safe to share by threads.
     """
 
-    def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, automaton: Automaton[Any], vocabulary: Vocabulary, names: tuple[str, ...] = ("constraint",)
+    ) -> None:
+        self.names = names
         self._automaton = automaton
         self._size = len(vocabulary)
         self._ends = frozenset(vocabulary.end_ids)
@@ -56,6 +61,21 @@ class Allowed:
     def step(self, state: Any, token: int) -> Any | None:
         """Return the state after a token; None: it is not allowed."""
         return state if token in self._ends else self._automaton.step(state, token)
+
+    def denied(self, state: Any, token: int) -> tuple[int, ...]:
+        """Return for each part of the constraint 1 if it forbids a token, else 0."""
+        automaton = self._automaton
+        if isinstance(automaton, JointAutomaton):
+            found = [self._denies(*pair, token) for pair in zip(automaton.parts, state, strict=True)]
+        else:
+            found = [self._denies(automaton, state, token)]
+        return tuple(map(int, found))
+
+    def _denies(self, automaton: Automaton[Any], state: Any, token: int) -> bool:
+        if token in self._ends:
+            return not automaton.may_end(state)
+        mask = automaton.mask(state)
+        return mask is not None and not bits.has(mask, token)
 
     def only(self, token: int | None) -> Bits:
         """Return the mask of one token; None: of those that end a text."""

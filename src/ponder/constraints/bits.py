@@ -44,6 +44,12 @@ def full(size: int) -> Bits:
     return pack(np.ones(size, dtype=np.bool_))
 
 
+def has(bits: Bits, token: int) -> bool:
+    """Return whether a token is in a set."""
+    word = token // WORD
+    return word < bits.shape[0] and bool(int(bits[word]) >> token % WORD & 1)
+
+
 def without(bits: Bits, tokens: Iterable[int]) -> Bits:
     """Return a set without some tokens."""
     left = bits.copy()

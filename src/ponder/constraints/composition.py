@@ -79,6 +79,15 @@ def _name(constraint: object) -> str:
     return type(constraint).__name__
 
 
+def names_of(constraint: Constraint) -> tuple[str, ...]:
+    """Return what to call the parts of a constraint that are followed side by side."""
+    if isinstance(constraint, Conjunction):
+        return tuple(name for part in constraint.followed() for name in names_of(part))
+    if isinstance(constraint, Intersection):
+        return (" & ".join(name for part in constraint.parts for name in names_of(part)),)
+    return (_name(constraint),)
+
+
 def _languages(first: object, second: object, operator: str, why: str) -> tuple[Language, Language]:
     if isinstance(first, Language) and isinstance(second, Language):
         return first, second
@@ -178,20 +187,20 @@ class Conjunction(Composable):
     parts: tuple[Constraint, ...]
 
     def compile(self, vocabulary: Vocabulary) -> JointAutomaton:
+        return JointAutomaton(tuple(part.compile(vocabulary) for part in self.followed()), vocabulary)
+
+    def followed(self) -> list[Constraint]:
+        """Return what is followed side by side."""
         languages = tuple(part for part in self.parts if isinstance(part, Language))
         others = [part for part in self.parts if not isinstance(part, Language)]
-        if len(languages) > 1:
-            others.insert(0, Intersection(languages))
-        else:
-            others = [*languages, *others]
-        return JointAutomaton(tuple(part.compile(vocabulary) for part in others), vocabulary)
+        return [Intersection(languages), *others] if len(languages) > 1 else [*languages, *others]
 
 
 class JointAutomaton:
     """Several automata side by side; a state has one state of each."""
 
     def __init__(self, parts: tuple[Automaton[Any], ...], vocabulary: Vocabulary) -> None:
-        self._parts = parts
+        self.parts = parts
         self._vocabulary = vocabulary
         self._masks: Recent[tuple[Hashable, ...], Bits | None] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
@@ -200,7 +209,7 @@ class JointAutomaton:
     @property
     def start(self) -> tuple[Hashable, ...]:
         """All at their start."""
-        return tuple(part.start for part in self._parts)
+        return tuple(part.start for part in self.parts)
 
     def mask(self, state: tuple[Hashable, ...]) -> Bits | None:
         """Return the tokens that all parts allow."""
@@ -209,7 +218,7 @@ class JointAutomaton:
     def step(self, state: tuple[Hashable, ...], token: int) -> tuple[Hashable, ...] | None:
         """Go on in all parts."""
         after = []
-        for part, at in zip(self._parts, state, strict=True):
+        for part, at in zip(self.parts, state, strict=True):
             on = part.step(at, token)
             if on is None:
                 return None
@@ -218,11 +227,11 @@ class JointAutomaton:
 
     def may_end(self, state: tuple[Hashable, ...]) -> bool:
         """Return whether the text may end in all parts."""
-        return all(part.may_end(at) for part, at in zip(self._parts, state, strict=True))
+        return all(part.may_end(at) for part, at in zip(self.parts, state, strict=True))
 
     def must_end(self, state: tuple[Hashable, ...]) -> bool:
         """Return whether one part ends the text, or no text token is allowed by all; perhaps a dead end."""
-        if any(part.must_end(at) for part, at in zip(self._parts, state, strict=True)):
+        if any(part.must_end(at) for part, at in zip(self.parts, state, strict=True)):
             return True
         mask = self.mask(state)
         text = self._vocabulary.is_text
@@ -259,7 +268,7 @@ class JointAutomaton:
         """Yield what may lead to an end in all parts, at most `limit` tokens each."""
         if limit <= 0:
             return
-        for part, at in zip(self._parts, state, strict=True):
+        for part, at in zip(self.parts, state, strict=True):
             own = part.plan(at, limit)
             if own:
                 yield own
@@ -271,21 +280,21 @@ class JointAutomaton:
 
     def _lack(self, state: tuple[Hashable, ...], limit: int) -> int:
         """How many tokens the part needs that needs the most."""
-        plans = [part.plan(at, limit) for part, at in zip(self._parts, state, strict=True)]
+        plans = [part.plan(at, limit) for part, at in zip(self.parts, state, strict=True)]
         return max(limit if plan is None else len(plan) for plan in plans)
 
     @property
     def growth(self) -> int:
         """At most what all parts need more."""
-        return sum(part.growth for part in self._parts)
+        return sum(part.growth for part in self.parts)
 
     @property
     def exact(self) -> bool:
         """What the parts allow together may be nothing."""
-        return len(self._parts) == 1 and self._parts[0].exact
+        return len(self.parts) == 1 and self.parts[0].exact
 
     def _mask(self, state: tuple[Hashable, ...]) -> Bits | None:
-        masks = [part.mask(at) for part, at in zip(self._parts, state, strict=True)]
+        masks = [part.mask(at) for part, at in zip(self.parts, state, strict=True)]
         given = [mask for mask in masks if mask is not None]
         if len(given) < 2:
             return given[0] if given else None

@@ -110,6 +110,19 @@ class Ending:
         found = self._planned(state, tokens)
         return Standing(state, tokens, None, tokens + 1) if found is None and tokens <= self._begun else found
 
+    def is_late(self, standing: Standing, token: int) -> bool:
+        """Return whether a token is allowed but would leave no time to end."""
+        return self.step(standing, token) is None and self._allowed.step(standing.state, token) is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the parts of the constraint are called."""
+        return self._allowed.names
+
+    def denied(self, standing: Standing, token: int) -> tuple[int, ...]:
+        """Return for each part of the constraint 1 if it forbids a token, else 0."""
+        return self._allowed.denied(standing.state, token)
+
     def _planned(self, state: Any, tokens: int) -> Standing | None:
         """Return where a text stands from which an end in time is known."""
         plan = self._plan(state, tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
@@ -51,11 +51,11 @@ class Oracle(Composable):
         try:
             import regex
         except ImportError:
-            raise UnsupportedError("Oracle.pcre needs the package regex: pip install regex") from None
+            raise UnsupportedError("Oracle.pcre needs the package regex: pip install ponder[regex]") from None
         if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
             raise ParameterError("pattern", pattern, f"a pattern of at most {MAX_PATTERN} characters")
         try:
-            compiled = regex.compile(pattern)
+            compiled = cast(Any, regex).compile(pattern)
         except (regex.error, RecursionError, OverflowError) as error:
             raise ParameterError("pattern", pattern, f"a regular expression: {error}") from None
         return Oracle(_Match(compiled, True), _Match(compiled, False))

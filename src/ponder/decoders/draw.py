@@ -9,13 +9,13 @@ probability.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from ponder.decoders.candidates import Candidates
 from ponder.decoders.group import Group
-from ponder.decoders.text import Growth, Text
+from ponder.decoders.text import Growth, Tally, Text
 from ponder.sampling import bitmask
 from ponder.sampling.trace import TokenTrace
 
@@ -41,10 +41,10 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A token that came, None where none may, and how many were refused before it."""
+    """A token that came, None where none may, and what the constraint did to it."""
 
     trace: TokenTrace | None
-    refused: int
+    tally: Tally
 
 
 def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Drawn]:
@@ -63,7 +63,19 @@ def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Draw
         drawn = sample(some_rows(logits, again), [rows[i] for i in again], params)
         for i, trace in zip(again, drawn, strict=True):
             traces[i] = trace
-    return [Drawn(trace, len(before)) for trace, before in zip(traces, refused, strict=True)]
+    return [
+        Drawn(trace, _tally(group, row, spot, trace, before))
+        for row, spot, trace, before in zip(logits, spots, traces, refused, strict=True)
+    ]
+
+
+def _tally(group: Group, row: torch.Tensor, spot: Spot, trace: TokenTrace | None, refused: set[int]) -> Tally:
+    """Count what the constraint did to a token drawn from a row [V] of logits."""
+    bound: tuple[int, ...] = ()
+    if group.allowed is not None and (trace is None or trace.rank > 1):
+        bound = group.denied(spot.text, spot.tokens, int(row.argmax()))
+    late = sum(group.is_late(spot.text, spot.tokens, token) for token in refused)
+    return Tally(bound, len(refused) - late, late)
 
 
 def taken(
@@ -93,12 +105,13 @@ def taken(
             values[beam, ~allowed.to(values.device)] = never
 
 
-def growth(group: Group, text: Text, index: int, traces: Sequence[TokenTrace], refused: int) -> Growth:
+def growth(group: Group, text: Text, index: int, drawn: Sequence[Drawn]) -> Growth:
     """Grow a text by tokens that were drawn; without any it goes back from a dead end, or ends there."""
+    traces = tuple(one.trace for one in drawn if one.trace is not None)
+    tally = sum((one.tally for one in drawn), Tally())
     if not traces:
-        return group.retreat(text, index)
-    settled = group.settled(text, len(traces))
-    return Growth(text, index, tuple(traces), settled=settled, refused=refused)
+        return replace(group.retreat(text, index), tally=tally)
+    return Growth(text, index, traces, settled=group.settled(text, len(traces)), tally=tally)
 
 
 def some_rows(logits: torch.Tensor, places: list[int]) -> torch.Tensor:

@@ -136,6 +136,14 @@ class Group:
             return True
         return self.allowed.step(self._state_after(text, tokens), token) is not None
 
+    def denied(self, text: Text, tokens: Seq[int], token: int) -> tuple[int, ...]:
+        """Count for each part of the constraint, 0 or 1, whether it forbids a token after a text and some."""
+        return () if self.allowed is None else self.allowed.denied(self._state_after(text, tokens), token)
+
+    def is_late(self, text: Text, tokens: Seq[int], token: int) -> bool:
+        """Return whether a token that the constraint does not take would only leave no time to end."""
+        return self.allowed is not None and self.allowed.is_late(self._state_after(text, tokens), token)
+
     def rows_along(
         self, text: Text, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()
     ) -> Iterator[Row]:
@@ -184,9 +192,9 @@ class Group:
         The first of the tokens that it gives up may not come again.
         """
         room = text.depth - max(len(self.begun), text.settled)
-        if not self.grew or self.settled(text, 0) is None or room <= 0 or text.rewinds >= MAX_REWINDS:
+        if not self.grew or self.settled(text, 0) is None or room <= 0 or text.tally.rewinds >= MAX_REWINDS:
             return Growth(text, index, stuck=True)
-        times = text.rewinds + 1
+        times = text.tally.rewinds + 1
         return Growth(text, index, back=min(times & -times, room), settled=text.settled, dead=True)
 
     def _sentence(self, output: Seq[int]) -> int:
@@ -217,6 +225,7 @@ class Group:
         numbers = dict.fromkeys(last_child, 0)
         for child, growth in zip(children, growths, strict=True):
             child.settled = growth.settled or child.settled
+            child.tally += growth.tally
             if growth.back:
                 if growth.dead:
                     child.leave_dead_end(growth.back)

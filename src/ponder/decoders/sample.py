@@ -40,10 +40,7 @@ class Sample:
             spots = [Spot(path, index) for index in range(group.params.n)]
             logits = rows.logits.expand(group.params.n, -1)
         drawn = draw(group, logits, spots)
-        return [
-            growth(group, spot.text, spot.index, [one.trace] if one.trace else [], one.refused)
-            for spot, one in zip(spots, drawn, strict=True)
-        ]
+        return [growth(group, spot.text, spot.index, [one]) for spot, one in zip(spots, drawn, strict=True)]
 
     def settle(self, group: Group) -> Settled:
         return Settled(not group.live)

@@ -24,7 +24,6 @@ from ponder.decoders.sample import Sample, by_index
 from ponder.decoders.text import Ahead, Chain, Drafted, Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.trace import TokenTrace
 
 MAX_TOKENS = 64
 MAX_NGRAM = 64
@@ -176,34 +175,31 @@ class Speculative:
 class _Choosing:
     """A text while its guess is looked through; `place` is the row of logits that chooses next.
 
-    `traces` are the model's choices: those that were guessed, and the first that was not.
+    `drawn` are the model's choices: those that were guessed, and the first that was not.
     """
 
     text: Text
     guess: tuple[int, ...]
     place: int
-    traces: list[TokenTrace] = field(default_factory=list)
-    refused: int = 0
+    drawn: list[Drawn] = field(default_factory=list)
 
     def spot(self) -> Spot:
         """Where the next token is to come: after what is known to be right."""
-        return Spot(self.text, self.text.index, tuple(self.traces))
+        traces = tuple(one.trace for one in self.drawn if one.trace is not None)
+        return Spot(self.text, self.text.index, traces)
 
     def take(self, drawn: Drawn) -> bool:
         """Note the model's choice; return whether it was guessed, so that the next row counts as well."""
-        self.refused += drawn.refused
-        if drawn.trace is None:
-            return False
-        self.traces.append(drawn.trace)
-        right = len(self.traces) - 1
-        if drawn.trace.token_id not in self.guess[right : right + 1]:
+        right = len(self.drawn)
+        self.drawn.append(drawn)
+        if drawn.trace is None or drawn.trace.token_id not in self.guess[right : right + 1]:
             return False
         self.place += 1
         return True
 
     def growth(self, group: Group) -> Growth:
         """Grow by the model's choices."""
-        return growth(group, self.text, self.text.index, self.traces, self.refused)
+        return growth(group, self.text, self.text.index, self.drawn)
 
 
 def _find(text: tuple[int, ...], token: int, start: int, end: int) -> int:
