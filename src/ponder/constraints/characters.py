@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 COUNT = 0x110000  # code points
+ASSIGNED = 0x40000  # above these there are no letters, digits and white space
 SURROGATES = range(0xD800, 0xE000)
 CONTINUATION = range(0x80, 0xC0)  # the bytes that go on with a character
 WHOLE = 0  # the place between two characters
@@ -18,10 +19,10 @@ WHOLE = 0  # the place between two characters
 def class_of_each(groups: Sequence[str | Iterable[int]]) -> npt.NDArray[np.uint8]:
     """[0x110000]: the class of each code point: 1 for those of the first group, and so on; 0 for the rest.
 
-    A group is a pattern of `re` that matches runs of its characters, or their code points. Of several groups
-    the last counts.
+    A group is a pattern of `re` that matches runs of its characters (of those below U+40000), or their code
+    points. Of several groups the last counts.
     """
-    every = "".join(map(chr, range(COUNT)))
+    every = "".join(map(chr, range(ASSIGNED)))
     classes = np.zeros(COUNT, dtype=np.uint8)
     for number, group in enumerate(groups, 1):
         if isinstance(group, str):

@@ -11,7 +11,7 @@ and shared by all minima and maxima.
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.characters import CONTINUATION, WHOLE, utf8_table
+from ponder.constraints.characters import CONTINUATION, WHOLE
 from ponder.constraints.counting import Counting
 from ponder.constraints.dfa_automaton import MASK_BYTES
 from ponder.constraints.recent import Recent
@@ -31,7 +31,7 @@ from ponder.text.vocabulary import Ints, Vocabulary, ranges
 NEVER = 255  # the total of a token that may not come, however much is left
 PLANNED = 32  # counts ahead that plans are kept for
 UNKNOWN = 2**40  # tokens of a plan that does not exist
-PLAIN = re.compile(rb"[ A-Za-z]*[.,]?")  # what plans are made of where possible
+PLAIN = b" .,ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # what plans are made of where possible
 MAX_CHECKED = 2**20  # tokens read to find ways out of unfinished characters
 
 Totals = npt.NDArray[np.uint8]
@@ -66,23 +66,21 @@ class CountTable:
     def __init__(self, counting: Counting, vocabulary: Vocabulary) -> None:
         self._counting = counting
         self._vocabulary = vocabulary
-        self._bytes = utf8_table(counting.characters)
+        self._bytes = counting.characters
         self._inside = len(self._bytes) - 1  # places in UTF-8; this number is that of bytes that are none
         self._byte_rows = self._bytes.tolist()
         self._onward = counting.onward.tolist()
         self._gain = counting.gain.tolist()
         self._bonus = counting.bonus.tolist()
         tokens = vocabulary.tokens
-        self._continuing = [
-            token for token in vocabulary.trie.numbers.tolist() if tokens[token][0] in CONTINUATION
-        ]
+        trie = vocabulary.trie
+        first, last = (bisect_left(trie.strings, bytes((byte,))) for byte in (0x80, 0xC0))
+        self._continuing = trie.numbers[first:last].tolist()  # they begin inside a character
         node_place, node_column = self._read_trie()
         self._spare = self._spares(set(node_place[vocabulary.trie.node].tolist()))
         self._spare_rows = self._spare.tolist()
         self._rows: dict[int, Totals] = {}
-        trie = vocabulary.trie
-        plain = np.array([PLAIN.fullmatch(spelled) is not None for spelled in trie.strings], dtype=np.bool_)
-        best_last = np.lexsort((-trie.numbers, plain))
+        best_last = np.lexsort((-trie.numbers, self._is_plain()))
         self._best_last = best_last[node_place[trie.node[best_last]] == WHOLE]  # whole characters
         kit: set[int] = set()
         for phase in np.unique(counting.alike).tolist():
@@ -183,6 +181,16 @@ class CountTable:
             place[first:last] = np.maximum(after, 0)
         return place, column
 
+    def _is_plain(self) -> npt.NDArray[np.bool_]:
+        """[V]: which tokens have plain characters only, in the order of the trie's strings."""
+        trie = self._vocabulary.trie
+        plain = np.isin(trie.byte, np.frombuffer(PLAIN, dtype=np.uint8))
+        plain[0] = True
+        for first, last in pairwise(trie.levels):
+            plain[first:last] &= plain[trie.parent[first:last]]
+        is_plain: npt.NDArray[np.bool_] = plain[trie.node]
+        return is_plain
+
     def _widened(self) -> tuple[Ints, Ints]:
         """[P, 1 + C] each: `onward` and `gain` with a first column for bytes that complete no character."""
         rule = self._counting
@@ -206,8 +214,10 @@ class CountTable:
                 for after in np.unique(self._bytes[inside, letters]).tolist():
                     ending = of_class[:, -1 - after] if after < 0 else answer[:, after]
                     np.minimum(answer[:, inside], ending, out=answer[:, inside])
+        self._spare_rows = spare  # read by `spare`, which is called from here on
+        if (spare == lowest).all():
+            return spare
         doubtful = [inside for inside in self._closure(reached) if (spare > lowest)[:, inside].any()]
-        self._spare_rows = spare  # read by `spare`, which may be called from here on
         if len(doubtful) * len(spare) * len(self._continuing) > MAX_CHECKED:
             return spare
         changed = bool(doubtful)
@@ -321,10 +331,13 @@ class CountTable:
         self._kit_gain = np.zeros((len(kit), len(phases)), dtype=np.int64)
         for member, token in enumerate(kit):
             at, gained = phases, np.zeros(len(phases), np.int64)
-            for character in self._vocabulary.tokens[token].decode():
-                column = rule.characters[ord(character)]
-                gained = gained + rule.gain[at, column]
-                at = rule.onward[at, column]
+            inside = WHOLE
+            for byte in self._vocabulary.tokens[token]:
+                inside = self._byte_rows[inside][byte]
+                if inside < 0:
+                    gained = gained + rule.gain[at, -1 - inside]
+                    at = rule.onward[at, -1 - inside]
+                    inside = WHOLE
             self._kit_onward[member], self._kit_gain[member] = at, gained
         self._cost = np.full((PLANNED + 1, len(phases)), UNKNOWN, dtype=np.int64)
         self._chosen = np.zeros((PLANNED + 1, len(phases)), dtype=np.int64)

@@ -22,7 +22,7 @@ class Counting:
 
     Attributes
     ----------
-    characters : [0x110000] uint8, the class of each code point.
+    characters : [U + 1, 256] int32, how bytes lead to a character's class (`characters.utf8_table`).
     onward : [P, C] int64, the phase after a character of a class.
     gain : [P, C] int64, what the character adds to the count.
     bonus : [P] int64, what the end of the text adds; -1: the text may not end in this phase.
@@ -30,7 +30,7 @@ class Counting:
     alike : [P] int64, a phase in which most tokens do the same; it is its own.
     """
 
-    characters: npt.NDArray[np.uint8]
+    characters: npt.NDArray[np.int32]
     onward: npt.NDArray[np.int64]
     gain: npt.NDArray[np.int64]
     bonus: npt.NDArray[np.int64]

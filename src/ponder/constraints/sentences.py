@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
-from ponder.constraints.characters import class_of_each
+from ponder.constraints.characters import class_of_each, utf8_table
 from ponder.constraints.composition import Composable
 from ponder.constraints.count_automaton import CountAutomaton
 from ponder.constraints.counting import Counting, explore
@@ -17,6 +16,7 @@ from ponder.text.vocabulary import Vocabulary
 
 MAX_SENTENCES = 10_000
 TAIL = 8  # white-space characters after the last sentence
+TERMINATORS = "!?…"  # beside the full stop
 WIDE_TERMINATORS = "。！？"
 CLOSERS = "\"'”’»)]」』）"
 ABBREVIATIONS = (
@@ -57,27 +57,31 @@ class Sentences(Composable):
         return CountAutomaton(sentence_counting(), vocabulary, self.minimum, self.maximum, "sentences")
 
 
-class _Between(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Between:
     """At the start or after a sentence, with so many characters of white space since."""
 
     spaces: int
 
 
-class _Begun(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Begun:
     """In a sentence. The word is what may become an abbreviation or is a single capital, or `_OTHER`."""
 
     has_letter: bool
     word: str
 
 
-class _Stopped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Stopped:
     """After a terminator and closers. The word is the beginning of an abbreviation with a full stop in it."""
 
     ends: bool  # whether white space ends the sentence
     word: str
 
 
-class _Over(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Over:
     """After a terminator that ends the sentence whatever follows, unless more terminators or closers do."""
 
 
@@ -104,11 +108,10 @@ def sentence_counting() -> Counting:
     number = {phase: place for place, phase in enumerate(phases)}
     alike = [number[_typical(phase)] for phase in phases]
     capitals = [code for code in range(0x20000) if chr(code).isupper() and chr(code).isalpha()]
-    closers = "[" + "".join("\\" + closer for closer in CLOSERS) + "]"
-    groups = (r"\w+", r"[^\W\d_]+", capitals, r"\s+", closers, "[!?…]", f"[{WIDE_TERMINATORS}]", r"\.")
-    characters = class_of_each((*groups, *_LETTERS))
+    signs = (CLOSERS, TERMINATORS, WIDE_TERMINATORS, ".", *_LETTERS)
+    characters = class_of_each((r"\w+", r"[^\W\d_]+", capitals, r"\s+", *(map(ord, sign) for sign in signs)))
     arrays = (np.array(values, dtype=np.int64) for values in (bonus, spare, alike))
-    return Counting(characters, onward, gain, *arrays)
+    return Counting(utf8_table(characters), onward, gain, *arrays)
 
 
 def _typical(phase: _Phase) -> _Phase:

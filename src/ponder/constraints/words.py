@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ponder.constraints.characters import class_of_each, marks
+from ponder.constraints.characters import class_of_each, marks, utf8_table
 from ponder.constraints.composition import Composable
 from ponder.constraints.count_automaton import CountAutomaton
 from ponder.constraints.counting import Counting, explore
@@ -61,8 +61,8 @@ def word_counting() -> Counting:
     spare[number[TAIL + 1]] = 1
     alike = zeros.copy()
     alike[[number["word"], number["joiner"]]] = number["word"]
-    characters = class_of_each((r"\w+", marks(), f"[{JOINERS}]"))
-    return Counting(characters, onward, gain, zeros, spare, alike)
+    characters = class_of_each((r"\w+", marks(), map(ord, JOINERS)))
+    return Counting(utf8_table(characters), onward, gain, zeros, spare, alike)
 
 
 def _read(phase: _Phase, name: str) -> tuple[_Phase, int]:
