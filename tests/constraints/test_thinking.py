@@ -77,7 +77,7 @@ def test_longer_texts_by_brute_force():
 
 def random_walk(automaton, vocabulary, rng, steps=14):
     """Walk at random and hold each state to the protocol; return the tokens and the last state."""
-    state, tokens = automaton.start, []
+    state, tokens, before = automaton.start, [], 100
     for _ in range(steps):
         free = allowed(automaton, state, vocabulary)
         assert free == [
@@ -92,6 +92,8 @@ def random_walk(automaton, vocabulary, rng, steps=14):
         plan = automaton.plan(state, 100)
         assert automaton.may_end(follow(automaton, state, plan))
         assert automaton.plan(state, len(plan)) == plan
+        assert len(plan) <= before + automaton.growth
+        before = len(plan)
         assert not plan or automaton.plan(state, len(plan) - 1) is None
         if not free:
             break

@@ -71,5 +71,15 @@ class CountAutomaton:
         count, place = state
         return self._table.plan(place, max(self._minimum - count, 0), self._left(count), limit)
 
+    @property
+    def growth(self) -> int:
+        """A character that is begun, and a phase from which the rest takes longer."""
+        return self._table.growth
+
+    @property
+    def exact(self) -> bool:
+        """It is."""
+        return True
+
     def _left(self, count: int) -> int | None:
         return None if self._maximum is None else self._maximum - count

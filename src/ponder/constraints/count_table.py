@@ -61,6 +61,7 @@ class CountTable:
     Attributes
     ----------
     is_complete : whether tokens can add exactly 1 wherever they can lead.
+    growth : how many more tokens a plan may need after another token.
     """
 
     def __init__(self, counting: Counting, vocabulary: Vocabulary) -> None:
@@ -154,12 +155,13 @@ class CountTable:
 
     def _plan_whole(self, phase: int, least: int, most: int | None, limit: int) -> tuple[int, ...] | None:
         """`plan` between two characters; far from the goal by the first token of a plan for less."""
-        fewest, best = UNKNOWN, -1
-        for goal in range(least, least + 3 if most is None else min(least + 2, most) + 1):
-            if (cost := int(self._cost[min(goal, PLANNED), phase])) < fewest:
-                fewest, best = cost, goal
-        if best < 0 or fewest > limit:
+        last = max(least, PLANNED) if most is None else min(most, max(least, PLANNED))
+        if last < least:
             return None
+        costs = self._cost[min(least, PLANNED) : min(last, PLANNED) + 1, phase]
+        if costs.min() > limit:
+            return None
+        best = least + int(costs.argmin())
         tokens: list[int] = []
         while best > PLANNED or self._cost[best, phase] > 0:
             if len(tokens) == limit:
@@ -359,3 +361,8 @@ class CountTable:
             reached[after] = True
         one_more = self._cost[np.maximum(rule.bonus, 0) + 1, phases]
         self.is_complete = bool((one_more[reached] < UNKNOWN).all())
+        known = np.where(self._cost < UNKNOWN, self._cost, one_more)[:, reached]
+        longest = np.maximum.accumulate(
+            known.max(axis=1)
+        )  # a token may also make the count that is left less
+        self.growth = len("\U00010000".encode()) - 1 + int((longest - known.min(axis=1)).max())

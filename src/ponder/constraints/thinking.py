@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,7 +161,7 @@ class ThinkingAutomaton:
         if filler is None:
             raise ParameterError("constraint", "thinking", "a vocabulary that can spell thoughts")
         self._filler: int = filler
-        self._free = bits.of(np.setdiff1d(np.arange(self._size), vocabulary.end_ids), self._size)
+        self._free = bits.all_but(vocabulary.end_ids, self._size)
         self._ends = frozenset(vocabulary.end_ids)
         self._masks: Recent[_Rules | int, Bits] = Recent(256)
 
@@ -232,6 +233,17 @@ class ThinkingAutomaton:
         answer = () if self._answer is None else self._answer.plan(self._answer.start, left)
         return None if answer is None else (*before, *[self._filler] * missing, *closing, *answer)
 
+    @property
+    def growth(self) -> int:
+        """A thought that is not the end after all: one more, the whole of `close`, and the answer's."""
+        longest = max(len(closing) for closing in self._closings if closing is not None)
+        return 1 + longest + (0 if self._answer is None else self._answer.growth)
+
+    @property
+    def exact(self) -> bool:
+        """It is where the answer is."""
+        return self._answer is None or self._answer.exact
+
     def _spelled(self, state: Opening | Thought) -> tuple[int, ...]:
         """Return the rest of `open`, or that of `close` where the maximum is reached."""
         if isinstance(state, Opening):
@@ -301,14 +313,24 @@ def _read_all(close: bytes, vocabulary: Vocabulary) -> list[dict[int, _Reading |
     for length in range(2, len(close) + 1):
         borders[length] = _matched(close, borders, borders[length - 1], close[length - 1])
     trie, tokens = vocabulary.trie, vocabulary.tokens
-    holding = [token for token in trie.numbers.tolist() if close[:1] in tokens[token]]
+    holds = trie.byte == close[0]
+    holds[0] = False
+    for first, last in pairwise(trie.levels):
+        holds[first:last] |= holds[trie.parent[first:last]]
+    holding = trie.numbers[holds[trie.node]].tolist()
+    otherwise = {token: _read(close, borders, 0, tokens[token]) for token in holding}
     readings = []
     for matched in range(len(close)):
-        special: dict[int, _Reading | None] = {}
-        for token in {*holding, *_continuing(close, borders, matched, trie)}:
-            reading = _read(close, borders, matched, tokens[token])
-            if reading is None or reading.matched or reading.closes:
-                special[token] = reading
+        going_on = set()  # the first bytes of tokens that go on with a match
+        border = matched
+        while border:
+            going_on.add(close[border])
+            border = borders[border]
+        special = otherwise.copy()
+        for token in _continuing(close, borders, matched, trie).union(
+            token for token in holding if tokens[token][0] in going_on
+        ):
+            special[token] = _read(close, borders, matched, tokens[token])
         readings.append(special)
     return readings
 

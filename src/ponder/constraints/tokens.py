@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
@@ -49,7 +47,7 @@ class TokenCountAutomaton:
         self._maximum = maximum
         self._ends = frozenset(vocabulary.end_ids)
         self._no_more = bits.of((), len(vocabulary))
-        self._all = bits.of(np.setdiff1d(np.arange(len(vocabulary)), vocabulary.end_ids), len(vocabulary))
+        self._all = bits.all_but(vocabulary.end_ids, len(vocabulary))
         self._filler = int(vocabulary.is_text.argmax())
 
     def mask(self, state: int) -> Bits:
@@ -78,3 +76,13 @@ class TokenCountAutomaton:
         """Return as many tokens as are missing, of any text; None: those are more than `limit`."""
         missing = max(self._minimum - state, 0)
         return (self._filler,) * missing if missing <= limit else None
+
+    @property
+    def growth(self) -> int:
+        """Each token is one less to come."""
+        return 0
+
+    @property
+    def exact(self) -> bool:
+        """It is."""
+        return True
