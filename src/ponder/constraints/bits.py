@@ -27,6 +27,13 @@ def of(tokens: Iterable[int], size: int) -> Bits:
     return pack(members)
 
 
+def all_but(tokens: Iterable[int], size: int) -> Bits:
+    """Return the set of `size` tokens without some."""
+    members = np.ones(size, dtype=np.bool_)
+    members[list(tokens)] = False
+    return pack(members)
+
+
 def unpack(bits: Bits, size: int) -> npt.NDArray[np.bool_]:
     """Bits -> [size] bool."""
     return np.unpackbits(bits.astype("<i4", copy=False).view(np.uint8), bitorder="little")[:size].view(
