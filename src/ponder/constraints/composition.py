@@ -1,8 +1,9 @@
 """Constraints made of constraints: `a & b`, `a | b`, `~a`, `a.then(b)`.
 
 What is a `Language` (a regular set of texts) combines exactly: the sets are intersected, united,
-complemented and concatenated, and the result is a `Language` again, without dead ends. Any other constraint
-can only stand under `&`, where both are followed side by side; the rest is refused by name.
+complemented and concatenated, and the result is a `Language` again, without dead ends. With any other
+constraint, `&` follows both side by side, `|` and `then` are followed part by part (`structure.py`), and `~`
+is refused by name.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ class Composable:
             return Intersection(tuple(_spread(Intersection, parts)))
         return Conjunction(tuple(_spread(Conjunction, parts)))
 
-    def __or__(self: Constraint, other: Constraint) -> Union:
+    def __or__(self: Constraint, other: Constraint) -> Constraint:
         """Allow the texts that one of both allows."""
-        first, second = _languages(self, other, "|", "each must be a regular set of texts")
-        return Union(tuple(_spread(Union, (first, second))))
+        if isinstance(self, Language) and isinstance(other, Language):
+            return Union(tuple(_spread(Union, (self, other))))
+        from ponder.constraints.structure import Either
+
+        return Either(tuple(_spread(Either, (self, other))))
 
     def __invert__(self: Constraint) -> Language:
         """Allow exactly the texts that are not allowed by this."""
@@ -59,10 +63,13 @@ class Composable:
             )
         return Complement(self)
 
-    def then(self: Constraint, other: Constraint) -> Concatenation:
+    def then(self: Constraint, other: Constraint) -> Constraint:
         """Allow a text of this and one of the other right after it."""
-        first, second = _languages(self, other, "then", "each must be a regular set of texts")
-        return Concatenation(tuple(_spread(Concatenation, (first, second))))
+        if isinstance(self, Language) and isinstance(other, Language):
+            return Concatenation(tuple(_spread(Concatenation, (self, other))))
+        from ponder.constraints.structure import Then
+
+        return Then(tuple(_spread(Then, (self, other))))
 
 
 def _parts(constraint: Constraint) -> tuple[Constraint, ...]:
@@ -86,17 +93,6 @@ def names_of(constraint: Constraint) -> tuple[str, ...]:
     if isinstance(constraint, Intersection):
         return (" & ".join(name for part in constraint.parts for name in names_of(part)),)
     return (_name(constraint),)
-
-
-def _languages(first: object, second: object, operator: str, why: str) -> tuple[Language, Language]:
-    if isinstance(first, Language) and isinstance(second, Language):
-        return first, second
-    culprit = second if isinstance(first, Language) else first
-    raise ParameterError(
-        "constraint",
-        f"{_name(first)} {operator} {_name(second)}",
-        f"{why}, and {_name(culprit)} is not one",
-    )
 
 
 @dataclass(frozen=True, slots=True)
