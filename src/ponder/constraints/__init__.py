@@ -5,8 +5,11 @@ from ponder.constraints.bits import Bits
 from ponder.constraints.cache import AutomatonCache
 from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint, Language, follow, is_dead
+from ponder.constraints.contains import Contains, EndsWith, StartsWith
 from ponder.constraints.length import Length
+from ponder.constraints.mentions import Mentions
 from ponder.constraints.one_of import OneOf
+from ponder.constraints.regex import Regex
 
 __all__ = [
     "Automaton",
@@ -15,9 +18,14 @@ __all__ = [
     "Bits",
     "Composable",
     "Constraint",
+    "Contains",
+    "EndsWith",
     "Language",
     "Length",
+    "Mentions",
     "OneOf",
+    "Regex",
+    "StartsWith",
     "follow",
     "is_dead",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Constraint, Language
+from ponder.constraints.constraint import Automaton, Constraint, Language, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
@@ -230,11 +230,16 @@ class JointAutomaton:
         possible = bits.members(mask)
         return tuple(possible) if len(possible) == 1 else ()
 
-    def closing(self, state: tuple[Hashable, ...]) -> int | None:
-        """Return the most that a part needs: no fewer tokens suffice, but more may be needed."""
-        fewest = [part.closing(at) for part, at in zip(self._parts, state, strict=True)]
-        known = [tokens for tokens in fewest if tokens is not None]
-        return max(known) if len(known) == len(fewest) else None
+    def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
+        """Return a part's plan that all parts allow and after which all may end."""
+        if self.may_end(state):
+            return ()
+        for part, at in zip(self._parts, state, strict=True):
+            tokens = part.plan(at, limit)
+            after = None if tokens is None else follow(self, state, tokens)
+            if tokens is not None and after is not None and self.may_end(after):
+                return tokens
+        return None
 
     def _mask(self, state: tuple[Hashable, ...]) -> Bits | None:
         masks = [part.mask(at) for part, at in zip(self._parts, state, strict=True)]

@@ -60,11 +60,10 @@ class Automaton(Protocol[S]):
         """
         ...
 
-    def closing(self, state: S) -> int | None:
-        """Return the fewest tokens after which the text may end; 0 if it may end here.
+    def plan(self, state: S, limit: int) -> tuple[int, ...] | None:
+        """Return some tokens, at most `limit`, after which the text may end, as few as are found cheaply.
 
-        None: this is not known, or there is no such text. An automaton may return less than the fewest where
-        it says so, but never more.
+        `()` if it may end here; None: none of at most `limit` were found. Each is allowed in its turn.
         """
         ...
 
