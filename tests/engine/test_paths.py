@@ -152,7 +152,7 @@ class _Beginning:
     def forced(self, state: int) -> tuple[int, ...]:
         return ()
 
-    def closing(self, state: int) -> int | None:
+    def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
         return None
 
 

@@ -112,9 +112,7 @@ def spelling(ranges: Sequence[tuple[int, int, int]]) -> list[Node]:
             nodes.append(key)
         return numbers[key]
 
-    def split(
-        inside: Iterable[tuple[int, int, int]], bits: int, lead: int
-    ) -> list[tuple[int, int, int]]:
+    def split(inside: Iterable[tuple[int, int, int]], bits: int, lead: int) -> list[tuple[int, int, int]]:
         """Return the edges over bytes `lead` + code point // 2**bits; the code points start at 0."""
         size, edges = 1 << bits, []
         partly: dict[int, list[tuple[int, int, int]]] = {}

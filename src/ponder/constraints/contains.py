@@ -19,8 +19,9 @@ from ponder.text.vocabulary import Vocabulary
 class Contains(Composable):
     r"""The text has `part` somewhere in it: a string, or any text of a `Language`.
 
-    A `Regex` is looked for as by Python's `re.search`, so that `\b` sees what stands around. `~Contains(Regex(...))` bans
-    a regular expression. What stands around may be any bytes; `& Length()` asks for whole characters.
+    A `Regex` is looked for as by Python's `re.search`, so that `\b` sees what stands around, and
+    `~Contains(Regex(...))` bans it. What stands around may be any bytes; `& Length()` asks for whole
+    characters.
     """
 
     part: str | Language

@@ -265,7 +265,9 @@ def _concatenation_of_subsets(
     width = left.shape[1]
 
     own = np.arange(len(right))[:, None]
-    full = set(np.flatnonzero(second.accepting & (right == own).all(axis=1)).tolist())  # all that follows is accepted
+    full = set(
+        np.flatnonzero(second.accepting & (right == own).all(axis=1)).tolist()
+    )  # all that follows is accepted
 
     def begun(at: int, places: set[int]) -> tuple[int, frozenset[int]]:
         if at >= 0 and first.accepting[at]:

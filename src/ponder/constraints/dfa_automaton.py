@@ -62,7 +62,9 @@ class DfaAutomaton:
                 "at least one text that the vocabulary can spell",
             )
         capacity = max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
-        self._masks: Recent[int | bytes, Bits] = Recent(capacity)  # by state, or by the effects that are allowed
+        self._masks: Recent[int | bytes, Bits] = Recent(
+            capacity
+        )  # by state, or by the effects that are allowed
         self._plans: Recent[int, tuple[int, ...] | None] = Recent(2**12)
 
     def mask(self, state: int) -> Bits:
@@ -229,8 +231,8 @@ class DfaAutomaton:
     def _walk_in_parts(self, states: Ints, budget: int) -> tuple[Ints, Ints, Ints, int] | None:
         """`_walk` from many states, a part of them at once.
 
-        Returns each pair of a place in `states` and a target once, with a token between them; and the number of steps.
-        None: more than `budget` steps would be taken.
+        Returns each pair of a place in `states` and a target once, with a token between them; and the
+        number of steps. None: more than `budget` steps would be taken.
         """
         pairs, between, done, part, steps = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0, 1, 0
         while done < len(states):
@@ -289,7 +291,9 @@ class DfaAutomaton:
             budget -= steps
             new = ~seen[target]
             origin, target, token = frontier[place[new]], target[new], token[new]
-            layers.append(dict(zip(target.tolist(), zip(origin.tolist(), token.tolist(), strict=True), strict=True)))
+            layers.append(
+                dict(zip(target.tolist(), zip(origin.tolist(), token.tolist(), strict=True), strict=True))
+            )
             ended = target[self._dfa.accepting[target]]
             if ended.size:
                 at, plan = int(ended[0]), []

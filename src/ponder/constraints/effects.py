@@ -42,7 +42,9 @@ class Effects:
         """Tell tokens apart by their effects; None: there are too many for the number of states."""
         trie, size = vocabulary.trie, dfa.num_states
         dtype = np.int16 if size < 2**15 else np.int32
-        table = np.vstack([dfa.table, np.full((1, dfa.table.shape[1]), -1)]).T.astype(dtype)  # the last: of -1
+        table = np.vstack([dfa.table, np.full((1, dfa.table.shape[1]), -1)]).T.astype(
+            dtype
+        )  # the last: of -1
         columns = np.ascontiguousarray(table)
         width = len(columns)
         node_class = dfa.classes[trie.byte].astype(np.int64)

@@ -18,7 +18,7 @@ from ponder.constraints.regex import Regex
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-MAX_STRINGS = 32
+MAX_STRINGS = 16
 MAX_LENGTH = 200
 
 Places = tuple[int, ...]
@@ -67,7 +67,9 @@ class Mentions(Composable):
         return MentionsAutomaton(tuple(parts), vocabulary)
 
     def _parts(self) -> list[Dfa]:
-        return [self._searched(string).found(before=True, after=True) for string in dict.fromkeys(self.strings)]
+        return [
+            self._searched(string).found(before=True, after=True) for string in dict.fromkeys(self.strings)
+        ]
 
     def _searched(self, string: str) -> Regex:
         pattern = re.escape(string)

@@ -32,6 +32,7 @@ CATEGORIES = {
     "CATEGORY_WORD": (r"\w", False),
     "CATEGORY_NOT_WORD": (r"\w", True),
 }
+PLAIN = ("LITERAL", "NOT_LITERAL", "IN", "ANY", "FAILURE", "AT")
 REFUSED = {  # what no automaton can follow or would need other means, and how it is written
     "ASSERT": ("look-around", r"\(\?<?="),
     "ASSERT_NOT": ("negative look-around", r"\(\?<?!"),
@@ -129,7 +130,7 @@ def _check(tree: Any, pattern: str) -> None:
                 ahead.append((argument[3], depth + 1))
             elif name in ("MAX_REPEAT", "MIN_REPEAT"):
                 ahead.append((argument[2], depth))
-            elif name not in ("LITERAL", "NOT_LITERAL", "IN", "ANY", "FAILURE", "AT"):
+            elif name not in PLAIN and not (name == "ASSERT_NOT" and not argument[1]):
                 what, written = REFUSED.get(name, (name.lower(), r"\Z."))
                 scan = re.finditer(rf"(?s)({written})|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", pattern)
                 place = next((found.start() + 1 for found in scan if found[1]), 0)
@@ -164,7 +165,7 @@ class _Building:
         match operator:
             case "LITERAL" | "NOT_LITERAL" | "IN" | "ANY":
                 return self._nfa.read(self._set(operator, argument, flags), after)
-            case "FAILURE":
+            case "FAILURE" | "ASSERT_NOT":  # `(?!)`
                 return self._nfa.choose(())
             case "AT":
                 return self._at(str(argument), flags, after)

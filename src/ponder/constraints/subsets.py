@@ -67,6 +67,7 @@ class _Subsets:
         self._rest = rest
         self._work = work
         self._closures: dict[int, tuple[int, ...]] = {}
+        self._plain = not any(nfa.asserted)
         self._kinds = [(0, alphabet.every)]  # the kinds of characters, and the symbols of each
         for number, bit in enumerate(nfa.contexts.values(), start=len(nfa.sets)):
             inside = alphabet.sets[number]
@@ -95,14 +96,14 @@ class _Subsets:
                             states.append(target)
                         number = numbers[target]
                         leads[number] = leads.get(number, 0) | symbols & members
-            self._work.spend(len(leads) + 1)
+            self._work.spend(len(leads) + 12)
             edges.append(leads)
             final = self._resolved(places, before, EDGE)
             accepting.append(0 in final or self._rest in final)
         return _without_dead_ends(edges, accepting)
 
     def _asserts(self, places: Iterable[int]) -> bool:
-        return any(self._nfa.asserted[place] for place in places)
+        return not self._plain and any(self._nfa.asserted[place] for place in places)
 
     def _closure(self, place: int) -> tuple[int, ...]:
         """Return the places that a place leads to by nothing, without those that are only passed."""
@@ -130,7 +131,8 @@ class _Subsets:
 
     def _resolved(self, places: frozenset[int], before: int, after: int) -> set[int]:
         """Return the places and those that follow by assertions that hold between two kinds."""
-        found, ahead = set(places), list(places)
+        found = set(places)
+        ahead = [] if self._plain else list(places)
         while ahead:
             asserted = self._nfa.asserted[ahead.pop()]
             if asserted is not None and asserted[0].holds(before, after):
@@ -206,6 +208,7 @@ class _Spelling:
         self._accepting = accepting
         self._work = work
         self._broken = broken
+        self._replacement = alphabet.of(REPLACEMENT)
         self._trees: dict[tuple[Symbols, ...], list[Node]] = {}
         # of each state in the middle of a character the edges, and the state if the character is broken
         self._middle: dict[tuple[Node, int], int] = {}
@@ -244,8 +247,9 @@ class _Spelling:
         return Dfa(np.array(same)[classes].astype(np.uint8), table[:, kept], accepting)
 
     def _after_broken(self, leads: Edges) -> int:
-        symbol = self._alphabet.of(REPLACEMENT)
-        return next((t for t, symbols in leads.items() if symbols & symbol), -1) if self._broken else -1
+        if not self._broken:
+            return -1
+        return next((target for target, symbols in leads.items() if symbols & self._replacement), -1)
 
     def _spelled(self, leads: Edges, after_broken: int) -> Node:
         """Return the bytes that may begin a character, and where they lead."""
@@ -282,9 +286,7 @@ class _Spelling:
         firsts = self._alphabet.starts[starts]
         lasts = np.append(firsts[1:], 0x110000) - 1
         spans = []
-        for first, last, number in zip(
-            firsts.tolist(), lasts.tolist(), place[starts].tolist(), strict=True
-        ):
+        for first, last, number in zip(firsts.tolist(), lasts.tolist(), place[starts].tolist(), strict=True):
             if number >= 0:
                 spans += [(first, min(last, SURROGATES[0] - 1), number)] if first < SURROGATES[0] else []
                 spans += [(max(first, SURROGATES[1]), last, number)] if last >= SURROGATES[1] else []
