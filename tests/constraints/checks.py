@@ -71,7 +71,7 @@ def check_walk(automaton: Automaton, rng, vocabulary=TINY, *, exact=True, may_di
 
 
 def check_plan(automaton, state, vocabulary=TINY, *, exact=True):
-    """A plan brings the text to an end within its limit; an exact one has the fewest tokens, and `within` agrees."""
+    """A plan ends the text within its limit; an exact one has the fewest tokens, and `within` agrees."""
     least = fewest(automaton, state, vocabulary)
     plan = automaton.plan(state, 20)
     if plan is not None:
@@ -93,6 +93,8 @@ def check_plan(automaton, state, vocabulary=TINY, *, exact=True):
     )
     for limit in range(1, 4) if after else ():
         mask = automaton.within(state, limit)
+        if mask is None:
+            break
         assert not mask.flags.writeable
         near = [token for token in bits.members(mask) if vocabulary.is_text[token]]
         assert near == [token for token, tokens in after.items() if tokens < limit]

@@ -65,7 +65,8 @@ def category(name: str, ascii_only: bool) -> Characters:
 @cache
 def _cased() -> tuple[Ints, Ints]:
     """Return the letters that have a case, and for each the first of those that it is the same as."""
-    points, same = [], {}
+    points: list[int] = []
+    same: dict[str, int] = {}
     for point in (*range(SURROGATES[0]), *range(SURROGATES[1] + 1, CASED)):
         letter = chr(point)
         lower, upper = letter.lower(), letter.upper()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from ponder.text.vocabulary import Ints, Vocabulary
 MAX_BYTES = 2**25  # of the table of effects
 MAX_STEPS = 2**27  # from a state along a byte
 
-States = npt.NDArray[np.signedinteger]
+States = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +28,8 @@ class Effects:
 
     Attributes
     ----------
-    leads : [S, E + 1] int16 or int32, the state after a token of each effect; -1: it is impossible. The last effect,
-        of tokens that spell nothing or are possible nowhere, is -1 everywhere.
+    leads : [S, E + 1] int16 or int32, the state after a token of each effect; -1: it is impossible. The
+        last effect, of tokens that spell nothing or are possible nowhere, is -1 everywhere.
     of_token : [V] the effect of each token.
     tokens : [E] a token of each effect.
     """
@@ -42,13 +43,11 @@ class Effects:
         """Tell tokens apart by their effects; None: there are too many for the number of states."""
         trie, size = vocabulary.trie, dfa.num_states
         dtype = np.int16 if size < 2**15 else np.int32
-        table = np.vstack([dfa.table, np.full((1, dfa.table.shape[1]), -1)]).T.astype(
-            dtype
-        )  # the last: of -1
-        columns = np.ascontiguousarray(table)
+        table = np.vstack([dfa.table, np.full((1, dfa.table.shape[1]), -1)])  # the last row is that of -1
+        columns = np.ascontiguousarray(table.T, dtype=dtype)
         width = len(columns)
         node_class = dfa.classes[trie.byte].astype(np.int64)
-        rows = [np.arange(size, dtype=dtype)]  # of each effect: where it leads from each state
+        rows: list[States] = [np.arange(size, dtype=dtype)]  # of each effect: where it leads from each state
         numbers = {rows[0].tobytes(): 0, np.full(size, -1, dtype).tobytes(): -1}
         effect = np.full(len(trie.parent), -1, dtype=np.int64)  # of each node's bytes
         effect[0], steps = 0, 0
@@ -65,7 +64,7 @@ class Effects:
                 return None
             named = np.empty(len(pairs), dtype=np.int64)
             for i, (origin, column) in enumerate(zip(*np.divmod(pairs, width), strict=True)):
-                row = columns[column][rows[origin]]
+                row: States = columns[column][rows[origin]]
                 known = numbers.setdefault(row.tobytes(), len(rows))
                 if known == len(rows):
                     rows.append(row)

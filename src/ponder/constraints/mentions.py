@@ -28,9 +28,10 @@ Places = tuple[int, ...]
 class Mentions(Composable):
     r"""Every one of `strings` occurs in the text, in any order; they may overlap.
 
-    With `whole_word` no word character (`\w`) may stand next to a word character at the edge of a string: "cat" is not
-    mentioned by "cats", while "$5" has only its end to mind. Alone it is followed string by string; combined with
-    `&`, `|`, `~` or `then` its states are multiplied out, which few strings allow.
+    With `whole_word` a word character (`\w`) at an edge of a string may have none beside it: "cats" does not
+    mention "cat". Other characters at an edge, as in "$5", may have anything beside them. Alone, each string
+    is followed by itself; combined by `&`, `|`, `~` or `then`, the states of all are multiplied, which works
+    for few strings.
     """
 
     strings: str | Sequence[str]

@@ -47,8 +47,8 @@ REFUSED = {  # what no automaton can follow or would need other means, and how i
 class Regex(Composable):
     r"""The whole text matches `pattern`, as with Python's `re.fullmatch` on strings.
 
-    The syntax is Python's, `(?i)` and the other flags included; `\d`, `\s`, `\w` are those of Unicode. Look-around,
-    back-references, conditionals, atomic groups and possessive repeats are refused by name.
+    The syntax is Python's, `(?i)` and the other flags included; `\d`, `\s`, `\w` are those of Unicode.
+    Look-around, back-references, conditionals, atomic groups and possessive repeats are refused by name.
     """
 
     pattern: str

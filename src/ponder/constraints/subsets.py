@@ -164,7 +164,7 @@ class _Subsets:
         for symbols, targets in leads.items():
             if symbols & (symbols - 1):  # more than one
                 self._work.spend(len(parts))
-                sides = ((symbols, targets), (~symbols, []))
+                sides: tuple[tuple[Symbols, list[int]], ...] = ((symbols, targets), (~symbols, []))
                 parts = [(part & s, to + more) for part, to in parts for s, more in sides if part & s]
         for symbol, targets in leads.items():
             if not symbol & (symbol - 1):
