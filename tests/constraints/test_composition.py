@@ -110,7 +110,7 @@ def test_the_set_is_what_python_says(known):
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_tokens_spell_texts_of_the_set(known, seed):
-    """Along random walks masks, ends, forced tokens and the fewest to an end are those of brute force."""
+    """Along random walks masks, ends, forced tokens and plans are those of brute force."""
     try:
         automaton = known.constraint.compile(TINY)
     except ParameterError:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.characters import CONTINUATION, WHOLE
+from ponder.constraints.character_classes import CONTINUATION, WHOLE
 from ponder.constraints.counting import Counting
 from ponder.constraints.dfa_automaton import MASK_BYTES
 from ponder.constraints.recent import Recent

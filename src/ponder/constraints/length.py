@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from ponder.constraints import dfa
-from ponder.constraints.characters import COUNT, utf8_table
+from ponder.constraints.character_classes import COUNT, utf8_table
 from ponder.constraints.composition import Composable, compile_language
 from ponder.constraints.count_automaton import CountAutomaton
 from ponder.constraints.count_table import count_table

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ponder.constraints.characters import class_of_each, utf8_table
+from ponder.constraints.character_classes import class_of_each, utf8_table
 from ponder.constraints.composition import Composable
 from ponder.constraints.count_automaton import CountAutomaton
 from ponder.constraints.counting import Counting, explore
