@@ -29,11 +29,9 @@ from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
 MAX_GRAMMAR = 2**20  # characters
-MAX_DEPTH = 128  # open brackets
 MAX_SECONDS = 2.0  # to compile
 MAX_GIVEN_UP = 2  # threads that still compile what was given up
 MAX_KEPT = 2**16  # numbers of places
-END = 0xFF  # llguidance's mark of a token that spells nothing
 NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
 
 
@@ -127,6 +125,7 @@ class GuidedAutomaton:
         self._field = field
         self._vocabulary = vocabulary
         self._shared = shared_by(vocabulary)
+        self._literals = self._shared.probes.literals(grammar)
         numbers = count()
         self._numbers: Recent[tuple[int, int], int] = Recent(MAX_KEPT)
         self._new_number = lambda _: next(numbers)
@@ -186,7 +185,8 @@ class GuidedAutomaton:
         """Return at most `limit` tokens after which the text may end, found by a bounded search."""
         with self._lock:
             matcher = self._at(place).deep_copy()
-        return find_ending(matcher, self._vocabulary, self._shared.probes, self._shared.text, limit)
+        shared = self._shared
+        return find_ending(matcher, self._vocabulary, shared.probes, shared.text, self._literals, limit)
 
     def matcher(self, place: Place) -> LLMatcher:
         """Return a matcher of the caller's own that stands at a place."""
