@@ -278,7 +278,11 @@ class _Search:
     def _without_loops(self, way: list[int]) -> list[int]:
         places, cuts, first = self.places[: len(way)], 0, 0
         while first < len(way) and cuts < MAX_CUTS:
-            same = [] if places[first] is None else [i for i in range(first + 1, len(way)) if places[i] == places[first]]
+            same = (
+                []
+                if places[first] is None
+                else [i for i in range(first + 1, len(way)) if places[i] == places[first]]
+            )
             for after in reversed(same):
                 cuts += 1
                 if self._ends(way[:first] + way[after:]):

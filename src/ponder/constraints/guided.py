@@ -28,7 +28,7 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-MAX_GRAMMAR = 2**20  # characters
+MAX_GRAMMAR = 2**17  # characters: compiling takes up to their square
 MAX_SECONDS = 2.0  # to compile
 MAX_GIVEN_UP = 2  # threads that still compile what was given up
 MAX_KEPT = 2**16  # numbers of places
@@ -46,14 +46,10 @@ class _Tokens:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.eos_token_id = len(vocabulary)
-        names = (f"<|{number}|>".encode() for number in range(len(vocabulary)))
+        self.tokens = [*vocabulary.tokens, b"<|end|>"]
         self.special_token_ids = [*np.flatnonzero(~vocabulary.is_text).tolist(), self.eos_token_id]
-        self.tokens = [
-            token if is_text else name
-            for token, name, is_text in zip(
-                vocabulary.tokens, names, vocabulary.is_text.tolist(), strict=True
-            )
-        ] + [b"<|end|>"]
+        for number in self.special_token_ids[:-1]:
+            self.tokens[number] = f"<|{number}|>".encode()
 
     def __call__(self, text: str | bytes) -> list[int]:
         raise NotImplementedError  # asked for forced texts alone, and nothing is forced
@@ -87,7 +83,6 @@ def default_limits() -> LLParserLimits:
     return LLParserLimits(
         initial_lexer_fuel=20_000_000,
         step_lexer_fuel=1_000_000,
-        step_max_items=200_000,
         max_lexer_states=50_000,
         verbose_errors=False,
     )
@@ -140,7 +135,9 @@ class GuidedAutomaton:
         self._matchers = Matchers(first)
         seen = self._see(self.start)
         if not (seen.goes_on or seen.may_end):
-            raise ParameterError(field, grammar, "a grammar of at least one text that the vocabulary can spell")
+            raise ParameterError(
+                field, grammar, "a grammar of at least one text that the vocabulary can spell"
+            )
 
     def mask(self, place: Place) -> Bits:
         """Return the text tokens that may come next."""
