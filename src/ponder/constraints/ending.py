@@ -22,9 +22,9 @@ MAX_FEW = 64  # words of a mask that are looked at one by one
 MAX_CUTS = 24  # loops that are tried to be left out
 MAX_SPELLED = 32  # bytes of a token by which a way is spelled anew
 MAX_LITERALS = 32
-# What a kind of token counts at a mask: each kind more than the one before it, and more for each time that it
-# was taken and each time that it led back to the same mask. The first walk takes what closes; it is over where
-# it takes the same too often. The later ones try all kinds.
+# What a kind of token counts at a mask: each kind more than the one before it, and more for each time that
+# it was taken and each time that it led back to the same mask. The first walk takes what closes, and is over
+# where it takes the same too often. The later ones try all kinds.
 RANK = 0.5
 TAKEN = (0.001, 1.0)
 LOOP = (0.001, 3.0)
@@ -96,7 +96,7 @@ class Probes:
         return tuple(reversed(tokens))
 
     def literals(self, grammar: str) -> tuple[tuple[int, ...], ...]:
-        """Return what stands between quotation marks or as plain letters in regexes of a grammar, as tokens."""
+        """Return what stands in quotation marks, or as plain letters in a regex, as tokens."""
         quoted = re.findall(r'"((?:[^"\\\n]|\\.)*)"', grammar)
         plain = re.findall(r"(?<![\\\w])[\w<>/!#@%&:;=-]{2,}", grammar)
         found = (re.sub(r"\\(.)", _unescaped, text).encode(errors="ignore") for text in [*quoted, *plain])
@@ -127,8 +127,9 @@ def find_ending(
 ) -> tuple[int, ...] | None:
     """Return at most `limit` tokens after which the text may end; None: none are found.
 
-    The matcher is one of its own, which is moved about. `text` are the tokens that may be used; `literals` are
-    tried as wholes. The work is bounded by numbers, and never by time: the same question has the same answer.
+    The matcher is one of its own, which is moved about. `text` are the tokens that may be used; `literals`
+    are tried as wholes. The work is bounded by numbers and not by time, so that the same question has the
+    same answer.
     """
     if matcher.is_accepting():
         return ()

@@ -13,7 +13,8 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from threading import Lock, Thread, enumerate as threads
+from threading import Lock, Thread
+from threading import enumerate as threads
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from ponder.text.vocabulary import Vocabulary
 MAX_GRAMMAR = 2**17  # characters: compiling takes up to their square
 MAX_SECONDS = 2.0  # to compile
 MAX_GIVEN_UP = 2  # threads that still compile what was given up
+GIVEN_UP = "ponder-grammar-given-up"
 MAX_KEPT = 2**16  # numbers of places
 NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
 
@@ -138,6 +140,10 @@ class GuidedAutomaton:
             raise ParameterError(
                 field, grammar, "a grammar of at least one text that the vocabulary can spell"
             )
+        if seen.goes_on:  # some grammars are too much work only where a text has begun
+            after = self.step(self.start, bits.members(seen.mask)[0])
+            assert after is not None
+            self._see(after)
 
     def mask(self, place: Place) -> Bits:
         """Return the text tokens that may come next."""
@@ -263,8 +269,7 @@ def compile_guided(
     if len(grammar) > MAX_GRAMMAR:
         raise ParameterError(field, f"{len(grammar)} characters", f"at most {MAX_GRAMMAR} characters")
     shared_by(vocabulary)  # which is no part of the grammar's time
-    given_up = "ponder-grammar-given-up"
-    if sum(thread.name == given_up for thread in threads()) >= MAX_GIVEN_UP:
+    if sum(thread.name == GIVEN_UP for thread in threads()) >= MAX_GIVEN_UP:
         raise ParameterError(field, grammar, "a grammar, once those that took too long have been compiled")
     made: list[GuidedAutomaton | BaseException] = []
 
@@ -278,7 +283,7 @@ def compile_guided(
     thread.start()
     thread.join(MAX_SECONDS)
     if not made:
-        thread.name = given_up
+        thread.name = GIVEN_UP
         raise ParameterError(field, grammar, f"a grammar that can be compiled in {MAX_SECONDS:g} s")
     if isinstance(made[0], BaseException):
         raise made[0]
