@@ -6,6 +6,7 @@ from ponder.constraints.cache import AutomatonCache
 from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint, Language, follow, is_dead
 from ponder.constraints.contains import Contains, EndsWith, StartsWith
+from ponder.constraints.grammar import Grammar
 from ponder.constraints.length import Length
 from ponder.constraints.mentions import Mentions
 from ponder.constraints.one_of import OneOf
@@ -26,6 +27,7 @@ __all__ = [
     "Constraint",
     "Contains",
     "EndsWith",
+    "Grammar",
     "Language",
     "Length",
     "Mentions",

@@ -86,13 +86,13 @@ class Ending:
     def mask(self, standing: Standing, refused: Collection[int] = ()) -> Bits | None:
         """Return which tokens may come next, ends among them; None: all may.
 
-        `refused` are tokens that were tried. Once they are many, what is known to lead to an end is left.
+        `refused` are tokens that were tried. Once they are many, what is planned is left.
         """
         mask = self._allowed.mask(standing.state)
         if not refused:
             return mask
-        if len(refused) >= MANY and (way_out := self._way_out(standing)) is not None:
-            return way_out
+        if len(refused) >= MANY and self._plans:
+            return self._way_out(standing)
         return self._allowed.none if len(refused) >= MOST else self._allowed.without(mask, refused)
 
     def step(self, standing: Standing, token: int) -> Standing | None:
@@ -134,12 +134,14 @@ class Ending:
     def _plan(self, state: Any, tokens: int) -> tuple[int, ...] | None:
         return self._automaton.plan(state, self._limit - tokens)
 
-    def _way_out(self, standing: Standing) -> Bits | None:
-        """Return a mask of what certainly leads to an end in time; None: nothing is known to."""
+    def _way_out(self, standing: Standing) -> Bits:
+        """Return a mask of what certainly leads to an end in time."""
         plan = standing.plan
-        if plan is None and self._plans:
+        if plan is None:
             plan = self._plan(standing.state, standing.tokens)
-        return None if plan is None else self._allowed.only(plan[0] if plan else None)
+        if plan is None:
+            return self._allowed.none
+        return self._allowed.only(plan[0] if plan else None)
 
     def may_end(self, standing: Standing) -> bool:
         """Return whether the text may end here."""
