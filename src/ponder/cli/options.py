@@ -137,6 +137,16 @@ SEARCH: Table = {
     "penalty_alpha": Annotated[
         float | None, typer.Option(help="What likeness counts for in contrastive search; default 0.6.")
     ],
+    "faithful": Annotated[
+        str | None,
+        typer.Option(
+            metavar="weights|smc|exact",
+            help="With a constraint: draw texts that stand for what the model says, given that it is allowed.",
+        ),
+    ],
+    "faithful_passes": Annotated[
+        int | None, typer.Option(help="How often --faithful exact begins a text at most; default 1000.")
+    ],
 }
 
 SPECULATION: Table = {

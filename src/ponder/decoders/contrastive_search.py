@@ -116,7 +116,8 @@ class ContrastiveSearch:
         if not own[0].kept:
             return ()
         norms = np.array([own[0].lse])
-        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
+        allowed = group.ranker.allowed_masses(logits, [row])
+        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept], allowed)
         traces = found.traces(group.ranker.best(values, np.zeros(1), min(self.top_k, own[0].kept)))
         if rows.keep is not None:
             (seen,) = observe(logits, [0], [row], meant(params, self), rows.keep)

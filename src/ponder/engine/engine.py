@@ -526,4 +526,6 @@ def _output(index: int, answer: Ranked, begun: int) -> Output:
         answer.score,
         answer.inclusion,
         text.lineage,
+        answer.log_weight,
+        answer.passes,
     )
