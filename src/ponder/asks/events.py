@@ -166,7 +166,7 @@ class Output:
 
     @property
     def mass_kept(self) -> MassKept:
-        """What the constraint cost: the shares of the raw distribution that it let through, token by token."""
+        """What the constraint cost: the shares of the raw distribution that it let through."""
         masses = [trace.allowed_mass for trace in self.traces]
         if not masses:
             return MassKept(0.0, 1.0, None)

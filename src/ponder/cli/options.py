@@ -141,7 +141,7 @@ SEARCH: Table = {
         str | None,
         typer.Option(
             metavar="weights|smc|exact",
-            help="With a constraint: draw texts that stand for what the model says, given that it is allowed.",
+            help="Draw texts that stand for what the model would say of what the constraint allows.",
         ),
     ],
     "faithful_passes": Annotated[

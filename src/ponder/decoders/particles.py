@@ -1,4 +1,4 @@
-"""Texts with weights: drawn from what a constraint allows, and resampled where the weights have come apart."""
+"""Texts with weights: drawn from what a constraint allows, resampled where the weights have come apart."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def systematic(weights: npt.NDArray[np.float64], number: float) -> list[int]:
 
 
 def _weighed(group: Group, target: TargetRows) -> list[Particle]:
-    """Return the live texts with the weights that their next rows give them; n where only the path is there."""
+    """Return the live texts, weighed by their next rows; n of them where only the path is there."""
     logs = [math.log(mass) if mass > 0 else -math.inf for mass in target.masses]
     if group.grew:
         return [

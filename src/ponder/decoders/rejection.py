@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
 from ponder.decoders.group import Group
 from ponder.decoders.removed_mass import Prefix, Seen, learned
@@ -17,7 +18,6 @@ from ponder.decoders.rows import Rows
 from ponder.decoders.target import RESAMPLING, fate, target_of
 from ponder.decoders.text import Growth, Text
 from ponder.sampling.rng import CHOICE, uniforms
-from ponder.sampling.sampler import draw
 from ponder.sampling.target import TargetRows
 
 
@@ -32,6 +32,7 @@ class Pass:
     seen : the rows that this pass has drawn from.
     probability : of its last token, in the row it was drawn from; 1 where there is none.
     left : the share of that probability that was known to lead on when the token was drawn.
+    given_up : whether this was the last pass, and it failed.
     """
 
     number: int = 1
@@ -39,6 +40,7 @@ class Pass:
     seen: tuple[Seen, ...] = ()
     probability: float = 1.0
     left: float = 1.0
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,67 +61,85 @@ def accepted(group: Group, rows: Rows, passes: int) -> list[Growth]:
     """
     target = target_of(group, rows)
     if group.grew:
-        texts = [(text, place, text.index, text.note) for place, text in enumerate(group.live)]
+        texts = [_Drawing(group, target, text, place, text.index) for place, text in enumerate(group.live)]
     else:
-        texts = [(group.live[0], 0, index, Pass()) for index in range(group.params.n)]
-    root, growths = texts[0][3].root, []
-    for text, place, index, note in texts:
-        growth = _grown(group, target, text, place, index, replace(note, root=root), passes)
-        root = growth.note.root
-        growths.append(growth)
-    return [replace(growth, note=replace(growth.note, root=root)) for growth in growths]
-
-
-def _grown(
-    group: Group, target: TargetRows, text: Text, place: int, index: int, note: Pass, passes: int
-) -> Growth:
-    tokens = text.output.since(len(group.begun))
-    while True:
-        drawn = _draw(group, target, text, place, index, note, tokens)
-        last = tokens[-1] if tokens else -1
-        seen = (*note.seen, Seen(last, note.probability, target.masses[place]))
-        token = drawn.token
-        ending = "refused" if token is None else fate(group, text, token)
-        if token is not None and ending == "lives":
-            if group.ends(token, text.depth + 1):
-                note = replace(note, root=learned(note.root, seen))
-            note = replace(note, seen=seen, probability=drawn.probability, left=drawn.left)
-            return Growth(text, index, tuple(target.traces([place], [token])), note=note)
+        texts = [_Drawing(group, target, group.live[0], 0, index) for index in range(group.params.n)]
+    root, drawn = texts[0].before.root, []
+    for text in texts:
+        token, note = text.next(root, passes)
+        root = note.root
+        drawn.append((text, token, note))
+    grown = [(text.place, token) for text, token, _ in drawn if token is not None]
+    traces = iter(target.traces([place for place, _ in grown], [token for _, token in grown]))
+    growths = []
+    for text, token, note in drawn:
+        note = replace(note, root=root)
         if token is not None:
-            seen = (*seen, Seen(token, drawn.probability, 0.0))
-        root = learned(note.root, seen)
-        assert root is not None, "a row was seen"
-        if note.number == passes or root.left == 0:
-            return Growth(text, index, back=len(tokens), note=replace(note, root=root), stuck=True)
-        note = Pass(note.number + 1, root)
-        if tokens:
-            return Growth(text, index, back=len(tokens), note=note)
+            growths.append(Growth(text.text, text.index, (next(traces),), note=note))
+        else:
+            back = len(text.tokens)
+            growths.append(Growth(text.text, text.index, back=back, note=note, stuck=note.given_up))
+    return growths
 
 
-def _draw(
-    group: Group, target: TargetRows, text: Text, place: int, index: int, note: Pass, tokens: list[int]
-) -> _Drawn:
-    purpose = CHOICE if note.number == 1 else RESAMPLING + note.number
-    stream = group.stream(text, index)
-    (number,) = uniforms(group.params.seed, [stream], [text.depth], purpose).tolist()
-    free, allowed = target.free[place].double(), target.allowed[place].double()
-    whole = float(free.sum())
-    known = note.root.at(tokens) if note.root is not None else None
-    if known is None:  # the constraint is asked afterwards
-        token = _at(free, number)
-        rejected = not float(allowed[token]) > 0
-        return _Drawn(None) if rejected else _Drawn(token, float(free[token]) / whole)
-    for after, (_, prefix) in known.after.items():
-        allowed[after] *= prefix.left
-    now = float(allowed.sum()) / whole
-    given = note.left if tokens else now  # the path itself was not chosen
-    if not number * given < now:
-        return _Drawn(None)
-    token = _at(allowed, number * given / now)
-    left = known.after[token][1].left if token in known.after else 1.0
-    return _Drawn(token, float(free[token]) / whole, left)
+class _Drawing:
+    """A text that draws from its row of a step."""
+
+    def __init__(self, group: Group, target: TargetRows, text: Text, place: int, index: int) -> None:
+        self.text, self.place, self.index = text, place, index
+        self.tokens = text.output.since(len(group.begun))
+        self.before: Pass = text.note or Pass()
+        self._group = group
+        self._stream = group.stream(text, index)
+        self._free, self._allowed = target.weights(place)
+        self._mass = target.masses[place]
+
+    def next(self, root: Prefix | None, passes: int) -> tuple[int | None, Pass]:
+        """Return a token to grow by, or None to go back; and how the text stands then.
+
+        Where nothing has grown since the path's end, passes follow one another here.
+        """
+        note = replace(self.before, root=root)
+        while True:
+            drawn = self._draw(note)
+            last = self.tokens[-1] if self.tokens else -1
+            seen = (*note.seen, Seen(last, note.probability, self._mass))
+            if drawn.token is not None:
+                if fate(self._group, self.text, drawn.token) == "lives":
+                    if self._group.ends(drawn.token, self.text.depth + 1):
+                        note = replace(note, root=learned(note.root, seen))
+                    note = replace(note, seen=seen, probability=drawn.probability, left=drawn.left)
+                    return drawn.token, note
+                seen = (*seen, Seen(drawn.token, drawn.probability, 0.0))
+            after = learned(note.root, seen)
+            if note.number == passes or after.left == 0:
+                return None, replace(note, root=after, given_up=True)
+            note = Pass(note.number + 1, after)
+            if self.tokens:
+                return None, note
+
+    def _draw(self, note: Pass) -> _Drawn:
+        purpose = CHOICE if note.number == 1 else RESAMPLING + note.number
+        seed = self._group.params.seed
+        (number,) = uniforms(seed, [self._stream], [self.text.depth], purpose).tolist()
+        free, whole = self._free, float(self._free.sum())
+        known = note.root.at(self.tokens) if note.root is not None else None
+        if known is None:  # the constraint is asked afterwards
+            token = _at(free, number)
+            return _Drawn(token, float(free[token]) / whole) if self._allowed[token] > 0 else _Drawn(None)
+        allowed = self._allowed.copy()
+        for after, (_, prefix) in known.after.items():
+            allowed[after] *= prefix.left
+        now = float(allowed.sum()) / whole
+        given = note.left if self.tokens else now  # the path itself was not chosen
+        if not number * given < now:
+            return _Drawn(None)
+        token = _at(allowed, number * given / now)
+        left = known.after[token][1].left if token in known.after else 1.0
+        return _Drawn(token, float(free[token]) / whole, left)
 
 
-def _at(weights: torch.Tensor, number: float) -> int:
-    """Return the token of weights [V] at a number from 0 to under 1."""
-    return int(draw(weights[None], torch.tensor([number], dtype=torch.float64, device=weights.device)))
+def _at(weights: npt.NDArray[np.float64], number: float) -> int:
+    """Return the token of weights [V], in the order of ids, at a number from 0 to under 1."""
+    ends = weights.cumsum()
+    return int(np.searchsorted(ends, min(number * ends[-1], np.nextafter(ends[-1], 0.0)), side="right"))

@@ -1,4 +1,4 @@
-"""What is known of texts that cannot be: a trie of prefixes, each with the probability that it still leads on."""
+"""A trie of prefixes that were seen, each with the probability that it leads to a text that is allowed."""
 
 from __future__ import annotations
 
@@ -51,20 +51,17 @@ class Seen:
     mass: float
 
 
-def learned(root: Prefix | None, seen: Sequence[Seen]) -> Prefix | None:
-    """Return the trie with the rows of one pass, which lie one after another from the root on."""
-    if not seen:
-        return root
-    known: list[Prefix | None] = [root]
+def learned(root: Prefix | None, seen: Sequence[Seen]) -> Prefix:
+    """Return the trie with the rows of one pass, at least one: they lie one after another from the root."""
+    known = [root]
     for step in seen[1:]:
         above = known[-1]
-        found = None if above is None else above.after.get(step.token)
-        known.append(None if found is None else found[1])
-    below: Prefix | None = None
-    for place in range(len(seen) - 1, -1, -1):
-        step, old = seen[place], known[place]
-        mass, after = (step.mass, {}) if old is None else (old.mass, dict(old.after))
+        known.append(None if above is None else above.at((step.token,)))
+    below: tuple[Seen, Prefix] | None = None
+    for step, old in zip(reversed(seen), reversed(known), strict=True):
+        after = {} if old is None else dict(old.after)
         if below is not None:
-            after[seen[place + 1].token] = (seen[place + 1].probability, below)
-        below = Prefix(mass, after)
-    return below
+            after[below[0].token] = (below[0].probability, below[1])
+        below = step, Prefix(step.mass if old is None else old.mass, after)
+    assert below is not None, "a row was seen"
+    return below[1]

@@ -212,7 +212,9 @@ def sample_reference(
     allowed = allowed_masses(logits, rows)
     traces = describe(logits, tempered, truncated, chosen, allowed, params.top_logprobs)
     if params.logprob_token_ids:
-        traces = [replace(trace, top=top) for trace, top in zip(traces, named(logits, params), strict=True)]
+        traces = [
+            replace(trace, top=top) for trace, top in zip(traces, named_tokens(logits, params), strict=True)
+        ]
     return [
         (trace_of_drawn(trace) if ok else None)
         if row.forced is None
@@ -231,12 +233,12 @@ def _naming(requests: Sequence[Request], traces: Sequence[TokenTrace | None]) ->
         if not params.logprob_token_ids:
             named += own
             continue
-        tops = named(logits, params)
+        tops = named_tokens(logits, params)
         named += [trace and replace(trace, top=top) for trace, top in zip(own, tops, strict=True)]
     return named
 
 
-def named(logits: torch.Tensor, params: SamplingParams) -> list[tuple[tuple[int, float], ...]]:
+def named_tokens(logits: torch.Tensor, params: SamplingParams) -> list[tuple[tuple[int, float], ...]]:
     """Return for each row of [R, V] the tokens that were asked for with their raw log-probabilities."""
     tokens = params.logprob_token_ids
     columns = logits[:, torch.tensor(tokens, device=logits.device)]
@@ -278,7 +280,7 @@ def allowed_masses(logits: torch.Tensor, rows: Sequence[Row]) -> list[float]:
 
 
 def trace_of_drawn(trace: TokenTrace) -> TokenTrace:
-    """Return a trace whose allowed mass is at least the drawn token's own, which may be too faint to be summed."""
+    """Return a trace whose allowed mass is at least its token's, which may be too faint to be summed."""
     own = min(math.exp(trace.logprob), 1.0)
     return replace(trace, allowed_mass=own) if trace.allowed_mass < own else trace
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ponder.sampling.params import SamplingParams
@@ -20,7 +22,7 @@ from ponder.sampling.sampler import (
     describe,
     distributions,
     draw,
-    named,
+    named_tokens,
     permit,
     trace_of_drawn,
 )
@@ -48,6 +50,11 @@ class TargetRows:
     masses: list[float]
     raw_masses: list[float]
 
+    def weights(self, place: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return a row of `free` and of `allowed`, [V] each."""
+        free, allowed = (part[place].double().numpy(force=True) for part in (self.free, self.allowed))
+        return free, allowed
+
     def drawn(self, places: Sequence[int], numbers: Sequence[float]) -> list[int]:
         """Draw an allowed token from each row at `places`, whose mass is over 0, with a number in [0, 1)."""
         tokens: list[int] = []
@@ -69,7 +76,7 @@ class TargetRows:
             masses, top = [self.raw_masses[row] for row in rows], self.params.top_logprobs
             found = describe(logits, self.tempered[rows], truncated, chosen, masses, top)
             if self.params.logprob_token_ids:
-                tops = named(logits, self.params)
+                tops = named_tokens(logits, self.params)
                 found = [replace(one, top=own) for one, own in zip(found, tops, strict=True)]
             traces += map(trace_of_drawn, found)
         return traces

@@ -21,8 +21,8 @@ class TokenTrace:
     rank : place in the raw distribution, 1 the likeliest, ties to the lowest id.
     kept : how many tokens survived truncation.
     kept_mass : their share of the tempered distribution.
-    allowed_mass : the share of the raw distribution that the constraint let through, with the end tokens where
-        the text might end. 1 where nothing was forbidden; less than 1 is what it cost.
+    allowed_mass : the share of the raw distribution that was let through by the constraint, and by
+        `min_tokens` where end tokens were forbidden; 1 where nothing was.
     top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible;
         or the tokens that were asked for by id, in that order.
     distribution : where it came from, if that was asked for.

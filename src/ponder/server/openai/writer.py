@@ -275,7 +275,7 @@ class Writer:
 
 
 def _weight(output: Output) -> dict[str, float | None]:
-    """Return what faithful sampling says of a text; a weight of 0 has no logarithm."""
+    """Return what faithful sampling says of a text."""
     if output.log_weight is None:
         return {}
     passes = {} if output.passes is None else {"passes": output.passes}
