@@ -271,12 +271,17 @@ def allowed_masses(logits: torch.Tensor, rows: Sequence[Row]) -> list[float]:
     places = [i for i, row in enumerate(rows) if row.forbidden or row.allowed is not None]
     if places:
         raw = logits[places]
-        weights = (raw - raw.amax(-1, keepdim=True)).exp_().double()
-        may_come = permit(raw, [rows[i] for i in places]) > -torch.inf
-        shares = row_sum(torch.where(may_come, weights, 0.0)) / row_sum(weights)
-        for i, share in zip(places, shares.tolist(), strict=True):
+        shares = shares_of(raw, permit(raw, [rows[i] for i in places]) > -torch.inf)
+        for i, share in zip(places, shares, strict=True):
             masses[i] = share
     return masses
+
+
+def shares_of(logits: torch.Tensor, chosen: torch.Tensor) -> list[float]:
+    """Return what share of its softmax each row of [R, V] logits gives to the tokens `chosen`, [R, V] bool."""
+    weights = (logits - logits.amax(-1, keepdim=True)).exp_().double()
+    shares: list[float] = (row_sum(torch.where(chosen, weights, 0.0)) / row_sum(weights)).tolist()
+    return shares
 
 
 def trace_of_drawn(trace: TokenTrace) -> TokenTrace:

@@ -18,12 +18,12 @@ from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.row_sum import row_sum
 from ponder.sampling.sampler import (
-    allowed_masses,
     describe,
     distributions,
     draw,
     named_tokens,
     permit,
+    shares_of,
     trace_of_drawn,
 )
 from ponder.sampling.softmax import SLAB
@@ -88,12 +88,14 @@ def target_rows(
     """Return what to draw from; `free` are the rows without what the constraint says."""
     tempered, truncated, allowed = (torch.empty_like(logits) for _ in range(3))
     masses: list[float] = []
+    raw_masses: list[float] = []
     for start in range(0, len(rows), SLAB):
         part = slice(start, start + SLAB)
         tempered[part], kept, possible = distributions(logits[part], free[part], params)
         truncated[part] = kept
-        may_come = (permit(kept, rows[part]) > 0) & possible[:, None]
-        allowed[part] = torch.where(may_come, kept, 0.0)
+        may_come = permit(torch.zeros_like(kept), rows[part]) == 0
+        allowed[part] = torch.where(may_come & possible[:, None], kept, 0.0)
+        raw_masses += shares_of(logits[part], may_come)
         left, whole = row_sum(allowed[part].double()), row_sum(kept.double())
         masses += (left / whole).clamp(max=1.0).tolist()
-    return TargetRows(params, logits, tempered, truncated, allowed, masses, allowed_masses(logits, rows))
+    return TargetRows(params, logits, tempered, truncated, allowed, masses, raw_masses)
