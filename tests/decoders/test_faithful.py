@@ -147,9 +147,12 @@ def test_texts_have_the_target_distribution(engine, rows, kind, name):
     expected, allowed = target(rows, allows, top_p)
     runs, n = (8, 64) if kind == "smc" else (1, 200)
     weights: dict[Any, Any] = defaultdict(lambda: np.zeros(runs))
+    branched_later = 0
     for i in range(runs):
         for output in outputs_of(engine, constraint, Faithful(kind), n=n, seed=300 + i, top_p=top_p):
             weights[output.token_ids][i] += math.exp(output.log_weight)
+            branched_later += any(depth for depth, _ in output.lineage)
+    assert branched_later or kind == "exact" or name != "one of", "texts were resampled"
     off = errors_off(weights, expected, independent=kind == "exact")
     assert max(off) < 4
     assert sum(one**2 for one in off) < len(off) + 4 * math.sqrt(2 * len(off)) + 4
@@ -210,7 +213,7 @@ def test_an_allowed_text_is_accepted_at_once(engine):
 
 @pytest.mark.parametrize("kind", ["weights", "smc", "exact"])
 def test_a_text_that_cannot_be_weighs_nothing(engine, kind):
-    """`max_tokens` cuts every text that the constraint allows: there is no sample, and no search without end."""
+    """`max_tokens` cuts every text that the constraint allows: there is no sample, and that is said."""
     outputs = outputs_of(engine, OneOf(("abcabc",)), Faithful(kind), max_tokens=3)
     assert [one.log_weight for one in outputs] == [-math.inf] * 8
     assert {one.finish_reason for one in outputs} <= {"length", "constraint"}

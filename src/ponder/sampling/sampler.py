@@ -278,7 +278,7 @@ def allowed_masses(logits: torch.Tensor, rows: Sequence[Row]) -> list[float]:
 
 
 def shares_of(logits: torch.Tensor, chosen: torch.Tensor) -> list[float]:
-    """Return what share of its softmax each row of [R, V] logits gives to the tokens `chosen`, [R, V] bool."""
+    """Return what share of its softmax each row of logits gives to the tokens `chosen`; both are [R, V]."""
     weights = (logits - logits.amax(-1, keepdim=True)).exp_().double()
     shares: list[float] = (row_sum(torch.where(chosen, weights, 0.0)) / row_sum(weights)).tolist()
     return shares
