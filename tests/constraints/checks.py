@@ -61,17 +61,31 @@ def check_walk(automaton: Automaton, rng, vocabulary=TINY, *, exact=True, may_di
         else:
             assert automaton.must_end(state) == (not text)
             assert text or automaton.may_end(state), "a dead end"
-        least, closing = fewest(automaton, state, vocabulary), automaton.closing(state)
-        if exact:
-            assert closing == least
-        elif closing is not None and least is not None:
-            assert closing <= least
+        check_plan(automaton, state, vocabulary, shortest=exact)
         check_forced(automaton, state, vocabulary)
         if not free:
             break
         tokens.append(rng.choice(free))
         state = automaton.step(state, tokens[-1])
     return path, tokens
+
+
+def check_plan(automaton, state, vocabulary=TINY, *, shortest):
+    """A plan leads to an end by tokens that are allowed; if `shortest`, no other has fewer."""
+    least, plan = fewest(automaton, state, vocabulary), automaton.plan(state, 100)
+    if plan is None:
+        assert not shortest or least is None
+        return
+    assert least is not None
+    assert least <= len(plan)
+    assert not shortest or len(plan) == least
+    assert automaton.plan(state, len(plan)) == plan
+    if shortest and plan:
+        assert automaton.plan(state, len(plan) - 1) is None
+    for token in plan:
+        state = automaton.step(state, token)
+        assert state is not None
+    assert automaton.may_end(state)
 
 
 def check_forced(automaton, state, vocabulary=TINY):

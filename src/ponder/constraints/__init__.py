@@ -7,6 +7,10 @@ from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint, Language, follow, is_dead
 from ponder.constraints.length import Length
 from ponder.constraints.one_of import OneOf
+from ponder.constraints.sentences import Sentences
+from ponder.constraints.thinking import Thinking
+from ponder.constraints.tokens import TokenCount
+from ponder.constraints.words import Words
 
 __all__ = [
     "Automaton",
@@ -18,6 +22,10 @@ __all__ = [
     "Language",
     "Length",
     "OneOf",
+    "Sentences",
+    "Thinking",
+    "TokenCount",
+    "Words",
     "follow",
     "is_dead",
 ]

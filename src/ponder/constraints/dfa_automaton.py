@@ -55,7 +55,6 @@ class DfaAutomaton:
                 "at least one text that the vocabulary can spell",
             )
         self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
-        self._closings: Recent[int, int | None] = Recent(2**16)
 
     def mask(self, state: int) -> Bits:
         """Return the tokens after which the text can still come to an accepted end."""
@@ -97,9 +96,36 @@ class DfaAutomaton:
             state = after
         return tuple(chain)
 
-    def closing(self, state: int) -> int | None:
-        """Return exactly the fewest tokens to an accepted end; None: finding them takes too long."""
-        return 0 if self.may_end(state) else self._closings.get(state, self._closing)
+    def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
+        """Return the fewest tokens to an accepted end, found breadth first."""
+        before: dict[int, tuple[int, int]] = {}
+        frontier, seen = [state], {state}
+        for _ in range(limit + 1):
+            for at in frontier:
+                if self.may_end(at):
+                    path: list[int] = []
+                    while at != state:
+                        at, token = before[at]
+                        path.append(token)
+                    return tuple(reversed(path))
+            following = []
+            for at in frontier:
+                _, tokens, targets, _ = self._walk(np.array([at]))
+                for token, target in zip(tokens.tolist(), targets.tolist(), strict=True):
+                    if target not in seen and self._alive[target]:
+                        seen.add(target)
+                        before[target] = (at, token)
+                        following.append(target)
+            frontier = following
+        return None
+
+    @property
+    def growth(self) -> int:
+        return 2**20
+
+    @property
+    def exact(self) -> bool:
+        return True
 
     def _mask(self, state: int) -> Bits:
         allowed = self._control.copy()
@@ -203,21 +229,3 @@ class DfaAutomaton:
                     break
                 alive[more] = True
         return alive
-
-    def _closing(self, state: int) -> int | None:
-        """Search breadth first, a number of tokens at a time."""
-        seen = np.zeros(self._dfa.num_states, dtype=np.bool_)
-        frontier, budget, tokens = np.array([state]), MAX_SEARCH, 0
-        while frontier.size:
-            seen[frontier] = True
-            walked = self._walk_in_parts(frontier, budget)
-            if walked is None:
-                return None
-            _, target, steps = walked
-            budget -= steps
-            tokens += 1
-            reached = np.unique(target)
-            if self._dfa.accepting[reached].any():
-                return tokens
-            frontier = reached[~seen[reached]]
-        return None

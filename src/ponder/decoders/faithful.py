@@ -36,9 +36,8 @@ _UNFIT = {"xtc_probability": 0, "mirostat": 0, "real_temperature": 0}  # and wha
 class Faithful:
     """Draw n texts that stand for p*, each with a weight (`Output.log_weight`).
 
-    A text that ends where the constraint does not let it end, by a stop string or `max_tokens`, is not
-    allowed: its weight is 0. One that pauses (`until`) counts as allowed so far. Without a constraint all
-    weights are 1.
+    A text that `max_tokens` cuts where the constraint does not let it end is not allowed: its weight is 0.
+    One that pauses (`until`) counts as allowed so far. Without a constraint all weights are 1.
 
     Attributes
     ----------

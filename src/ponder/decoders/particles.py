@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ponder.asks.path import branched, stream_of
 from ponder.asks.weights import effective_sample_size
+from ponder.decoders.draw import Spot, tally_of
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.target import RESAMPLING, fate, target_of
@@ -102,5 +103,7 @@ def _grown(group: Group, target: TargetRows, particles: Sequence[Particle]) -> l
         ending = "refused" if trace is None else fate(group, one.parent, trace.token_id)
         taken = () if trace is None or ending == "refused" else (trace,)
         weight = one.log_weight if ending == "lives" else -math.inf
-        growths.append(Growth(one.parent, one.index, taken, note=weight, stuck=not taken))
+        refused = {trace.token_id} if trace is not None and not taken else set[int]()
+        tally = tally_of(group, target.logits[one.place], Spot(one.parent, one.index), trace, refused)
+        growths.append(Growth(one.parent, one.index, taken, note=weight, stuck=not taken, tally=tally))
     return growths

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ponder.decoders.draw import Spot, tally_of
 from ponder.decoders.group import Group
 from ponder.decoders.removed_mass import Prefix, Seen, learned
 from ponder.decoders.rows import Rows
@@ -75,7 +76,9 @@ def accepted(group: Group, rows: Rows, passes: int) -> list[Growth]:
     for text, token, note in drawn:
         note = replace(note, root=root)
         if token is not None:
-            growths.append(Growth(text.text, text.index, (next(traces),), note=note))
+            trace = next(traces)
+            tally = tally_of(group, target.logits[text.place], Spot(text.text, text.index), trace, set())
+            growths.append(Growth(text.text, text.index, (trace,), note=note, tally=tally))
         else:
             back = len(text.tokens)
             growths.append(Growth(text.text, text.index, back=back, note=note, stuck=note.given_up))

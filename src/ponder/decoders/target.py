@@ -11,7 +11,6 @@ from ponder.decoders.text import Text
 from ponder.sampling.rng import EXCLUSION
 from ponder.sampling.row import Row
 from ponder.sampling.target import TargetRows, target_rows
-from ponder.text import spell
 
 RESAMPLING = EXCLUSION + 1
 """What a random number is for: choosing the texts that go on. The numbers after it are for further passes."""
@@ -35,25 +34,12 @@ Fate = Literal["lives", "refused", "cut"]
 def fate(group: Group, text: Text, token: int) -> Fate:
     """Say what becomes of a text with a token after it that its mask allows.
 
-    The constraint may refuse the token nevertheless; or it is the last one, and the text may not end there.
+    The constraint may refuse the token nevertheless; or `max_tokens` cuts the text where it may not end.
     """
     if group.allowed is None or token in group.end_ids:
         return "lives"
     state = group.allowed.step(text.node.state, token)
     if state is None:
         return "refused"
-    if group.allowed.may_end(state):
-        return "lives"
-    return "cut" if _is_last(group, text, token) else "lives"
-
-
-def _is_last(group: Group, text: Text, token: int) -> bool:
-    """Whether a text that goes on with this token ends with it, by its length or a stop string."""
-    params, depth = group.params, text.depth + 1
-    if depth >= params.max_tokens:
-        return True
-    if not params.stop or depth <= params.min_tokens or token >= len(group.spellings):
-        return False
-    spelled, _ = spell(text.node.begun, group.spellings[token])
-    *_, found = group.stops.read(text.node.held, spelled, may_stop=True)
-    return found is not None
+    cut = text.depth + 1 >= group.params.max_tokens and not group.allowed.may_end(state)
+    return "cut" if cut else "lives"
