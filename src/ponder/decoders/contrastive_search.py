@@ -117,7 +117,8 @@ class ContrastiveSearch:
         if not own[0].kept:
             return ()
         norms = np.array([own[0].lse])
-        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
+        allowed = group.ranker.allowed_masses(logits, [row])
+        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept], allowed)
         count = min(self.top_k, own[0].kept)
         find = partial(group.ranker.best, values, np.zeros(1), count)
         traces = found.traces(taken(group, [spot], values, -np.inf, find))

@@ -64,12 +64,14 @@ def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Draw
         for i, trace in zip(again, drawn, strict=True):
             traces[i] = trace
     return [
-        Drawn(trace, _tally(group, row, spot, trace, before))
+        Drawn(trace, tally_of(group, row, spot, trace, before))
         for row, spot, trace, before in zip(logits, spots, traces, refused, strict=True)
     ]
 
 
-def _tally(group: Group, row: torch.Tensor, spot: Spot, trace: TokenTrace | None, refused: set[int]) -> Tally:
+def tally_of(
+    group: Group, row: torch.Tensor, spot: Spot, trace: TokenTrace | None, refused: set[int]
+) -> Tally:
     """Count what the constraint did to a token drawn from a row [V] of logits."""
     bound: tuple[int, ...] = ()
     if group.allowed is not None and (trace is None or trace.rank > 1):

@@ -436,11 +436,16 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A text that is an answer, what it is ranked by, and how probable a search was to draw it."""
+    """A text that is an answer, what it is ranked by, and how probable a search was to draw it.
+
+    `log_weight` and `passes` are as in `Output`.
+    """
 
     text: Text
     score: float
     inclusion: float | None = None
+    log_weight: float | None = None
+    passes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

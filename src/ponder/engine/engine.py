@@ -535,4 +535,6 @@ def _output(index: int, answer: Ranked, begun: int, constraints: tuple[str, ...]
         answer.inclusion,
         text.lineage,
         constrained,
+        answer.log_weight,
+        answer.passes,
     )
