@@ -1,6 +1,10 @@
 """The loaded model as a caller meets it: what it refuses, and in what words."""
 
 import asyncio
+import math
+from collections import Counter
+from contextlib import closing
+from itertools import accumulate
 
 import pytest
 
@@ -8,6 +12,7 @@ import ponder
 from ponder import asks
 from ponder.asks import fronts
 from ponder.asks.fronts import score as score_texts
+from ponder.constraints import OneOf
 from ponder.decoders import Speculative
 from ponder.errors import ParameterError, PonderError
 from ponder.lm import LM
@@ -75,6 +80,7 @@ BAD = {
     "choices": lambda lm: lm.choose("hi", 5),
     "choice set": lambda lm: lm.choose("hi", {"a", "b"}),
     "choice text": lambda lm: lm.choose("hi", "ab"),
+    "one prompt for many": lambda lm: lm.choose_many("hi", ["a", "b"]),
     "same text": lambda lm: lm.choose("the", ["a", " a"], chat=False),
     "reward": lambda lm: lm.solve("hi", reward=5),
     "budget": lambda lm: lm.solve("hi", budget=5),
@@ -216,6 +222,44 @@ def test_a_final_message_goes_on(lm):
     scored = lm.choose(goes_on, ["c", "d"], ends=False, join="")
     other = fronts.read(lm.model, asks.Read(asks.Path([USER], text=MINE.content), ("c", "d"), join=""))
     assert [one.logprob for one in scored.choices] == [text.logprob for text in other.texts]
+
+
+def test_choices_after_many_prompts():
+    """As after each alone; the baseline is read once, until something else about it is asked."""
+    with closing(LM(tiny_local_model())) as lm:
+        options = {"chat": False, "baseline": "n", "join": "", "ends": False}
+        alone = [lm.choose(prompt, ["ab", "c"], **options) for prompt in ("a" * 40, "b", "c")]
+        before = lm.model.engine.stats().prompt_tokens
+        assert lm.choose_many(["a" * 40, "b", "c"], ["ab", "c"], **options) == tuple(alone)
+        assert lm.model.engine.stats().prompt_tokens - before == 42
+        other = lm.choose("b", ["ab", "c"], **{**options, "join": "d"})
+        assert lm.model.engine.stats().prompt_tokens - before == 44
+        assert other.choices[0].logprob != alone[1].choices[0].logprob
+        assert lm.choose_many([], ["ab", "c"], **options) == ()
+
+
+def test_choices_that_go_on_from_one_another(local_model):
+    """300 of them score as each alone: a text's beginnings have the sums of its first tokens."""
+    words, prompt = ["one", "two", "three", "four", "five", "six", "seven"], "We count:"
+    choices = [" ".join(words[i % 7] for i in range(length)) for length in range(1, 301)]
+    chosen = LM(local_model).choose(prompt, choices, chat=False)
+    (alone,) = fronts.read(local_model, asks.Read(asks.Path(prompt), (choices[-1],), join=None)).texts
+    sums = list(accumulate(alone.token_logprobs))
+    assert [choice.logprob for choice in chosen.choices] == pytest.approx(sums, abs=1e-4)
+    assert chosen.mass == pytest.approx(math.exp(sums[0]))
+
+
+def test_a_choice_of_one_token_is_drawn_as_often_as_it_scores(lm):
+    """Where texts are single tokens, sampling under `OneOf` and `choose` have the same shares."""
+    texts, count = ("a", "b", "c", "d"), 1000
+    shares = [one.probability for one in lm.choose("hi", texts, chat=False, join="").choices]
+    answers = [
+        lm("hi", chat=False, n=100, seed=seed, max_tokens=2, constraint=OneOf(texts))
+        for seed in range(count // 100)
+    ]
+    drawn = Counter(output.text for answer in answers for output in answer.outputs)
+    for text, share in zip(texts, shares, strict=True):
+        assert drawn[text] / count == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / count))
 
 
 def test_variables_and_tools_reach_the_template():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,11 @@ from ponder.asks import (
 )
 from ponder.asks.apart import run_apart
 from ponder.asks.grow import End, Method, Mixing
+from ponder.asks.read import MAX_TEXTS
 from ponder.asks.token_stream import AsyncTokenStream, TokenStream
 from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
+from ponder.constraints.recent import Recent
 from ponder.decoders import BeamSearch
 from ponder.decoders.named import decoder_of
 from ponder.engine import EngineLimits
@@ -40,7 +42,7 @@ from ponder.scaling import Answer, Budget, Journal, Selection, Strategy, solve, 
 from ponder.scoring.choice import Choice, normalise
 from ponder.text import Conversation, Prompt, TokenIds, Tokenizer, as_prompt
 
-MAX_CHOICES = 1000
+BASELINES = 64
 
 
 class LM:
@@ -54,6 +56,8 @@ class LM:
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
+        # Under path, choices, ends and join: the choices' log-probabilities after a baseline.
+        self._baselines: Recent[tuple[Hashable, ...], tuple[float, ...]] = Recent(BASELINES)
 
     @property
     def name(self) -> str:
@@ -261,9 +265,17 @@ class LM:
         """Like `stream`, for an event loop."""
         return AsyncTokenStream(self.model.run(self.request(prompt, **options)))
 
-    def choose(
+    def choose(self, prompt: Prompt, choices: Sequence[str], **options: Any) -> Choice:
+        """Return how the model's probability divides over whole answers; takes the options of `choose_many`.
+
+        A choice's log-probability is the sum over its tokens and is not divided by their number.
+        """
+        (choice,) = self.choose_many((prompt,), choices, **options)
+        return choice
+
+    def choose_many(
         self,
-        prompt: Prompt,
+        prompts: Sequence[Prompt],
         choices: Sequence[str],
         *,
         system: str | None = None,
@@ -272,11 +284,8 @@ class LM:
         join: str | None = None,
         ends: bool | None = None,
         baseline: Prompt | None = None,
-    ) -> Choice:
-        """Return how the model's probability divides over whole answers.
-
-        All choices are scored in one pass; a choice's log-probability is the sum over its tokens and is
-        not divided by their number.
+    ) -> tuple[Choice, ...]:
+        """Let the model choose after each of several prompts, which share batches.
 
         Parameters
         ----------
@@ -285,27 +294,38 @@ class LM:
         ends : whether the end token after a choice is part of it; by default it is in a chat, where the
             choice is the whole reply, and not in raw text.
         baseline : a prompt that says nothing of the case at hand; the choices' shares are then also given
-            relative to theirs after it (`calibrated`; contextual calibration, arXiv 2102.09690).
+            relative to theirs after it (`calibrated`; contextual calibration, arXiv 2102.09690). It is read
+            once: the scores after the last `BASELINES` baselines are kept.
 
         Raises
         ------
         ParameterError : no choices, an empty one, or the same one twice.
         """
         _check_choices(choices)
+        if not isinstance(prompts, list | tuple):
+            raise ParameterError("prompts", prompts, "a list of prompts")
 
-        def scores(after: Prompt) -> tuple[TextScore, ...]:
+        def asks(after: Prompt) -> Read:
             asked = self.prompt(after, system, chat, template_args)
             end = not isinstance(asked, str | TokenIds) if ends is None else ends
             begun = asked.begun if isinstance(asked, Conversation) else ""
-            read = Read(Path(asked, text=begun), tuple(choices), ends=end, join=join)
-            found = fronts.read(self.model, read).texts
-            _refuse_repeated(choices, [text.token_ids for text in found])
+            return Read(Path(asked, text=begun), tuple(choices), ends=end, join=join)
+
+        def scores(reads: Sequence[Read]) -> list[tuple[TextScore, ...]]:
+            found = [reading.texts for reading in fronts.read_many(self.model, reads)]
+            for texts in found:
+                _refuse_repeated(choices, [text.token_ids for text in texts])
             return found
 
-        found = scores(prompt)
-        prior = None if baseline is None else [score.logprob for score in scores(baseline)]
-        return normalise(
-            choices, [score.token_ids for score in found], [score.logprob for score in found], prior
+        reads = [asks(prompt) for prompt in prompts]
+        prior = None
+        if baseline is not None:
+            read = asks(baseline)
+            key = (repr(read.path), read.texts, read.ends, join)
+            prior = self._baselines.get(key, lambda _: _logprobs(*scores([read])))
+        return tuple(
+            normalise(choices, [score.token_ids for score in found], _logprobs(found), prior)
+            for found in scores(reads)
         )
 
     async def asolve(
@@ -432,9 +452,13 @@ def _check_role(name: str, value: object, method: str, allowed: str) -> None:
         raise ParameterError(name, value, allowed)
 
 
+def _logprobs(scores: Sequence[TextScore]) -> tuple[float, ...]:
+    return tuple(score.logprob for score in scores)
+
+
 def _check_choices(choices: Sequence[str]) -> None:
-    if not isinstance(choices, list | tuple) or not 1 <= len(choices) <= MAX_CHOICES:
-        raise ParameterError("choices", choices, f"a list of 1 to {MAX_CHOICES} texts")
+    if not isinstance(choices, list | tuple) or not 1 <= len(choices) <= MAX_TEXTS:
+        raise ParameterError("choices", choices, f"a list of 1 to {MAX_TEXTS} texts")
     for choice in choices:
         if not isinstance(choice, str) or not choice.strip():
             raise ParameterError("choices", choice, "texts that are not empty or blank")

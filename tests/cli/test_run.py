@@ -193,6 +193,22 @@ def test_choose(ponder):
     assert glued["choices"][0]["logprob"] < paris["logprob"]
 
 
+def test_choose_for_each_line_of_a_file(ponder, tmp_path):
+    """As if each line's text had been put into the prompt by hand."""
+    data = tmp_path / "capitals.jsonl"
+    data.write_text('{"country": "France", "of": "capital"}\n\n{"country": "England", "of": "capital"}\n')
+    asked = ("choose", "--raw", "-c", "Paris", "-c", "London")
+    filled = (*asked, "The {of} of {country} is", "--data", str(data), "--baseline", "It is")
+    results = [json.loads(line) for line in ponder(*filled, "--json").out.splitlines()]
+    alone = json.loads(ponder(*asked, "--json", "The capital of England is", "--baseline", "It is").out)
+    assert len(results) == 2
+    assert results[1] == alone
+    first, second = ponder(*filled).out.splitlines()
+    assert first.startswith("Paris ")
+    assert second.startswith("London")
+    assert second.endswith("The capital of England is")
+
+
 def test_chat_remembers(ponder):
     """Each line of input is a turn; the second prompt holds the first turn."""
     ran = ponder(

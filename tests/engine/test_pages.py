@@ -11,7 +11,7 @@ from ponder.asks import ProgressEvent, TreeEvent
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.constraints import Ban
 from ponder.decoders import BeamSearch
-from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent
+from ponder.engine import Engine, EngineLimits, FailedEvent, FinishedEvent, reading
 from ponder.engine.admission import most_pages
 from ponder.errors import CapacityError, CheckpointError, ParameterError
 from ponder.sampling import SamplingParams
@@ -497,9 +497,11 @@ def test_scores_are_the_models_logprobs(engine, model):
         assert_balanced(engine)
 
 
-def test_scoring_beside_a_run(engine):
+def test_scoring_beside_a_run(model, vocabulary, monkeypatch):
     """Scoring between a run's steps changes neither. Where it needs the run's pages the run gives way, and
     goes on afterwards; what does not fit the cache at all is refused."""
+    monkeypatch.setattr(reading, "PART_BYTES", 512 * 64 * 4)  # 512 nodes in a step
+    engine = Engine(model, vocabulary, 46)
     request = engine_ask((4,) * 30, SamplingParams(max_tokens=40, n=2, seed=1, ignore_eos=True))
     *_, alone = run(engine, request)
     trie = ChoiceTrie.build([[1, 2], [1, 3]])
@@ -511,13 +513,12 @@ def test_scoring_beside_a_run(engine):
     scored, _ = score(engine, (7, 8, 9), trie)
     torch.testing.assert_close(scored, expected)
     assert engine.stats().preemptions == 0
-    many = [[i] * 3 + [j] * 2 for i in range(60) for j in range(9)]
-    with pytest.raises(CapacityError, match=r"needs \d+ cache pages and there are 64"):
-        score(engine, (7,) * 250, ChoiceTrie.build(many))
+    many = ChoiceTrie.build([[i] * 3 + [j] * 2 for i in range(60) for j in range(9)])
+    with pytest.raises(CapacityError, match=r"needs 48 cache pages and there are 46"):
+        score(engine, (7,) * 250, many)
     assert engine.stats().preemptions == 0
-    large = ChoiceTrie.build(many[:410])
-    wanted, _ = score(Engine(engine.model, engine.tokenizer, 64), (7,) * 40, large)
-    scored, _ = score(engine, (7,) * 40, large)
+    wanted, _ = score(Engine(model, vocabulary, 64), (7,) * 200, many)
+    scored, _ = score(engine, (7,) * 200, many)
     assert scored == wanted
     assert engine.stats().preemptions == 1
     engine.check_integrity()

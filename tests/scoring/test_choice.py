@@ -32,6 +32,28 @@ def test_the_trie_is_the_set_of_beginnings(chosen):
             assert sees[node].nonzero().squeeze(-1).tolist() == sorted(path[: i + 1])
 
 
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(sequences, st.integers(1, 6))
+def test_parts_have_each_inner_node_once(chosen, size):
+    """A node that others follow is some part's own, once; each part has the nodes above its own."""
+    trie = ChoiceTrie.build(chosen)
+    parts = trie.parts(size)
+    own = [node for part in parts for node in part.own]
+    assert sorted(own) == sorted({parent for parent in trie.parents if parent != ROOT})
+    above = {
+        tuple(trie.token_ids[node] for node in path[: i + 1]): node
+        for path in trie.paths
+        for i, node in enumerate(path)
+    }
+    for part in parts:
+        assert len(part.own) <= max(size, 5)  # or what one text adds
+        spelled = []
+        for token, parent in zip(part.trie.token_ids, part.trie.parents, strict=True):
+            spelled.append((*(spelled[parent] if parent != ROOT else ()), token))
+        assert [above[text] for text in spelled[-len(part.own) :]] == list(part.own)
+
+
 def test_by_hand():
     """Two words that share a beginning, one that is the beginning of another, one given twice."""
     trie = ChoiceTrie.build([[5, 6, 7], [5, 6, 8], [5], [9], [9]])

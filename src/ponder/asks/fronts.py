@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Sequence
 from contextlib import aclosing
 
@@ -15,6 +16,8 @@ from ponder.asks.path import Path
 from ponder.asks.read import Read, Reading
 from ponder.errors import ParameterError
 from ponder.text import Prompt
+
+AT_ONCE = 64  # requests to read that are under way; an engine refuses too many that wait
 
 
 async def agenerate(model: LanguageModel, ask: Grow) -> Completion:
@@ -29,6 +32,17 @@ async def aread(model: LanguageModel, ask: Read) -> Reading:
     last = await _last(model, ask)
     assert isinstance(last, Reading), "what is read ends with its reading"
     return last
+
+
+async def aread_many(model: LanguageModel, asks: Sequence[Read]) -> list[Reading]:
+    """Return what was read of each, `AT_ONCE` of them side by side."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(ask: Read) -> Reading:
+        async with turns:
+            return await aread(model, ask)
+
+    return await asyncio.gather(*map(one, asks))
 
 
 async def ascore(
@@ -54,6 +68,11 @@ def generate(model: LanguageModel, ask: Grow) -> Completion:
 def read(model: LanguageModel, ask: Read) -> Reading:
     """Like `aread`, for callers without an event loop."""
     return run_apart(aread(model, ask))
+
+
+def read_many(model: LanguageModel, asks: Sequence[Read]) -> list[Reading]:
+    """Like `aread_many`, for callers without an event loop."""
+    return run_apart(aread_many(model, asks))
 
 
 def score(model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, ends: bool = False) -> Reading:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-MAX_TEXTS = 4096
+MAX_TEXTS = 50_000
 
 At = Literal["every", "last"] | tuple[int, ...]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +27,8 @@ from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.scoring.choice import Choice
+
+_FIELD = re.compile(r"\{(\w+)\}")
 
 
 def choose(
@@ -53,6 +58,10 @@ def choose(
             help="A prompt that says nothing of the case: shares are also given relative to those after it."
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A JSONL file: a prompt for each line, with its field {text} put into the prompt."),
+    ] = None,
     json: Json = False,
     device: Device = None,
     quantize: Quantize = None,
@@ -60,13 +69,15 @@ def choose(
 ) -> None:
     """Score whole answers in one pass and print the share of probability each has.
 
-    The last line says how much probability the model gave all of them together.
+    The last line says how much probability the model gave all of them together. With --data there is a
+    line for each prompt: the best answer, its share, that probability, and the prompt.
     """
     args = template_args(template_arg)
     text = read_prompt(prompt)
+    prompts = [text] if data is None else _filled(text, data)
     lm = load_lm(model, device, quantize, context=context)
-    result = lm.choose(
-        text,
+    results = lm.choose_many(
+        prompts,
         choice or [],
         system=system,
         chat=chat,
@@ -78,11 +89,33 @@ def choose(
     if json:
         from ponder.cli.report import choice_json, print_json
 
-        print_json(choice_json(lm.model, result))
+        for result in results:
+            print_json(choice_json(lm.model, result))
         return
     console = out()
-    for line in choice_lines(result):
+    for line in choice_lines(results[0]) if data is None else _best_lines(prompts, results):
         console.print(line)
+
+
+def _filled(prompt: str, data: Path) -> list[str]:
+    """Return the prompt for each line of a JSONL file, with the line's fields in place of their names."""
+    from ponder.bench.workload import read_dataset
+    from ponder.errors import ParameterError
+
+    fields = {name: read_dataset(data, name) for name in _FIELD.findall(prompt)}
+    if not fields:
+        raise ParameterError("prompt", prompt, "text with a field of --data in braces, such as {text}")
+    texts = _FIELD.split(prompt)  # text, name, text, name, ..., text
+    columns = [fields[text] if i % 2 else repeat(text) for i, text in enumerate(texts)]
+    return ["".join(pieces) for pieces in zip(*columns, strict=False)]
+
+
+def _best_lines(prompts: Sequence[str], results: Sequence[Choice]) -> Iterator[str]:
+    """Say for each prompt which choice is the best, its share, and the mass that the choices share."""
+    width = max(len(printable(scored.text)) for scored in results[0].choices)
+    for prompt, result in zip(prompts, results, strict=True):
+        best = result.best
+        yield f"{printable(best.text):<{width}}  {best.share:.4f} of {result.mass:.3g}  {printable(prompt)}"
 
 
 def choice_lines(result: Choice) -> Iterator[str]:

@@ -6,8 +6,9 @@ all other byte strings, and whoever wants characters only intersects with `utf8`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -112,9 +113,26 @@ def _reached(table: Table, start: int) -> Flags:
     return reached
 
 
-def texts(strings: Sequence[bytes]) -> Dfa:
+def longest(strings: Iterable[bytes]) -> tuple[list[bytes], list[list[int]]]:
+    """Return the strings, sorted, that no other one goes on from; and for each the lengths at which one ends.
+
+    A string that is the beginning of others is noted at the first of them alone.
+    """
+    kept: list[bytes] = []
+    ends: list[list[int]] = []
+    for string in sorted(strings, reverse=True):
+        if kept and kept[-1].startswith(string):
+            ends[-1].append(len(string))
+        else:
+            kept.append(string)
+            ends.append([len(string)])
+    return kept[::-1], ends[::-1]
+
+
+def texts(strings: Iterable[bytes]) -> Dfa:
     """Return the set of exactly these strings, of which there is at least one."""
-    trie = Trie.build(strings)
+    kept, ends = longest(strings)
+    trie = Trie.build(kept)
     letters, place = np.unique(trie.byte[1:], return_inverse=True)
     classes = np.full(256, len(letters), dtype=np.int64)  # all others are one class, if there are others
     classes[letters] = np.arange(len(letters))
@@ -122,7 +140,12 @@ def texts(strings: Sequence[bytes]) -> Dfa:
     check_size(len(trie.parent), num_classes)
     table = np.full((len(trie.parent), num_classes), -1, dtype=np.int32)
     table[trie.parent[1:], place.reshape(-1)] = np.arange(1, len(trie.parent))
-    return Dfa(classes.astype(np.uint8), table, trie.num_strings > 0)
+    accepting = trie.num_strings > 0
+    for string, own in zip(kept, ends, strict=True):
+        if len(own) > 1:
+            states = list(accumulate(string, lambda state, byte: table[state, classes[byte]], initial=0))
+            accepting[[states[length] for length in own]] = True
+    return Dfa(classes.astype(np.uint8), table, accepting)
 
 
 # States of a character's bytes: at a character's start; one, two or three more bytes of any kind; after

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ponder.constraints import dfa
 from ponder.constraints.composition import Composable, compile_language
+from ponder.constraints.constraint import Automaton
 from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
+from ponder.constraints.texts_automaton import TextsAutomaton, can_spell
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
@@ -40,7 +42,10 @@ class OneOf(Composable):
         return False
 
     def dfa(self) -> Dfa:
-        return dfa.texts([text.encode() for text in dict.fromkeys(self.texts)])
+        return dfa.texts(text.encode() for text in self.texts)
 
-    def compile(self, vocabulary: Vocabulary) -> DfaAutomaton:
-        return compile_language(self, vocabulary)
+    def compile(self, vocabulary: Vocabulary) -> Automaton[Any]:
+        texts, ends = dfa.longest(text.encode() for text in self.texts)
+        if can_spell(vocabulary, texts):
+            return TextsAutomaton(texts, ends, vocabulary)
+        return compile_language(self, vocabulary)  # which looks for dead ends

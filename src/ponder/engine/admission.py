@@ -22,6 +22,7 @@ from ponder.decoders.defaults import asked_by, breakers_of, decoder_for, sentenc
 from ponder.decoders.rows import States
 from ponder.decoders.text import Node
 from ponder.engine.job import Job
+from ponder.engine.reading import TextReading
 from ponder.engine.seat import Seat
 from ponder.engine.watch import AllStates, PromptTraces, Reader, Watch
 from ponder.errors import CapacityError, ContextError, ParameterError
@@ -174,22 +175,23 @@ class Admission:
         if not path:
             raise ParameterError("prompt", "", "at least one token")
         watches: list[Watch] = []
+        texts = None if trie is None else TextReading(trie, self.policy.model.config.vocab_size)
         if isinstance(ask.of, These):
             self._check_tokens(ask.of.token_ids, "of")
-        if trie is None:
+        if trie is None or texts is None:
             watches.append(Reader(path, _places(ask, len(path)), ask.of))
             longest, pages, what = len(path), pages_for(len(path)), "it is"
         else:
             self._check_tokens(trie.token_ids)
             longest = len(path) + max(len(one) for one in trie.paths)
-            pages = pages_for(len(path) + len(trie.token_ids))
+            pages = pages_for(len(path) + texts.most_tokens)
             what = "it and the longest text after it are"
         self._check_length(longest, what)
         self._check_pages(pages, "reading needs")
         branch = self.policy.branch(longest, ask.service.cache_salt)
         text = Text(0, Node(), [Context(path, branch, longest)])
         group = Group(path, SamplingParams(), frozenset(), (), [text])
-        return Job(ask, group, watches=watches, trie=trie)
+        return Job(ask, group, watches=watches, texts=texts)
 
     def _given(self, prompt: object) -> tuple[int, ...]:
         assert isinstance(prompt, TokenIds), "a prompt is encoded before it comes here"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -23,7 +23,7 @@ from ponder.asks.events import (
     TreeNode,
 )
 from ponder.asks.grow import Grow
-from ponder.asks.read import Read
+from ponder.asks.read import Read, Reading
 from ponder.constraints import AutomatonCache
 from ponder.decoders import Chain, Drafted, Group, Growth, Ranked, Rows, Text
 from ponder.decoders.observed import with_distributions
@@ -33,12 +33,13 @@ from ponder.engine.events import Event, FailedEvent, FinishedEvent, ReadEvent
 from ponder.engine.job import Job
 from ponder.engine.limits import EngineLimits
 from ponder.engine.masks import MaskFiller
-from ponder.engine.reading import reading_of
+from ponder.engine.reading import TextReading
 from ponder.engine.rows import let_watch, rows_of
 from ponder.engine.runner import Logits, Runner
 from ponder.engine.scheduler import Scheduled, Scheduler, fair_share
 from ponder.engine.seat import Seat
 from ponder.engine.stats import EngineStats, Totals
+from ponder.engine.watch import Reader
 from ponder.errors import CheckpointError, DeadlineError, QueueFullError
 from ponder.models import Transformer
 from ponder.models.entropy_head import EntropyHead
@@ -301,8 +302,10 @@ class Engine:
         if job.decoder is None and not all(own.sound):
             raise CheckpointError("the model's logits are not numbers: its weights may be damaged")
         if row.trie is not None:
+            assert job.texts is not None, "only texts after a path are computed as a trie"
             row.branch.cut(job.given)
-            self._read(job, own.rows)
+            job.texts.take_part(own.rows)
+            self._end_texts(job, job.texts)
             return
         if job.prefilled:
             return
@@ -313,10 +316,12 @@ class Engine:
         self._progress(job, "prefill", job.prompt_traces())
         if job.prefilled:
             self._totals.add_prompt(job.usage.prompt_tokens, job.hits, job.hits + job.shared)
-            if job.trie is not None:
-                job.before_texts = own.rows[-1:]
+            if job.texts is not None:
+                job.texts.take_path(own.rows[-1:])
+                self._end_texts(job, job.texts)
             elif job.decoder is None:
-                self._read(job, own.rows)
+                (reader,) = (watch for watch in job.watches if isinstance(watch, Reader))
+                self._end_reading(job, reader.reading())
 
     def _draft_rows(self, jobs: list[Job]) -> dict[Text, torch.Tensor]:
         """Return the draft model's row after each text of the requests that need it."""
@@ -419,11 +424,15 @@ class Engine:
         done = job.reached if state == "prefill" else 0
         self._events.append(ProgressEvent(job.request_id, state, done, job.usage, traces))
 
-    def _read(self, job: Job, rows: torch.Tensor) -> None:
-        """End a request that reads; [R, V] are the rows of its last step."""
-        _leave(job.group.live, partial=job.trie is None)
+    def _end_texts(self, job: Job, texts: TextReading) -> None:
+        if not texts.parts:
+            self._end_reading(job, Reading(texts.scores()))
+
+    def _end_reading(self, job: Job, reading: Reading) -> None:
+        """End a request that reads."""
+        _leave(job.group.live, partial=job.texts is None)
         self.scheduler.remove(job)
-        self._events.append(ReadEvent(job.request_id, reading_of(job, rows)))
+        self._events.append(ReadEvent(job.request_id, replace(reading, usage=job.usage)))
 
     def _finish(self, job: Job) -> None:
         assert job.decoder is not None, "what reads ends otherwise"
@@ -459,7 +468,8 @@ def _taken_back_when_interrupted(batch: list[Scheduled]) -> Iterator[None]:
     except BaseException:
         for entry in batch:
             for row in entry.rows if entry.job.running else ():  # one that failed has nothing to take back
-                row.branch.cut(row.branch.length - len(row.tokens))
+                # The tokens of a trie are perhaps cut off already.
+                row.branch.cut(entry.job.given if row.trie else row.branch.length - len(row.tokens))
         raise
 
 

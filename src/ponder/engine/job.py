@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
-
-from ponder.asks.choice_trie import ChoiceTrie
 from ponder.asks.events import Usage
 from ponder.asks.grow import Grow, Service
 from ponder.asks.needs import Needs
 from ponder.asks.read import Read
 from ponder.decoders import Context, Decoder, Group, Text
+from ponder.engine.reading import TextReading
 from ponder.engine.watch import PromptTraces, Watch
 from ponder.mixtures import Mixture
 from ponder.sampling.trace import PromptTrace
@@ -29,7 +27,7 @@ class Job:
     mixture : what mixes its rows of logits.
     needs : what decoder, mixture and parameters need.
     watches : who looks at the rows of the path while it is computed.
-    trie : texts after the path, which are read in one pass once the path is there.
+    texts : texts after the path, which are read once the path is there.
     width : the most texts that live at once, or tokens that are tried.
     request_id, arrival : given at submission; `arrival` orders jobs of equal priority.
     ends_at : the deadline on the engine's clock, in seconds.
@@ -38,7 +36,6 @@ class Job:
     reached : how much of the path has been in the cache already; a preemption does not take it back.
     nodes : how many tokens its tree has.
     announced : whether it has been said to wait.
-    before_texts : the row after the path [1, V], kept until the texts after it are read.
     """
 
     ask: Grow | Read
@@ -47,7 +44,7 @@ class Job:
     mixture: Mixture | None = None
     needs: Needs = field(default_factory=Needs)
     watches: list[Watch] = field(default_factory=list)
-    trie: ChoiceTrie | None = None
+    texts: TextReading | None = None
     width: int = 1
     request_id: int = 0
     arrival: int = 0
@@ -61,7 +58,6 @@ class Job:
     reached: int = 0
     nodes: int = 0
     announced: bool = False
-    before_texts: torch.Tensor | None = None
 
     @property
     def service(self) -> Service:

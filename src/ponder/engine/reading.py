@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from collections.abc import Sequence
 
 import torch
 
 from ponder.asks.choice_trie import ROOT, ChoiceTrie
-from ponder.asks.read import Reading, TextScore
-from ponder.engine.job import Job
-from ponder.engine.watch import Reader
+from ponder.asks.read import TextScore
 from ponder.sampling.softmax import logprobs_of
 
-
-def reading_of(job: Job, rows: torch.Tensor) -> Reading:
-    """Return what a job read; [nodes, V] are the rows of the texts after its path, where there are such."""
-    if job.trie is None:
-        (reader,) = (watch for watch in job.watches if isinstance(watch, Reader))
-        return replace(reader.reading(), usage=job.usage)
-    assert job.before_texts is not None, "a path comes before its texts"
-    logprobs = trie_logprobs(job.trie, job.before_texts, rows)
-    texts = (
-        TextScore(tuple(job.trie.token_ids[node] for node in path), tuple(logprobs[node] for node in path))
-        for path in job.trie.paths
-    )
-    return Reading(tuple(texts), usage=job.usage)
+PART_BYTES = 2**28  # of logits, [nodes, V] float32, that a step computes for a trie
 
 
-def trie_logprobs(trie: ChoiceTrie, first: torch.Tensor, rows: torch.Tensor) -> list[float]:
-    """Return the raw log-probability of each node's token.
+class TextReading:
+    """Texts after a path, while they are read.
 
-    `first` [1, V] is the row after what is before the trie, `rows` [nodes, V] the one after each node.
+    Attributes
+    ----------
+    trie : the texts.
+    parts : what of them has still to be computed, a part in a step, once the path is there.
     """
-    roots = [node for node, parent in enumerate(trie.parents) if parent == ROOT]
-    inner = [node for node, parent in enumerate(trie.parents) if parent != ROOT]
-    logprobs = [0.0] * len(trie.parents)
-    for nodes, logits, places in (
-        (roots, first, [0] * len(roots)),
-        (inner, rows, [trie.parents[node] for node in inner]),
-    ):
-        values = logprobs_of(logits, places, [trie.token_ids[node] for node in nodes])
-        for node, value in zip(nodes, values, strict=True):
-            logprobs[node] = value
-    return logprobs
+
+    def __init__(self, trie: ChoiceTrie, vocab_size: int) -> None:
+        self.trie = trie
+        self.parts = deque(trie.parts(max(1, PART_BYTES // (4 * vocab_size))))
+        self._children: dict[int, list[int]] = {}
+        for node, parent in enumerate(trie.parents):
+            self._children.setdefault(parent, []).append(node)
+        self._logprobs = [0.0] * len(trie.parents)
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens the largest part has."""
+        return max((len(part.trie.token_ids) for part in self.parts), default=0)
+
+    def take_path(self, rows: torch.Tensor) -> None:
+        """Look up the texts' first tokens in the row after the path, [1, V]."""
+        self._take([ROOT], rows)
+
+    def take_part(self, rows: torch.Tensor) -> None:
+        """Look up what follows the own nodes of the first part in the rows after them, [nodes, V]."""
+        self._take(self.parts[0].own, rows)
+        self.parts.popleft()
+
+    def _take(self, nodes: Sequence[int], rows: torch.Tensor) -> None:
+        """Look up the raw log-probability of each node that follows one of `nodes`."""
+        places = [place for place, node in enumerate(nodes) for _ in self._children[node]]
+        following = [child for node in nodes for child in self._children[node]]
+        values = logprobs_of(rows, places, [self.trie.token_ids[node] for node in following])
+        for node, value in zip(following, values, strict=True):
+            self._logprobs[node] = value
+
+    def scores(self) -> tuple[TextScore, ...]:
+        """Return the log-probabilities of each text, once no part is left."""
+        trie, logprobs = self.trie, self._logprobs
+        return tuple(
+            TextScore(tuple(trie.token_ids[node] for node in path), tuple(logprobs[node] for node in path))
+            for path in trie.paths
+        )

@@ -136,8 +136,8 @@ class Scheduler:
         for job, text, context in others:
             if not job.running:
                 continue
-            if job.trie is not None and not context.pending(text.output):
-                yield job, text, context, job.trie.token_ids
+            if job.texts is not None and not context.pending(text.output):
+                yield job, text, context, job.texts.parts[0].trie.token_ids
                 continue
             tokens = self._prefill(job, text, context)
             page = context.branch.next_page(tokens)
@@ -247,8 +247,8 @@ def _missing(job: Job) -> int:
     for text in job.group.live:
         for place, context in enumerate(text.contexts):
             length, shared, kind = context.length(text.output), len(context.prompt), place
-            if job.trie is not None:
-                length += len(job.trie.token_ids)
+            if job.texts is not None:
+                length += job.texts.most_tokens
             if context.tried is not None:
                 shared, kind = length - 1, 0
             needed = pages_for(length) - pages_for(context.branch.length)
@@ -271,8 +271,10 @@ def _grows(job: Job) -> bool:
 def _row(job: Job, text: Text, context: Context, tokens: tuple[int, ...], slots: list[int]) -> BatchRow:
     """A row whose logits are those that its decoder needs, and those that somebody watches."""
     branch, count = context.branch, len(tokens)
-    if job.trie is not None and branch.length > job.given:
-        return BatchRow(branch, tokens, slots, context.reach, range(count), trie=job.trie)
+    if job.texts is not None and branch.length > job.given:
+        part = job.texts.parts[0]
+        own = range(count - len(part.own), count)
+        return BatchRow(branch, tokens, slots, context.reach, own, trie=part.trie)
     complete = branch.length == context.length(text.output)
     wanted = [count - 1] if complete else []
     if context is text.contexts[0] and not job.prefilled:
