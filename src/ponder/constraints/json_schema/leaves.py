@@ -1,0 +1,111 @@
+"""The shortest way to end a string or number that has begun, for a small schema of it alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import llguidance
+import numpy as np
+
+MAX_BYTES = 4096
+_LIKELY = b'"a0A1 -.:/@TZ_+,b9\x80\xbf\\nu'  # tried where very many bytes may follow
+_MANY = 24
+_KEPT = 6  # ways that are followed side by side
+
+
+class _Bytes:
+    """The 256 bytes as a tokenizer."""
+
+    eos_token_id = 256
+    bos_token_id = None
+    special_token_ids = (256,)
+    tokens = (*(bytes((byte,)) for byte in range(256)), b"<end>")
+
+    def __call__(self, text: Any) -> list[int]:
+        return list(text.encode() if isinstance(text, str) else text)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    return llguidance.LLTokenizer(llguidance.TokenizerWrapper(_Bytes()), n_vocab=257, slices=[])
+
+
+@lru_cache(maxsize=1024)
+def _matcher(schema: str) -> Any:
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
+    return llguidance.LLMatcher(_tokenizer(), grammar, log_level=0)
+
+
+def takes(schema: dict[str, Any]) -> bool:
+    """Return whether a grammar can be made of a schema."""
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
+    matcher = llguidance.LLMatcher(_tokenizer(), grammar, log_level=0)
+    if not matcher.is_error():
+        matcher.compute_bitmask()
+    return not matcher.is_error()
+
+
+def ending(schema: dict[str, Any], begun: bytes) -> bytes | None:
+    """Return a short way to go on from the beginning of a value to its end; None: there is none, or a long one.
+
+    `schema` is of a string or number alone; the value's end includes a string's closing quote.
+    """
+    return _ending(json.dumps(schema), begun)
+
+
+@lru_cache(maxsize=4096)
+def _ending(schema: str, begun: bytes) -> bytes | None:
+    matcher = _matcher(schema).deep_copy()
+    if matcher.is_error() or matcher.try_consume_tokens(list(begun)) < len(begun):
+        return None
+    level: list[tuple[Any, bytes]] = [(matcher, b"")]
+    before: bytes | None = None  # the mask of the level before, where all its bytes led to the same
+    single = b""
+    for _ in range(MAX_BYTES):
+        following: dict[bytes, tuple[Any, bytes]] = {}
+        for at, suffix in level:
+            if at.is_accepting():
+                return suffix
+            mask = at.compute_bitmask()
+            tried = single if len(level) == 1 and mask == before else _tried(mask)
+            for byte in tried:
+                after = at.deep_copy()
+                if not after.consume_token(byte):
+                    continue
+                onwards = after.compute_bitmask() if not after.is_accepting() else b""
+                following.setdefault(onwards, (after, suffix + bytes((byte,))))
+            if len(level) == 1:
+                before = mask if len(following) == 1 else None
+                single = bytes(tried[:1])
+        level = sorted(following.items() and following.values(), key=lambda way: not way[0].is_accepting())
+        level = level[:_KEPT]
+        if not level:
+            return None
+    return None
+
+
+def _tried(mask: bytes) -> bytes:
+    members = np.flatnonzero(np.unpackbits(np.frombuffer(mask, np.uint8), bitorder="little")[:256])
+    allowed = bytes(members.tolist())
+    if len(allowed) <= _MANY:
+        return bytes(sorted(allowed, key=lambda byte: byte != 0x22))
+    likely = bytes(byte for byte in _LIKELY if byte in allowed)
+    return likely or allowed[:_MANY]
+
+
+def escaped(text: str) -> bytes:
+    """Return a string as JSON spells it here."""
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
+def spelled(value: Any) -> bytes:
+    """Return a value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def integers(low: int) -> Iterator[int]:
+    """Yield whole numbers from a bound on."""
+    yield from range(low, low + 4)
