@@ -12,11 +12,12 @@ from jsonschema.exceptions import ValidationError
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.guided import GuidedAutomaton, shared_by
+from ponder.constraints.guided import GuidedAutomaton
 from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.numerals import DigitTokens, Numerals
 from ponder.constraints.json_schema.plan import Planner
 from ponder.constraints.json_schema.reader import Closed, Mode, Open, Reader, Reading, path_of
+from ponder.constraints.json_schema.spelling import Spelling
 from ponder.constraints.json_schema.spots import Spot, spot_of
 from ponder.constraints.place import Place
 from ponder.constraints.recent import Recent
@@ -25,6 +26,8 @@ from ponder.text.vocabulary import Vocabulary
 FEW = 32  # tokens that are tried one by one
 MASKS = 512
 VERDICTS = 256
+FEW_KEYS = 512  # tokens of keys whose order is free
+KEYS = (Mode.FIRST_KEY, Mode.NEXT_KEY, Mode.KEY, Mode.AFTER)
 STRINGS = (Mode.STRING, Mode.KEY)
 
 
@@ -40,6 +43,7 @@ class Marks:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.digits = DigitTokens(vocabulary)
+        self.spelling = Spelling(vocabulary)
         text = vocabulary.is_text
         self.closing = self._with(vocabulary, b"]}") & bits.pack(text)
         self.separating = self._with(vocabulary, b"]},") & bits.pack(text)
@@ -74,6 +78,7 @@ class JsonAutomaton:
         vocabulary: Vocabulary,
         *,
         is_loose: bool,
+        any_order: bool,
     ) -> None:
         self._documents = documents
         self._guided = guided
@@ -82,6 +87,7 @@ class JsonAutomaton:
         self._numerals = numerals
         self._vocabulary = vocabulary
         self._is_loose = is_loose
+        self._any_order = any_order
         self._marks = marks_of(vocabulary)
         self._masks: Recent[Writing, Bits] = Recent(MASKS)
         self._verdicts: Recent[bytes, ValidationError | None] = Recent(VERDICTS)
@@ -112,7 +118,10 @@ class JsonAutomaton:
         if not self._is_loose:
             return []
         marks = self._marks
-        if reader.mode in STRINGS:
+        few = FEW
+        if self._any_order and reader.mode in KEYS:
+            closing, few = mask, FEW_KEYS
+        elif reader.mode in STRINGS:
             closing = marks.quoting
         else:
             closing = marks.separating if reader.mode is Mode.SCALAR else marks.closing
@@ -120,15 +129,16 @@ class JsonAutomaton:
         if not found.any():
             return []
         tokens = bits.members(found)
-        return tokens if len(tokens) <= FEW else []
+        return tokens if len(tokens) <= few else []
 
     def step(self, state: Writing, token: int) -> Writing | None:
         """Return the state after a text token; None: it is not allowed, or closes a value that is wrong."""
         place = self._guided.step(state.place, token)
         if place is None:
             return None
-        reading = state.reader.read(self._vocabulary.tokens[token])
-        if self._broken(state, token, reading) is not None:
+        data = self._vocabulary.tokens[token]
+        reading = state.reader.read(data)
+        if self._broken(state, data, reading) is not None:
             return None
         return Writing(place, reading.reader)
 
@@ -164,8 +174,8 @@ class JsonAutomaton:
             return ()
         text = self._text(state)
         for ending in self._planner.endings(text, state.reader):
-            tokens = self._spelled(ending)
-            if tokens is not None and len(tokens) <= limit and self._leads_to_end(state, tokens):
+            tokens = self._marks.spelling.fewest(ending)
+            if tokens and len(tokens) <= limit and self._leads_to_end(state, tokens, ending):
                 return tokens
         return None
 
@@ -176,27 +186,31 @@ class JsonAutomaton:
         """
         backs = []
         for token in self._suspects(self._guided.mask(state.place), state.reader):
-            began = self._broken(state, token, state.reader.read(self._vocabulary.tokens[token]))
+            data = self._vocabulary.tokens[token]
+            began = self._broken(state, data, state.reader.read(data))
             if began is None:
                 return None
             backs.append(_tokens_after(state, began, self._vocabulary))
         return min(backs) if backs else None
 
     def _wrong(self, state: Writing, token: int) -> bool:
-        return self._broken(state, token, state.reader.read(self._vocabulary.tokens[token])) is not None
+        data = self._vocabulary.tokens[token]
+        return self._broken(state, data, state.reader.read(data)) is not None
 
-    def _broken(self, state: Writing, token: int, reading: Reading) -> int | None:
-        """Return where the first thing begins that a token makes wrong, having been read; None: nothing is."""
+    def _broken(self, state: Writing, data: bytes, reading: Reading) -> int | None:
+        """Return where the first thing begins that some bytes make wrong, having been read; None: nothing is."""
         reader = reading.reader
         if reader.mode is Mode.SCALAR and not self._numerals.fits(reader.begun):
             return reader.began
+        if self._any_order and reader.mode is Mode.KEY and not self._may_become_key(reader):
+            return reader.began
         for closed in reading.closed:
-            began = self._wrong_from(state, token, closed)
+            began = self._wrong_from(state, data, closed)
             if began is not None:
                 return began
         return None
 
-    def _wrong_from(self, state: Writing, token: int, closed: Closed) -> int | None:
+    def _wrong_from(self, state: Writing, data: bytes, closed: Closed) -> int | None:
         """Return where something begins that is wrong in a value, or key, that closed; None: nothing is."""
         if closed.is_key:
             return None if closed.is_new and self._is_name(closed) else closed.began
@@ -204,32 +218,39 @@ class JsonAutomaton:
         if is_bare and not (self._numerals.fits(closed.spelled) and _is_finite(closed.spelled)):
             return closed.began
         if closed.within is None:
-            text = self._text(state, token)[: closed.ended]
+            text = self._text(state, data)[: closed.ended]
             return _position(text, self._verdict(text), 0)
         if not self._is_loose:
             return None
         outer = spot_of(self._root, closed.within.parent)
-        began = self._wrong_item(state, token, closed, outer)
-        return self._wrong_value(state, token, closed, outer) if began is None else began
+        began = self._wrong_item(state, data, closed, outer)
+        return self._wrong_value(state, data, closed, outer) if began is None else began
 
-    def _wrong_value(self, state: Writing, token: int, closed: Closed, outer: Spot) -> int | None:
+    def _wrong_value(self, state: Writing, data: bytes, closed: Closed, outer: Spot) -> int | None:
         assert closed.within is not None
         spot = outer.child(_step_to(closed.within))
         if not spot.is_checked:
             return None
-        text = self._text(state, token, closed.began)[: closed.ended - closed.began]
+        text = self._text(state, data, closed.began)[: closed.ended - closed.began]
         error = self._documents.error(json.loads(text), spot.reached)
         return _position(text, error, closed.began)
 
-    def _wrong_item(self, state: Writing, token: int, closed: Closed, outer: Spot) -> int | None:
+    def _wrong_item(self, state: Writing, data: bytes, closed: Closed, outer: Spot) -> int | None:
         """Return where an item begins that an earlier one of its array equals; None: there is no such."""
         within = closed.within
         assert within is not None
         if within.is_object or within.count < 2 or not outer.is_unique:
             return None
-        text = self._text(state, token, within.began)[: closed.ended - within.began] + b"]"
+        text = self._text(state, data, within.began)[: closed.ended - within.began] + b"]"
         error = self._documents.error(json.loads(text), (({"uniqueItems": True}, self._documents.resolver),))
         return None if error is None else closed.began
+
+    def _may_become_key(self, reader: Reader) -> bool:
+        """Return whether a key that has begun is the beginning of one that its object does not have yet."""
+        assert reader.top is not None
+        names = spot_of(self._root, reader.top.parent).spelled_names
+        begun, keys = reader.begun, reader.top.keys
+        return names is None or any(name.startswith(begun) and name not in keys for name in names)
 
     def _is_name(self, closed: Closed) -> bool:
         assert closed.within is not None
@@ -239,9 +260,9 @@ class JsonAutomaton:
     def _verdict(self, text: bytes) -> ValidationError | None:
         return self._verdicts.get(text, lambda _: self._documents.error(json.loads(text)))
 
-    def _text(self, state: Writing, token: int | None = None, began: int = 0) -> bytes:
-        """Return the text from a byte on, perhaps with one more token."""
-        parts = [] if token is None else [self._vocabulary.tokens[token]]
+    def _text(self, state: Writing, more: bytes = b"", began: int = 0) -> bytes:
+        """Return the text from a byte on, and some more bytes."""
+        parts = [more]
         left, at = state.reader.length - began, state.place
         while left > 0:
             assert at.parent is not None
@@ -250,32 +271,15 @@ class JsonAutomaton:
             at = at.parent
         return b"".join(reversed(parts))[-left:]
 
-    def _leads_to_end(self, state: Writing, tokens: tuple[int, ...]) -> bool:
-        at: Writing | None = state
-        for token in tokens:
-            at = self.step(at, token) if at is not None else None
-        return at is not None and self.may_end(at)
-
-    def _spelled(self, text: bytes) -> tuple[int, ...] | None:
-        """Return the fewest tokens that spell a text; None: no tokens do."""
-        ids, longest = shared_by(self._vocabulary).probes.tokens_of, 32
-        fewest: list[tuple[int, int, int]] = [(0, 0, -1)]  # tokens, the place before the last, the last
-        for end in range(1, len(text) + 1):
-            best = (len(text) + 1, 0, -1)
-            for begin in range(max(0, end - longest), end):
-                count = fewest[begin][0] + 1
-                if count < best[0]:
-                    token = ids.get(text[begin:end])
-                    if token is not None:
-                        best = (count, begin, token)
-            fewest.append(best)
-        if fewest[-1][0] > len(text):
-            return None
-        tokens, at = [], len(text)
-        while at:
-            _, at, token = fewest[at]
-            tokens.append(token)
-        return tuple(reversed(tokens))
+    def _leads_to_end(self, state: Writing, tokens: tuple[int, ...], ending: bytes) -> bool:
+        """Return whether the text may end after some tokens."""
+        matcher = self._guided.matcher(state.place)
+        if matcher.try_consume_tokens(list(tokens)) < len(tokens) or not matcher.is_accepting():
+            return False
+        reading = state.reader.read(ending)
+        if self._broken(state, ending, reading) is not None:
+            return False
+        return reading.reader.mode is Mode.DONE or self._verdict(self._text(state, ending)) is None
 
 
 def _step_to(container: Open) -> str | int:

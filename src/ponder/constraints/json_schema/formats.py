@@ -88,7 +88,7 @@ def _is_ipv6(text: str) -> bool:
 
 def _is_email(text: str) -> bool:
     local, _, domain = text.rpartition("@")
-    if len(local) > 64 or not _LOCAL.fullmatch(local):
+    if not _LOCAL.fullmatch(local):
         return False
     if domain.startswith("[") and domain.endswith("]"):
         literal = domain[1:-1]

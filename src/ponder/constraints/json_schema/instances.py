@@ -120,13 +120,19 @@ class Instances:
         if shape.kind in ("number", "string"):
             return _leaf(shape)
         if shape.kind == "array":
-            items = [self._of(shape.item(place)) for place in range(shape.least)]
-            return None if None in items else b"[" + b",".join(items) + b"]"  # type: ignore[arg-type]
+            items = self.smallest_items(shape, 0)
+            return None if items is None else b"[" + b",".join(items) + b"]"
         keys = self.filled(shape, list(shape.required))
         return None if keys is None else self.object(shape, keys)
 
     def _of(self, claims: Claims | None) -> bytes | None:
         return None if claims is None else self.smallest(claims)
+
+    def smallest_items(self, shape: Shape, count: int) -> list[bytes] | None:
+        """Return the smallest items that an array needs after `count` others; None: one is not to be had."""
+        items = [self._of(shape.item(place)) for place in range(count, shape.least)]
+        found = [item for item in items if item is not None]
+        return found if len(found) == len(items) else None
 
     def object(self, shape: Shape, keys: list[str]) -> bytes | None:
         """Return an object with the smallest values of some keys."""
@@ -171,24 +177,42 @@ class Instances:
 
     def _arrays(self, shape: Shape, depth: int) -> Iterator[bytes]:
         """Yield arrays whose items differ from one another, of several lengths."""
-        for length in range(shape.least, min(shape.least + 3, shape.most) + 1 if shape.most < math.inf else shape.least + 4):
+        for extra in range(4):
+            if shape.least + extra <= shape.most:
+                yield from (b"[" + b",".join(items) + b"]" for items in self.lists(shape, 0, extra, depth))
+
+    def lists(
+        self, shape: Shape, count: int, extra: int, depth: int, written: frozenset[bytes] = frozenset()
+    ) -> Iterator[list[bytes]]:
+        """Yield items that follow `count` others, differ from one another, and are `extra` more than needed.
+
+        First small ones, then such that one is what `contains` wants.
+        """
+        length = max(shape.least, count) + extra - count
+        last = shape.item(count + length - 1) if length else None
+        wanted: Iterator[bytes | None] = iter((None,))
+        if last is not None:
+            wanted = itertools.chain(wanted, self.contained(shape, last, depth))
+        for special in wanted:
             items: list[bytes] = []
-            for place in range(length):
+            for place in range(count, count + length):
                 claims = shape.item(place)
                 if claims is None:
                     return
-                fresh = (text for text in self.varied(claims, depth + 1) if text not in items)
+                if special is not None and place == count + length - 1:
+                    items.append(special)
+                    break
+                fresh = (
+                    text
+                    for text in self.varied(claims, depth + 1)
+                    if text not in items and text not in written and text != special
+                )
                 found = next(fresh, None)
                 if found is None:
                     break
                 items.append(found)
             if len(items) == length:
-                yield b"[" + b",".join(items) + b"]"
-        claims = shape.item(len(shape.first))
-        if claims is not None and shape.most > 0:  # one item that others are like: for `contains`
-            for text in self.contained(shape, claims, depth):
-                length = max(1, shape.least)
-                yield b"[" + b",".join([text] * length) + b"]"
+                yield items
 
     def contained(self, shape: Shape, claims: Claims, depth: int) -> Iterator[bytes]:
         """Yield items that a check may want: what `contains` names, then any."""

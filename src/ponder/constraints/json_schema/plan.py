@@ -15,6 +15,7 @@ from ponder.constraints.json_schema.shapes import Claims, Shape, Shapes
 
 TRIED = 64  # ways for the whole text
 _EACH = 8  # ways for one container
+_FURTHER = (b"", b"1", b"a", b"0", b"5", b"b", b"-", b"12", b"xy")
 _LITERALS = (b"true", b"false", b"null")
 
 
@@ -117,31 +118,16 @@ class Planner:
             yield from self._items(begun, frame, shape, frame.count + inside)
 
     def _items(self, begun: _Begun, frame: Open, shape: Shape, count: int) -> Iterator[bytes]:
-        written = {spelled(value) for _, value in begun.values.get(frame.began, ())}
-        fresh = bool(shape.notes)
-        for extra in range(4):
-            length = max(shape.least, count) + extra
-            if length > shape.most:
-                return
-            items: list[bytes] = []
-            for place in range(count, length):
-                claims = shape.item(place)
-                if claims is None:
-                    return
-                if not fresh:
-                    found = self._instances.smallest(claims)
-                else:
-                    options = self._instances.varied(claims, 1)
-                    found = next((text for text in options if text not in written and text not in items), None)
-                if found is None:
-                    break
-                items.append(found)
-            if len(items) == length - count:
+        if not shape.notes:
+            items = self._instances.smallest_items(shape, count)
+            if items is not None:
                 yield _joined(items, count > 0) + b"]"
-        claims = shape.item(max(count, len(shape.first)))
-        if claims is not None and fresh and count < shape.most:
-            for text in itertools.islice(self._instances.contained(shape, claims, 0), _EACH):
-                yield _joined([text] * max(1, shape.least - count), count > 0) + b"]"
+            return
+        written = frozenset(spelled(value) for _, value in begun.values.get(frame.began, ()))
+        for extra in range(4):
+            if max(shape.least, count) + extra <= shape.most:
+                for items in self._instances.lists(shape, count, extra, 0, written):
+                    yield _joined(items, count > 0) + b"]"
 
     def _members(self, begun: _Begun, frame: Open, shape: Shape, inside: int) -> Iterator[bytes]:
         taken = frozenset(key_text(key) for key in frame.keys)
@@ -223,21 +209,18 @@ class Planner:
             yield from itertools.islice(self._instances.varied(claims, 1), _EACH)
             return
         part = (b'"' if mode is Mode.STRING else b"") + begun.reader.begun
-        found: dict[bytes, None] = {}
+        leaves: list[dict[str, Any]] = []
         for shape in self._shapes.of(claims):
             if shape.kind == "literal":
                 starts = (text for text in shape.literals if text.startswith(part))
-                found.update((text[len(part) :], None) for text in itertools.islice(starts, _EACH))
+                yield from (text[len(part) :] for text in itertools.islice(starts, _EACH))
             elif shape.kind == ("string" if mode is Mode.STRING else "number") and part not in _LITERALS:
-                rest = ending(shape.leaf, part)
+                leaves.append(shape.leaf)
+        for further in _FURTHER:  # where a check refuses what is shortest
+            for leaf in leaves:
+                rest = ending(leaf, part + further)
                 if rest is not None:
-                    found[rest] = None
-                    if shape.notes:
-                        for further in (b"a", b"0", b"1", b"b", b"5", b"-"):
-                            other = ending(shape.leaf, part + further)
-                            if other is not None:
-                                found[further + other] = None
-        yield from sorted(found, key=len)
+                    yield further + rest
 
 
 def _free_keys(shape: Shape, part: bytes, taken: frozenset[str]) -> list[tuple[str, bytes]]:

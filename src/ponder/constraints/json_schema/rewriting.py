@@ -130,9 +130,6 @@ class Rewriter:
         for keyword in schema:
             self._keyword(keyword, schema, resolver, path, result, further)
         self._object(schema, resolver, path, result)
-        if self._any_order and "properties" in result:
-            _free_order(result)
-            self._note(path, "required", "close") if "required" in schema else None
         if _CHECKED & schema.keys():
             result["x-check"] = len(self.checks)
             self.checks.append((schema, resolver))
@@ -153,7 +150,8 @@ class Rewriter:
         value = schema[keyword]
         if keyword in _MASK:
             result[keyword] = _plain(value)
-            self._note(path, keyword, "mask")
+            loose = self._any_order and keyword in ("required", "minProperties")
+            self._note(path, keyword, "close" if loose else "mask")
         elif keyword in ("$ref", "$dynamicRef"):
             self._reference(keyword, value, resolver, path, further)
         elif keyword == "items":
@@ -237,13 +235,14 @@ class Rewriter:
         return self._taken[key]
 
     def _conditional(self, schema: dict[str, Any], resolver: Any, path: str) -> list[Any]:
-        """Return `if`, `then`, `else` as: both `if` and `then`, or `else`."""
-        if "else" not in schema:
+        """Return `if`, `then`, `else` as: both `if` and `then`, or `else` and as much of not `if` as is simple."""
+        others = _other_values(schema["if"], schema.get("properties", {}))
+        if "else" not in schema and others is True:
             return []
         condition = self._schema(schema["if"], resolver, f"{path}/if")
         then = self._schema(schema.get("then", True), resolver, f"{path}/then")
-        otherwise = self._schema(schema["else"], resolver, f"{path}/else")
-        return [{"anyOf": [{"allOf": [condition, then]}, otherwise]}]
+        otherwise = self._schema(schema.get("else", True), resolver, f"{path}/else")
+        return [{"anyOf": [{"allOf": [condition, then]}, {"allOf": [others, otherwise]}]}]
 
     def _object(self, schema: dict[str, Any], resolver: Any, path: str, result: dict[str, Any]) -> None:
         """Rewrite what is about an object's properties."""
@@ -262,6 +261,8 @@ class Rewriter:
         apart = len(kept) == len(patterns) and self._fits(
             {"type": "object", "patternProperties": dict.fromkeys(kept, {})}
         )
+        if self._any_order and named and patterns:
+            apart = False
         if patterns and apart:
             result["patternProperties"] = kept
         elif patterns and rest is not True:  # patterns overlap: a further property has one of these schemas
@@ -296,11 +297,6 @@ def _pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _free_order(result: dict[str, Any]) -> None:
-    """Say properties as patterns, whose order is free."""
-    result.pop("required", None)
-
-
 def _plain(value: Any) -> Any:
     """Return a value with whole numbers written as such."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -321,6 +317,49 @@ def _complement(schema: Any) -> list[Any]:
     if isinstance(schema, dict) and schema.keys() == {"required"} and len(schema["required"]) == 1:
         return [{"properties": {schema["required"][0]: False}}]
     return []
+
+
+def _other_values(condition: Any, properties: dict[str, Any]) -> Any:
+    """Return what holds where a condition does not, if it is that one property has certain values of a list."""
+    named = condition.get("properties", {}) if isinstance(condition, dict) else {}
+    if len(named) != 1 or condition.keys() - {"properties", "required"}:
+        return True
+    [(name, inner)] = named.items()
+    declared = properties.get(name)
+    if not (isinstance(inner, dict) and inner.keys() <= {"const", "enum"} and isinstance(declared, dict)):
+        return True
+    if "enum" not in declared or condition.get("required", [name]) != [name]:
+        return True
+    values = [*inner.get("enum", ()), *([inner["const"]] if "const" in inner else [])]
+    return {"properties": {name: {"enum": [_plain(one) for one in declared["enum"] if one not in values]}}}
+
+
+def in_any_order(schema: Any) -> Any:
+    """Return a rewritten schema whose properties may come in any order, and may all be left out."""
+    if isinstance(schema, list):
+        return [in_any_order(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in ("enum", "const", "x-check"):
+            result[keyword] = value
+        elif keyword == "properties":
+            patterns = {f"^{_literally(name)}$": in_any_order(inner) for name, inner in value.items()}
+            result.setdefault("patternProperties", {}).update(patterns)
+        elif keyword == "patternProperties":
+            result.setdefault("patternProperties", {}).update(
+                (name, in_any_order(inner)) for name, inner in value.items()
+            )
+        elif keyword == "$defs":
+            result[keyword] = {name: in_any_order(inner) for name, inner in value.items()}
+        elif keyword not in ("required", "minProperties"):
+            result[keyword] = in_any_order(value)
+    return result
+
+
+def _literally(name: str) -> str:
+    return "".join("\\" + letter if letter in r"\.+*?()|[]{}^$#&-~/" else letter for letter in name)
 
 
 def _dynamic_anchors(documents: list[Any]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from ponder.constraints.json_schema.leaves import takes
 from ponder.constraints.json_schema.instances import Instances
 from ponder.constraints.json_schema.numerals import Numerals
 from ponder.constraints.json_schema.plan import Planner
-from ponder.constraints.json_schema.rewriting import Kept, Rewriter
+from ponder.constraints.json_schema.rewriting import Kept, Rewriter, in_any_order
 from ponder.constraints.json_schema.shapes import Shapes
 from ponder.constraints.json_schema.spots import AT_CLOSE, Spot
 from ponder.errors import ParameterError
@@ -79,7 +79,8 @@ class JsonSchema(Composable):
             Planner(prepared.shapes, prepared.instances, any_order=self.any_order),
             Numerals.of(number for document in documents.documents for number in numbers(document)),
             vocabulary,
-            is_loose=any(kept.how == "close" for kept in rewriter.kept),
+            is_loose=self.any_order or any(kept.how == "close" for kept in rewriter.kept),
+            any_order=self.any_order,
         )
 
     def report(self) -> tuple[Kept, ...]:
@@ -117,8 +118,9 @@ def _prepare(value: JsonSchema) -> _Prepared:
     instances = Instances(shapes, documents, rewriter.checks)
     if instances.cost(shapes.root) == math.inf:
         raise ParameterError("schema", value.schema, "one that a finite text satisfies: this has none")
+    allowed = in_any_order(rewritten) if value.any_order else rewritten
     grammar = llguidance.LLMatcher.grammar_from_json_schema(
-        {} if rewritten is True else rewritten, overrides=_options(value.compact)
+        {} if allowed is True else allowed, overrides=_options(value.compact)
     )
     return _Prepared(documents, rewriter, grammar, shapes, instances)
 

@@ -9,6 +9,7 @@ from typing import Any
 from referencing.jsonschema import DRAFT202012
 
 from ponder.constraints.json_schema.documents import Documents, subschemas
+from ponder.constraints.json_schema.leaves import spelled
 from ponder.constraints.json_schema.reader import Open, key_text
 
 AT_CLOSE = frozenset(
@@ -80,6 +81,14 @@ class Spot:
             for schema, resolver in self.parts
             if "propertyNames" in schema
         )
+
+    @cached_property
+    def spelled_names(self) -> frozenset[bytes] | None:
+        """The names of all properties that an object may have, as JSON spells them; None: it may have others."""
+        for schema, _ in self.parts:
+            if schema.get("additionalProperties") is False and not schema.get("patternProperties"):
+                return frozenset(spelled(name)[1:-1] for name in schema.get("properties", ()))
+        return None
 
     def child(self, key: str | int) -> Spot:
         """Return what holds for the value of a property, or for an item."""
