@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ponder.constraints.json_schema.leaves import ending, spelled
+from ponder.constraints.json_schema.leaves import ending as ending_of, spelled
 from ponder.constraints.json_schema.instances import Instances, optional
 from ponder.constraints.json_schema.reader import Mode, Open, Reader, key_text
 from ponder.constraints.json_schema.shapes import Claims, Shape, Shapes
 
 TRIED = 64  # ways for the whole text
 _EACH = 8  # ways for one container
-_FURTHER = (b"", b"1", b"a", b"0", b"5", b"b", b"-", b"12", b"xy")
+_FURTHER = (b"", b"1", b"a", b"0", b"5", b"b", b"-", b"12", b".5", b"xy")
 _LITERALS = (b"true", b"false", b"null")
 
 
@@ -59,7 +59,7 @@ class Planner:
             yield from self._value(begun, claims)
             return
         frame = begun.frames[level]
-        ways = [self._container(begun, level, shape) for shape in self._fitting(begun, frame, claims)]
+        ways = [self._passing(begun, level, shape) for shape in self._fitting(begun, frame, claims)]
         yield from _in_turn(ways)
 
     def _fitting(self, begun: _Begun, frame: Open, claims: Claims) -> list[Shape]:
@@ -85,6 +85,13 @@ class Planner:
                 return isinstance(value, bool) or value is None
         return True
 
+    def _passing(self, begun: _Begun, level: int, shape: Shape) -> Iterator[bytes]:
+        """Yield endings of an open container after which it passes its checks."""
+        text = begun.text[begun.frames[level].began :]
+        for ending in itertools.islice(self._container(begun, level, shape), TRIED):
+            if not shape.notes or self._instances.passes(shape, text + ending):
+                yield ending
+
     def _container(self, begun: _Begun, level: int, shape: Shape) -> Iterator[bytes]:
         """Yield endings of an open container that has a shape."""
         frame = begun.frames[level]
@@ -95,43 +102,44 @@ class Planner:
             inside = shape.property(key_text(frame.key or b"")) if frame.is_object else shape.item(frame.count)
             if inside is None:
                 return
+            value = begun.text[_begins(begun, level + 1) :]
             for inner in itertools.islice(self._finish(begun, level + 1, inside), _EACH):
-                for tail in itertools.islice(self._rest(begun, frame, shape, 1), _EACH):
+                for tail in itertools.islice(self._rest(begun, frame, shape, value + inner), _EACH):
                     yield colon + inner + tail
         elif mode is Mode.KEY:
             yield from self._key(begun, frame, shape)
         elif mode is Mode.FIRST_ITEM:
-            yield from self._rest(begun, frame, shape, 0)
+            yield from self._rest(begun, frame, shape)
             inside = shape.item(0)
             if inside is not None:
                 for text in itertools.islice(self._instances.some(inside), _EACH):
-                    for tail in itertools.islice(self._rest(begun, frame, shape, 1), 2):
+                    for tail in itertools.islice(self._rest(begun, frame, shape, text), 2):
                         yield text + tail
         else:
-            yield from self._rest(begun, frame, shape, 0)
+            yield from self._rest(begun, frame, shape)
 
-    def _rest(self, begun: _Begun, frame: Open, shape: Shape, inside: int) -> Iterator[bytes]:
-        """Yield what comes after the values of a container, and closes it. `inside`: values that are open."""
+    def _rest(self, begun: _Begun, frame: Open, shape: Shape, value: bytes | None = None) -> Iterator[bytes]:
+        """Yield what comes after the values of a container, and closes it. `value`: the one that is open."""
         if frame.is_object:
-            yield from self._members(begun, frame, shape, inside)
-        else:
-            yield from self._items(begun, frame, shape, frame.count + inside)
-
-    def _items(self, begun: _Begun, frame: Open, shape: Shape, count: int) -> Iterator[bytes]:
+            yield from self._members(begun, frame, shape, value is not None)
+            return
+        count = frame.count + (value is not None)
         if not shape.notes:
             items = self._instances.smallest_items(shape, count)
             if items is not None:
                 yield _joined(items, count > 0) + b"]"
             return
-        written = frozenset(spelled(value) for _, value in begun.values.get(frame.began, ()))
+        written = {spelled(item) for _, item in begun.values.get(frame.began, ())}
+        if value is not None:
+            written.add(spelled(json.loads(value)))
         for extra in range(4):
             if max(shape.least, count) + extra <= shape.most:
-                for items in self._instances.lists(shape, count, extra, 0, written):
+                for items in self._instances.lists(shape, count, extra, 0, frozenset(written)):
                     yield _joined(items, count > 0) + b"]"
 
-    def _members(self, begun: _Begun, frame: Open, shape: Shape, inside: int) -> Iterator[bytes]:
+    def _members(self, begun: _Begun, frame: Open, shape: Shape, is_inside: bool) -> Iterator[bytes]:
         taken = frozenset(key_text(key) for key in frame.keys)
-        after_comma = begun.reader.mode is Mode.NEXT_KEY and frame is begun.frames[-1] and not inside
+        after_comma = begun.reader.mode is Mode.NEXT_KEY and frame is begun.frames[-1] and not is_inside
         for keys in self._key_lists(shape, taken, frame):
             if after_comma and not keys:
                 more = next(self._further(shape, taken, frame, ()), None)
@@ -196,7 +204,7 @@ class Planner:
             if value is None:
                 continue
             after = Open(frame.parent, True, frame.began, frame.keys | {spelled(key)[1:-1]}, spelled(key)[1:-1])
-            for tail in itertools.islice(self._members(begun, after, shape, 1), _EACH):
+            for tail in itertools.islice(self._members(begun, after, shape, True), _EACH):
                 yield rest + b":" + value + tail
 
     def _value(self, begun: _Begun, claims: Claims) -> Iterator[bytes]:
@@ -218,9 +226,16 @@ class Planner:
                 leaves.append(shape.leaf)
         for further in _FURTHER:  # where a check refuses what is shortest
             for leaf in leaves:
-                rest = ending(leaf, part + further)
+                rest = ending_of(leaf, part + further)
                 if rest is not None:
                     yield further + rest
+
+
+def _begins(begun: _Begun, level: int) -> int:
+    """Return where the value at a level of the open containers begins."""
+    if level < len(begun.frames):
+        return begun.frames[level].began
+    return begun.reader.began if begun.reader.mode in (Mode.STRING, Mode.SCALAR) else len(begun.text)
 
 
 def _free_keys(shape: Shape, part: bytes, taken: frozenset[str]) -> list[tuple[str, bytes]]:
@@ -231,7 +246,7 @@ def _free_keys(shape: Shape, part: bytes, taken: frozenset[str]) -> list[tuple[s
         leaves.insert(0, {"type": "string"})
     for leaf in leaves:
         for further in (b"", b"a", b"b", b"0", b"ab", b"x1"):
-            rest = ending(leaf, b'"' + part + further)
+            rest = ending_of(leaf, b'"' + part + further)
             if rest is None:
                 continue
             try:
