@@ -71,11 +71,12 @@ def _is_duration(text: str) -> bool:
 
 def _is_hostname(text: str) -> bool:
     """Whether a text is a host's name in ASCII. Those that encode other letters (xn--) are not checked: no."""
-    labels = text.split(".")
-    return (
-        len(text) <= 253
-        and _HOSTNAME.fullmatch(text) is not None
-        and not any(label[2:4] == "--" for label in labels)
+    return len(text) <= 253 and _is_domain(text)
+
+
+def _is_domain(text: str) -> bool:
+    return _HOSTNAME.fullmatch(text) is not None and not any(
+        label[2:4] == "--" for label in text.split(".")
     )
 
 
@@ -93,7 +94,7 @@ def _is_email(text: str) -> bool:
     if domain.startswith("[") and domain.endswith("]"):
         literal = domain[1:-1]
         return bool(_IPV4.fullmatch(literal)) or (literal.startswith("IPv6:") and _is_ipv6(literal[5:]))
-    return _is_hostname(domain)
+    return _is_domain(domain)
 
 
 def _is_uri(text: str) -> bool:

@@ -15,7 +15,7 @@ from ponder.constraints.json_schema.shapes import Claims, Shape, Shapes
 
 TRIED = 64  # ways for the whole text
 _EACH = 8  # ways for one container
-_FURTHER = (b"", b"1", b"a", b"0", b"5", b"b", b"-", b"12", b".5", b"xy")
+_FURTHER = (b"", b"1", b".5", b"a", b"0", b"5", b"b", b"-", b"12", b"xy")
 _LITERALS = (b"true", b"false", b"null")
 
 
