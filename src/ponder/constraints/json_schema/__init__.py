@@ -1,4 +1,4 @@
-"""JSON text that a schema describes: the mask from a grammar, and what it cannot say checked as values close."""
+"""JSON text that a schema describes: a grammar makes the mask, a checker judges what closes."""
 
 from ponder.constraints.json_schema.automaton import JsonAutomaton
 from ponder.constraints.json_schema.reader import Closed, Mode, Open, Piece, Reader, Reading

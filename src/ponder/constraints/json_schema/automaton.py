@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jsonschema.exceptions import ValidationError
@@ -198,7 +198,7 @@ class JsonAutomaton:
         return self._broken(state, data, state.reader.read(data)) is not None
 
     def _broken(self, state: Writing, data: bytes, reading: Reading) -> int | None:
-        """Return where the first thing begins that some bytes make wrong, having been read; None: nothing is."""
+        """Return where the first thing begins that some bytes make wrong; None: nothing is."""
         reader = reading.reader
         if reader.mode is Mode.SCALAR and not self._numerals.fits(reader.begun):
             return reader.began

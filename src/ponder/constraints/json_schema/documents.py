@@ -7,45 +7,55 @@ places that they have there. Patterns become Python's. Nothing is ever fetched.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.protocols import Validator
+from jsonschema.exceptions import ValidationError
 from jsonschema_specifications import REGISTRY
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.exceptions import NoSuchAnchor, PointerToNowhere, Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from ponder.constraints.json_schema.formats import checker
+from ponder.constraints.json_schema.keywords import NAMED, ONE, SOME
 from ponder.constraints.json_schema.patterns import python_pattern
+from ponder.constraints.json_schema.well_formed import check
 from ponder.errors import ParameterError
 
 ROOT = "urn:ponder:schema"
 MAX_DEPTH = 100
 MAX_CHARACTERS = 4_000_000
 
-ONE = frozenset(
-    ("additionalProperties propertyNames items contains not if then else unevaluatedItems").split()
-    + ["unevaluatedProperties", "contentSchema"]
-)
-"""Keywords whose value is a schema."""
-SOME = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
-"""Keywords whose value is a list of schemas."""
-NAMED = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs", "definitions"))
-"""Keywords whose value is an object of schemas."""
 _COUNTS = frozenset(
-    ("minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains").split()
+    [
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "minContains",
+        "maxContains",
+    ]
 )
 _OLD_REFS = ("draft-03", "draft-04", "draft-06", "draft-07")
 _VALIDATION = "https://json-schema.org/draft/2020-12/vocab/validation"
 _VALIDATES = _COUNTS | frozenset(
-    (
-        "type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum pattern uniqueItems "
-        "required dependentRequired"
-    ).split()
+    [
+        "type",
+        "enum",
+        "const",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "pattern",
+        "uniqueItems",
+        "required",
+        "dependentRequired",
+    ]
 )
 
 
@@ -87,21 +97,6 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def subschemas(schema: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the schemas right inside a schema, each with the way to it."""
-    if not isinstance(schema, dict):
-        return
-    for keyword, value in schema.items():
-        if keyword in ONE:
-            yield (keyword,), value
-        elif keyword in SOME and isinstance(value, list):
-            for place, inner in enumerate(value):
-                yield (keyword, str(place)), inner
-        elif keyword in NAMED and isinstance(value, dict):
-            for name, inner in value.items():
-                yield (keyword, name), inner
-
-
 class Documents:
     """The schema, its remote documents, and their references resolved.
 
@@ -119,25 +114,25 @@ class Documents:
         if draft and "json-schema.org/" not in draft and draft not in remotes:
             raise ParameterError("$schema", draft, "a draft of json-schema.org, or one given in `remotes`")
         self.root = self._upgraded(root, _draft(root))
-        _check(self.root)
+        check(self.root, "schema")
+        self._checked: set[int] = set()
         registry: Registry[Any] = REGISTRY
         others = [(uri, self._upgraded(value, _draft(value))) for uri, value in remotes.items()]
         for uri, value in others:
-            _check(value, f"remotes[{uri!r}]")
+            check(value, f"remotes[{uri!r}]")
         resources = [(ROOT, self.root), *others]
         registry = registry.with_resources(
-            (uri, Resource(value, DRAFT202012)) for uri, value in resources
+            (uri, DRAFT202012.create_resource(value)) for uri, value in resources
         ).crawl()
         self.registry = registry
         base = self.root.get("$id", ROOT) if isinstance(self.root, dict) else ROOT
         if base != ROOT:
-            registry = registry.with_resource(base, Resource(self.root, DRAFT202012))
+            registry = registry.with_resource(base, DRAFT202012.create_resource(self.root))
         self.resolver = registry.resolver(base_uri=base)
-        self.validator: Validator = Draft202012Validator(
+        self.validator: Any = Draft202012Validator(
             self.root,
             registry=registry,
             format_checker=checker() if formats else None,
-            _resolver=self.resolver,
         )
         self.documents = [self.root, *(value for _, value in others)]
 
@@ -149,13 +144,17 @@ class Documents:
         ParameterError : there is no such document, or no such place in it.
         """
         try:
-            return resolver.lookup(reference)
+            found = resolver.lookup(reference)
         except (NoSuchAnchor, PointerToNowhere):
             raise ParameterError("schema", reference, "a $ref to a place that exists") from None
         except Unresolvable:
             raise ParameterError(
                 "schema", reference, "a $ref within the schema, or to a document given in `remotes`"
             ) from None
+        if id(found.contents) not in self._checked:  # it may stand where no schema is expected
+            check(found.contents, "schema")
+            self._checked.add(id(found.contents))
+        return found
 
     def is_valid(self, value: Any) -> bool:
         """Return whether a value is what the schema describes."""
@@ -167,8 +166,9 @@ class Documents:
             if not spot:
                 return next(iter(self.validator.iter_errors(value)), None)
             for schema, resolver in spot:
-                for error in self.validator.descend(value, schema, resolver=resolver):
-                    return error
+                found: ValidationError
+                for found in self.validator.descend(value, schema, resolver=resolver):
+                    return found
         except (RecursionError, OverflowError, ArithmeticError) as error:
             return ValidationError(f"it cannot be checked: {type(error).__name__}")
         return None
@@ -180,9 +180,7 @@ class Documents:
         draft = _draft(schema) or draft
         old = any(name in draft for name in _OLD_REFS)
         if old and isinstance(schema.get("$ref"), str):
-            schema = {
-                key: value for key, value in schema.items() if key in ("$ref", "$defs", "definitions")
-            }
+            schema = {key: value for key, value in schema.items() if key in ("$ref", "$defs", "definitions")}
         result: dict[str, Any] = {}
         for keyword, value in schema.items():
             for name, new in _renamed(keyword, value, schema, old=old):
@@ -245,32 +243,14 @@ def _renamed(keyword: str, value: Any, schema: dict[str, Any], *, old: bool) -> 
     return [(keyword, value)]
 
 
-def _check(schema: Any, field: str = "schema") -> None:
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        path = "/".join(map(str, error.absolute_path))
-        raise ParameterError(
-            field, error.instance, f"a schema of JSON Schema at #/{path}: {error.message[:200]}"
-        ) from None
-    except RecursionError:
-        raise ParameterError(field, schema, f"nested at most {MAX_DEPTH} deep") from None
-    if any(isinstance(number, float) and not math.isfinite(number) for number in _numbers(schema)):
-        raise ParameterError(field, schema, "finite numbers")
-
-
-def _numbers(schema: Any) -> Iterator[Any]:
-    level = [schema]
+def numbers(document: Any) -> Iterator[int | float]:
+    """Yield all numbers that a document has."""
+    level = [document]
     while level:
         value = level.pop()
         if isinstance(value, dict):
             level.extend(value.values())
         elif isinstance(value, list):
             level.extend(value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             yield value
-
-
-def numbers(schema: Any) -> Iterator[int | float]:
-    """Yield all numbers that a document has."""
-    yield from _numbers(schema)

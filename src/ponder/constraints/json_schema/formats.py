@@ -70,14 +70,12 @@ def _is_duration(text: str) -> bool:
 
 
 def _is_hostname(text: str) -> bool:
-    """Whether a text is a host's name in ASCII. Those that encode other letters (xn--) are not checked: no."""
+    """Whether a text is a host's name in ASCII. Names that encode other letters (xn--) are refused."""
     return len(text) <= 253 and _is_domain(text)
 
 
 def _is_domain(text: str) -> bool:
-    return _HOSTNAME.fullmatch(text) is not None and not any(
-        label[2:4] == "--" for label in text.split(".")
-    )
+    return _HOSTNAME.fullmatch(text) is not None and not any(label[2:4] == "--" for label in text.split("."))
 
 
 def _is_ipv6(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The smallest values of a schema: by Knuth's generalisation of shortest paths, over what a value requires."""
+"""The smallest values of a schema: shortest paths (Knuth 1977) over what a value requires."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Iterator
 from typing import Any
+
+from jsonschema import Draft202012Validator
 
 from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.leaves import ending, spelled
@@ -60,7 +62,9 @@ class Instances:
         """Return whether a value passes the checks that the grammar does not make."""
         if not shape.notes:
             return True
-        return self._documents.error(json.loads(text), tuple(self._checks[note] for note in shape.notes)) is None
+        return (
+            self._documents.error(json.loads(text), tuple(self._checks[note] for note in shape.notes)) is None
+        )
 
     def _solve(self, claims: Claims) -> None:
         """Find the costs of all that some claims lead to: pass by pass, until none gets smaller."""
@@ -166,6 +170,9 @@ class Instances:
             yield first
         if not shape.notes and depth == 0:
             return  # no check refuses the first
+        if shape.kind == "number":
+            for note in shape.notes:
+                yield from map(spelled, _bounds(self._checks[note][0]))
         if shape.kind in ("number", "string"):
             yield from _leaves(shape)
         elif depth >= _DEPTH:
@@ -251,7 +258,8 @@ class Instances:
                 continue
             for value in itertools.islice(self.varied(claims, depth + 1), 8):
                 members = [
-                    spelled(name) + b":" + value if name == key else self.member(shape, name) for name in required
+                    spelled(name) + b":" + value if name == key else self.member(shape, name)
+                    for name in required
                 ]
                 if None not in members:
                     yield b"{" + b",".join(members) + b"}"  # type: ignore[arg-type]
@@ -285,7 +293,12 @@ def optional(shape: Shape, keys: list[str], taken: frozenset[str]) -> Iterator[s
     if shape.patterns or shape.rest is not None:
         for number in range(1000):
             key = chr(97 + number % 26) * (1 + number // 26)
-            if key not in shape.named and key not in keys and key not in taken and shape.property(key) is not None:
+            if (
+                key not in shape.named
+                and key not in keys
+                and key not in taken
+                and shape.property(key) is not None
+            ):
                 yield key
 
 
@@ -302,7 +315,22 @@ def _leaf(shape: Shape) -> bytes | None:
             return b'""'
         rest = ending(shape.leaf, b'"')
         return None if rest is None else b'"' + rest
-    return b"0" if len(shape.leaf) == 1 else ending(shape.leaf, b"")
+    if len(shape.leaf) == 1:
+        return b"0"
+    checker = Draft202012Validator(shape.leaf)
+    near = [text for text in map(spelled, _bounds(shape.leaf)) if checker.is_valid(json.loads(text))]
+    found = ending(shape.leaf, b"")
+    return min([*near, *([found] if found is not None else [])], key=len, default=None)
+
+
+def _bounds(leaf: dict[str, Any]) -> Iterator[int | float]:
+    """Yield numbers that may be the smallest of a number's schema."""
+    yield 0
+    for part in (leaf, *leaf.get("allOf", ())):
+        for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"):
+            if keyword in part:
+                bound = part[keyword]
+                yield from (bound, math.floor(bound), math.floor(bound) + 1, math.ceil(bound) - 1)
 
 
 def _leaves(shape: Shape) -> Iterator[bytes]:
@@ -310,7 +338,28 @@ def _leaves(shape: Shape) -> Iterator[bytes]:
     if shape.kind == "number":
         starts = [str(number).encode() for number in (*range(10), -1, 10, 11, 12, 100)]
     else:
-        starts = [b'"' + letters.encode() for letters in ("a", "b", "c", "d", "0", "1", "A", "x", "Z", "2", "3", "9", "-", "_", "ab", "aB1!", "abc")]
+        starts = [
+            b'"' + letters.encode()
+            for letters in (
+                "a",
+                "b",
+                "c",
+                "d",
+                "0",
+                "1",
+                "A",
+                "x",
+                "Z",
+                "2",
+                "3",
+                "9",
+                "-",
+                "_",
+                "ab",
+                "aB1!",
+                "abc",
+            )
+        ]
     for start in starts:
         rest = ending(shape.leaf, start)
         if rest is not None:
@@ -331,8 +380,16 @@ def _examples(schema: dict[str, Any]) -> Iterator[Any]:
     factor = schema.get("multipleOf")
     if factor is not None:
         yield factor
-    yield from {"string": ["", "a"], "number": [0], "integer": [0], "boolean": [True], "null": [None]}.get(
-        str(schema.get("type")), []
-    )
+    plain: dict[str, list[Any]] = {
+        "string": ["", "a"],
+        "number": [0],
+        "integer": [0],
+        "boolean": [True],
+        "null": [None],
+    }
+    yield from plain.get(str(schema.get("type")), [])
     if schema.get("type") == "object" or "required" in schema:
-        yield {key: next(iter(_examples(schema.get("properties", {}).get(key, {}))), 0) for key in schema.get("required", ())}
+        yield {
+            key: next(iter(_examples(schema.get("properties", {}).get(key, {}))), 0)
+            for key in schema.get("required", ())
+        }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import llguidance
 import numpy as np
 
-MAX_BYTES = 4096
+MAX_BYTES = 512
+MAX_LENGTH = 1_000_000  # characters
 _LIKELY = b'"a0A1 -.:/@TZ_+,b9\x80\xbf\\nu'  # tried where very many bytes may follow
 _MANY = 24
 _KEPT = 6  # ways that are followed side by side
@@ -41,7 +41,7 @@ def _matcher(schema: str) -> Any:
 
 def takes(schema: dict[str, Any]) -> bool:
     """Return whether a grammar can be made of a schema."""
-    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
     matcher = llguidance.LLMatcher(_tokenizer(), grammar, log_level=0)
     if not matcher.is_error():
         matcher.compute_bitmask()
@@ -49,10 +49,12 @@ def takes(schema: dict[str, Any]) -> bool:
 
 
 def ending(schema: dict[str, Any], begun: bytes) -> bytes | None:
-    """Return a short way to go on from the beginning of a value to its end; None: there is none, or a long one.
+    """Return a short way from the beginning of a value to its end; None: none was found.
 
     `schema` is of a string or number alone; the value's end includes a string's closing quote.
     """
+    if schema.keys() <= {"type", "minLength", "maxLength"} and begun == b'"':
+        return b"a" * schema.get("minLength", 0) + b'"' if schema.get("minLength", 0) <= MAX_LENGTH else None
     return _ending(json.dumps(schema), begun)
 
 
@@ -64,6 +66,7 @@ def _ending(schema: str, begun: bytes) -> bytes | None:
     level: list[tuple[Any, bytes]] = [(matcher, b"")]
     before: bytes | None = None  # the mask of the level before, where all its bytes led to the same
     single = b""
+    is_number = '"string"' not in schema
     for _ in range(MAX_BYTES):
         following: dict[bytes, tuple[Any, bytes]] = {}
         for at, suffix in level:
@@ -72,16 +75,17 @@ def _ending(schema: str, begun: bytes) -> bytes | None:
             mask = at.compute_bitmask()
             tried = single if len(level) == 1 and mask == before else _tried(mask)
             for byte in tried:
-                after = at.deep_copy()
+                after = at if len(tried) == 1 else at.deep_copy()
                 if not after.consume_token(byte):
                     continue
                 onwards = after.compute_bitmask() if not after.is_accepting() else b""
-                following.setdefault(onwards, (after, suffix + bytes((byte,))))
+                way = (after, suffix + bytes((byte,)))
+                if following.setdefault(onwards, way) is not way and is_number:
+                    following[onwards + b"last"] = way  # what a bound still asks for hangs on the digits
             if len(level) == 1:
                 before = mask if len(following) == 1 else None
                 single = bytes(tried[:1])
-        level = sorted(following.items() and following.values(), key=lambda way: not way[0].is_accepting())
-        level = level[:_KEPT]
+        level = sorted(following.values(), key=lambda way: not way[0].is_accepting())[:_KEPT]
         if not level:
             return None
     return None
@@ -96,16 +100,6 @@ def _tried(mask: bytes) -> bytes:
     return likely or allowed[:_MANY]
 
 
-def escaped(text: str) -> bytes:
-    """Return a string as JSON spells it here."""
-    return json.dumps(text, ensure_ascii=False).encode()
-
-
 def spelled(value: Any) -> bytes:
     """Return a value as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def integers(low: int) -> Iterator[int]:
-    """Yield whole numbers from a bound on."""
-    yield from range(low, low + 4)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ponder.constraints.json_schema.leaves import ending as ending_of, spelled
 from ponder.constraints.json_schema.instances import Instances, optional
+from ponder.constraints.json_schema.leaves import ending as ending_of
+from ponder.constraints.json_schema.leaves import spelled
 from ponder.constraints.json_schema.reader import Mode, Open, Reader, key_text
 from ponder.constraints.json_schema.shapes import Claims, Shape, Shapes
 
@@ -54,7 +55,7 @@ class Planner:
         yield from itertools.islice(self._finish(begun, 0, self._shapes.root), TRIED)
 
     def _finish(self, begun: _Begun, level: int, claims: Claims) -> Iterator[bytes]:
-        """Yield endings of the value at a level of the open containers; the last level is the present value."""
+        """Yield endings of the value at a level of the open containers; the last is the present value."""
         if level == len(begun.frames):
             yield from self._value(begun, claims)
             return
@@ -99,7 +100,9 @@ class Planner:
         is_top = level == len(begun.frames) - 1
         if not is_top or mode in (Mode.VALUE, Mode.STRING, Mode.SCALAR, Mode.COLON):
             colon = b":" if is_top and mode is Mode.COLON else b""
-            inside = shape.property(key_text(frame.key or b"")) if frame.is_object else shape.item(frame.count)
+            inside = (
+                shape.property(key_text(frame.key or b"")) if frame.is_object else shape.item(frame.count)
+            )
             if inside is None:
                 return
             value = begun.text[_begins(begun, level + 1) :]
@@ -152,7 +155,7 @@ class Planner:
                 yield _joined(members, comma) + b"}"  # type: ignore[arg-type]
 
     def _key_lists(self, shape: Shape, taken: frozenset[str], frame: Open) -> Iterator[list[str]]:
-        """Yield which properties to write further: those that are required, then those with one or two more."""
+        """Yield which properties to write further: those that are required, then some with more."""
         order = {key: place for place, key in enumerate(shape.named)}
         required = [key for key in shape.required if key not in taken]
         known = [order[key] for key in taken if key in order]
@@ -163,7 +166,9 @@ class Planner:
         if plain is not None and self._follow(plain, order, beyond):
             yield plain
         if shape.notes:
-            wanted = [key for key in self._instances.mentioned(shape) if key not in taken and key not in required]
+            wanted = [
+                key for key in self._instances.mentioned(shape) if key not in taken and key not in required
+            ]
             more = list(itertools.islice(self._further(shape, taken, frame, required), 12))
             for extra in itertools.chain(
                 [tuple(wanted)] if wanted else [], ((key,) for key in wanted), ((key,) for key in more)
@@ -203,7 +208,9 @@ class Planner:
             value = None if claims is None else self._instances.smallest(claims)
             if value is None:
                 continue
-            after = Open(frame.parent, True, frame.began, frame.keys | {spelled(key)[1:-1]}, spelled(key)[1:-1])
+            after = Open(
+                frame.parent, True, frame.began, frame.keys | {spelled(key)[1:-1]}, spelled(key)[1:-1]
+            )
             for tail in itertools.islice(self._members(begun, after, shape, True), _EACH):
                 yield rest + b":" + value + tail
 

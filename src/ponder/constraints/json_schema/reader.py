@@ -1,7 +1,6 @@
 """Reads JSON text byte by byte, as it is generated: where the text is, and what closes.
 
-A `Reader` is a small immutable value. It trusts that the bytes are the beginning of JSON text, which a grammar
-sees to, and never looks back.
+A `Reader` is a small immutable value. It trusts a grammar to see to it that the bytes are JSON text.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ left out, and checked when values close.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,36 +15,74 @@ from referencing.jsonschema import DRAFT202012
 
 from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.formats import CHECKS
+from ponder.constraints.json_schema.keywords import subschemas
 from ponder.errors import ParameterError
 
 How = Literal["mask", "close", "annotation", "unknown"]
 
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 _MASK = frozenset(
-    (
-        "type enum const minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum minItems "
-        "maxItems required minProperties maxProperties"
-    ).split()
+    [
+        "type",
+        "enum",
+        "const",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "required",
+        "minProperties",
+        "maxProperties",
+    ]
 )
 _CLOSE = frozenset(
-    (
-        "not uniqueItems contains minContains maxContains if then else dependentRequired dependentSchemas "
-        "propertyNames unevaluatedItems unevaluatedProperties"
-    ).split()
+    [
+        "not",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "if",
+        "then",
+        "else",
+        "dependentRequired",
+        "dependentSchemas",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ]
 )
+_NUMBERS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 _APPLY = frozenset(("properties", "items", "prefixItems", "additionalProperties", "anyOf", "allOf", "$ref"))
 _SILENT = frozenset(("$id", "$anchor", "$dynamicAnchor", "$defs", "definitions", "$schema", "$vocabulary"))
 _ANNOTATION = frozenset(
-    (
-        "title description default examples deprecated readOnly writeOnly $comment contentEncoding "
-        "contentMediaType contentSchema discriminator example xml externalDocs nullable"
-    ).split()
+    [
+        "title",
+        "description",
+        "default",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "$comment",
+        "contentEncoding",
+        "contentMediaType",
+        "contentSchema",
+        "discriminator",
+        "example",
+        "xml",
+        "externalDocs",
+        "nullable",
+    ]
 )
-_CHECKED = _CLOSE - {"minContains", "maxContains", "then", "else"} | {"oneOf", "pattern", "format"}
-KNOWN = (
-    _MASK | _CLOSE | _APPLY | _SILENT | _ANNOTATION | {"pattern", "format", "multipleOf"}
-) | frozenset(("oneOf", "patternProperties", "$dynamicRef"))
-MAX_PROPERTIES = 1000  # of one object, in the mask
+KNOWN = (_MASK | _CLOSE | _APPLY | _SILENT | _ANNOTATION | _NUMBERS | {"pattern", "format"}) | frozenset(
+    ("oneOf", "patternProperties", "$dynamicRef")
+)
+MAX_PROPERTIES = 2000  # of one object
+MAX_PATTERN = 50_000  # characters
+MAX_LEVELS = (
+    600  # of schemas inside one another, references followed: llguidance's stack has room for twice that
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +118,7 @@ class Rewriter:
         self._takes = takes
         self._formats = formats
         self._any_order = any_order
-        self._names: dict[tuple[int, str], str] = {}
+        self._names: dict[int, str] = {}
         self._defs: dict[str, Any] = {}
         self._waiting: list[tuple[str, Any, Any, str]] = []
         self._kept: dict[tuple[str, str], Kept] = {}
@@ -102,13 +140,15 @@ class Rewriter:
         while self._waiting:
             name, schema, resolver, path = self._waiting.pop()
             self._defs[name] = self._entered(schema, resolver, path)
+        if _depth(self._defs) > MAX_LEVELS:
+            raise ParameterError("schema", root, f"references and schemas nested at most {MAX_LEVELS} deep")
         return {**top, "$defs": self._defs}
 
     def _named(self, schema: Any, resolver: Any, path: str) -> Any:
         """Return a reference to a schema that is rewritten once."""
         if isinstance(schema, bool):
             return schema
-        key = (id(schema), resolver._base_uri)
+        key = id(schema)
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = f"d{len(self._names)}"
@@ -117,6 +157,10 @@ class Rewriter:
 
     def _note(self, path: str, keyword: str, how: How, note: str = "") -> None:
         self._kept[path, keyword] = Kept(path, keyword, how, note)
+
+    def _how(self, path: str, keyword: str) -> How | None:
+        kept = self._kept.get((path, keyword))
+        return None if kept is None else kept.how
 
     def _schema(self, schema: Any, resolver: Any, path: str) -> Any:
         if isinstance(schema, bool):
@@ -130,7 +174,7 @@ class Rewriter:
         for keyword in schema:
             self._keyword(keyword, schema, resolver, path, result, further)
         self._object(schema, resolver, path, result)
-        if _CHECKED & schema.keys():
+        if any(self._how(path, keyword) == "close" for keyword in schema):
             result["x-check"] = len(self.checks)
             self.checks.append((schema, resolver))
         if further:
@@ -169,8 +213,8 @@ class Rewriter:
             self._pattern(value, path, result)
         elif keyword == "format":
             self._format(value, path, result)
-        elif keyword == "multipleOf":
-            fits = self._fits({"type": "number", "multipleOf": _plain(value)})
+        elif keyword in _NUMBERS:
+            fits = self._fits({"type": "number", keyword: _plain(value)})
             if fits:
                 result[keyword] = _plain(value)
             self._note(path, keyword, "mask" if fits else "close")
@@ -188,9 +232,7 @@ class Rewriter:
             near = difflib.get_close_matches(keyword, KNOWN, 1, 0.8)
             self._note(path, keyword, "unknown", f"did you mean {near[0]!r}?" if near else "")
 
-    def _reference(
-        self, keyword: str, value: Any, resolver: Any, path: str, further: list[Any]
-    ) -> None:
+    def _reference(self, keyword: str, value: Any, resolver: Any, path: str, further: list[Any]) -> None:
         found = self._documents.lookup(resolver, value)
         anchor = value.rpartition("#")[2]
         dynamic = (
@@ -206,6 +248,8 @@ class Rewriter:
             self._note(path, keyword, "mask")
 
     def _pattern(self, value: str, path: str, result: dict[str, Any]) -> None:
+        if len(value) > MAX_PATTERN:
+            raise ParameterError("schema", value, f"patterns of at most {MAX_PATTERN} characters")
         given = self._fitting(value)
         if given is not None:
             result["pattern"] = given
@@ -235,7 +279,7 @@ class Rewriter:
         return self._taken[key]
 
     def _conditional(self, schema: dict[str, Any], resolver: Any, path: str) -> list[Any]:
-        """Return `if`, `then`, `else` as: both `if` and `then`, or `else` and as much of not `if` as is simple."""
+        """Return `if`, `then`, `else` as two branches; of not `if`, as much as is simple."""
         others = _other_values(schema["if"], schema.get("properties", {}))
         if "else" not in schema and others is True:
             return []
@@ -246,6 +290,9 @@ class Rewriter:
 
     def _object(self, schema: dict[str, Any], resolver: Any, path: str, result: dict[str, Any]) -> None:
         """Rewrite what is about an object's properties."""
+        if len(schema.get("properties", ())) > MAX_PROPERTIES:
+            count = f"{len(schema['properties'])} properties at {path}"
+            raise ParameterError("schema", count, f"at most {MAX_PROPERTIES} properties in an object")
         named = {
             name: self._schema(inner, resolver, f"{path}/properties/{_pointer(name)}")
             for name, inner in schema.get("properties", {}).items()
@@ -259,7 +306,7 @@ class Rewriter:
         forms = {name: self._fitting(name) for name in patterns}
         kept = {form: patterns[name] for name, form in forms.items() if form is not None}
         apart = len(kept) == len(patterns) and self._fits(
-            {"type": "object", "patternProperties": dict.fromkeys(kept, {})}
+            {"type": "object", "patternProperties": {key: {} for key in kept}}
         )
         if self._any_order and named and patterns:
             apart = False
@@ -319,8 +366,28 @@ def _complement(schema: Any) -> list[Any]:
     return []
 
 
+def _depth(defs: dict[str, Any]) -> int:
+    """Return how deep schemas are followed, each reference once."""
+    seen: set[str] = set()
+    deepest = 0
+    stack: list[Iterator[Any]] = [iter(({"$ref": "#/$defs/d0"},))]
+    while stack:
+        deepest = max(deepest, len(stack))
+        schema = next(stack[-1], None)
+        if schema is None:
+            stack.pop()
+        elif isinstance(schema, dict):
+            inner = [one for _, one in subschemas(schema)]
+            name = schema.get("$ref", "").rpartition("/")[2]
+            if name and name not in seen:
+                seen.add(name)
+                inner.append(defs[name])
+            stack.append(iter(inner))
+    return deepest
+
+
 def _other_values(condition: Any, properties: dict[str, Any]) -> Any:
-    """Return what holds where a condition does not, if it is that one property has certain values of a list."""
+    """Return what holds where a condition does not, if that is about one property with listed values."""
     named = condition.get("properties", {}) if isinstance(condition, dict) else {}
     if len(named) != 1 or condition.keys() - {"properties", "required"}:
         return True

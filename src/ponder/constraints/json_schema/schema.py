@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import llguidance
+
 from ponder.constraints.composition import Composable
 from ponder.constraints.guided import compile_guided
 from ponder.constraints.json_schema.automaton import JsonAutomaton
 from ponder.constraints.json_schema.documents import Documents, numbers, read
+from ponder.constraints.json_schema.instances import MAX_COST, Instances
 from ponder.constraints.json_schema.leaves import takes
-from ponder.constraints.json_schema.instances import Instances
 from ponder.constraints.json_schema.numerals import Numerals
 from ponder.constraints.json_schema.plan import Planner
 from ponder.constraints.json_schema.rewriting import Kept, Rewriter, in_any_order
@@ -24,7 +25,6 @@ from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
 SPACE = r"(\n[ \t]{0,40}| )?"  # between two tokens of JSON: a space, or a new line and its indentation
-import llguidance  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class JsonSchema(Composable):
 
     Attributes
     ----------
-    schema : a schema as a dict, a bool or JSON text; or, where pydantic is installed, a model or any type that
-        pydantic describes. It is kept as JSON text.
+    schema : a schema as a dict, a bool or JSON text; where pydantic is installed, also a type that it
+        describes, such as a model. It is kept as JSON text.
     remotes : the documents that the schema refers to, by URI. Nothing is ever fetched.
     formats : whether `format` is checked, for the formats that are known. Otherwise it is an annotation.
     any_order : whether the properties of an object may come in any order. Otherwise they come in the order
         in which the schema names them.
-    compact : whether there is no white space. Otherwise there may be, between two tokens of JSON, a space or a
-        new line with up to 40 spaces or tabs.
+    compact : whether there is no white space. Otherwise a space, or a new line with up to 40 spaces or
+        tabs, may stand between two tokens of JSON.
 
     Raises
     ------
@@ -70,7 +70,10 @@ class JsonSchema(Composable):
         """Return the automaton of the texts over a vocabulary."""
         prepared = _prepared(self)
         documents, rewriter, grammar = prepared.documents, prepared.rewriter, prepared.grammar
-        guided = compile_guided(grammar, vocabulary, field="schema")
+        try:
+            guided = compile_guided(grammar, vocabulary, field="schema")
+        except ParameterError as error:
+            raise ParameterError("schema", self.schema, error.allowed) from None
         watched = AT_CLOSE | {kept.keyword for kept in rewriter.kept if kept.how == "close"}
         return JsonAutomaton(
             documents,
@@ -116,16 +119,18 @@ def _prepare(value: JsonSchema) -> _Prepared:
     rewritten = rewriter.rewritten()
     shapes = Shapes(rewritten)
     instances = Instances(shapes, documents, rewriter.checks)
-    if instances.cost(shapes.root) == math.inf:
-        raise ParameterError("schema", value.schema, "one that a finite text satisfies: this has none")
+    if instances.cost(shapes.root) >= MAX_COST:
+        raise ParameterError(
+            "schema", value.schema, "one that a text of finite and bearable length satisfies: none was found"
+        )
     allowed = in_any_order(rewritten) if value.any_order else rewritten
     grammar = llguidance.LLMatcher.grammar_from_json_schema(
-        {} if allowed is True else allowed, overrides=_options(value.compact)
+        json.dumps({} if allowed is True else allowed), overrides=_options(value.compact)
     )
     return _Prepared(documents, rewriter, grammar, shapes, instances)
 
 
-def _options(compact: bool) -> dict[str, Any]:
+def _options(compact: bool) -> Any:
     return {"whitespace_flexible": False} if compact else {"whitespace_pattern": SPACE}
 
 
@@ -152,4 +157,7 @@ def _described(kind: Any) -> Any:
     try:
         return TypeAdapter(kind).json_schema()
     except (PydanticUserError, TypeError, AttributeError) as error:
-        raise ParameterError("schema", kind, f"a schema, or a type that pydantic describes ({error})") from None
+        reason = str(error).split(".")[0].split("\n")[0]
+        raise ParameterError(
+            "schema", kind, f"a schema, or a type that pydantic describes ({reason})"
+        ) from None

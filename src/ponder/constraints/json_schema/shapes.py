@@ -7,10 +7,10 @@ they leave: one kind of value each.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -138,15 +138,10 @@ class Shapes:
             if "enum" in schema or "const" in schema
         ]
         if lists:
-            shallow = {
-                "allOf": [{key: value for key, value in schema.items() if key in _ABOUT} for schema in flat]
-            }
-            checker = Draft202012Validator(shallow)
-            smallest = min(lists, key=len)
-            kept = [value for value in smallest if len(flat) == 1 and len(smallest) > 1000 or checker.is_valid(value)]
+            kept = _common([schema for schema in flat if schema.keys() & _ABOUT], lists)
             texts = sorted((spelled(value) for value in kept if not isinstance(value, dict | list)), key=len)
             shapes = [Shape("literal", tuple(texts), notes=notes)] if texts else []
-            for value in kept:
+            for value in kept[len(texts) : len(texts) + MAX_SHAPES]:
                 if isinstance(value, dict):
                     shapes += self._object([_exactly(value)], notes)
                 elif isinstance(value, list):
@@ -243,7 +238,18 @@ class Shapes:
         return tuple(sorted(set(claims)))
 
 
-_ABOUT = frozenset(("type", "enum", "const")) | _FLAT - {"format", "pattern"}
+_ABOUT = frozenset(("type",)) | _FLAT - {"format", "pattern"}
+
+
+def _common(flat: list[dict[str, Any]], lists: list[list[Any]]) -> list[Any]:
+    """Return the values that are in all lists and fit some flat schemas; scalars come first."""
+    texts = [dict.fromkeys(map(spelled, values)) for values in lists]
+    values = [json.loads(text) for text in texts[0] if all(text in other for other in texts[1:])]
+    if flat:
+        about = [{key: value for key, value in schema.items() if key in _ABOUT} for schema in flat]
+        checker = Draft202012Validator({"allOf": about})
+        values = [value for value in values if checker.is_valid(value)]
+    return sorted(values, key=lambda value: isinstance(value, dict | list))
 
 
 def _exactly(value: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which subschemas a value must satisfy for certain, by where it stands: what can be checked before the end."""
+"""Which subschemas a value must satisfy for certain, by where it stands."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from typing import Any
 
 from referencing.jsonschema import DRAFT202012
 
-from ponder.constraints.json_schema.documents import Documents, subschemas
+from ponder.constraints.json_schema.documents import Documents
+from ponder.constraints.json_schema.keywords import subschemas
 from ponder.constraints.json_schema.leaves import spelled
 from ponder.constraints.json_schema.reader import Open, key_text
 
 AT_CLOSE = frozenset(
-    (
-        "not uniqueItems contains if dependentRequired dependentSchemas propertyNames unevaluatedItems "
-        "unevaluatedProperties oneOf $dynamicRef"
-    ).split()
+    [
+        "not",
+        "uniqueItems",
+        "contains",
+        "if",
+        "dependentRequired",
+        "dependentSchemas",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "oneOf",
+        "$dynamicRef",
+    ]
 )
 _ASIDE = ("$defs", "definitions")
 MAX_PARTS = 64
@@ -62,7 +72,9 @@ class Spot:
     def is_checked(self) -> bool:
         """Whether a value here can be wrong though the mask allowed it."""
         branches = [
-            (one, _entered(one, resolver)) for schema, resolver in self.parts for one in schema.get("anyOf", ())
+            (one, _entered(one, resolver))
+            for schema, resolver in self.parts
+            for one in schema.get("anyOf", ())
         ]
         return any(self._watched & schema.keys() for schema, _ in self.parts) or _mentions(
             self._documents, branches, self._watched
@@ -84,7 +96,7 @@ class Spot:
 
     @cached_property
     def spelled_names(self) -> frozenset[bytes] | None:
-        """The names of all properties that an object may have, as JSON spells them; None: it may have others."""
+        """The names of all properties that an object may have, spelled; None: it may have others."""
         for schema, _ in self.parts:
             if schema.get("additionalProperties") is False and not schema.get("patternProperties"):
                 return frozenset(spelled(name)[1:-1] for name in schema.get("properties", ()))
@@ -105,9 +117,7 @@ class Spot:
         for schema, resolver in self.parts:
             named = [schema["properties"][key]] if key in schema.get("properties", ()) else []
             named += [
-                one
-                for pattern, one in schema.get("patternProperties", {}).items()
-                if re.search(pattern, key)
+                one for pattern, one in schema.get("patternProperties", {}).items() if re.search(pattern, key)
             ]
             if not named and "additionalProperties" in schema:
                 named = [schema["additionalProperties"]]
