@@ -5,6 +5,7 @@ from ponder.constraints.bits import Bits
 from ponder.constraints.cache import AutomatonCache
 from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint, Language, follow, is_dead
+from ponder.constraints.grammar import Grammar
 from ponder.constraints.json_schema import JsonSchema
 from ponder.constraints.length import Length
 from ponder.constraints.one_of import OneOf
@@ -16,6 +17,7 @@ __all__ = [
     "Bits",
     "Composable",
     "Constraint",
+    "Grammar",
     "JsonSchema",
     "Language",
     "Length",

@@ -21,9 +21,15 @@ class Grammar(Composable):
 
     def __post_init__(self) -> None:
         if not isinstance(self.lark, str) or not self.lark.strip():
-            raise ParameterError("grammar", self.lark, "a grammar in Lark's syntax, such as 'start: /[a-z]+/'")
+            raise ParameterError(
+                "grammar", self.lark, "a grammar in Lark's syntax, such as 'start: /[a-z]+/'"
+            )
         if len(self.lark) > MAX_GRAMMAR:
-            raise ParameterError("grammar", f"{len(self.lark)} characters", f"at most {MAX_GRAMMAR} characters")
+            raise ParameterError(
+                "grammar", f"{len(self.lark)} characters", f"at most {MAX_GRAMMAR} characters"
+            )
+        if any("\ud800" <= letter <= "\udfff" for letter in self.lark):
+            raise ParameterError("grammar", self.lark, "text without lone surrogates")
         if self.lark.lstrip().startswith("{"):
             raise ParameterError("grammar", self.lark, "Lark's syntax, which does not begin with '{'")
 

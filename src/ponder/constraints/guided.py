@@ -13,7 +13,8 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from threading import Lock, Thread, enumerate as threads
+from threading import Lock, Thread
+from threading import enumerate as threads
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,11 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-MAX_GRAMMAR = 2**20  # characters
-MAX_DEPTH = 128  # open brackets
+MAX_GRAMMAR = 2**17  # characters: compiling takes up to their square
 MAX_SECONDS = 2.0  # to compile
 MAX_GIVEN_UP = 2  # threads that still compile what was given up
+GIVEN_UP = "ponder-grammar-given-up"
 MAX_KEPT = 2**16  # numbers of places
-END = 0xFF  # llguidance's mark of a token that spells nothing
 NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
 
 
@@ -48,14 +48,10 @@ class _Tokens:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.eos_token_id = len(vocabulary)
-        names = (f"<|{number}|>".encode() for number in range(len(vocabulary)))
+        self.tokens = [*vocabulary.tokens, b"<|end|>"]
         self.special_token_ids = [*np.flatnonzero(~vocabulary.is_text).tolist(), self.eos_token_id]
-        self.tokens = [
-            token if is_text else name
-            for token, name, is_text in zip(
-                vocabulary.tokens, names, vocabulary.is_text.tolist(), strict=True
-            )
-        ] + [b"<|end|>"]
+        for number in self.special_token_ids[:-1]:
+            self.tokens[number] = f"<|{number}|>".encode()
 
     def __call__(self, text: str | bytes) -> list[int]:
         raise NotImplementedError  # asked for forced texts alone, and nothing is forced
@@ -89,7 +85,6 @@ def default_limits() -> LLParserLimits:
     return LLParserLimits(
         initial_lexer_fuel=20_000_000,
         step_lexer_fuel=1_000_000,
-        step_max_items=200_000,
         max_lexer_states=50_000,
         verbose_errors=False,
     )
@@ -127,6 +122,7 @@ class GuidedAutomaton:
         self._field = field
         self._vocabulary = vocabulary
         self._shared = shared_by(vocabulary)
+        self._literals = self._shared.probes.literals(grammar)
         numbers = count()
         self._numbers: Recent[tuple[int, int], int] = Recent(MAX_KEPT)
         self._new_number = lambda _: next(numbers)
@@ -141,7 +137,13 @@ class GuidedAutomaton:
         self._matchers = Matchers(first)
         seen = self._see(self.start)
         if not (seen.goes_on or seen.may_end):
-            raise ParameterError(field, grammar, "a grammar of at least one text that the vocabulary can spell")
+            raise ParameterError(
+                field, grammar, "a grammar of at least one text that the vocabulary can spell"
+            )
+        if seen.goes_on:  # some grammars are too much work only where a text has begun
+            after = self.step(self.start, bits.members(seen.mask)[0])
+            assert after is not None
+            self._see(after)
 
     def mask(self, place: Place) -> Bits:
         """Return the text tokens that may come next."""
@@ -186,7 +188,8 @@ class GuidedAutomaton:
         """Return at most `limit` tokens after which the text may end, found by a bounded search."""
         with self._lock:
             matcher = self._at(place).deep_copy()
-        return find_ending(matcher, self._vocabulary, self._shared.probes, self._shared.text, limit)
+        shared = self._shared
+        return find_ending(matcher, self._vocabulary, shared.probes, shared.text, self._literals, limit)
 
     def matcher(self, place: Place) -> LLMatcher:
         """Return a matcher of the caller's own that stands at a place."""
@@ -266,8 +269,7 @@ def compile_guided(
     if len(grammar) > MAX_GRAMMAR:
         raise ParameterError(field, f"{len(grammar)} characters", f"at most {MAX_GRAMMAR} characters")
     shared_by(vocabulary)  # which is no part of the grammar's time
-    given_up = "ponder-grammar-given-up"
-    if sum(thread.name == given_up for thread in threads()) >= MAX_GIVEN_UP:
+    if sum(thread.name == GIVEN_UP for thread in threads()) >= MAX_GIVEN_UP:
         raise ParameterError(field, grammar, "a grammar, once those that took too long have been compiled")
     made: list[GuidedAutomaton | BaseException] = []
 
@@ -281,7 +283,7 @@ def compile_guided(
     thread.start()
     thread.join(MAX_SECONDS)
     if not made:
-        thread.name = given_up
+        thread.name = GIVEN_UP
         raise ParameterError(field, grammar, f"a grammar that can be compiled in {MAX_SECONDS:g} s")
     if isinstance(made[0], BaseException):
         raise made[0]

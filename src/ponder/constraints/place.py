@@ -23,7 +23,7 @@ class Place:
 
     Attributes
     ----------
-    number : equal numbers mean equal paths. Equal paths have equal numbers unless one was forgotten meanwhile.
+    number : equal numbers mean equal paths. Equal paths have equal numbers, unless one was forgotten.
     parent : the place one token earlier; None at the start.
     token : the last token; -1 at the start.
     depth : how many tokens the path has.
