@@ -36,13 +36,18 @@ def _tokenizer() -> Any:
 @lru_cache(maxsize=1024)
 def _matcher(schema: str) -> Any:
     grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
-    return llguidance.LLMatcher(_tokenizer(), grammar, log_level=0)
+    return llguidance.LLMatcher(_tokenizer(), grammar, log_level=0, limits=_limits())
+
+
+def _limits() -> llguidance.LLParserLimits:
+    """Return limits within which a grammar of one value is made in a fraction of a second."""
+    return llguidance.LLParserLimits(initial_lexer_fuel=200_000, step_lexer_fuel=50_000)
 
 
 def takes(schema: dict[str, Any]) -> bool:
     """Return whether a grammar can be made of a schema."""
     grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
-    matcher = llguidance.LLMatcher(_tokenizer(), grammar, log_level=0)
+    matcher = llguidance.LLMatcher(_tokenizer(), grammar, log_level=0, limits=_limits())
     if not matcher.is_error():
         matcher.compute_bitmask()
     return not matcher.is_error()

@@ -26,6 +26,8 @@ from ponder.text.vocabulary import Vocabulary
 
 SPACE = r"(\n[ \t]{0,40}| )?"  # between two tokens of JSON: a space, or a new line and its indentation
 
+MAX_GRAMMAR = 2**20  # characters: far more than schemas take that compile in time
+
 
 @dataclass(frozen=True, slots=True)
 class JsonSchema(Composable):
@@ -71,7 +73,7 @@ class JsonSchema(Composable):
         prepared = _prepared(self)
         documents, rewriter, grammar = prepared.documents, prepared.rewriter, prepared.grammar
         try:
-            guided = compile_guided(grammar, vocabulary, field="schema")
+            guided = compile_guided(grammar, vocabulary, field="schema", max_characters=MAX_GRAMMAR)
         except ParameterError as error:
             raise ParameterError("schema", self.schema, error.allowed) from None
         watched = AT_CLOSE | {kept.keyword for kept in rewriter.kept if kept.how == "close"}
