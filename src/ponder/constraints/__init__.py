@@ -7,6 +7,7 @@ from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint, Language, follow, is_dead
 from ponder.constraints.contains import Contains, EndsWith, StartsWith
 from ponder.constraints.grammar import Grammar
+from ponder.constraints.json_schema import JsonSchema
 from ponder.constraints.length import Length
 from ponder.constraints.mentions import Mentions
 from ponder.constraints.one_of import OneOf
@@ -28,6 +29,7 @@ __all__ = [
     "Contains",
     "EndsWith",
     "Grammar",
+    "JsonSchema",
     "Language",
     "Length",
     "Mentions",

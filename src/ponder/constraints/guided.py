@@ -266,7 +266,12 @@ def unforced(grammar: str) -> str:
 
 
 def compile_guided(
-    grammar: str, vocabulary: Vocabulary, *, field: str = "grammar", limits: LLParserLimits | None = None
+    grammar: str,
+    vocabulary: Vocabulary,
+    *,
+    field: str = "grammar",
+    limits: LLParserLimits | None = None,
+    max_characters: int = MAX_GRAMMAR,
 ) -> GuidedAutomaton:
     """Compile a grammar in at most `MAX_SECONDS`.
 
@@ -277,8 +282,8 @@ def compile_guided(
     ------
     ParameterError : as for `GuidedAutomaton`, or the grammar is too large or took too long.
     """
-    if len(grammar) > MAX_GRAMMAR:
-        raise ParameterError(field, f"{len(grammar)} characters", f"at most {MAX_GRAMMAR} characters")
+    if len(grammar) > max_characters:
+        raise ParameterError(field, f"{len(grammar)} characters", f"at most {max_characters} characters")
     shared_by(vocabulary)  # which is no part of the grammar's time
     if sum(thread.name == GIVEN_UP for thread in threads()) >= MAX_GIVEN_UP:
         raise ParameterError(field, grammar, "a grammar, once those that took too long have been compiled")
