@@ -22,9 +22,9 @@ SHORT = re.compile(rf"(?<!\w)(?:[^\W\d_]|{'|'.join(map(re.escape, ABBREVIATIONS)
 
 
 def words(text):
-    """How many words a text has, and the characters after the last one."""
+    """How many words a text has, and what comes after the last one."""
     found = list(WORD.finditer(text))
-    return len(found), len(text) - (found[-1].end() if found else 0)
+    return len(found), text[found[-1].end() if found else 0 :]
 
 
 def sentences(text):
@@ -46,14 +46,15 @@ def sentences(text):
 
 def has_words(text, minimum, maximum):
     count, after = words(text)
-    return minimum <= count and (maximum is None or count < maximum or (count == maximum and after <= 8))
+    closes = len(after) <= 4 and all(letter in "'’-.,;:!?…\"”»)]} \n" for letter in after)
+    return minimum <= count and (maximum is None or count < maximum or (count == maximum and closes))
 
 
 def has_sentences(text, minimum, maximum):
     count, rest = sentences(text)
     if any(letter.isalpha() for letter in rest) or count < minimum:
         return False
-    return maximum is None or count < maximum or (count == maximum and not rest.strip() and len(rest) <= 8)
+    return maximum is None or count < maximum or (count == maximum and not rest.strip() and len(rest) <= 2)
 
 
 EURO, E_ACUTE, CJK = "€".encode(), "é".encode(), "語".encode()
@@ -186,7 +187,7 @@ def test_a_plan_ends_characters_first():
     assert not automaton.may_end(state)
     plan = automaton.plan(state, 5)
     assert len(plan) == 1
-    assert words(text_of((7, *plan), WORDY)) == (1, 0)
+    assert words(text_of((7, *plan), WORDY)) == (1, "")
 
 
 def test_a_maximum_ends_the_text():

@@ -18,7 +18,7 @@ import numpy as np
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Constraint, Language, follow
+from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
@@ -278,6 +278,12 @@ class JointAutomaton:
         """How many tokens the part needs that needs the most."""
         plans = [part.plan(at, limit) for part, at in zip(self.parts, state, strict=True)]
         return max(limit if plan is None else len(plan) for plan in plans)
+
+    def violation(self, state: tuple[Hashable, ...]) -> int | None:
+        """Return the most that a part would have given up, where any knows."""
+        pairs = zip(self.parts, state, strict=True)
+        found = [part.violation(at) for part, at in pairs if isinstance(part, Blaming)]
+        return max((back for back in found if back is not None), default=None)
 
     @property
     def growth(self) -> int:

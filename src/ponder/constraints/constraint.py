@@ -81,6 +81,15 @@ class Automaton(Protocol[S]):
         ...
 
 
+@runtime_checkable
+class Blaming(Protocol):
+    """An automaton that can tell what made a text a dead end."""
+
+    def violation(self, state: Any) -> int | None:
+        """Return how many of the last tokens are to be given up; None: not known."""
+        ...
+
+
 class Constraint(Protocol):
     """A declared value: frozen, comparable, hashable, free of any tokenizer.
 

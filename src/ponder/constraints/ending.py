@@ -16,6 +16,7 @@ from typing import Any
 
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.bits import Bits
+from ponder.constraints.constraint import Blaming
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
@@ -142,6 +143,11 @@ class Ending:
         if plan is None:
             return self._allowed.none
         return self._allowed.only(plan[0] if plan else None)
+
+    def violation(self, standing: Standing) -> int | None:
+        """Return how many tokens of a text that is dead are to be given up; None: not known."""
+        automaton = self._automaton
+        return automaton.violation(standing.state) if isinstance(automaton, Blaming) else None
 
     def may_end(self, standing: Standing) -> bool:
         """Return whether the text may end here."""

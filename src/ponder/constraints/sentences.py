@@ -15,7 +15,7 @@ from ponder.constraints.limits import check_limits
 from ponder.text.vocabulary import Vocabulary
 
 MAX_SENTENCES = 10_000
-TAIL = 8  # white-space characters after the last sentence
+TAIL = 2  # white-space characters after the last sentence
 TERMINATORS = "!?…"  # beside the full stop
 WIDE_TERMINATORS = "。！？"
 CLOSERS = "\"'”’»)]」』）"
@@ -40,7 +40,7 @@ class Sentences(Composable):
     letter that is a word ("J. Smith"). "No" is no abbreviation here: it is a sentence more often.
 
     The text may end where a sentence has ended, or where no letter has come since. After the last sentence
-    that a `maximum` allows, at most 8 characters of white space may come.
+    that a `maximum` allows, at most 2 characters of white space may come.
 
     Raises
     ------

@@ -15,10 +15,13 @@ from ponder.constraints.limits import check_limits
 from ponder.text.vocabulary import Vocabulary
 
 MAX_WORDS = 100_000
-TAIL = 8  # characters after the last word
+TAIL = 4  # characters after the last word
+CLOSERS = '.,;:!?…"”»)]} \n'  # which they may be, beside joiners
 JOINERS = "'’-"
 
-_Phase = int | str  # the characters since the last word, up to 9; or "word" or "joiner", in or after one
+_Phase = (
+    int | str
+)  # the characters since the last word, up to TAIL + 1; or "word" or "joiner", in or after one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Words(Composable):
     So a word is a run of letters, digits and `_`, with the marks that stand on them; an apostrophe or a
     hyphen between two of them does not split it. A text in a script without spaces has long words.
 
-    After the last word that a `maximum` allows, at most 8 more characters may come, so that the text ends.
+    After the last word that a `maximum` allows, at most 4 more characters may come, punctuation that closes
+    a sentence or white space, so that the text ends.
 
     Raises
     ------
@@ -52,7 +56,7 @@ class Words(Composable):
 @cache
 def word_counting() -> Counting:
     """Return the rule by which words are counted."""
-    classes = ("other", "letter", "mark", "joiner")
+    classes = ("other", "letter", "mark", "joiner", "closer")
     start: _Phase = 0
     phases, onward, gain = explore(start, classes, _read)
     number = {phase: place for place, phase in enumerate(phases)}
@@ -61,14 +65,16 @@ def word_counting() -> Counting:
     spare[number[TAIL + 1]] = 1
     alike = zeros.copy()
     alike[[number["word"], number["joiner"]]] = number["word"]
-    characters = class_of_each((r"\w+", marks(), map(ord, JOINERS)))
+    characters = class_of_each((r"\w+", marks(), map(ord, JOINERS), map(ord, CLOSERS)))
     return Counting(utf8_table(characters), onward, gain, zeros, spare, alike)
 
 
 def _read(phase: _Phase, name: str) -> tuple[_Phase, int]:
     if name == "letter":
         return "word", int(isinstance(phase, int))
-    if phase == "word":
-        return ("word" if name == "mark" else "joiner" if name == "joiner" else 1), 0
-    since = 1 if phase == "joiner" else int(phase)
+    if phase == "word" and name in ("mark", "joiner"):
+        return ("word" if name == "mark" else "joiner"), 0
+    if name not in ("joiner", "closer"):
+        return TAIL + 1, 0
+    since = 0 if phase == "word" else 1 if phase == "joiner" else int(phase)
     return min(since + 1, TAIL + 1), 0

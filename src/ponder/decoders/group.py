@@ -189,13 +189,15 @@ class Group:
         """Let a text go back from a dead end, or end it there.
 
         It goes back by 1, 2, 1, 4, 1, 2, 1, 8, ... tokens: mostly a little, and sooner or later far enough.
-        The first of the tokens that it gives up may not come again.
+        Every other time it goes as far as the constraint says, where that is known. The first of the tokens
+        that it gives up may not come again.
         """
         room = text.depth - max(len(self.begun), text.settled)
         if not self.grew or self.settled(text, 0) is None or room <= 0 or text.tally.rewinds >= MAX_REWINDS:
             return Growth(text, index, stuck=True)
         times = text.tally.rewinds + 1
-        return Growth(text, index, back=min(times & -times, room), settled=text.settled, dead=True)
+        back = self.allowed.violation(text.node.state) if self.allowed is not None and times % 2 else None
+        return Growth(text, index, back=min(back or times & -times, room), settled=text.settled, dead=True)
 
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""

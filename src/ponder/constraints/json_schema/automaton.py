@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.guided import GuidedAutomaton
+from ponder.constraints.guided import LEAST_GROWTH, GuidedAutomaton
 from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.numerals import DigitTokens, Numerals
 from ponder.constraints.json_schema.plan import Planner
@@ -178,6 +178,16 @@ class JsonAutomaton:
             if tokens and len(tokens) <= limit and self._leads_to_end(state, tokens, ending):
                 return tokens
         return None
+
+    @cached_property
+    def growth(self) -> int:
+        """As much as the shortest plan, or `LEAST_GROWTH`: a guess, as a token may open many values."""
+        return max(LEAST_GROWTH, len(self.plan(self.start, 2**20) or ()))
+
+    @property
+    def exact(self) -> bool:
+        """A value can be wrong in a way that no token can mend, which is found out when it closes."""
+        return False
 
     def violation(self, state: Writing) -> int | None:
         """Return how many tokens to take back, so that a value can be rewritten that no token may close.

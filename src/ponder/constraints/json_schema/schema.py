@@ -73,7 +73,9 @@ class JsonSchema(Composable):
         prepared = _prepared(self)
         documents, rewriter, grammar = prepared.documents, prepared.rewriter, prepared.grammar
         try:
-            guided = compile_guided(grammar, vocabulary, field="schema", max_characters=MAX_GRAMMAR)
+            guided = compile_guided(
+                grammar, vocabulary, field="schema", limits=_limits(), max_characters=MAX_GRAMMAR
+            )
         except ParameterError as error:
             raise ParameterError("schema", self.schema, error.allowed) from None
         watched = AT_CLOSE | {kept.keyword for kept in rewriter.kept if kept.how == "close"}
@@ -130,6 +132,18 @@ def _prepare(value: JsonSchema) -> _Prepared:
         json.dumps({} if allowed is True else allowed), overrides=_options(value.compact)
     )
     return _Prepared(documents, rewriter, grammar, shapes, instances)
+
+
+def _limits() -> llguidance.LLParserLimits:
+    """Return limits of llguidance's work with room for objects of a thousand optional properties."""
+    return llguidance.LLParserLimits(
+        max_items_in_row=10_000,
+        initial_lexer_fuel=20_000_000,
+        step_lexer_fuel=1_000_000,
+        step_max_items=200_000,
+        max_lexer_states=50_000,
+        verbose_errors=False,
+    )
 
 
 def _options(compact: bool) -> Any:
