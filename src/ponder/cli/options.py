@@ -210,9 +210,9 @@ MIXTURE: Table = {
 _TEXT = "What the text may be"
 
 
-def _constraint(kind: Any, help: str, *names: str, metavar: str | None = None) -> Any:
-    """An option of the panel about constraints; kind is its type without None."""
-    option = typer.Option(*names, help=help, metavar=metavar, rich_help_panel=_TEXT)
+def _constraint(kind: Any, says: str, *names: str, metavar: str | None = None) -> Any:
+    """An option of the panel about constraints; `kind` is its type without None."""
+    option = typer.Option(*names, help=says, metavar=metavar, rich_help_panel=_TEXT)
     return Annotated[kind | None, option]
 
 
@@ -223,9 +223,7 @@ CONSTRAINT: Table = {
     "json_schema": _constraint(
         str, "The text is JSON of this schema; true: any JSON object.", metavar="FILE|TEXT"
     ),
-    "any_order": _constraint(
-        bool, "Properties of --json-schema may come in any order.", "--any-order"
-    ),
+    "any_order": _constraint(bool, "Properties of --json-schema may come in any order.", "--any-order"),
     "grammar": _constraint(str, "The text is of this grammar in Lark's syntax.", metavar="FILE|TEXT"),
     "ban": _constraint(list[str], "A string that the text may not contain; repeatable."),
     "ban_file": _constraint(str, "A file whose every line the text may not contain.", metavar="FILE"),

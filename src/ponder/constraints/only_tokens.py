@@ -16,8 +16,8 @@ from ponder.text.vocabulary import Vocabulary
 class OnlyTokens(Composable):
     """The text has no other tokens than those with the given ids; control tokens may be among them.
 
-    Where `may_end` is false the text never ends by itself, nor with a stop string: it gets as many tokens as it
-    may have. Ids of tokens that end a text say nothing here.
+    Where `may_end` is false the text never ends by itself, nor with a stop string: it gets as many tokens
+    as it may have. Ids of tokens that end a text say nothing here.
     """
 
     tokens: Sequence[int]
@@ -36,7 +36,9 @@ class OnlyTokens(Composable):
     def compile(self, vocabulary: Vocabulary) -> OnlyTokensAutomaton:
         if self.tokens[-1] >= len(vocabulary):
             raise ParameterError("tokens", self.tokens[-1], f"token ids from 0 to {len(vocabulary) - 1}")
-        return OnlyTokensAutomaton(frozenset(self.tokens) - {*vocabulary.end_ids}, len(vocabulary), self.may_end)
+        return OnlyTokensAutomaton(
+            frozenset(self.tokens) - {*vocabulary.end_ids}, len(vocabulary), self.may_end
+        )
 
 
 class OnlyTokensAutomaton:
@@ -46,7 +48,7 @@ class OnlyTokensAutomaton:
     growth = 0
     exact = True
 
-    def __init__(self, tokens: frozenset[int], size: int, may_end: bool) -> None:
+    def __init__(self, tokens: frozenset[int], size: int, *, may_end: bool) -> None:
         self._tokens = tokens
         self._mask = bits.of(tokens, size)
         self._may_end = may_end

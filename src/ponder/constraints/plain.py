@@ -37,8 +37,8 @@ def constraint_of(fields: Mapping[str, Any], answer: Sequence[Constraint] = ()) 
 
     Parameters
     ----------
-    fields : values by the names in `FIELDS`; None is as good as left out. With `thinking`, the other fields are
-        about what comes after the thoughts.
+    fields : values by the names in `FIELDS`; None is as good as left out. With `thinking`, the other fields
+        are about what comes after the thoughts.
     answer : further constraints to join with those of the fields.
 
     Raises

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ponder.asks import Grow, Method, Mixing, Record, Service
-from ponder.constraints import Ban
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
 from ponder.errors import ParameterError, one_or_all
 from ponder.sampling import SamplingParams
 from ponder.server.front.settings import ServerSettings
+from ponder.server.openai.constraint import constraint_names, read_constraint
 from ponder.server.openai.plan import Plan
 from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_prefix
 from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_of
@@ -55,7 +55,7 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     sampling, mixture = _sampling(body, shape), _mixture(body, model)
     sampling["top_logprobs"] = logprobs.asked
     sampling["stop_token_ids"] = _stop_tokens(body, own_ends if infill else ())
-    constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
+    constraint = read_constraint(body, model)
     record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
     asked = [
         Grow(prefix.path(one), sampling, shape.method, mixture, constraint, record=record, service=service)
@@ -103,7 +103,7 @@ def _tools(body: CompletionBody | ChatBody) -> list[Any]:
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
     prefix = prefix_name(body)
-    names = {"ban": "bad_words", "mixture": _mixing(body), "path": prefix, "path.text": prefix}
+    names = {"mixture": _mixing(body), "path": prefix, "path.text": prefix, **constraint_names(body)}
     if body.use_beam_search:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):
