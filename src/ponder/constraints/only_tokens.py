@@ -37,7 +37,7 @@ class OnlyTokens(Composable):
         if self.tokens[-1] >= len(vocabulary):
             raise ParameterError("tokens", self.tokens[-1], f"token ids from 0 to {len(vocabulary) - 1}")
         return OnlyTokensAutomaton(
-            frozenset(self.tokens) - {*vocabulary.end_ids}, len(vocabulary), self.may_end
+            frozenset(self.tokens) - {*vocabulary.end_ids}, len(vocabulary), may_end=self.may_end
         )
 
 

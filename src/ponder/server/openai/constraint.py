@@ -22,13 +22,23 @@ _GUIDED = {
     "guided_grammar": "grammar",
 }
 _KINDS = {"json": "json_schema", "regex": "regex", "choice": "choice", "grammar": "grammar"}
+# What the constraints themselves call fields of plain data.
+_IN_ERRORS = {
+    "json_schema": "schema",
+    "regex": "pattern",
+    "ban_regex": "pattern",
+    "choice": "texts",
+    "mentions": "strings",
+    "contains": "part",
+    "grammar": "grammar",
+}
 
 
 def read_constraint(body: GenerationBody, model: Served) -> Constraint | None:
     """Return all that a request says of its texts; the text must keep to all of it. None: it says nothing.
 
-    With `constraint.thinking`, formats, structures and calls of tools are about what comes after the thoughts;
-    `bad_words` and `allowed_token_ids` are about all of the text.
+    With `constraint.thinking`, formats, structures and calls of tools are about what comes after the
+    thoughts; `bad_words` and `allowed_token_ids` are about all of the text.
 
     Raises
     ------
@@ -53,35 +63,28 @@ def read_constraint(body: GenerationBody, model: Served) -> Constraint | None:
 def constraint_names(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls what errors name while a constraint is compiled."""
     own, structured = body.constraint or {}, body.structured_outputs or {}
-    given: dict[str, list[str]] = {"constraint": []}  # field in an error -> the request's names
-
-    def add(name: str, *fields: str) -> None:
-        for field in ("constraint", *fields):
-            given.setdefault(field, []).append(name)
-
+    sources: list[tuple[str, str]] = []  # the request's name, and the field in an error that means it
     if (body.response_format or {}).get("type") in ("json_object", "json_schema"):
-        add("response_format", "schema")
-    inner = {"json_schema": "schema", "regex": "pattern", "choice": "texts", "grammar": "grammar"}
-    for kind, field in _KINDS.items():
+        sources.append(("response_format", "schema"))
+    for kind in (*_KINDS, "json_object"):
         if structured.get(kind) is not None:
-            add(f"structured_outputs.{kind}", inner[field])
-    if structured.get("json_object"):
-        add("structured_outputs.json_object", "schema")
-    for name, field in _GUIDED.items():
-        if getattr(body, name) is not None:
-            add(name, inner[field])
+            sources.append((f"structured_outputs.{kind}", _IN_ERRORS[_KINDS.get(kind, "json_schema")]))
+    sources += [
+        (name, _IN_ERRORS[field]) for name, field in _GUIDED.items() if getattr(body, name) is not None
+    ]
     if isinstance(body, ChatBody) and body.tools:
-        add("tools", "schema", "remotes")
+        sources += [("tools", "schema"), ("tools", "remotes")]
     if body.bad_words:
-        add("bad_words", "ban")
+        sources.append(("bad_words", "ban"))
     if body.allowed_token_ids is not None:
-        add("allowed_token_ids", "tokens")
-    for name in own:
-        fields = {"ban": "ban", "mentions": "strings", "contains": "part", "ban_regex": "pattern"}
-        add(f"constraint.{name}", fields.get(name, inner.get(name, name)))
-    return {
-        field: names[0] if field != "constraint" else " and ".join(names) for field, names in given.items()
-    }
+        sources.append(("allowed_token_ids", "tokens"))
+    sources += [(f"constraint.{name}", _IN_ERRORS.get(name, name)) for name in own]
+    names: dict[str, str] = {}
+    for name, field in sources:
+        names.setdefault(field, name)
+    if sources:
+        names["constraint"] = " and ".join(dict.fromkeys(name for name, _ in sources))
+    return names
 
 
 def _format(body: GenerationBody) -> Constraint | None:
