@@ -25,7 +25,7 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-PLAN_STATES = 64  # states that a search for a plan looks at
+PLAN_STATES = 32  # states that a search for a plan looks at
 PLAN_TOKENS = 4  # tokens that it tries after each, besides those that the parts plan
 
 
@@ -242,42 +242,53 @@ class JointAutomaton:
         return tuple(possible) if len(possible) == 1 else ()
 
     def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
-        """Search best first among the plans of the parts, their first tokens, and a few other tokens."""
+        """Search best first: follow the plan of a part, the first token of it, or one of a few other tokens.
+
+        Where a part has no plan, there is none for all.
+        """
         ahead: list[tuple[int, int, tuple[Hashable, ...], tuple[int, ...]]] = [(0, 0, state, ())]
         seen, count = {state}, 0
         for _ in range(PLAN_STATES):
             if not ahead:
-                break
+                return None
             _, _, at, path = heappop(ahead)
             if self.may_end(at):
                 return path
-            for step in self._steps_ahead(at, limit - len(path)):
+            plans = self._plans(at, limit - len(path))
+            lack = max(map(len, plans), default=0)
+            for step in self._ways_on(at, plans) if lack else ():
                 after = follow(self, at, step)
-                if after is not None and after not in seen:
-                    seen.add(after)
-                    count += 1
-                    longer = path + step
-                    heappush(ahead, (len(longer) + self._lack(after, limit), count, after, longer))
+                longer = path + step
+                if after is None or after in seen or len(longer) > limit:
+                    continue
+                if len(step) == lack and self.may_end(after):
+                    return longer
+                seen.add(after)
+                count += 1
+                heappush(ahead, (max(len(longer), len(path) + lack), count, after, longer))
         return None
 
-    def _steps_ahead(self, state: tuple[Hashable, ...], limit: int) -> Iterator[tuple[int, ...]]:
-        """Yield what may lead to an end in all parts, at most `limit` tokens each."""
-        if limit <= 0:
-            return
+    def _plans(self, state: tuple[Hashable, ...], limit: int) -> list[tuple[int, ...]]:
+        """Return a plan of each part; none where one has none."""
+        plans = []
         for part, at in zip(self.parts, state, strict=True):
-            own = part.plan(at, limit)
-            if own:
-                yield own
-                yield own[:1]
+            plan = part.plan(at, limit)
+            if plan is None:
+                return []
+            plans.append(plan)
+        return plans
+
+    def _ways_on(
+        self, state: tuple[Hashable, ...], plans: list[tuple[int, ...]]
+    ) -> Iterator[tuple[int, ...]]:
+        """Yield what may lead to an end in all parts, the longest plan first."""
+        for plan in sorted(filter(None, plans), key=len, reverse=True):
+            yield plan
+            yield plan[:1]
         mask = self.mask(state)
         text = self._vocabulary.is_text
         free = text if mask is None else bits.unpack(mask, len(text)) & text
         yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
-
-    def _lack(self, state: tuple[Hashable, ...], limit: int) -> int:
-        """How many tokens the part needs that needs the most."""
-        plans = [part.plan(at, limit) for part, at in zip(self.parts, state, strict=True)]
-        return max(limit if plan is None else len(plan) for plan in plans)
 
     def violation(self, state: tuple[Hashable, ...]) -> int | None:
         """Return the most that a part would have given up, where any knows."""
