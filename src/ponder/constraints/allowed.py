@@ -54,6 +54,10 @@ class Allowed:
         """The mask of no token."""
         return bits.of((), self._size)
 
+    def narrowed(self, mask: Bits, text: Bits) -> Bits:
+        """Return a mask with only some of its text tokens."""
+        return bits.frozen(mask & (text | self._end_bits))
+
     def without(self, mask: Bits | None, tokens: Collection[int]) -> Bits:
         """Return a mask without some tokens."""
         return bits.without(bits.full(self._size) if mask is None else mask, tokens)

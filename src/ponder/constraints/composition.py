@@ -18,7 +18,7 @@ import numpy as np
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, follow
+from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
@@ -289,6 +289,13 @@ class JointAutomaton:
         text = self._vocabulary.is_text
         free = text if mask is None else bits.unpack(mask, len(text)) & text
         yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
+
+    def within(self, state: tuple[Hashable, ...], limit: int) -> Bits | None:
+        """Return the tokens that leave each part that knows room for an end of its own."""
+        pairs = zip(self.parts, state, strict=True)
+        found = [part.within(at, limit) for part, at in pairs if isinstance(part, Measuring)]
+        known = [mask for mask in found if mask is not None]
+        return bits.frozen(reduce(lambda one, other: one & other, known)) if known else None
 
     def violation(self, state: tuple[Hashable, ...]) -> int | None:
         """Return the most that a part would have given up, where any knows."""
