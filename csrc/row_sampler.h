@@ -31,6 +31,7 @@ class RowSampler {
     choose_steps(settings_->late, late_);
     resize();
     candidates_.begin(row, vocabulary);
+    let_through();
     changes_.begin(row, vocabulary);
     for (const ActiveStep& step : settings_->changes) {
       rule(step).change(changes_, step.values);
@@ -60,6 +61,7 @@ class RowSampler {
     store(&tops_[static_cast<size_t>(s) * LANES], tops);
     processed_[static_cast<size_t>(s)] = x;
     weigh<true>(raw, sums.raw_top, LOG2_E, sums.raw);
+    sums.allowed.mass = restricted_ ? weigh_allowed(raw, s, sums) : sums.raw.mass;
     if (needs_plain()) {
       if (x == raw) sums.plain = sums.raw;
       else weigh<true>(x, sums.top, LOG2_E, sums.plain);
@@ -74,6 +76,7 @@ class RowSampler {
     const Summary raw = add_up(&Sums::raw_top, &Sums::raw, raw_top_, LOG2_E);
     log_raw_mass_ = std::log(raw.mass);
     entropy_ = raw.entropy;
+    allowed_mass_ = restricted_ ? add_up(&Sums::raw_top, &Sums::allowed, raw_top_, LOG2_E).mass / raw.mass : 1;
     bound_ = INFINITE;  // nothing to collect
     possible_ = top_ > -INFINITE;
     if (!possible_) return;
@@ -138,9 +141,13 @@ class RowSampler {
     result.logprob = logprob(raw);
     result.entropy = entropy_;
     result.rank = rank(result.token, raw);
+    result.allowed_mass = std::min(allowed_mass_, 1.0);
     if (row_->forced >= 0) {  // a row without a number has a trace too
       if (std::isnan(result.logprob)) result.logprob = -std::numeric_limits<double>::infinity();
       if (std::isnan(result.entropy)) result.entropy = 0;
+      if (std::isnan(result.allowed_mass)) result.allowed_mass = 0;
+    } else {  // all that is allowed may be too faint to be summed
+      result.allowed_mass = std::max(result.allowed_mass, std::min(std::exp(result.logprob), 1.0));
     }
     return result;
   }
@@ -210,10 +217,10 @@ class RowSampler {
   struct Part {
     float mass, spread;
   };
-  // Parts are raw, at temperature 1 after all changes, and at the temperature.
+  // Parts are raw, of the raw ones those that may come, at temperature 1 after all changes, and at the temperature.
   struct Sums {
     float raw_top, top, least;
-    Part raw, plain, tempered;
+    Part raw, allowed, plain, tempered;
   };
 
   static inline const double FAINTEST_LOG = std::log(static_cast<double>(std::numeric_limits<float>::min()));
@@ -236,6 +243,48 @@ class RowSampler {
     tops_.resize(spans * LANES), raw_tops_.resize(spans * LANES), tail_.resize(SPAN);
     changed_.resize(tokens);
     candidates_.resize(tokens);
+  }
+
+  // Which tokens may come, as bits in words that reach to the end of the last span.
+  void let_through() {
+    restricted_ = row_->allowed || !row_->forbidden.empty();
+    if (!restricted_) return;
+    const size_t words = static_cast<size_t>(spans_) * SPAN / 32;
+    if (row_->allowed) {
+      const size_t given = std::min(words, static_cast<size_t>(row_->allowed_words));
+      allowed_.assign(row_->allowed, row_->allowed + given);
+      allowed_.resize(words, 0);
+    } else {
+      allowed_.assign(words, ~0u);
+    }
+    for (int32_t token : row_->forbidden) allowed_[static_cast<size_t>(token) / 32] &= ~(1u << token % 32);
+  }
+
+  // The weight of a span's tokens that may come. What may not is taken off the whole where it is less to add up, unless
+  // too little would be left for that.
+  float weigh_allowed(const float* raw, int s, const Sums& sums) const {
+    if (sums.raw_top == -INFINITE) return 0;
+    const uint32_t* words = &allowed_[static_cast<size_t>(s) * SPAN / 32];
+    int denying = 0, allowing = 0;
+    for (int i = 0; i < SPAN; i += LANES) {
+      const uint32_t bits = words[i / 32] >> i % 32 & 0xffffu;
+      denying += bits != 0xffffu, allowing += bits != 0;
+    }
+    if (denying == 0) return sums.raw.mass;
+    const auto weigh_those = [&](uint32_t flipped) {
+      f32x16 masses = zero();
+      const f32x16 top = splat(sums.raw_top), scale = splat(LOG2_E);
+      for (int i = 0; i < SPAN; i += LANES) {
+        const uint32_t bits = (words[i / 32] >> i % 32 & 0xffffu) ^ flipped;
+        if (bits) masses = masses + select(bits, exp2<6>((load(raw + i) - top) * scale), zero());
+      }
+      return sum(masses);
+    };
+    if (denying < allowing) {
+      const float denied = weigh_those(0xffffu);
+      if (denied < sums.raw.mass / 2) return sums.raw.mass - denied;
+    }
+    return weigh_those(0);
   }
 
   // Those that do something to this row.
@@ -517,10 +566,10 @@ class RowSampler {
   const SamplingRow* row_ = nullptr;
   const SamplingSettings* settings_ = nullptr;
   int vocabulary_ = 0, spans_ = 0;
-  bool greedy_ = false, dynamic_ = false, possible_ = false;
+  bool greedy_ = false, dynamic_ = false, possible_ = false, restricted_ = false;
   float scale_ = 0, raw_top_ = 0, top_ = 0;
   float bound_ = 0;
-  double log_raw_mass_ = 0, entropy_ = 0, mass_ = 0, kept_mass_ = 0;
+  double log_raw_mass_ = 0, entropy_ = 0, mass_ = 0, kept_mass_ = 0, allowed_mass_ = 1;
   std::vector<ActiveStep> early_, late_;
   // What the first truncation sees.
   Summary whole_{};
@@ -530,6 +579,7 @@ class RowSampler {
   std::vector<Sums> sums_;
   std::vector<const float*> processed_;
   std::vector<float> tops_, raw_tops_, tail_, changed_, found_;
+  std::vector<uint32_t> allowed_;
   std::vector<Alternative> alternatives_;
 };
 

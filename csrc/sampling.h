@@ -108,6 +108,7 @@ struct SampledToken {
   int32_t token;  // -1 where nothing was possible
   int32_t rank, kept;
   double logprob, tempered_logprob, truncated_logprob, entropy, kept_mass;
+  double allowed_mass;  // the share of the raw distribution that `allowed` and `forbidden` let through
 };
 
 // What the kernel is given: `alternatives` of row i are written at best[i].

@@ -177,7 +177,7 @@ class Call {
         PyTuple_SET_ITEM(best.ptr(), j, nb::make_tuple(best_[i][j].token, best_[i][j].logprob).release().ptr());
       }
       result.append(nb::make_tuple(token.token, token.logprob, token.tempered_logprob, token.truncated_logprob, token.entropy, token.rank, token.kept,
-                                   token.kept_mass, best));
+                                   token.kept_mass, token.allowed_mass, best));
     }
     return result;
   }

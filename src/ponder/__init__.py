@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ContrastiveSearch,
         DiverseBeamSearch,
         DraftModel,
+        Faithful,
         PromptLookup,
         Speculative,
         StochasticBeamSearch,
@@ -42,6 +43,7 @@ __all__ = [
     "DiverseBeamSearch",
     "DoLa",
     "DraftModel",
+    "Faithful",
     "Guidance",
     "Message",
     "PonderError",
@@ -55,7 +57,7 @@ __all__ = [
 
 _DECODING = (
     *("BeamSample", "BeamSearch", "ContrastiveSearch", "DiverseBeamSearch", "StochasticBeamSearch"),
-    *("Speculative", "DraftModel", "PromptLookup"),
+    *("Speculative", "DraftModel", "PromptLookup", "Faithful"),
 )
 _MIXING = ("Contrast", "DoLa", "Guidance", "context_aware")
 _HOMES = {

@@ -31,6 +31,7 @@ from ponder.backends.local import load_local
 from ponder.constraints import Ban, Constraint
 from ponder.constraints.recent import Recent
 from ponder.decoders import BeamSearch
+from ponder.decoders.named import decoder_of
 from ponder.engine import EngineLimits
 from ponder.errors import ParameterError, TemplateError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
@@ -85,6 +86,7 @@ class LM:
         constraint: Constraint | None = None,
         decoder: Method | None = None,
         num_beams: int | None = None,
+        faithful: str | None = None,
         priority: int = 0,
         deadline_s: float | None = None,
         cache_salt: str | None = None,
@@ -110,6 +112,8 @@ class LM:
         ban : strings that the text may not contain.
         decoder : how texts grow; `Speculative()` gives what sampling gives, often sooner.
         num_beams : beam search of this width; `decoder=BeamSearch(...)` sets its other rules.
+        faithful : "weights", "smc" or "exact": samples that stand for what the model says, given that the
+            constraint allows it; as in `Faithful`.
         priority, deadline_s, cache_salt : as in `ponder.asks.Service`.
         prompt_logprobs, trace : as in `ponder.asks.Record`.
         mixture : what else bears on each token: `Guidance`, `Contrast` or `DoLa`. A string to be guided away
@@ -127,6 +131,10 @@ class LM:
             if decoder is not None:
                 raise ParameterError("num_beams", num_beams, "left unset when a decoder is given")
             decoder = BeamSearch(num_beams)
+        if faithful is not None:
+            if decoder is not None:
+                raise ParameterError("faithful", faithful, f"left unset with {decoder.name}")
+            decoder = decoder_of({"faithful": faithful})
         written: dict[str, Any] = {"template_args": template_args, "tools": tools}
         if mixture is not None:
             mixture = mixture.converted(lambda other: self._like(other, system, chat, written))

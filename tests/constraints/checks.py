@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ponder.constraints import Automaton, bits
+from ponder.constraints import Automaton, bits, follow
 from ponder.text import Vocabulary
 
 EURO = "€".encode()
@@ -61,17 +61,43 @@ def check_walk(automaton: Automaton, rng, vocabulary=TINY, *, exact=True, may_di
         else:
             assert automaton.must_end(state) == (not text)
             assert text or automaton.may_end(state), "a dead end"
-        least, closing = fewest(automaton, state, vocabulary), automaton.closing(state)
-        if exact:
-            assert closing == least
-        elif closing is not None and least is not None:
-            assert closing <= least
+        check_plan(automaton, state, vocabulary, exact=exact)
         check_forced(automaton, state, vocabulary)
         if not free:
             break
         tokens.append(rng.choice(free))
         state = automaton.step(state, tokens[-1])
     return path, tokens
+
+
+def check_plan(automaton, state, vocabulary=TINY, *, exact=True):
+    """A plan ends the text within its limit; an exact one has the fewest tokens, and `within` agrees."""
+    least = fewest(automaton, state, vocabulary)
+    plan = automaton.plan(state, 20)
+    if plan is not None:
+        assert least <= len(plan) <= 20
+        assert automaton.may_end(follow(automaton, state, plan))
+    if not exact:
+        return
+    assert least is not None
+    assert (len(plan) == least) if least <= 20 else (plan is None)
+    assert least == 0 or automaton.plan(state, least - 1) is None
+    after = (
+        {
+            token: fewest(automaton, automaton.step(state, token), vocabulary)
+            for token in allowed(automaton, state, vocabulary)
+            if vocabulary.is_text[token]
+        }
+        if hasattr(automaton, "within")
+        else {}
+    )
+    for limit in range(1, 4) if after else ():
+        mask = automaton.within(state, limit)
+        if mask is None:
+            break
+        assert not mask.flags.writeable
+        near = [token for token in bits.members(mask) if vocabulary.is_text[token]]
+        assert near == [token for token, tokens in after.items() if tokens < limit]
 
 
 def check_forced(automaton, state, vocabulary=TINY):

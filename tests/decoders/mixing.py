@@ -158,5 +158,8 @@ class OnlyOfAutomaton:
     def forced(self, state):
         return ()
 
-    def closing(self, state):
+    def plan(self, state, limit):
         return None
+
+    growth = 0
+    exact = True

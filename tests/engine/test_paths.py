@@ -152,8 +152,11 @@ class _Beginning:
     def forced(self, state: int) -> tuple[int, ...]:
         return ()
 
-    def closing(self, state: int) -> int | None:
-        return None
+    def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
+        return self.tokens[state:] if len(self.tokens) - state <= limit else None
+
+    growth = 0
+    exact = True
 
 
 def told(engine: Engine, request: Grow, rng: random.Random | None = None) -> tuple[Any, dict[int, list[Any]]]:

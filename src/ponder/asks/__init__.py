@@ -3,6 +3,7 @@
 from ponder.asks.events import (
     BackEvent,
     FinishReason,
+    MassKept,
     Output,
     ProgressEvent,
     TokenEvent,
@@ -39,6 +40,7 @@ __all__ = [
     "Method",
     "Mixing",
     "Offers",
+    "MassKept",
     "Output",
     "Path",
     "ProgressEvent",

@@ -123,6 +123,42 @@ class TreeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class MassKept:
+    """How much of the model's raw distribution a constraint let through, over the tokens of a text.
+
+    Attributes
+    ----------
+    log_sum : the sum of the logarithms of the tokens' `allowed_mass`; 0 where nothing was forbidden.
+    least : the smallest of them.
+    place : the index of the first token that has it; None where there are no tokens.
+    """
+
+    log_sum: float
+    least: float
+    place: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Constrained:
+    """What its constraint did to a text, the tokens that it gave up included.
+
+    Attributes
+    ----------
+    bound : how often each part of the constraint forbade the model's likeliest token, by its name.
+    refused : how many tokens were drawn and then refused, by what no mask shows.
+    late : how many were refused because the text could not have ended within `max_tokens` after them.
+    rewinds : how often the text went back from a dead end.
+    given_up : how many tokens it gave up by that.
+    """
+
+    bound: tuple[tuple[str, int], ...] = ()
+    refused: int = 0
+    late: int = 0
+    rewinds: int = 0
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One text, as far as a request grew it.
 
@@ -131,7 +167,9 @@ class Output:
     sum of raw log-probabilities; `score` what outputs are ranked by: the length-normalised score of beams,
     and for samples, which are not ranked, `logprob`. `inclusion` is how probable a stochastic beam search was
     to draw it, as in `StochasticBeamSearch`. `lineage` says which branch of its path it is: a `Path` with it
-    goes on with the same random numbers.
+    goes on with the same random numbers. `constrained` is there where there is a constraint. `log_weight` is
+    what a text of `Faithful` counts for, and `passes` how often it was begun; both are None with other
+    methods.
     """
 
     index: int
@@ -144,6 +182,19 @@ class Output:
     score: float
     inclusion: float | None = None
     lineage: Lineage = ()
+    constrained: Constrained | None = None
+    log_weight: float | None = None
+    passes: int | None = None
+
+    @property
+    def mass_kept(self) -> MassKept:
+        """What the constraint cost: the shares of the raw distribution that it let through."""
+        masses = [trace.allowed_mass for trace in self.traces]
+        if not masses:
+            return MassKept(0.0, 1.0, None)
+        least = min(masses)
+        logs = (math.log(mass) if mass else -math.inf for mass in masses)
+        return MassKept(math.fsum(logs), least, masses.index(least))
 
     @property
     def truncated_logprob(self) -> float:

@@ -11,6 +11,7 @@ from ponder.asks.grow import Grow
 from ponder.asks.offers import Offers
 from ponder.asks.path import Path
 from ponder.asks.read import Read, Reading
+from ponder.asks.weights import effective_sample_size
 from ponder.sampling.params import ResolvedParams
 from ponder.sampling.trace import PromptTrace
 from ponder.text import Conversation, Message, Prompt
@@ -75,6 +76,13 @@ class Completion:
     def texts(self) -> list[str]:
         """The texts of all outputs."""
         return [output.text for output in self.outputs]
+
+    @property
+    def effective_sample_size(self) -> float | None:
+        """How many texts of equal weight would say as much as these; None where they have no weights."""
+        weights = [output.log_weight for output in self.outputs]
+        known = [weight for weight in weights if weight is not None]
+        return effective_sample_size(known) if known else None
 
     def path(self, index: int = 0, tokens: int | None = None) -> Path:
         """Return an output as a path to go on from; with `tokens`, cut after so many of those it grew."""

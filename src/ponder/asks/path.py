@@ -81,6 +81,13 @@ def stream_of(lineage: Lineage) -> int:
         return 0
     if len(lineage) == 1 and lineage[0][0] == 0:
         return lineage[0][1]
-    told = ",".join(f"{position}:{child}" for position, child in lineage)
-    digest = hashlib.blake2b(told.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") | 1 << 63
+    return _digest(",".join(f"{position}:{child}" for position, child in lineage))
+
+
+def redrawn(stream: int, attempt: int) -> int:
+    """Return the stream that a token is drawn from once `attempt` tokens in its place were refused."""
+    return _digest(f"{stream}/{attempt}") if attempt else stream
+
+
+def _digest(told: str) -> int:
+    return int.from_bytes(hashlib.blake2b(told.encode(), digest_size=8).digest(), "little") | 1 << 63

@@ -137,6 +137,16 @@ SEARCH: Table = {
     "penalty_alpha": Annotated[
         float | None, typer.Option(help="What likeness counts for in contrastive search; default 0.6.")
     ],
+    "faithful": Annotated[
+        str | None,
+        typer.Option(
+            metavar="weights|smc|exact",
+            help="Draw texts that stand for what the model would say of what the constraint allows.",
+        ),
+    ],
+    "faithful_passes": Annotated[
+        int | None, typer.Option(help="How often --faithful exact begins a text at most; default 1000.")
+    ],
 }
 
 SPECULATION: Table = {

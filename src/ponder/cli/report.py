@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
         "logprob": output.logprob,
         "score": output.score,
         **({} if output.inclusion is None else {"inclusion": output.inclusion}),
+        **_weight_json(output),
         "tokens": [
             {
                 "id": trace.token_id,
@@ -73,6 +75,14 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
             for trace in output.traces
         ],
     }
+
+
+def _weight_json(output: Output) -> dict[str, Any]:
+    """Return what faithful sampling says of a text; a weight of 0 has no logarithm."""
+    if output.log_weight is None:
+        return {}
+    weight = output.log_weight if math.isfinite(output.log_weight) else None
+    return {"log_weight": weight, **({} if output.passes is None else {"passes": output.passes})}
 
 
 def _alternative(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.composition import JointAutomaton
 from ponder.constraints.constraint import Automaton
 from ponder.constraints.recent import Recent
 from ponder.text.vocabulary import Vocabulary
@@ -17,19 +18,24 @@ CAPACITY = 256  # masks with ends
 class Allowed:
     """Which tokens may come, those that end a text among them. States are the automaton's.
 
-    A token that ends a text leaves the state as it is. Safe to share by threads.
+    A token that ends a text leaves the state as it is. `names` are what the parts of the constraint are
+    called. Safe to share by threads.
     """
 
-    def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, automaton: Automaton[Any], vocabulary: Vocabulary, names: tuple[str, ...] = ("constraint",)
+    ) -> None:
+        self.names = names
         self._automaton = automaton
+        self._size = len(vocabulary)
         self._ends = frozenset(vocabulary.end_ids)
         self._end_bits = bits.of(vocabulary.end_ids, len(vocabulary))
         self._masks: Recent[tuple[int, bool], tuple[Bits, Bits]] = Recent(CAPACITY)
 
     @property
-    def start(self) -> Any:
-        """The state of an empty text."""
-        return self._automaton.start
+    def automaton(self) -> Automaton[Any]:
+        """What says which text tokens may come."""
+        return self._automaton
 
     def mask(self, state: Any) -> Bits | None:
         """Return which tokens may come next, one array for equal states where possible; None: all may."""
@@ -43,22 +49,34 @@ class Allowed:
 
         return self._masks.get((id(mask), may_end), with_ends)[1]  # kept with the mask whose id it is
 
+    @property
+    def none(self) -> Bits:
+        """The mask of no token."""
+        return bits.of((), self._size)
+
+    def without(self, mask: Bits | None, tokens: Collection[int]) -> Bits:
+        """Return a mask without some tokens."""
+        return bits.without(bits.full(self._size) if mask is None else mask, tokens)
+
     def step(self, state: Any, token: int) -> Any | None:
         """Return the state after a token; None: it is not allowed."""
         return state if token in self._ends else self._automaton.step(state, token)
 
-    def may_end(self, state: Any) -> bool:
-        """Return whether the text may end here."""
-        return self._automaton.may_end(state)
+    def denied(self, state: Any, token: int) -> tuple[int, ...]:
+        """Return for each part of the constraint 1 if it forbids a token, else 0."""
+        automaton = self._automaton
+        if isinstance(automaton, JointAutomaton):
+            found = [self._denies(*pair, token) for pair in zip(automaton.parts, state, strict=True)]
+        else:
+            found = [self._denies(automaton, state, token)]
+        return tuple(map(int, found))
 
-    def forced(self, state: Any) -> tuple[int, ...]:
-        """Return the tokens that come next in every text that is allowed."""
-        return self._automaton.forced(state)
+    def _denies(self, automaton: Automaton[Any], state: Any, token: int) -> bool:
+        if token in self._ends:
+            return not automaton.may_end(state)
+        mask = automaton.mask(state)
+        return mask is not None and not bits.has(mask, token)
 
-    def follow(self, state: Any, tokens: Iterable[int]) -> Any | None:
-        """Return the state after some tokens; None: one of them is not allowed."""
-        for token in tokens:
-            state = self.step(state, token)
-            if state is None:
-                return None
-        return state
+    def only(self, token: int | None) -> Bits:
+        """Return the mask of one token; None: of those that end a text."""
+        return self._end_bits if token is None else bits.of((token,), self._size)

@@ -188,9 +188,19 @@ class BanAutomaton:
         """Nothing is: the text may end."""
         return ()
 
-    def closing(self, state: int) -> int:
+    def plan(self, state: int, limit: int) -> tuple[int, ...]:
         """The text may end."""
+        return ()
+
+    @property
+    def growth(self) -> int:
+        """The text may end anywhere."""
         return 0
+
+    @property
+    def exact(self) -> bool:
+        """It is."""
+        return True
 
     def _without_pattern(self) -> npt.NDArray[np.bool_]:
         """[V]: the tokens that have no pattern in them and end no text."""

@@ -1,8 +1,9 @@
 """Constraints made of constraints: `a & b`, `a | b`, `~a`, `a.then(b)`.
 
 What is a `Language` (a regular set of texts) combines exactly: the sets are intersected, united,
-complemented and concatenated, and the result is a `Language` again, without dead ends. Any other constraint
-can only stand under `&`, where both are followed side by side; the rest is refused by name.
+complemented and concatenated, and the result is a `Language` again, without dead ends. With any other
+constraint, `&` follows both side by side, `|` and `then` are followed part by part (`structure.py`), and `~`
+is refused by name.
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import reduce
+from heapq import heappop, heappush
 from typing import Any
+
+import numpy as np
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Constraint, Language
+from ponder.constraints.constraint import Automaton, Constraint, Language, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
+
+PLAN_STATES = 64  # states that a search for a plan looks at
+PLAN_TOKENS = 4  # tokens that it tries after each, besides those that the parts plan
 
 
 class Composable:
@@ -38,10 +45,13 @@ class Composable:
             return Intersection(tuple(_spread(Intersection, parts)))
         return Conjunction(tuple(_spread(Conjunction, parts)))
 
-    def __or__(self: Constraint, other: Constraint) -> Union:
+    def __or__(self: Constraint, other: Constraint) -> Constraint:
         """Allow the texts that one of both allows."""
-        first, second = _languages(self, other, "|", "each must be a regular set of texts")
-        return Union(tuple(_spread(Union, (first, second))))
+        if isinstance(self, Language) and isinstance(other, Language):
+            return Union(tuple(_spread(Union, (self, other))))
+        from ponder.constraints.structure import Either
+
+        return Either(tuple(_spread(Either, (self, other))))
 
     def __invert__(self: Constraint) -> Language:
         """Allow exactly the texts that are not allowed by this."""
@@ -53,10 +63,13 @@ class Composable:
             )
         return Complement(self)
 
-    def then(self: Constraint, other: Constraint) -> Concatenation:
+    def then(self: Constraint, other: Constraint) -> Constraint:
         """Allow a text of this and one of the other right after it."""
-        first, second = _languages(self, other, "then", "each must be a regular set of texts")
-        return Concatenation(tuple(_spread(Concatenation, (first, second))))
+        if isinstance(self, Language) and isinstance(other, Language):
+            return Concatenation(tuple(_spread(Concatenation, (self, other))))
+        from ponder.constraints.structure import Then
+
+        return Then(tuple(_spread(Then, (self, other))))
 
 
 def _parts(constraint: Constraint) -> tuple[Constraint, ...]:
@@ -73,15 +86,13 @@ def _name(constraint: object) -> str:
     return type(constraint).__name__
 
 
-def _languages(first: object, second: object, operator: str, why: str) -> tuple[Language, Language]:
-    if isinstance(first, Language) and isinstance(second, Language):
-        return first, second
-    culprit = second if isinstance(first, Language) else first
-    raise ParameterError(
-        "constraint",
-        f"{_name(first)} {operator} {_name(second)}",
-        f"{why}, and {_name(culprit)} is not one",
-    )
+def names_of(constraint: Constraint) -> tuple[str, ...]:
+    """Return what to call the parts of a constraint that are followed side by side."""
+    if isinstance(constraint, Conjunction):
+        return tuple(name for part in constraint.followed() for name in names_of(part))
+    if isinstance(constraint, Intersection):
+        return (" & ".join(name for part in constraint.parts for name in names_of(part)),)
+    return (_name(constraint),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +183,20 @@ class Conjunction(Composable):
     parts: tuple[Constraint, ...]
 
     def compile(self, vocabulary: Vocabulary) -> JointAutomaton:
+        return JointAutomaton(tuple(part.compile(vocabulary) for part in self.followed()), vocabulary)
+
+    def followed(self) -> list[Constraint]:
+        """Return what is followed side by side."""
         languages = tuple(part for part in self.parts if isinstance(part, Language))
         others = [part for part in self.parts if not isinstance(part, Language)]
-        if len(languages) > 1:
-            others.insert(0, Intersection(languages))
-        else:
-            others = [*languages, *others]
-        return JointAutomaton(tuple(part.compile(vocabulary) for part in others), vocabulary)
+        return [Intersection(languages), *others] if len(languages) > 1 else [*languages, *others]
 
 
 class JointAutomaton:
     """Several automata side by side; a state has one state of each."""
 
     def __init__(self, parts: tuple[Automaton[Any], ...], vocabulary: Vocabulary) -> None:
-        self._parts = parts
+        self.parts = parts
         self._vocabulary = vocabulary
         self._masks: Recent[tuple[Hashable, ...], Bits | None] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
@@ -194,7 +205,7 @@ class JointAutomaton:
     @property
     def start(self) -> tuple[Hashable, ...]:
         """All at their start."""
-        return tuple(part.start for part in self._parts)
+        return tuple(part.start for part in self.parts)
 
     def mask(self, state: tuple[Hashable, ...]) -> Bits | None:
         """Return the tokens that all parts allow."""
@@ -203,7 +214,7 @@ class JointAutomaton:
     def step(self, state: tuple[Hashable, ...], token: int) -> tuple[Hashable, ...] | None:
         """Go on in all parts."""
         after = []
-        for part, at in zip(self._parts, state, strict=True):
+        for part, at in zip(self.parts, state, strict=True):
             on = part.step(at, token)
             if on is None:
                 return None
@@ -212,11 +223,11 @@ class JointAutomaton:
 
     def may_end(self, state: tuple[Hashable, ...]) -> bool:
         """Return whether the text may end in all parts."""
-        return all(part.may_end(at) for part, at in zip(self._parts, state, strict=True))
+        return all(part.may_end(at) for part, at in zip(self.parts, state, strict=True))
 
     def must_end(self, state: tuple[Hashable, ...]) -> bool:
         """Return whether one part ends the text, or no text token is allowed by all; perhaps a dead end."""
-        if any(part.must_end(at) for part, at in zip(self._parts, state, strict=True)):
+        if any(part.must_end(at) for part, at in zip(self.parts, state, strict=True)):
             return True
         mask = self.mask(state)
         text = self._vocabulary.is_text
@@ -230,14 +241,56 @@ class JointAutomaton:
         possible = bits.members(mask)
         return tuple(possible) if len(possible) == 1 else ()
 
-    def closing(self, state: tuple[Hashable, ...]) -> int | None:
-        """Return the most that a part needs: no fewer tokens suffice, but more may be needed."""
-        fewest = [part.closing(at) for part, at in zip(self._parts, state, strict=True)]
-        known = [tokens for tokens in fewest if tokens is not None]
-        return max(known) if len(known) == len(fewest) else None
+    def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
+        """Search best first among the plans of the parts, their first tokens, and a few other tokens."""
+        ahead: list[tuple[int, int, tuple[Hashable, ...], tuple[int, ...]]] = [(0, 0, state, ())]
+        seen, count = {state}, 0
+        for _ in range(PLAN_STATES):
+            if not ahead:
+                break
+            _, _, at, path = heappop(ahead)
+            if self.may_end(at):
+                return path
+            for step in self._steps_ahead(at, limit - len(path)):
+                after = follow(self, at, step)
+                if after is not None and after not in seen:
+                    seen.add(after)
+                    count += 1
+                    longer = path + step
+                    heappush(ahead, (len(longer) + self._lack(after, limit), count, after, longer))
+        return None
+
+    def _steps_ahead(self, state: tuple[Hashable, ...], limit: int) -> Iterator[tuple[int, ...]]:
+        """Yield what may lead to an end in all parts, at most `limit` tokens each."""
+        if limit <= 0:
+            return
+        for part, at in zip(self.parts, state, strict=True):
+            own = part.plan(at, limit)
+            if own:
+                yield own
+                yield own[:1]
+        mask = self.mask(state)
+        text = self._vocabulary.is_text
+        free = text if mask is None else bits.unpack(mask, len(text)) & text
+        yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
+
+    def _lack(self, state: tuple[Hashable, ...], limit: int) -> int:
+        """How many tokens the part needs that needs the most."""
+        plans = [part.plan(at, limit) for part, at in zip(self.parts, state, strict=True)]
+        return max(limit if plan is None else len(plan) for plan in plans)
+
+    @property
+    def growth(self) -> int:
+        """At most what all parts need more."""
+        return sum(part.growth for part in self.parts)
+
+    @property
+    def exact(self) -> bool:
+        """What the parts allow together may be nothing."""
+        return len(self.parts) == 1 and self.parts[0].exact
 
     def _mask(self, state: tuple[Hashable, ...]) -> Bits | None:
-        masks = [part.mask(at) for part, at in zip(self._parts, state, strict=True)]
+        masks = [part.mask(at) for part, at in zip(self.parts, state, strict=True)]
         given = [mask for mask in masks if mask is not None]
         if len(given) < 2:
             return given[0] if given else None

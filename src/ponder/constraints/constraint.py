@@ -60,11 +60,23 @@ class Automaton(Protocol[S]):
         """
         ...
 
-    def closing(self, state: S) -> int | None:
-        """Return the fewest tokens after which the text may end; 0 if it may end here.
+    def plan(self, state: S, limit: int) -> tuple[int, ...] | None:
+        """Return text tokens, at most `limit` of them, after which the text may end; () if it may end here.
 
-        None: this is not known, or there is no such text. An automaton may return less than the fewest where
-        it says so, but never more.
+        As few as can be found in little time. None: none was found. Each is allowed by `step`.
+        """
+        ...
+
+    @property
+    def growth(self) -> int:
+        """By how many tokens the shortest plan can get longer when the text gets one."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether `step` takes every token that a mask allows, and no text that keeps to masks is dead.
+
+        Where it is not, whoever decodes goes back when a text can neither go on nor end.
         """
         ...
 

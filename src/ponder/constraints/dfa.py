@@ -191,6 +191,19 @@ def utf8(min_characters: int = 0, max_characters: int | None = None) -> Dfa:
     return trimmed(classes.astype(np.uint8), table.reshape(-1, len(_RANGES)), accepting.reshape(-1))
 
 
+def anything() -> Dfa:
+    """Return the set of all byte strings."""
+    return Dfa(np.zeros(256, np.uint8), np.zeros((1, 1), np.int32), np.ones(1, np.bool_))
+
+
+def with_anything_after(inner: Dfa) -> Dfa:
+    """Return the strings that begin with one of the set."""
+    table = inner.table.copy()
+    ends = np.flatnonzero(inner.accepting)
+    table[ends] = ends[:, None]
+    return trimmed(inner.classes, table, inner.accepting, inner.start)
+
+
 def complement(inner: Dfa) -> Dfa:
     """Return all other byte strings."""
     table, _ = _completed(inner)
@@ -274,10 +287,16 @@ def _concatenation_of_subsets(
 ) -> Dfa:
     width = left.shape[1]
 
+    own = np.arange(len(right))[:, None]
+    full = set(
+        np.flatnonzero(second.accepting & (right == own).all(axis=1)).tolist()
+    )  # all that follows is accepted
+
     def begun(at: int, places: set[int]) -> tuple[int, frozenset[int]]:
         if at >= 0 and first.accepting[at]:
             places.add(second.start)
-        return at, frozenset(places)
+        done = places & full
+        return (-1, frozenset((min(done),))) if done else (at, frozenset(places))
 
     start = begun(first.start, set())
     numbers = {start: 0}

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
 
 from ponder.constraints import dfa
+from ponder.constraints.character_classes import COUNT, utf8_table
 from ponder.constraints.composition import Composable, compile_language
+from ponder.constraints.count_automaton import CountAutomaton
+from ponder.constraints.count_table import count_table
+from ponder.constraints.counting import Counting
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import DfaAutomaton
-from ponder.errors import ParameterError
+from ponder.constraints.limits import check_limits
 from ponder.text.vocabulary import Vocabulary
 
 MAX_LENGTH = 10_000
@@ -25,13 +32,7 @@ class Length(Composable):
     maximum: int | None = None
 
     def __post_init__(self) -> None:
-        for field, value in (("minimum", self.minimum), ("maximum", self.maximum)):
-            if value is None and field == "maximum":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LENGTH:
-                raise ParameterError(field, value, f"a whole number from 0 to {MAX_LENGTH}")
-        if self.maximum is not None and self.maximum < self.minimum:
-            raise ParameterError("maximum", self.maximum, f"at least the minimum, {self.minimum}")
+        check_limits(self.minimum, self.maximum, MAX_LENGTH)
 
     @property
     def allows_control(self) -> bool:
@@ -40,5 +41,16 @@ class Length(Composable):
     def dfa(self) -> Dfa:
         return dfa.utf8(self.minimum, self.maximum)
 
-    def compile(self, vocabulary: Vocabulary) -> DfaAutomaton:
-        return compile_language(self, vocabulary)
+    def compile(self, vocabulary: Vocabulary) -> CountAutomaton | DfaAutomaton:
+        """Return a table over tokens, or a slower automaton where the vocabulary lacks short tokens."""
+        if not count_table(character_counting(), vocabulary).is_complete:
+            return compile_language(self, vocabulary)
+        return CountAutomaton(character_counting(), vocabulary, self.minimum, self.maximum, "characters")
+
+
+@cache
+def character_counting() -> Counting:
+    """Return the rule by which characters are counted: each adds 1."""
+    nothing = np.zeros(1, dtype=np.int64)
+    characters = utf8_table(np.zeros(COUNT, dtype=np.uint8))
+    return Counting(characters, nothing[:, None], nothing[:, None] + 1, nothing, nothing, nothing)

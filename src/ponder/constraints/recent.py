@@ -25,6 +25,11 @@ class Recent(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    def find(self, key: K) -> V | None:
+        """Return the answer that is kept; None: it is not."""
+        with self._lock:
+            return self._kept.get(key)
+
     def get(self, key: K, compute: Callable[[K], V]) -> V:
         """Return the answer that is kept, or compute and keep it."""
         with self._lock:

@@ -21,7 +21,6 @@ from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 LETTERS = 257  # a byte, or that the text is over
 OVER = 256
-MAX_CLOSING = 2**16
 MAX_PLANNED = 1000  # texts among which a plan looks for the one of the fewest tokens
 
 State = tuple[int, int, int]
@@ -126,10 +125,15 @@ class TextsAutomaton:
             places = target
         return None
 
-    def closing(self, state: State) -> int | None:
-        """Return how many tokens the plan has."""
-        plan = self.plan(state, MAX_CLOSING)
-        return None if plan is None else len(plan)
+    @property
+    def growth(self) -> int:
+        """At most the bytes of the longest text."""
+        return max(map(len, self._texts))
+
+    @property
+    def exact(self) -> bool:
+        """There are no dead ends."""
+        return True
 
     @staticmethod
     def _back(place: int, taken: list[tuple[Ints, Ints, Ints]]) -> tuple[int, ...]:

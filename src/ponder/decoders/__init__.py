@@ -6,6 +6,7 @@ from ponder.decoders.beam_sample import BeamSample
 from ponder.decoders.contrastive_search import ContrastiveSearch
 from ponder.decoders.decoder import Decoder
 from ponder.decoders.diverse_beam import DiverseBeamSearch
+from ponder.decoders.faithful import Faithful
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample
@@ -26,6 +27,7 @@ __all__ = [
     "DiverseBeamSearch",
     "DraftModel",
     "Drafted",
+    "Faithful",
     "Group",
     "Growth",
     "Needs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, ranked
+from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
@@ -99,7 +101,9 @@ class BeamSearch:
             forced = _endings(group, rows, offsets)
             if len(forced):
                 return forced.first(self.num_beams)
-        found = group.ranker.best(rows.values, offsets, candidate_count(group, self.num_beams))
+        count = candidate_count(group, self.num_beams)
+        find = partial(group.ranker.best, rows.values, offsets, count)
+        found = taken(group, Spot.after(group.live), rows.values, -np.inf, find)
         if self.semantics != "vllm":
             return survivors(group, found, self.num_beams, all_end=last)
         live = found.where(~np.isin(found.tokens, list(group.end_ids))).first(self.num_beams)

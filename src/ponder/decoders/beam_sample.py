@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Candidates, Floats, ranked
+from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import (
@@ -104,9 +106,9 @@ class BeamSample:
             shares = added(tops) - np.log(pick(truncated, tops))
         locations = scores + np.where(np.isfinite(shares), shares, 0.0)
         keys = path_keys(params.seed, [beam.output for beam in group.live])
-        drawn = group.ranker.perturbed_best(
-            truncated, locations, None, keys, candidate_count(group, self.num_beams)
-        )
+        count = candidate_count(group, self.num_beams)
+        find = partial(group.ranker.perturbed_best, truncated, locations, None, keys, count)
+        drawn = taken(group, Spot.after(group.live), truncated, 0.0, find)
         return ranked(drawn.beams, drawn.tokens, scores[drawn.beams] + added(drawn))
 
     def settle(self, group: Group) -> Settled:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ponder.asks.needs import Asker, Needs
 from ponder.decoders.candidates import Floats
+from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.observed import meant
 from ponder.decoders.rows import Rows, States
@@ -18,7 +20,6 @@ from ponder.decoders.text import Growth, Ranked, Settled, Star
 from ponder.errors import ParameterError
 from ponder.sampling.observe import observe
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.row import Row
 from ponder.sampling.sampler import process
 from ponder.sampling.semantics import DRAWING
 from ponder.sampling.trace import TokenTrace
@@ -92,7 +93,7 @@ class ContrastiveSearch:
         (text,) = group.live
         note: Tried = text.note or Tried()
         if not note.trials:  # the prompt was computed, and nothing tried yet
-            found = self._trials(group, rows, 0, group.row(text))
+            found = self._trials(group, rows, 0, Spot(text, 0))
             return [Growth(text, 0, (), text.score, replace(note, trials=found), stuck=not found)]
         assert rows.states is not None
         probs = np.exp([trial.truncated_logprob for trial in note.trials])
@@ -102,22 +103,25 @@ class ContrastiveSearch:
         ends = group.ends(chosen.token_id, text.depth + 1)
         following: tuple[TokenTrace, ...] = ()
         if not ends:
-            after = group.row_after(text, 0, [chosen.token_id], [chosen])
-            following = self._trials(group, rows, row, after)
+            following = self._trials(group, rows, row, Spot(text, 0, (chosen,)))
         kept = replace(note.after(rows.states[row : row + 1]), trials=following)
         score = text.score + float(scores[place])
         return [Growth(text, 0, (chosen,), score, kept, stuck=not (ends or following), took=place)]
 
-    def _trials(self, group: Group, rows: Rows, place: int, row: Row) -> tuple[TokenTrace, ...]:
+    def _trials(self, group: Group, rows: Rows, place: int, spot: Spot) -> tuple[TokenTrace, ...]:
         """Trace the likeliest tokens of a row of logits."""
         logits, params = rows.logits[place : place + 1], group.params
+        row = group.row_after(spot.text, spot.index, spot.tokens, spot.traces)
         raw, values = group.summaries(logits), process(logits, [row], params)
         own = group.ranker.summarise(values)
         if not own[0].kept:
             return ()
         norms = np.array([own[0].lse])
-        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept])
-        traces = found.traces(group.ranker.best(values, np.zeros(1), min(self.top_k, own[0].kept)))
+        allowed = group.ranker.allowed_masses(logits, [row])
+        found = SearchRows(logits, raw, values, np.zeros(1), norms, [own[0].kept], allowed)
+        count = min(self.top_k, own[0].kept)
+        find = partial(group.ranker.best, values, np.zeros(1), count)
+        traces = found.traces(taken(group, [spot], values, -np.inf, find))
         if rows.keep is not None:
             (seen,) = observe(logits, [0], [row], meant(params, self), rows.keep)
             traces = [replace(trace, distribution=seen) for trace in traces]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ponder.asks.needs import Asker, Needs
+from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.hypotheses import (
     EarlyStopping,
@@ -89,9 +91,9 @@ class DiverseBeamSearch:
             parents = group.live[own]
             penalties = {token: count * self.diversity_penalty for token, count in chosen.items()}
             scored = search_rows(group, parents, rows.logits[own], raw[own], penalties)
-            found = group.ranker.best(
-                scored.values, scored.offsets(parents), candidate_count(group, self.group_size)
-            )
+            count = candidate_count(group, self.group_size)
+            find = partial(group.ranker.best, scored.values, scored.offsets(parents), count)
+            found = taken(group, Spot.after(parents), scored.values, -np.inf, find)
             picks = survivors(group, found, self.group_size, all_end=False)
             on = picks.tokens[~np.isin(picks.tokens, list(group.end_ids))]
             chosen.update(on.tolist())

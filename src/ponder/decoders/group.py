@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from ponder.asks.events import FinishReason
 from ponder.asks.grow import Boundary, End, Tokens, Until
 from ponder.asks.needs import Replay
-from ponder.asks.path import branched, stream_of
-from ponder.constraints.allowed import Allowed
+from ponder.asks.path import branched, redrawn, stream_of
+from ponder.constraints import bits
+from ponder.constraints.ending import Ending
 from ponder.decoders.ranker import Ranker, Summary, host_ranker
 from ponder.decoders.text import Growth, Joined, Node, Text
 from ponder.models.entropy_head import EntropyHead
-from ponder.sampling import bitmask
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace
 from ponder.text import StopStrings, spell
+
+MAX_BACK = 32  # tokens that a text can go back from a dead end
+MAX_REWINDS = 200  # of a text
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +43,7 @@ class Group:
     begun : the tokens of the path.
     replay : how the path is gone through, token by token, before texts grow (`Needs.replay`).
     grew : whether texts have begun to grow, and the path to branch.
-    allowed : what the constraint allows.
+    allowed : what the constraint allows, within `max_tokens`.
     breakers, sentence_ends : the tokens that end a repetition and a sentence, where that matters.
     entropy_head : there if it narrows the nucleus.
     ranker : what makes candidates, and with its sampler tokens, of the model's rows of logits.
@@ -57,7 +58,7 @@ class Group:
     begun: tuple[int, ...] = ()
     replay: Replay = "no"
     grew: bool = False
-    allowed: Allowed | None = None
+    allowed: Ending | None = None
     until: Until = field(default_factory=End)
     breakers: frozenset[int] = frozenset()
     sentence_ends: frozenset[int] = frozenset()
@@ -100,17 +101,48 @@ class Group:
 
     def row(self, text: Text, index: int = 0) -> Row:
         """Describe the row after a text, for sample `index`."""
-        return self._row(text, self.stream(text, index), text.output, text.node.state, text.traces)
+        return self.row_after(text, index, ())
 
-    def row_after(self, text: Text, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()) -> Row:
-        """Describe the row after a text and some tokens that may follow it, with what is known of those."""
-        stream, state = self.stream(text, index), text.node.state
+    def row_after(
+        self,
+        text: Text,
+        index: int,
+        tokens: Seq[int],
+        traces: Seq[TokenTrace] = (),
+        refused: Collection[int] = (),
+    ) -> Row:
+        """Describe the row after a text and some tokens that may follow it, with what is known of those.
+
+        `refused` are tokens that were drawn there and may not come.
+        """
+        stream, state = self.stream(text, index), self._state_after(text, tokens)
+        refused = text.refused_at(text.depth + len(tokens)).union(refused)
         if not tokens:
-            return self._row(text, stream, text.output, state, text.traces)
+            return self._row(text, stream, text.output, state, text.traces, refused)
+        output, known = Joined(text.output, tokens), Joined(text.traces, traces)
+        return self._row(text, stream, output, state, known, refused)
+
+    def _state_after(self, text: Text, tokens: Seq[int]) -> Any:
+        state = text.node.state
         if self.allowed is not None:
             for token in tokens:
                 state = self.allowed.step(state, token)
-        return self._row(text, stream, Joined(text.output, tokens), state, Joined(text.traces, traces))
+        return state
+
+    def takes(self, text: Text, tokens: Seq[int], token: int) -> bool:
+        """Return whether the constraint takes a token that its mask allowed, after a text and some tokens."""
+        given = self.forced(text.depth + len(tokens)) is not None
+        if self.allowed is None or given or token in self.end_ids:
+            return True
+        return self.allowed.step(self._state_after(text, tokens), token) is not None
+
+    def denied(self, text: Text, tokens: Seq[int], token: int) -> tuple[int, ...]:
+        """Count for each part of the constraint, 0 or 1, whether it forbids a token after a text and some."""
+        return () if self.allowed is None else self.allowed.denied(self._state_after(text, tokens), token)
+
+    def is_late(self, text: Text, tokens: Seq[int], token: int) -> bool:
+        """Return whether a token that the constraint does not take would only leave no time to end."""
+        return self.allowed is not None and self.allowed.is_late(self._state_after(text, tokens), token)
 
     def rows_along(
         self, text: Text, index: int, tokens: Seq[int], traces: Seq[TokenTrace] = ()
@@ -123,20 +155,47 @@ class Group:
         """Describe the rows after each live text, and after each token of its chain."""
         return [row for text in self.live for row in self.rows_along(text, text.index, guessed.get(text, ()))]
 
-    def _row(self, text: Text, stream: int, output: Seq[int], state: Any, traces: Seq[TokenTrace]) -> Row:
+    def _row(
+        self,
+        text: Text,
+        stream: int,
+        output: Seq[int],
+        state: Any,
+        traces: Seq[TokenTrace],
+        refused: frozenset[int],
+    ) -> Row:
         forced = self.forced(len(output))
         sentence = self._sentence(output) if self.sentence_ends else 0
         residual = self.entropy_head.over_window(text.residuals) if self.entropy_head else 0.0
         rest = (traces, sentence, self.breakers, residual, forced)
         if forced is not None and self.replay == "masked":
-            only = _only(forced, self.vocabulary)
+            only = bits.of((forced,), self.vocabulary)
             return Row(stream, self.prompt, output, (), only, *rest)
         must_go_on, allowed = len(output) < self.params.min_tokens, None
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
-            allowed = self.allowed.mask(state)
+            allowed = self.allowed.mask(state, refused)
+            stream = redrawn(stream, len(refused))
         forbidden = tuple(self.end_ids) if must_go_on else ()
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
+
+    def settled(self, text: Text, tokens: int) -> int | None:
+        """Return how many tokens a text will never give up once it has so many more; None: all."""
+        if self.allowed is None or self.allowed.exact:
+            return None
+        return max(text.settled, text.depth + tokens - MAX_BACK)
+
+    def retreat(self, text: Text, index: int) -> Growth:
+        """Let a text go back from a dead end, or end it there.
+
+        It goes back by 1, 2, 1, 4, 1, 2, 1, 8, ... tokens: mostly a little, and sooner or later far enough.
+        The first of the tokens that it gives up may not come again.
+        """
+        room = text.depth - max(len(self.begun), text.settled)
+        if not self.grew or self.settled(text, 0) is None or room <= 0 or text.tally.rewinds >= MAX_REWINDS:
+            return Growth(text, index, stuck=True)
+        times = text.tally.rewinds + 1
+        return Growth(text, index, back=min(times & -times, room), settled=text.settled, dead=True)
 
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""
@@ -165,8 +224,13 @@ class Group:
             children.append(child)
         numbers = dict.fromkeys(last_child, 0)
         for child, growth in zip(children, growths, strict=True):
+            child.settled = growth.settled or child.settled
+            child.tally += growth.tally
             if growth.back:
-                child.go_back(child.depth - growth.back)
+                if growth.dead:
+                    child.leave_dead_end(growth.back)
+                else:
+                    child.go_back(child.depth - growth.back)
                 if not growth.traces:
                     child.need_last_row()
             number = numbers[growth.parent]
@@ -241,15 +305,29 @@ class Group:
             spelled, begun = spell(before.begun, self.spellings[token])
         may_stop = ends and depth > self.params.min_tokens
         added, held, found = self.stops.read(before.held, spelled, may_stop=may_stop)
+        if found is not None and not self._may_stop(before, state):
+            added, held, found = self.stops.read(before.held, spelled, may_stop=False)
         boundary, unmatched = self._boundary(before.unmatched + spelled)
         text.move(Node(before, token, trace, added, begun, held, state, number, unmatched))
         if found is not None:
             text.stopped_by, text.finish_reason = found, "stop"
         elif ends and depth >= self.params.max_tokens:
-            return added + self.close(text, "length")
+            complete = self.allowed is not None and self.allowed.must_end(state)
+            return added + self.close(text, "stop" if complete else "length")
         elif depth > len(self.begun) and self._pauses(depth - len(self.begun), boundary):
             text.stopped_by, text.finish_reason = boundary, "until"
         return added
+
+    def _may_stop(self, before: Node, state: Any) -> bool:
+        """Return whether the constraint lets a text end with a stop string, and without it.
+
+        Without it: before the first token that the stop string may have begun in.
+        """
+        if self.allowed is None:
+            return True
+        while before.held and before.parent is not None:
+            before = before.parent
+        return self.allowed.may_end(before.state) and self.allowed.may_end(state)
 
     def _boundary(self, text: str) -> tuple[str | None, str]:
         """Return the last boundary that a text completes, and what may become part of the next one.
@@ -288,10 +366,3 @@ class Group:
         text.closing = "" if ended_before else held
         text.finish_reason = reason
         return text.closing
-
-
-def _only(token: int, vocabulary: int) -> npt.NDArray[np.int32]:
-    """Return the bitmask of one token."""
-    words = np.zeros(-(-vocabulary // bitmask.WORD), dtype=np.uint32)
-    words[token // bitmask.WORD] = 1 << token % bitmask.WORD
-    return words.view(np.int32)

@@ -11,6 +11,7 @@ from ponder.decoders.beam_sample import BeamSample
 from ponder.decoders.contrastive_search import ContrastiveSearch
 from ponder.decoders.decoder import Decoder
 from ponder.decoders.diverse_beam import DiverseBeamSearch
+from ponder.decoders.faithful import Faithful
 from ponder.decoders.speculative import DraftModel, PromptLookup, Speculative
 from ponder.decoders.stochastic_beam import StochasticBeamSearch
 from ponder.errors import ParameterError
@@ -52,6 +53,7 @@ _DECODERS = (
         PromptLookup,
         {"prompt_lookup": "tokens", "max_ngram": "max_ngram", "min_ngram": "min_ngram"},
     ),
+    _Kind("faithful", Faithful, {"faithful": "kind", "faithful_passes": "passes"}),
 )
 
 # Setting -> the one without which it means nothing.
@@ -66,6 +68,7 @@ _NEEDED = {
     "draft_tokens": "draft",
     "max_ngram": "prompt_lookup",
     "min_ngram": "prompt_lookup",
+    "faithful_passes": "faithful",
     "negative_prompt": "guidance_scale",
     **dict.fromkeys(
         ("contrast_alpha", "contrast_expert", "contrast_amateur", "contrast_temperature"), "contrast"
@@ -105,7 +108,8 @@ def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
     settings : by their names in `SETTINGS`; None and False are unset. `num_beams` makes a `BeamSearch`, with
         `beam_sample` a `BeamSample`, with `num_beam_groups` a `DiverseBeamSearch`; `stochastic_beams` a
         `StochasticBeamSearch`; `contrastive_search`, which is how many tokens are tried, a
-        `ContrastiveSearch`; `prompt_lookup`, how many tokens are guessed, or `draft` a `Speculative`.
+        `ContrastiveSearch`; `prompt_lookup`, how many tokens are guessed, or `draft` a `Speculative`;
+        `faithful`, its kind, a `Faithful`.
 
     Raises
     ------

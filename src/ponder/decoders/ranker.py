@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -75,6 +76,14 @@ class Ranker:
     def summarise(self, values: torch.Tensor, top: int = 0, tokens: tuple[int, ...] = ()) -> list[Summary]:
         """Summarise rows, with the `top` likeliest tokens of each, or with these `tokens`."""
         return summarise(values, top, self.sampler, tokens)
+
+    def allowed_masses(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[float]:
+        """Return of each row [R, V] the share of its softmax that may come (`TokenTrace.allowed_mass`)."""
+        if all(not row.forbidden and row.allowed is None for row in rows):
+            return [1.0] * len(rows)
+        plain = [Row(0, (), (), row.forbidden, row.allowed) for row in rows]
+        drawn = self.sampler.sample(logits, plain, _plain(0, ()))
+        return [trace.allowed_mass if trace else 0.0 for trace in drawn]
 
     def best(self, values: torch.Tensor, offsets: Floats, count: int) -> Candidates:
         """Return the `count` continuations with the largest values[r, v] + offsets[r]."""

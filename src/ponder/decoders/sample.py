@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ponder.asks.needs import Asker, Needs
 from ponder.asks.path import branched
+from ponder.decoders.draw import Spot, draw, growth
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.text import Growth, Ranked, Settled
@@ -33,15 +34,13 @@ class Sample:
 
     def advance(self, group: Group, rows: Rows) -> list[Growth]:
         if group.grew or group.replays:
-            parents, indices, logits = group.live, [text.index for text in group.live], rows.logits
+            spots, logits = [Spot(text, text.index) for text in group.live], rows.logits
         else:
-            parents, indices = group.live * group.params.n, list(range(group.params.n))
+            (path,) = group.live
+            spots = [Spot(path, index) for index in range(group.params.n)]
             logits = rows.logits.expand(group.params.n, -1)
-        traces = group.ranker.sampler.sample(logits, group.rows(parents, indices), group.params)
-        return [
-            Growth(parent, index, (trace,)) if trace else Growth(parent, index, stuck=True)
-            for parent, index, trace in zip(parents, indices, traces, strict=True)
-        ]
+        drawn = draw(group, logits, spots)
+        return [growth(group, spot.text, spot.index, [one]) for spot, one in zip(spots, drawn, strict=True)]
 
     def settle(self, group: Group) -> Settled:
         return Settled(not group.live)

@@ -38,8 +38,8 @@ class SearchRows:
     """The rows of some texts, as a search adds them up.
 
     A candidate's score is its text's, plus values[r, v] - base[r]: its log-probability after penalties,
-    bias and constraint, which are not renormalised; `norms` are the logarithms of what they sum to, and
-    `kept` how many tokens may come.
+    bias and constraint, which are not renormalised; `norms` are the logarithms of what they sum to, `kept` is
+    how many tokens may come, and `allowed` as in `TokenTrace`.
     """
 
     logits: torch.Tensor
@@ -48,6 +48,7 @@ class SearchRows:
     base: Floats
     norms: Floats
     kept: list[int]
+    allowed: list[float]
 
     def offsets(self, parents: Seq[Text]) -> Floats:
         """Return what to add to `values` to have the scores of candidates, [R]."""
@@ -57,7 +58,7 @@ class SearchRows:
         """Trace picked tokens; for a search tempered and truncated are one: nothing is."""
         shown = pick(self.values, picks) - self.norms[picks.beams]
         kept = [self.kept[beam] for beam in picks.beams.tolist()]
-        return traces(self.logits, self.raw, picks, shown, shown, kept, [1.0] * len(kept))
+        return traces(self.logits, self.raw, picks, shown, shown, kept, [1.0] * len(kept), self.allowed)
 
 
 def search_rows(
@@ -74,9 +75,9 @@ def search_rows(
     """
     rows = group.rows(parents, [0] * len(parents))
     lse = np.array([summary.lse for summary in raw])
-    as_they_are = untouched(rows, group.params)
+    as_they_are = untouched(rows, group.params) and group.allowed is None
     if as_they_are and not penalties:
-        return SearchRows(logits, raw, logits, lse, lse, [summary.kept for summary in raw])
+        return SearchRows(logits, raw, logits, lse, lse, [summary.kept for summary in raw], [1.0] * len(rows))
     values = logprobs(logits, raw)
     for token, penalty in (penalties or {}).items():
         values[:, token] -= penalty
@@ -84,7 +85,8 @@ def search_rows(
         values = process(values, rows, group.params)
     own = group.ranker.summarise(values)
     norms = np.array([summary.lse for summary in own])
-    return SearchRows(logits, raw, values, np.zeros_like(lse), norms, [summary.kept for summary in own])
+    allowed = group.ranker.allowed_masses(logits, rows)
+    return SearchRows(logits, raw, values, np.zeros_like(lse), norms, [one.kept for one in own], allowed)
 
 
 @lru_cache
@@ -116,7 +118,7 @@ class DrawnRows:
     """The rows of all texts as `Sample` would draw from them.
 
     `tempered` and `truncated` are [R, V] float32 probabilities, one tensor where nothing is cut; `possible`
-    [R] is false for a row whose every token is forbidden, which is zero.
+    [R] is false for a row whose every token is forbidden, which is zero; `allowed` is as in `TokenTrace`.
     """
 
     logits: torch.Tensor
@@ -124,6 +126,7 @@ class DrawnRows:
     tempered: torch.Tensor
     truncated: torch.Tensor
     possible: list[bool]
+    allowed: list[float]
 
     def traces(self, picks: Candidates) -> list[TokenTrace]:
         """Trace picked tokens."""
@@ -134,7 +137,7 @@ class DrawnRows:
             np.log(np.maximum(pick(probs, picks), np.finfo(np.float32).tiny))
             for probs in (self.tempered, self.truncated)
         )
-        return traces(self.logits, self.raw, picks, tempered, truncated, counts, masses)
+        return traces(self.logits, self.raw, picks, tempered, truncated, counts, masses, self.allowed)
 
     def _kept(self, beam: int) -> tuple[int, float]:
         """Return how many tokens of a row were kept, and their share of what there was."""
@@ -157,10 +160,10 @@ def drawn_rows(
     if group.replays:  # the path's token is all that can come
         given = [row.forced for row in rows]
         probs = torch.nn.functional.one_hot(torch.tensor(given), logits.shape[-1]).to(logits)
-        return DrawnRows(logits, raw, probs, probs, [True] * len(rows))
+        return DrawnRows(logits, raw, probs, probs, [True] * len(rows), [1.0] * len(rows))
     if logits.device.type == "cpu" and untouched(rows, params) and params.steps() == ["temperature"]:
         probs = torch.from_numpy(_softmax(logits.numpy(), params.temperature))
-        return DrawnRows(logits, raw, probs, probs, [True] * len(rows))
+        return DrawnRows(logits, raw, probs, probs, [True] * len(rows), [1.0] * len(rows))
     values = logprobs(logits, raw) if normalised else logits
     tempered, truncated = torch.empty_like(logits), torch.empty_like(logits)
     possible: list[bool] = []
@@ -170,7 +173,8 @@ def drawn_rows(
         tempered[part] = torch.where(left[:, None], before, 0.0)
         truncated[part] = torch.where(left[:, None], after, 0.0)
         possible += left.tolist()
-    return DrawnRows(logits, raw, tempered, truncated, possible)
+    allowed = group.ranker.allowed_masses(logits, rows)
+    return DrawnRows(logits, raw, tempered, truncated, possible, allowed)
 
 
 def _softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
@@ -202,14 +206,18 @@ def traces(
     truncated: Floats,
     kept: list[int],
     masses: list[float],
+    allowed: list[float],
 ) -> list[TokenTrace]:
-    """Trace picked tokens of raw logits [R, V]; the other arguments are as in `TokenTrace`, [C] each."""
+    """Trace picked tokens of raw logits [R, V], of which so much is `allowed` [R].
+
+    The other arguments are as in `TokenTrace`, [C] each.
+    """
     beams, tokens = picks.beams.tolist(), picks.tokens.tolist()
     rows = [raw[beam] for beam in beams]
     values = pick(logits, picks) - np.array([row.lse for row in rows])
     return [
-        TokenTrace(token, logprob, own, cut, row.entropy, rank, count, mass, row.top)
-        for token, logprob, own, cut, row, rank, count, mass in zip(
+        TokenTrace(token, logprob, own, cut, row.entropy, rank, count, mass, allowed[beam], row.top)
+        for token, logprob, own, cut, row, rank, count, mass, beam in zip(
             tokens,
             values.tolist(),
             tempered.tolist(),
@@ -218,6 +226,7 @@ def traces(
             _ranks(logits, picks.beams, picks.tokens),
             kept,
             masses,
+            beams,
             strict=True,
         )
     ]

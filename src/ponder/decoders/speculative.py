@@ -16,17 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-import torch
-
 from ponder.asks.needs import Asker, Needs
+from ponder.decoders.draw import Drawn, Spot, draw, growth, some_rows
 from ponder.decoders.group import Group
 from ponder.decoders.rows import Rows
 from ponder.decoders.sample import Sample, by_index
 from ponder.decoders.text import Ahead, Chain, Drafted, Growth, Ranked, Settled, Text
 from ponder.errors import ParameterError
 from ponder.sampling.params import SamplingParams
-from ponder.sampling.row import Row
-from ponder.sampling.trace import TokenTrace
 
 MAX_TOKENS = 64
 MAX_NGRAM = 64
@@ -152,11 +149,10 @@ class Speculative:
         growing = choosing = [_Choosing(text, rows.guess(text), rows.place(text)) for text in group.live]
         while growing:
             # One position at a time: what was chosen there may bear on the next (`Row.traces`).
-            described = [text.row(group) for text in growing]
-            logits = _rows(rows.logits, [text.place for text in growing])
-            traces = group.ranker.sampler.sample(logits, described, group.params)
-            growing = [text for text, trace in zip(growing, traces, strict=True) if text.take(trace)]
-        return [text.growth() for text in choosing]
+            logits = some_rows(rows.logits, [text.place for text in growing])
+            drawn = draw(group, logits, [text.spot() for text in growing])
+            growing = [text for text, one in zip(growing, drawn, strict=True) if text.take(one)]
+        return [text.growth(group) for text in choosing]
 
     def settle(self, group: Group) -> Settled:
         """Guess what comes next. The request is answered when nothing grows any more.
@@ -179,40 +175,31 @@ class Speculative:
 class _Choosing:
     """A text while its guess is looked through; `place` is the row of logits that chooses next.
 
-    `traces` are the model's choices: those that were guessed, and the first that was not.
+    `drawn` are the model's choices: those that were guessed, and the first that was not.
     """
 
     text: Text
     guess: tuple[int, ...]
     place: int
-    traces: list[TokenTrace] = field(default_factory=list)
-    stuck: bool = False
+    drawn: list[Drawn] = field(default_factory=list)
 
-    def row(self, group: Group) -> Row:
-        """Describe the row of logits after what is known to be right."""
-        known = len(self.traces)
-        return group.row_after(self.text, self.text.index, self.guess[:known], tuple(self.traces))
+    def spot(self) -> Spot:
+        """Where the next token is to come: after what is known to be right."""
+        traces = tuple(one.trace for one in self.drawn if one.trace is not None)
+        return Spot(self.text, self.text.index, traces)
 
-    def take(self, trace: TokenTrace | None) -> bool:
+    def take(self, drawn: Drawn) -> bool:
         """Note the model's choice; return whether it was guessed, so that the next row counts as well."""
-        if trace is None:
-            self.stuck = True
-            return False
-        self.traces.append(trace)
-        right = len(self.traces) - 1
-        if trace.token_id not in self.guess[right : right + 1]:
+        right = len(self.drawn)
+        self.drawn.append(drawn)
+        if drawn.trace is None or drawn.trace.token_id not in self.guess[right : right + 1]:
             return False
         self.place += 1
         return True
 
-    def growth(self) -> Growth:
+    def growth(self, group: Group) -> Growth:
         """Grow by the model's choices."""
-        return Growth(self.text, self.text.index, tuple(self.traces), stuck=self.stuck)
-
-
-def _rows(logits: torch.Tensor, places: list[int]) -> torch.Tensor:
-    """Some rows of [R, V]; a single one where it lies."""
-    return logits[places[0] : places[0] + 1] if len(places) == 1 else logits[places]
+        return growth(group, self.text, self.text.index, self.drawn)
 
 
 def _find(text: tuple[int, ...], token: int, start: int, end: int) -> int:

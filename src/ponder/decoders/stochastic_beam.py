@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ponder.asks.needs import Asker, Needs
+from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.gumbel import path_keys
 from ponder.decoders.hypotheses import check_answers, check_beams, check_drawing
@@ -65,7 +67,9 @@ class StochasticBeamSearch:
         locations = np.array([beam.note or 0.0 for beam in live])
         maxima = np.array([beam.score for beam in live]) if group.grew else None
         keys = path_keys(params.seed, [beam.output for beam in live])
-        found = group.ranker.perturbed_best(drawn.truncated, locations, maxima, keys, self.num_beams)
+        best, probs = group.ranker.perturbed_best, drawn.truncated
+        find = partial(best, probs, locations, maxima, keys, self.num_beams)
+        found = taken(group, Spot.after(live), probs, 0.0, find)
         stuck = [i for i, possible in enumerate(drawn.possible) if not possible]
         contending = sorted(
             [*(s.score for s in group.finished), *(live[i].score for i in stuck)], reverse=True

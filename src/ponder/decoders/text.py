@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, TypeVar, overload
 
 from ponder.asks.events import FinishReason
@@ -249,6 +249,26 @@ Ahead = Chain | Star | Drafted
 NOTHING_AHEAD = Chain()
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a constraint did to a text; the fields are those of `Constrained`, `bound` by place."""
+
+    bound: tuple[int, ...] = ()
+    refused: int = 0
+    late: int = 0
+    rewinds: int = 0
+    given_up: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            tuple(a + b for a, b in zip_longest(self.bound, other.bound, fillvalue=0)),
+            self.refused + other.refused,
+            self.late + other.late,
+            self.rewinds + other.rewinds,
+            self.given_up + other.given_up,
+        )
+
+
 @dataclass(slots=True, eq=False)
 class Text:
     """One text that grows: the last of its nodes, and the contexts that its next token is chosen from.
@@ -262,6 +282,9 @@ class Text:
     note : what its decoder keeps with it. Nobody else reads it; a fork shares it, so it must not change.
     ahead : what is computed ahead of it.
     residuals : the residual entropies of its positions, where an entropy head reads them.
+    refused : by how many tokens the text has, those that may not come next: what followed them was dead.
+    settled : how many tokens it will never give up, where that is not all of them.
+    tally : what its constraint did to it.
     closing : what its end added to the text.
     stopped_by : the stop string, end token or boundary that ended it.
     """
@@ -275,6 +298,9 @@ class Text:
     note: Any = None
     ahead: Ahead = NOTHING_AHEAD
     residuals: tuple[float, ...] = ()
+    refused: tuple[tuple[int, frozenset[int]], ...] = ()
+    settled: int = 0
+    tally: Tally = Tally()
     closing: str = ""
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
@@ -325,7 +351,22 @@ class Text:
             self.score,
             self.note,
             residuals=self.residuals,
+            refused=self.refused,
+            settled=self.settled,
+            tally=self.tally,
         )
+
+    def refused_at(self, depth: int) -> frozenset[int]:
+        """Return the tokens that may not come after `depth` tokens."""
+        return next((tokens for at, tokens in self.refused if at == depth), frozenset())
+
+    def leave_dead_end(self, back: int) -> None:
+        """Give up some tokens, the first of which may not come again in its place."""
+        self.tally += Tally(rewinds=1, given_up=back)
+        token = self.node.ancestor(self.depth - back + 1).token
+        self.go_back(self.depth - back)
+        earlier = tuple(pair for pair in self.refused if pair[0] < self.depth)
+        self.refused = (*earlier, (self.depth, self.refused_at(self.depth) | {token}))
 
     def note_residual(self, residual: float) -> None:
         """Note the residual entropy of the next position."""
@@ -376,6 +417,8 @@ class Growth:
     score, note : of the grown text.
     took : the place, among the tokens that were tried, of the first of them; None: none was tried.
     settled : how many tokens of the text its decoder will never give up; None: all of them.
+    dead : the first of the tokens given up led to a dead end, and may not come again.
+    tally : what the constraint did to its tokens.
     """
 
     parent: Text
@@ -387,15 +430,22 @@ class Growth:
     took: int | None = None
     back: int = 0
     settled: int | None = None
+    dead: bool = False
+    tally: Tally = Tally()
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A text that is an answer, what it is ranked by, and how probable a search was to draw it."""
+    """A text that is an answer, what it is ranked by, and how probable a search was to draw it.
+
+    `log_weight` and `passes` are as in `Output`.
+    """
 
     text: Text
     score: float
     inclusion: float | None = None
+    log_weight: float | None = None
+    passes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

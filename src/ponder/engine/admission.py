@@ -13,6 +13,8 @@ from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read, These
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
+from ponder.constraints.composition import names_of
+from ponder.constraints.ending import Ending
 from ponder.constraints.recent import Recent
 from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
@@ -112,7 +114,9 @@ class Admission:
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
             automaton = self.automata.get(ask.constraint, vocabulary)
-            allowed = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary))
+            names = names_of(ask.constraint)
+            shared = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary, names))
+            allowed = Ending(shared, params.max_tokens, len(ask.path.tokens))
         salt, contexts = ask.service.cache_salt, []
         for prompt in prompts:
             reach = len(prompt) + params.max_tokens
@@ -150,10 +154,13 @@ class Admission:
             return
         state = group.allowed.start
         for place, token in enumerate(group.begun):
-            state = group.allowed.step(state, token)
-            if state is None:
+            after = group.allowed.step(state, token)
+            if after is None:
                 allowed = f"a path that the constraint allows: its token {place} is not"
                 raise ParameterError("path", list(group.begun[: place + 1]), allowed)
+            state = after
+        if group.begun:
+            group.allowed.check(state)
 
     def reading(self, ask: Read, trie: ChoiceTrie | None = None) -> Job:
         """Return the job of a request to read, whose path is token ids; `trie` are the texts after it.

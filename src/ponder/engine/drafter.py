@@ -61,6 +61,8 @@ class _Draft:
         """Go on by a token; return whether more may follow."""
         if trace is None or trace.token_id in self.asked.group.end_ids:
             return False
+        if not self.asked.group.takes(self.asked.text, self.drafted, trace.token_id):
+            return False
         self.traces.append(trace)
         length = len(self.tokens) + len(self.traces)
         return len(self.traces) < self.asked.count and length <= self.reach

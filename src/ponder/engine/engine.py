@@ -14,6 +14,7 @@ import torch
 from ponder.asks.choice_trie import ChoiceTrie
 from ponder.asks.events import (
     BackEvent,
+    Constrained,
     Output,
     ProgressEvent,
     ProgressState,
@@ -437,7 +438,8 @@ class Engine:
         assert job.decoder is not None, "what reads ends otherwise"
         begun = len(job.group.begun)
         answers = enumerate(job.decoder.answers(job.group))
-        outputs = tuple(_output(index, answer, begun) for index, answer in answers)
+        names = None if job.group.allowed is None else job.group.allowed.names
+        outputs = tuple(_output(index, answer, begun, names) for index, answer in answers)
         _leave(job.group.live)
         self.scheduler.remove(job)
         self._totals.finished += 1
@@ -520,8 +522,14 @@ def _nodes(text: Text, parent: int, growth: Growth, added: list[_Added]) -> Iter
         parent = one.number
 
 
-def _output(index: int, answer: Ranked, begun: int) -> Output:
+def _output(index: int, answer: Ranked, begun: int, constraints: tuple[str, ...] | None) -> Output:
     text = answer.text
+    constrained = None
+    if constraints is not None:
+        tally = text.tally
+        counts = tally.bound or (0,) * len(constraints)
+        bound = tuple(zip(constraints, counts, strict=True))
+        constrained = Constrained(bound, tally.refused, tally.late, tally.rewinds, tally.given_up)
     assert text.finish_reason is not None
     nodes = [node for node in text.node.back_to(begun) if node.trace is not None]
     nodes.reverse()
@@ -536,4 +544,7 @@ def _output(index: int, answer: Ranked, begun: int) -> Output:
         answer.score,
         answer.inclusion,
         text.lineage,
+        constrained,
+        answer.log_weight,
+        answer.passes,
     )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-from ponder.constraints.allowed import Allowed
+from ponder.constraints.ending import Ending, Standing
 from ponder.engine.scheduler import Scheduled
 
 
 class MaskFiller:
     """Fills the masks that a batch will need, in a thread of its own beside the forward pass.
 
-    `Allowed` keeps a mask once it is filled, so that it is there when a decoder asks for it.
+    What is allowed keeps a mask once it is filled, so that it is there when a decoder asks for it.
     """
 
     def __init__(self) -> None:
@@ -21,7 +20,7 @@ class MaskFiller:
 
     def begin(self, batch: Sequence[Scheduled]) -> Future[None] | None:
         """Begin to fill the masks of the texts whose next token a batch decides; None: there are none."""
-        wanted: list[tuple[Allowed, Any]] = []
+        wanted: list[tuple[Ending, Standing]] = []
         for entry in batch:
             group = entry.job.group
             if group.allowed is not None and entry.complete:
@@ -36,6 +35,6 @@ class MaskFiller:
             return None
 
 
-def _fill(wanted: Sequence[tuple[Allowed, Any]]) -> None:
+def _fill(wanted: Sequence[tuple[Ending, Standing]]) -> None:
     for allowed, state in wanted:
         allowed.mask(state)

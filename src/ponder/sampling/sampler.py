@@ -209,11 +209,14 @@ def sample_reference(
     for place, row in enumerate(rows):
         if row.forced is not None:
             chosen[place] = row.forced
-    traces = describe(logits, tempered, truncated, chosen, params.top_logprobs)
+    allowed = allowed_masses(logits, rows)
+    traces = describe(logits, tempered, truncated, chosen, allowed, params.top_logprobs)
     if params.logprob_token_ids:
-        traces = [replace(trace, top=top) for trace, top in zip(traces, _named(logits, params), strict=True)]
+        traces = [
+            replace(trace, top=top) for trace, top in zip(traces, named_tokens(logits, params), strict=True)
+        ]
     return [
-        (trace if ok else None)
+        (trace_of_drawn(trace) if ok else None)
         if row.forced is None
         else _given(trace, float(before[row.forced]), float(after[row.forced]), ok)
         for trace, row, before, after, ok in zip(
@@ -230,12 +233,12 @@ def _naming(requests: Sequence[Request], traces: Sequence[TokenTrace | None]) ->
         if not params.logprob_token_ids:
             named += own
             continue
-        tops = _named(logits, params)
+        tops = named_tokens(logits, params)
         named += [trace and replace(trace, top=top) for trace, top in zip(own, tops, strict=True)]
     return named
 
 
-def _named(logits: torch.Tensor, params: SamplingParams) -> list[tuple[tuple[int, float], ...]]:
+def named_tokens(logits: torch.Tensor, params: SamplingParams) -> list[tuple[tuple[int, float], ...]]:
     """Return for each row of [R, V] the tokens that were asked for with their raw log-probabilities."""
     tokens = params.logprob_token_ids
     columns = logits[:, torch.tensor(tokens, device=logits.device)]
@@ -249,6 +252,7 @@ def _given(trace: TokenTrace, tempered: float, truncated: float, possible: bool)
         trace,
         logprob=-math.inf if math.isnan(trace.logprob) else trace.logprob,
         entropy=0.0 if math.isnan(trace.entropy) else trace.entropy,
+        allowed_mass=0.0 if math.isnan(trace.allowed_mass) else trace.allowed_mass,
     )
     if not possible:
         return replace(trace, tempered_logprob=-math.inf, truncated_logprob=-math.inf, kept=0, kept_mass=0.0)
@@ -261,10 +265,40 @@ def _given(trace: TokenTrace, tempered: float, truncated: float, possible: bool)
     )
 
 
+def allowed_masses(logits: torch.Tensor, rows: Sequence[Row]) -> list[float]:
+    """Return of each row of [R, V] logits the share of its softmax that may come, as its `Row` says."""
+    masses = [1.0] * len(rows)
+    places = [i for i, row in enumerate(rows) if row.forbidden or row.allowed is not None]
+    if places:
+        raw = logits[places]
+        shares = shares_of(raw, permit(raw, [rows[i] for i in places]) > -torch.inf)
+        for i, share in zip(places, shares, strict=True):
+            masses[i] = share
+    return masses
+
+
+def shares_of(logits: torch.Tensor, chosen: torch.Tensor) -> list[float]:
+    """Return what share of its softmax each row of logits gives to the tokens `chosen`; both are [R, V]."""
+    weights = (logits - logits.amax(-1, keepdim=True)).exp_().double()
+    shares: list[float] = (row_sum(torch.where(chosen, weights, 0.0)) / row_sum(weights)).tolist()
+    return shares
+
+
+def trace_of_drawn(trace: TokenTrace) -> TokenTrace:
+    """Return a trace whose allowed mass is at least its token's, which may be too faint to be summed."""
+    own = min(math.exp(trace.logprob), 1.0)
+    return replace(trace, allowed_mass=own) if trace.allowed_mass < own else trace
+
+
 def describe(
-    logits: torch.Tensor, tempered: torch.Tensor, truncated: torch.Tensor, chosen: torch.Tensor, top: int
+    logits: torch.Tensor,
+    tempered: torch.Tensor,
+    truncated: torch.Tensor,
+    chosen: torch.Tensor,
+    allowed: Sequence[float],
+    top: int,
 ) -> list[TokenTrace]:
-    """Trace the `chosen` [R] tokens of rows [R, V]."""
+    """Trace the `chosen` [R] tokens of rows [R, V], of which so much is `allowed`."""
     raw = log_softmax(logits)
     column = chosen[:, None]
     kept = truncated > 0
@@ -281,7 +315,7 @@ def describe(
     )
     return [
         TokenTrace(*values)
-        for values in zip(*(column.tolist() for column in columns), alternatives, strict=True)
+        for values in zip(*(column.tolist() for column in columns), allowed, alternatives, strict=True)
     ]
 
 

@@ -21,6 +21,8 @@ class TokenTrace:
     rank : place in the raw distribution, 1 the likeliest, ties to the lowest id.
     kept : how many tokens survived truncation.
     kept_mass : their share of the tempered distribution.
+    allowed_mass : the share of the raw distribution that was let through by the constraint, and by
+        `min_tokens` where end tokens were forbidden; 1 where nothing was.
     top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible;
         or the tokens that were asked for by id, in that order.
     distribution : where it came from, if that was asked for.
@@ -34,6 +36,7 @@ class TokenTrace:
     rank: int
     kept: int
     kept_mass: float
+    allowed_mass: float = 1.0
     top: tuple[tuple[int, float], ...] = ()
     distribution: Distribution | None = None
 

@@ -467,8 +467,11 @@ class Tokenizer:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The bytes of every token and the ends as a value that constraints are compiled for."""
-        return Vocabulary(self.bytes_table, tuple(self.eos_ids))
+        """The bytes of every token, the ends and the control tokens' names, for constraints."""
+        control = {
+            self._tokens[token]: token for token in self._special_ids & self._added if token < self.vocab_size
+        }
+        return Vocabulary(self.bytes_table, tuple(self.eos_ids), control)
 
     @cached_property
     def longest_token(self) -> int:

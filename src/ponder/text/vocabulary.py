@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The tokens of a tokenizer. Immutable; equal to every other of the same tokens and ends.
+    """The tokens of a tokenizer. Immutable; equal to every other of the same tokens, ends and names.
 
     Equality and hash compare a digest that is computed once, so that a vocabulary can be a key.
 
@@ -23,10 +23,12 @@ class Vocabulary:
     ----------
     tokens : the bytes of each token by its id; control tokens have none.
     end_ids : the tokens that end a text.
+    control : the control tokens by the names that they are written as, such as "</think>".
     """
 
     tokens: tuple[bytes, ...]
     end_ids: tuple[int, ...] = ()
+    control: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -42,9 +44,12 @@ class Vocabulary:
 
     @cached_property
     def digest(self) -> bytes:
-        """A hash of all tokens and ends."""
-        lengths = np.array([len(self.end_ids), *self.end_ids, *map(len, self.tokens)], dtype="<i8")
-        return blake2b(lengths.tobytes() + b"".join(self.tokens), digest_size=16).digest()
+        """A hash of all tokens, ends and names."""
+        ids = sorted(self.control, key=self.control.__getitem__)
+        names = [name.encode("utf-8", "surrogatepass") for name in ids]
+        counts = [len(self.end_ids), *self.end_ids, len(names), *map(self.control.__getitem__, ids)]
+        lengths = np.array([*counts, *map(len, names), *map(len, self.tokens)], dtype="<i8")
+        return blake2b(lengths.tobytes() + b"".join(names) + b"".join(self.tokens), digest_size=16).digest()
 
     @cached_property
     def is_text(self) -> npt.NDArray[np.bool_]:

@@ -138,6 +138,8 @@ class GenerationBody(SamplingBody):
     dola_norm: bool | None = None
     draft: bool | None = None
     draft_tokens: Int | None = None
+    faithful: str | None = None
+    faithful_passes: Int | None = None
     guidance_scale: float | None = None
     max_ngram: Int | None = None
     min_ngram: Int | None = None

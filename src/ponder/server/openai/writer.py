@@ -211,7 +211,7 @@ class Writer:
         if self._plan.discard:
             return Piece(prompt, index).ended("length")
         tokens = told(output.traces, self._plan)
-        search = _search(output, weighted) if self._plan.beams else {}
+        search = {**(_search(output, weighted) if self._plan.beams else {}), **_weight(output)}
         piece = Piece(
             prompt, index, output.text, tokens, output.token_ids, search=search, lineage=output.lineage
         )
@@ -272,6 +272,14 @@ class Writer:
                 "rejected_prediction_tokens": proposed - accepted,
             },
         }
+
+
+def _weight(output: Output) -> dict[str, float | None]:
+    """Return what faithful sampling says of a text."""
+    if output.log_weight is None:
+        return {}
+    passes = {} if output.passes is None else {"passes": output.passes}
+    return {"log_weight": finite(output.log_weight), **passes}
 
 
 def _search(output: Output, weighted: bool) -> dict[str, float | None]:
