@@ -23,13 +23,18 @@ from ponder.text.vocabulary import Vocabulary
 
 
 class Composable:
-    """The four operators and nothing else.
+    """The four operators, and what they have to know.
 
     They are inherited, against the habit of the house, because Python looks operators up on the class; and
     the alternative is to write the same four lines in every constraint.
     """
 
     __slots__ = ()
+
+    @property
+    def stays_beside(self) -> bool:
+        """Whether `&` follows this beside the rest rather than make one set of both: a large ban does."""
+        return False
 
     def __and__(self: Constraint, other: Constraint) -> Intersection | Conjunction:
         """Allow the texts that both allow."""
@@ -69,6 +74,10 @@ def _spread(kind: type[Any], parts: tuple[Any, ...]) -> Iterator[Any]:
         yield from part.parts if isinstance(part, kind) else (part,)
 
 
+def _stays_beside(constraint: Constraint) -> bool:
+    return isinstance(constraint, Composable) and constraint.stays_beside
+
+
 def _name(constraint: object) -> str:
     return type(constraint).__name__
 
@@ -86,7 +95,11 @@ def _languages(first: object, second: object, operator: str, why: str) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class Intersection(Composable):
-    """The texts that all parts allow."""
+    """The texts that all parts allow.
+
+    It compiles to one set, in which there are no dead ends. Only parts that stay beside (large bans, whole words)
+    are followed on their own, as in a `Conjunction`.
+    """
 
     parts: tuple[Language, ...]
 
@@ -97,8 +110,13 @@ class Intersection(Composable):
     def dfa(self) -> Dfa:
         return _fold(dfa.intersection, self.parts)
 
-    def compile(self, vocabulary: Vocabulary) -> DfaAutomaton:
-        return compile_language(self, vocabulary)
+    def compile(self, vocabulary: Vocabulary) -> Automaton[Any]:
+        beside = tuple(part for part in self.parts if _stays_beside(part))
+        joined = tuple(part for part in self.parts if not _stays_beside(part))
+        if not beside:
+            return compile_language(self, vocabulary)
+        rest = (Intersection(joined),) if len(joined) > 1 else joined
+        return JointAutomaton(tuple(part.compile(vocabulary) for part in (*rest, *beside)), vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
