@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -15,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ponder {
@@ -210,10 +210,17 @@ class Trie {
   std::vector<uint8_t> ends_;
 };
 
+// Most strings differ in their first eight bytes, which compare faster than strings.
 inline std::vector<uint32_t> sorted_order(const std::vector<std::string>& strings) {
-  std::vector<uint32_t> order(strings.size());
-  for (size_t i = 0; i < order.size(); i++) order[i] = static_cast<uint32_t>(i);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return strings[a] < strings[b]; });
+  std::vector<std::pair<uint64_t, uint32_t>> keys(strings.size());
+  for (size_t i = 0; i < keys.size(); i++) {
+    uint64_t first = 0;
+    for (size_t k = 0; k < 8; k++) first = first << 8 | (k < strings[i].size() ? static_cast<uint8_t>(strings[i][k]) : 0);
+    keys[i] = {first, static_cast<uint32_t>(i)};
+  }
+  std::sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) { return a.first != b.first ? a.first < b.first : strings[a.second] < strings[b.second]; });
+  std::vector<uint32_t> order(keys.size());
+  for (size_t i = 0; i < order.size(); i++) order[i] = keys[i].second;
   return order;
 }
 

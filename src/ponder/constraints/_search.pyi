@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 class Folding:
-    """`points[i]` becomes `folded[starts[i]:starts[i + 1]]`; `words` has a bit for each code point, or nothing."""
+    """`points[i]` becomes `folded[starts[i]:starts[i + 1]]`; `words`: a bit for each code point, or none."""
 
     def __init__(
         self,

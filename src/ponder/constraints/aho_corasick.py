@@ -57,8 +57,8 @@ class AhoCorasick:
         columns[letters] = np.arange(len(letters))
         width = int(columns.max()) + 1
         dfa.check_size(size * (len(begun) + 1), width)
-        # A state is one of the search and the beginning of a unit. Where the rest of the unit leads to the same as from
-        # the empty state, it is that.
+        # A state is one of the search and the beginning of a unit. Where the rest of the unit leads to the
+        # same as from the empty state, it is that.
         inside = {}
         for number, beginning in enumerate(begun, 1):
             whole = [after[unit] for unit in units if unit.startswith(beginning)]

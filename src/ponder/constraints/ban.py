@@ -1,8 +1,8 @@
 """Phrases that may not occur in the text, however they are cut into tokens.
 
-The text is folded and read by an Aho-Corasick automaton over the folded phrases. A token is masked exactly when
-reading its bytes from the present state would complete a phrase, so the ban holds on the text and there is
-nothing to rewind.
+The text is folded and read by an Aho-Corasick automaton over the folded phrases. A token is masked exactly
+when reading its bytes from the present state would complete a phrase, so the ban holds on the text and there
+is nothing to rewind.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ MAX_STRINGS = 10_000
 MAX_LENGTH = 1000  # characters of a string
 MAX_BYTES = 2**20  # of all strings in UTF-8
 MAX_FOLDED = 2**22  # bytes of all strings after folding
-MAX_JOINED = 256  # bytes of all strings of a ban that `&` makes one set with others
+# A ban that `&` makes one set with others: its bytes and states, and the states of both together.
+MAX_SMALL = 256
+MAX_JOINED = 2**16
 MASK_BYTES = 2**24  # of kept masks
 MAX_TRIES = 512  # tokens that a plan is looked for among
 
@@ -42,24 +44,25 @@ class Ban(Composable):
     U+FFFD cannot be banned: bytes that are no character are shown as it. Control tokens spell nothing and are
     allowed.
 
-    With a folding, the folded text may not contain a folded string. A text is folded code point by code point, so
-    combining marks on one letter must come in the order in which the string has them, given or in a normal form.
+    To ignore case or variants, text and strings are folded, and the folded text may contain no folded string.
+    They are folded code point by code point. So combining marks on one letter must come in the order in which
+    the string has them, as given or in a normal form.
 
     Attributes
     ----------
-    strings : a string or a list of 1 to 10,000, each of 1 to 1,000 characters; together at most 1 MiB of UTF-8.
+    strings : a string or a list of 1 to 10,000, each of 1 to 1,000 characters; at most 1 MiB of UTF-8 in all.
     ignore_case : case is folded as Unicode says: "ß" is "ss", "ς" is "σ", the Kelvin sign is "k".
-    whole_word : a string is banned only where no word goes on before its first and after its last character.
-        Parts of words are letters, marks, numbers (Unicode's L, M and N) and "_". Where a string's own first or
-        last character is none, as in "$5" and "#tag", nothing is asked of what is beside it. While a text ends
-        in a banned word, it may not end; a token may come that goes on with the word.
+    whole_word : a string is banned only where no word character stands before and after it. Word characters
+        are letters, marks, numbers (Unicode's L, M and N) and "_". Where the string's own first or last
+        character is none, as in "$5" and "#tag", any character may stand beside it. While a text ends in a
+        banned word, it may not end; only a token that goes on with the word may come.
     variants : names of what else is the same:
 
         - "normal_forms": characters and the code points they are composed of (NFC, NFD).
         - "compatibility": also full-width letters, ligatures, and all else that NFKC replaces.
         - "zero_width": characters that are not seen, and soft hyphens, are taken out.
-        - "confusables": Greek and Cyrillic letters, digits and signs that pass for a Latin letter are that letter
-          (`folding.CONFUSABLES`, `folding.SIGNS`), in upper and lower case alike. "@" and "$" stay signs where
+        - "confusables": Greek and Cyrillic letters, digits and signs that pass for a Latin letter are that
+          letter (`folding.CONFUSABLES`, `folding.SIGNS`), and case is ignored. "@" and "$" stay signs where
           whole words are banned.
     """
 
@@ -114,9 +117,12 @@ class Ban(Composable):
     def allows_control(self) -> bool:
         return True
 
-    @property
-    def stays_beside(self) -> bool:
-        return self.whole_word or sum(len(string.encode()) for string in self._strings) > MAX_JOINED
+    def stays_beside(self, states: int) -> bool:
+        """Return whether this is a ban of whole words, is large, or makes a large set with the others."""
+        if self.whole_word or sum(len(string.encode()) for string in self._strings) > MAX_SMALL:
+            return True
+        own = self.dfa().num_states
+        return own > MAX_SMALL or own * states > MAX_JOINED
 
     def dfa(self) -> Dfa:
         if self.whole_word:
@@ -133,7 +139,9 @@ class Ban(Composable):
             return machine.dfa({bytes((byte,)): bytes((byte,)) for byte in set("".join(folded).encode())})
         letters = set("".join(folded))
         units = {letter: letter for letter in letters if ord(letter) not in table}
-        units |= {chr(point): text for point, text in table.items() if not text or not letters.isdisjoint(text)}
+        units |= {
+            chr(point): text for point, text in table.items() if not text or not letters.isdisjoint(text)
+        }
         return machine.dfa({unit.encode(): text.encode() for unit, text in units.items()})
 
     def compile(self, vocabulary: Vocabulary) -> BanAutomaton:
@@ -142,7 +150,9 @@ class Ban(Composable):
             size = len("".join(self._strings).translate(table).encode())
             if size > MAX_FOLDED:
                 raise ParameterError("ban", f"{size} bytes after folding", f"at most {MAX_FOLDED} bytes")
-        return BanAutomaton(compile_search(self._strings, self._folding, vocabulary), vocabulary, self.whole_word)
+        return BanAutomaton(
+            compile_search(self._strings, self._folding, vocabulary), vocabulary, self.whole_word
+        )
 
     @property
     def _strings(self) -> tuple[str, ...]:
@@ -168,16 +178,25 @@ def _check_strings(strings: Sequence[str], removes: bool) -> None:
     if not strings or len(strings) > MAX_STRINGS:
         raise ParameterError("ban", f"{len(strings)} strings", f"1 to {MAX_STRINGS}")
     for string in strings:
-        if not isinstance(string, str) or not string or "\ufffd" in string:
-            raise ParameterError("ban", string, "a string that is not empty, without U+FFFD")
-        if len(string) > MAX_LENGTH:
-            raise ParameterError("ban", string, f"at most {MAX_LENGTH} characters")
-        if removes and folding.ZERO_WIDTH.issuperset(string):
-            raise ParameterError("ban", string, 'a string with more in it than the variant "zero_width" removes')
+        if not isinstance(string, str) or not string:
+            raise ParameterError("ban", string, "a string that is not empty")
+    joined = "".join(strings)
+    if "\ufffd" in joined:
+        raise ParameterError(
+            "ban", "U+FFFD", "strings without U+FFFD, which stands for bytes that are no character"
+        )
+    longest = max(strings, key=len)
+    if len(longest) > MAX_LENGTH:
+        raise ParameterError("ban", longest, f"at most {MAX_LENGTH} characters")
     try:
-        size = len("".join(strings).encode())
+        size = len(joined.encode())
     except UnicodeEncodeError as error:
         raise ParameterError("ban", error.object[error.start], "text without lone surrogates") from None
+    for string in strings if removes else ():
+        if folding.ZERO_WIDTH.issuperset(string):
+            raise ParameterError(
+                "ban", string, 'a string with more in it than the variant "zero_width" removes'
+            )
     if size > MAX_BYTES:
         raise ParameterError("ban", f"{size} bytes", f"at most {MAX_BYTES} bytes of UTF-8 in all")
 
@@ -190,7 +209,9 @@ class BanAutomaton:
     def __init__(self, search: PhraseSearch, vocabulary: Vocabulary, whole_word: bool) -> None:
         self._search = search
         self._vocabulary = vocabulary
-        self._always = [np.frombuffer(search.always(word), np.int32) for word in (False, True)[: 1 + whole_word]]
+        self._always = [
+            np.frombuffer(search.always(word), np.int32) for word in (False, True)[: 1 + whole_word]
+        ]
         self._text = bits.pack(vocabulary.is_text)
         self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
 
@@ -227,7 +248,7 @@ class BanAutomaton:
         return tuple(possible) if len(possible) == 1 else ()
 
     def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
-        """Return no token if the text may end; else one short token after which it may. None: it found none."""
+        """Return no token if the text may end, else one after which it may; None: no short one was found."""
         if self.may_end(state):
             return ()
         if limit < 1:

@@ -7,7 +7,7 @@ can only stand under `&`, where both are followed side by side; the rest is refu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -21,6 +21,8 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
+MANY_STATES = dfa.MAX_STATES + 1
+
 
 class Composable:
     """The four operators, and what they have to know.
@@ -31,9 +33,8 @@ class Composable:
 
     __slots__ = ()
 
-    @property
-    def stays_beside(self) -> bool:
-        """Whether `&` follows this beside the rest rather than make one set of both: a large ban does."""
+    def stays_beside(self, states: int) -> bool:
+        """Return whether `&` follows this beside a set of so many states rather than make one set of both."""
         return False
 
     def __and__(self: Constraint, other: Constraint) -> Intersection | Conjunction:
@@ -74,8 +75,8 @@ def _spread(kind: type[Any], parts: tuple[Any, ...]) -> Iterator[Any]:
         yield from part.parts if isinstance(part, kind) else (part,)
 
 
-def _stays_beside(constraint: Constraint) -> bool:
-    return isinstance(constraint, Composable) and constraint.stays_beside
+def _stays_beside(constraint: Constraint, states: int) -> bool:
+    return isinstance(constraint, Composable) and constraint.stays_beside(states)
 
 
 def _name(constraint: object) -> str:
@@ -97,8 +98,8 @@ def _languages(first: object, second: object, operator: str, why: str) -> tuple[
 class Intersection(Composable):
     """The texts that all parts allow.
 
-    It compiles to one set, in which there are no dead ends. Only parts that stay beside (large bans, whole words)
-    are followed on their own, as in a `Conjunction`.
+    It compiles to one set, in which there are no dead ends. Only bans that would make it large, and those of
+    whole words, are followed beside it, as in a `Conjunction`.
     """
 
     parts: tuple[Language, ...]
@@ -111,12 +112,22 @@ class Intersection(Composable):
         return _fold(dfa.intersection, self.parts)
 
     def compile(self, vocabulary: Vocabulary) -> Automaton[Any]:
-        beside = tuple(part for part in self.parts if _stays_beside(part))
-        joined = tuple(part for part in self.parts if not _stays_beside(part))
-        if not beside:
-            return compile_language(self, vocabulary)
-        rest = (Intersection(joined),) if len(joined) > 1 else joined
-        return JointAutomaton(tuple(part.compile(vocabulary) for part in (*rest, *beside)), vocabulary)
+        joined = [part for part in self.parts if not _stays_beside(part, MANY_STATES)]
+        made = _fold(dfa.intersection, joined) if joined else None
+        beside = []
+        for part in self.parts:
+            if part in joined:
+                continue
+            if _stays_beside(part, 1 if made is None else made.num_states):
+                beside.append(part)
+            else:
+                joined.append(part)
+                made = part.dfa() if made is None else dfa.intersection(made, part.dfa())
+        automata: list[Automaton[Any]] = [part.compile(vocabulary) for part in beside]
+        if made is not None:
+            allows_control = all(part.allows_control for part in joined)
+            automata.insert(0, DfaAutomaton(made, vocabulary, allows_control=allows_control))
+        return automata[0] if len(automata) == 1 else JointAutomaton(tuple(automata), vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +181,7 @@ class Concatenation(Composable):
         return compile_language(self, vocabulary)
 
 
-def _fold(operation: Callable[[Dfa, Dfa], Dfa], parts: tuple[Language, ...]) -> Dfa:
+def _fold(operation: Callable[[Dfa, Dfa], Dfa], parts: Iterable[Language]) -> Dfa:
     return reduce(operation, (part.dfa() for part in parts))
 
 

@@ -10,10 +10,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 VARIANTS = ("compatibility", "confusables", "normal_forms", "zero_width")
 
 ZERO_WIDTH = frozenset(
@@ -35,8 +37,8 @@ ZERO_WIDTH = frozenset(
 )
 """What is not seen: the variant "zero_width" removes it."""
 
-# Small letters, for case is folded first. Where a small letter and its capital look like different letters, the
-# capital decides.
+# Small letters, for case is folded first. Where a small letter and its capital look like different letters,
+# the capital decides.
 CONFUSABLES = {
     **dict(zip("авсԁеһніјкӏморԛгѕтухѵԝ", "abcdehhijklmopqrstyxvw", strict=True)),
     **dict(zip("αβεζηικμνορτυχ", "abezhikmnoptyx", strict=True)),
@@ -45,7 +47,7 @@ CONFUSABLES = {
 """Letters and digits that pass for a Latin letter, after their case was folded."""
 
 SIGNS = {"@": "a", "$": "s"}
-"""Signs that pass for a letter. Where whole words are banned they stay signs: "@alice" has the word "alice"."""
+"""Signs that pass for a letter. Where whole words are banned they stay signs: "@alice" has the word alice."""
 
 # Nothing above these folds to anything else: planes 0 to 2, and what is not seen in plane 14.
 _FOLDING_POINTS = 0x30000
@@ -66,7 +68,7 @@ class Folding:
         return self.ignore_case or bool(self.variants)
 
     @property
-    def form(self) -> str | None:
+    def form(self) -> Form | None:
         """The normal form that code points are taken apart to."""
         if "compatibility" in self.variants:
             return "NFKD"
@@ -87,7 +89,7 @@ class Folding:
     def _apart(self, text: str) -> str:
         form = self.form
         # One by one: the order of marks in a text hangs on what is around them.
-        return text if form is None else "".join(unicodedata.normalize(form, one) for one in text)  # type: ignore[arg-type]
+        return text if form is None else "".join(unicodedata.normalize(form, one) for one in text)
 
     def _look_alike(self, character: str) -> str:
         alike = CONFUSABLES.get(character)
@@ -98,7 +100,7 @@ class Folding:
 
 @lru_cache(maxsize=16)
 def table(folding: Folding) -> Mapping[int, str]:
-    """Return what code points are folded to, for `str.translate`; those that stay as they are are left out."""
+    """Return what code points are folded to, for `str.translate`; those that do not change are left out."""
     found = {}
     for character in _changing(folding):
         folded = folding.of(character)
@@ -112,9 +114,8 @@ def _changing(folding: Folding) -> Iterator[str]:
     form = folding.form
     if folding.ignore_case or "confusables" in folding.variants or form is not None:
         for character in map(chr, range(_FOLDING_POINTS)):
-            if character.casefold() != character:
-                yield character
-            elif form is not None and not unicodedata.is_normalized(form, character):  # type: ignore[arg-type]
+            is_apart = form is None or unicodedata.is_normalized(form, character)
+            if not is_apart or character.casefold() != character:
                 yield character
     if "confusables" in folding.variants:
         yield from CONFUSABLES
@@ -144,5 +145,5 @@ def spellings(phrase: str, folding: Folding) -> Iterable[str]:
     """
     if folding.form is None:
         return (phrase,)
-    forms = ("NFC", "NFD", "NFKC", "NFKD") if folding.form == "NFKD" else ("NFC", "NFD")
+    forms: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD") if folding.form == "NFKD" else ("NFC", "NFD")
     return dict.fromkeys((phrase, *(unicodedata.normalize(form, phrase) for form in forms)))

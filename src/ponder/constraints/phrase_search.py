@@ -1,7 +1,8 @@
-"""Follows the tokens of a text and tells which would complete a phrase: in C++ where it was built, else in Python.
+"""Follows the tokens of a text and tells which would complete a phrase.
 
-A state is a number: 24 bits of where the folded text is in the phrases, a bit for whether a word character was
-last, and the bytes of an unfinished character. A text begins with 0.
+The search is in C++ where that was built, else in Python. A state is a number: 24 bits of where the folded
+text is in the phrases, a bit for whether a word character was last, and the bytes of an unfinished character.
+A text begins with 0.
 
 Where whole words are looked for, folded text has an `EDGE` between a word character and anything else, the
 beginning and the end among it. So a phrase with its own edges is a string like others.
@@ -33,10 +34,10 @@ _AT, _WORD = 2**24 - 1, 2**24
 
 
 class PhraseSearch(Protocol):
-    """Phrases and a vocabulary. Safe to share by threads. Tokens that end a text are read as if they spelled nothing."""
+    """Phrases and a vocabulary. Safe to share by threads. Tokens that end a text spell nothing here."""
 
     def always(self, word: bool) -> bytes:
-        """Return the tokens that have no phrase in them, as packed bits; `word`: a word character comes before."""
+        """Return the tokens with no phrase in them, as packed bits; `word`: a word character comes before."""
         ...
 
     def mask(self, state: int) -> bytes | None:
@@ -63,9 +64,7 @@ def word_is_last(state: int) -> bool:
 
 def compile_search(phrases: Sequence[str], how: Folding, vocabulary: Vocabulary) -> PhraseSearch:
     """Return a search for phrases, none of which is folded to nothing."""
-    spelled = [
-        form.encode() for phrase in phrases for form in folding.spellings(phrase, how)
-    ]
+    spelled = [form.encode() for phrase in phrases for form in folding.spellings(phrase, how)]
     if not native:
         return PlainSearch(spelled, how, vocabulary)
     return _search.PhraseSearch(_folded_tokens(vocabulary, how), b"".join(spelled), _lengths(spelled))
@@ -103,7 +102,7 @@ class PlainSearch:
         self._vocabulary = vocabulary
         self._trie = vocabulary.trie
         self._byte, self._first_child = self._trie.byte.tolist(), self._trie.first_child.tolist()
-        # After each node's bytes from a text that ends in no beginning of a phrase, after a word or not; -1: a phrase.
+        # The state after each node's bytes if no phrase was begun before, after a word or not; -1: a phrase.
         self._free = [self._after_all(word * _WORD) for word in range(1 + how.whole_word)]
         self._always = [self._without(np.array(free)[self._trie.node] < 0) for free in self._free]
 
