@@ -330,12 +330,10 @@ class PhraseSearch {
   // The tokens that complete no phrase after a text that ends in none of its beginnings, with a word character last or not.
   const std::vector<uint32_t>& always(bool word) const { return always_[word]; }
 
-  // Fills in which tokens complete no phrase. False: nothing is filled in, it is what `always` says.
-  bool mask(const SearchState& state, std::vector<uint32_t>& allowed) const {
-    if (state.pending) {
-      mask_inside(state, allowed);
-      return true;
-    }
+  // Fills the words that make() returns with the tokens that complete no phrase. Where these are what `always` says, it is not called.
+  template <class Make>
+  void mask(const SearchState& state, Make&& make) const {
+    if (state.pending) return mask_inside(state, make());
     thread_local std::vector<uint32_t> denied;
     denied.clear();
     const uint32_t same = branch(state.word), other = tokens_.folding().marks_edges() ? branch(!state.word) : 0;
@@ -345,10 +343,10 @@ class PhraseSearch {
       if (edge && ends_[edge]) denied.push_back(other);
       else if (edge) find_completing(edge, other, denied);
     }
-    if (denied.empty()) return false;
-    allowed = always_[state.word];
+    if (denied.empty()) return;
+    uint32_t* allowed = make();
+    std::copy(always_[state.word].begin(), always_[state.word].end(), allowed);
     for (const uint32_t node : denied) forbid(node, allowed);
-    return true;
   }
 
   // False: a phrase is complete.
@@ -400,7 +398,7 @@ class PhraseSearch {
 
   uint32_t branch(bool word) const { return tokens_.trie().child(0, word); }
 
-  void forbid(uint32_t node, std::vector<uint32_t>& allowed) const {
+  void forbid(uint32_t node, uint32_t* allowed) const {
     const Trie& spelled = tokens_.trie();
     const uint32_t* token = tokens_.order().data() + spelled.first(node);
     for (const uint32_t* last = tokens_.order().data() + spelled.last(node); token != last; token++) allowed[*token / 32] &= ~(1u << *token % 32);
@@ -425,15 +423,15 @@ class PhraseSearch {
   }
 
   // Inside a character: tokens that begin with something else break it, the others are read.
-  void mask_inside(const SearchState& state, std::vector<uint32_t>& allowed) const {
+  void mask_inside(const SearchState& state, uint32_t* allowed) const {
     SearchState broken{state.at, false, 0};
-    bool breaks = true;
     Reader reader{tokens_.folding(), state.word ? Before::word : Before::other};
-    breaks = reader.broken([&](uint8_t byte) {
+    const bool breaks = reader.broken([&](uint8_t byte) {
       broken.at = next(broken.at, byte);
       return !ends_[broken.at];
     });
-    allowed = breaks ? always_[0] : tokens_.silent();
+    const std::vector<uint32_t>& others = breaks ? always_[0] : tokens_.silent();
+    std::copy(others.begin(), others.end(), allowed);
     for (const uint32_t token : tokens_.cut()) {
       SearchState after = state;
       const auto [first, last] = tokens_.spelled(token);
@@ -456,7 +454,7 @@ class PhraseSearch {
     }
     for (uint32_t node = 1; node < spelled.size(); node++) {
       if (after[node] == complete) {
-        forbid(node, allowed);
+        forbid(node, allowed.data());
         continue;
       }
       for (uint32_t child = spelled.first_child(node); child < spelled.last_child(node); child++) {

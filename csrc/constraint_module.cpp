@@ -1,9 +1,7 @@
 // The search for banned phrases as Python sees it: a module of its own, which needs neither torch nor the kernels.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 
-#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -86,10 +84,14 @@ NB_MODULE(_search, m) {
   nb::class_<PhraseSearch>(m, "PhraseSearch")
       .def("__init__", &make_search, nb::arg("tokens"), nb::arg("phrases"), nb::arg("lengths").noconvert(), nb::keep_alive<1, 2>())
       .def("always", [](const PhraseSearch& self, bool word) { return as_bytes(self.always(word)); }, nb::arg("word"))
-      .def("mask", [](const PhraseSearch& self, int64_t state) -> std::optional<nb::bytes> {
-        thread_local std::vector<uint32_t> allowed;
-        if (!self.mask(state_of(self, state), allowed)) return std::nullopt;
-        return as_bytes(allowed);
+      .def("mask", [](const PhraseSearch& self, int64_t state) -> nb::object {
+        nb::object made = nb::none();
+        self.mask(state_of(self, state), [&] {
+          made = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(self.tokens().words() * sizeof(uint32_t))));
+          if (!made.is_valid()) throw nb::python_error();
+          return reinterpret_cast<uint32_t*>(PyBytes_AS_STRING(made.ptr()));
+        });
+        return made;
       }, nb::arg("state"))
       .def("step", [](const PhraseSearch& self, int64_t state, int64_t token) {
         require(0 <= token && token < self.tokens().size(), "there is no such token");
