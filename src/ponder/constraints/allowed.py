@@ -18,14 +18,12 @@ CAPACITY = 256  # masks with ends
 class Allowed:
     """Which tokens may come, those that end a text among them. States are the automaton's.
 
-    A token that ends a text leaves the state as it is. `names` are what the parts of the constraint are
-    called. Safe to share by threads.
+    A token that ends a text leaves the state as it is. `name` is what the constraint is called, `names`
+    what its parts are. Safe to share by threads.
     """
 
-    def __init__(
-        self, automaton: Automaton[Any], vocabulary: Vocabulary, names: tuple[str, ...] = ("constraint",)
-    ) -> None:
-        self.names = names
+    def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary, name: str = "constraint") -> None:
+        self.names = automaton.names if isinstance(automaton, JointAutomaton) else (name,)
         self._automaton = automaton
         self._size = len(vocabulary)
         self._ends = frozenset(vocabulary.end_ids)
