@@ -62,8 +62,8 @@ def _arguments(tool: dict[str, Any]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": False}
     kind = schema.get("type", "object")
     if kind != "object" and not (isinstance(kind, list) and "object" in kind):
-        name = f"tools, the parameters of {tool['name']}"
-        raise ParameterError(name, kind, "a schema of objects, to be held to")
+        allowed = f"a schema of objects, as the arguments of {tool['name']} are one"
+        raise ParameterError("tools", kind, allowed)
     return {**schema, "type": "object"}
 
 
