@@ -99,17 +99,25 @@ REFUSED = {
     "empty ban": ({"ban": [""]}, "ban", "not empty"),
     "ban's case": ({"ban": {"strings": ["a"], "ignore_case": 1}}, "ban.ignore_case", "true or false"),
     "ban's variants": ({"ban": {"strings": ["a"], "variants": ["x"]}}, "ban.variants", "confusables"),
-    "ban's member": ({"ban": {"strings": ["a"], "ignorecase": 1}}, "ban.ignorecase", "did you mean ignore_case?"),
+    "ban's member": (
+        {"ban": {"strings": ["a"], "ignorecase": 1}},
+        "ban.ignorecase",
+        "did you mean ignore_case?",
+    ),
     "ban of nothing": ({"ban": {"ignore_case": True}}, "ban.strings", "a list of strings"),
     "contains": ({"contains": ["a"]}, "contains", "a string"),
     "mentions": ({"mentions": [1]}, "mentions", "strings of 1 to"),
-    "mentions' word": ({"mentions": {"strings": ["a"], "whole_word": 0}}, "mentions.whole_word", "true or false"),
+    "mentions' word": (
+        {"mentions": {"strings": ["a"], "whole_word": 0}},
+        "mentions.whole_word",
+        "true or false",
+    ),
     "words": ({"min_words": -1}, "min_words", "0 to 100000"),
     "words as text": ({"max_words": "5"}, "max_words", "a whole number"),
     "less than the least": ({"min_chars": 5, "max_chars": 4}, "max_chars", "at least the minimum"),
     "thinking": ({"thinking": True}, "thinking", "an object with any of minimum"),
     "thinking's end": ({"thinking": {"close": ""}}, "thinking.close", "1 to 64 bytes"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("fields", "name", "part"), REFUSED.values(), ids=REFUSED.keys())

@@ -129,23 +129,21 @@ def test_texts(shared: Tiny, body: dict[str, Any], pattern: str) -> None:
     assert choice["finish_reason"] == "stop"
 
 
+@pytest.mark.slow
 def test_all_in_one_request(shared: Tiny) -> None:
     """JSON, bans and a least number of words hold together, whatever is drawn."""
     body = {
         "response_format": described(SCHEMA),
         "bad_words": ["cat", "q"],
-        "constraint": {"min_words": 6, "ban": {"strings": ["e"], "ignore_case": True}},
+        "constraint": {"min_words": 6, "ban": ["zz"]},
     }
-    for seed in range(6):
-        text = said(shared, seed, temperature=1.5, **{**body, "constraint": {"min_words": 6, "ban": ["zz"]}})
+    for seed in range(3):
+        text = said(shared, seed, temperature=1.5, **body)
         assert is_valid(text)
         assert json.loads(text)["kind"] == "dog"
         assert "q" not in text
         assert "zz" not in text
         assert len(re.findall(r"\w+(?:['’-]\w+)*", text)) >= 6
-    # "name" cannot be written without an e.
-    choice = answered(shared, **body)
-    assert (choice["finish_reason"], choice["stop_reason"]) == ("content_filter", "constraint")
 
 
 def test_only_some_tokens(shared: Tiny) -> None:
@@ -181,9 +179,10 @@ def calls(choice: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(one["name"], json.loads(one["arguments"])) for one in told]
 
 
+@pytest.mark.slow
 def test_calls_that_are_certain(shared: Tiny) -> None:
     """Of any tool or of a named one, one or more, with arguments of its schema; in a stream too."""
-    for seed in range(4):
+    for seed in range(2):
         for name, arguments in calls(answered(shared, seed, tools=[F, G], tool_choice="required")):
             assert name in ("f", "g")
             assert is_valid(json.dumps(arguments), X) if name == "f" else arguments == {}
@@ -204,13 +203,14 @@ def wanted(tiny: Tiny, text: str) -> dict[str, Any]:
     """Return what makes the tiny model want to write a text and end."""
     tokenizer = tiny.model.tokenizer
     ids = [*tokenizer.encode(text), tokenizer.eos_ids[0]]
-    biases = [[ids[: i + 1], min(1000.0, 100.0 + 10 * i)] for i in range(len(ids))]
+    biases = [[ids[max(0, i - 89) : i + 1], min(1000.0, 100.0 + 10 * i)] for i in range(len(ids))]
     return {"sequence_bias": biases, "temperature": 0, "max_tokens": len(ids) + 40}
 
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"x": %s}}\n</tool_call>'
 
 
+@pytest.mark.slow
 def test_calls_that_may_come(shared: Tiny) -> None:
     """Arguments of a strict tool keep to its schema; with parallel_tool_calls false a second call is none."""
     strict = {"type": "function", "function": {**F["function"], "strict": True}}
@@ -229,23 +229,21 @@ def test_calls_that_may_come(shared: Tiny) -> None:
     assert said(shared, tools=[F], parallel_tool_calls=False, **wanted(shared, "no.")) == "no."
 
 
+@pytest.mark.slow
 def test_a_format_or_calls(shared: Tiny) -> None:
     """Where both may come, the answer is the one or the other, whole."""
     body = {"tools": [F], "response_format": described(SCHEMA)}
     assert calls(answered(shared, **body, **wanted(shared, CALL % 2))) == [("f", {"x": 2})]
     pet = '{"name": "ada", "kind": "cat"}'
     assert said(shared, **body, **wanted(shared, pet)) == pet
-    kinds = [answered(shared, seed, **body) for seed in range(3)]
-    for choice in kinds:
-        if choice["finish_reason"] == "stop":
-            assert is_valid(choice["message"]["content"])
-        else:
-            assert calls(choice)
+    free = answered(shared, **body)
+    assert free["finish_reason"] == "tool_calls" or is_valid(free["message"]["content"])
 
 
+@pytest.mark.slow
 def test_calls_with_control_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the vocabulary has the marks as control tokens, they are written as these, and read."""
-    monkeypatch.setattr("tiny_models.CONTROL", (*CONTROL[:1], "<tool_call>", "</tool_call>", *CONTROL[1:]))
+    monkeypatch.setattr("tiny_models.CONTROL", ("<tool_call>", "</tool_call>", *CONTROL))
     tokenizer = tiny_tokenizer()
     assert "<tool_call>" in tokenizer.vocabulary.control
     with serving(served(tokenizer)) as tiny:
@@ -257,7 +255,11 @@ def test_calls_with_control_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no type": ({"response_format": {}}, "response_format.type", "text, json_object or json_schema"),
     "another type": ({"response_format": {"type": "xml"}}, "response_format.type", "'xml'"),
-    "no schema": ({"response_format": described(None)}, "response_format.json_schema.schema", "a JSON schema"),
+    "no schema": (
+        {"response_format": described(None)},
+        "response_format.json_schema.schema",
+        "a JSON schema",
+    ),
     "no description": (
         {"response_format": {"type": "json_schema"}},
         "response_format.json_schema",
@@ -278,13 +280,25 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "response_format.schema",
         "unknown parameter",
     ),
-    "a reference": ({"response_format": described({"$ref": "#/x"})}, "response_format", "a place that exists"),
+    "a reference": (
+        {"response_format": described({"$ref": "#/x"})},
+        "response_format",
+        "a place that exists",
+    ),
     "a remote schema": ({"guided_json": {"$ref": "http://a.b/c"}}, "guided_json", "within the schema"),
-    "no instance": ({"structured_outputs": {"json": {"allOf": [False]}}}, "structured_outputs.json", "none was found"),
+    "no instance": (
+        {"structured_outputs": {"json": {"allOf": [False]}}},
+        "structured_outputs.json",
+        "none was found",
+    ),
     "broken text": ({"guided_json": "{"}, "guided_json", "JSON text"),
     "several": ({"structured_outputs": {"json": {}, "regex": "a"}}, "structured_outputs", "exactly one of"),
     "none": ({"structured_outputs": {}}, "structured_outputs", "exactly one of"),
-    "a tag": ({"structured_outputs": {"structural_tag": "x"}}, "structured_outputs.structural_tag", "not supported"),
+    "a tag": (
+        {"structured_outputs": {"structural_tag": "x"}},
+        "structured_outputs.structural_tag",
+        "not supported",
+    ),
     "white space": (
         {"structured_outputs": {"regex": "a", "disable_any_whitespace": True}},
         "structured_outputs.disable_any_whitespace",
@@ -308,7 +322,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "at least one text",
     ),
     "too short": ({"guided_regex": "a{70}", "max_tokens": 60}, "max_tokens", "at least 70"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("body", "param", "part"), BAD.values(), ids=BAD.keys())
