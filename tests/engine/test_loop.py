@@ -597,7 +597,7 @@ WAYS_TO_END = ("main thread ends", "exit", "exception", "task", "thread")
 
 @pytest.fixture(scope="module")
 def ended():
-    """How Python ends in each way: seconds, status, stdout, stderr. One process forks for each."""
+    """How Python ends in each way: seconds, status, stdout, stderr. One process imports, and then forks."""
     program = f"""
         import asyncio, contextlib, os, sys, threading, time
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})

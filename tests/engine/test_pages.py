@@ -78,6 +78,11 @@ class Broken:
     """A constraint that fails after two tokens; its own automaton, whose states count tokens."""
 
     start = 0
+    growth = 0
+    exact = True
+
+    def plan(self, state, limit):
+        return ()
 
     def compile(self, vocabulary):
         return self

@@ -21,7 +21,7 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
 FAR = 2**20  # tokens: more than any text has
-MANY, MOST = 16, 1000  # tokens that are refused in one place
+MANY, MOST = 8, 1000  # tokens that are refused in one place
 CAPACITY = 1024  # steps that are kept: a token is tried before it is taken
 
 
