@@ -14,13 +14,26 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ponder.backends.local import LocalModel
+from ponder.cli.main import main
 from ponder.server.front.settings import ServerSettings
 from ponder.server.run import Server
 
 LOADED_S = 120
+
+
+def ended(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *args: str) -> tuple[int, str]:
+    """Run a `ponder serve` in this process that should end by itself; return its status and stderr."""
+    monkeypatch.setattr(sys, "argv", ["ponder", "serve", *args])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return int(exit_.value.code or 0), captured.err
 
 
 class ServeProcess:

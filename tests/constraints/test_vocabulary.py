@@ -52,8 +52,6 @@ def test_text_tokens():
     """Ends and control tokens are no text, and in no trie."""
     assert [token for token in range(len(TINY)) if not TINY.is_text[token]] == [14, 15]
     assert sorted(TINY.trie.numbers.tolist()) == list(range(14))
-    lowered = Vocabulary((b"Ab", b"aB", b"c"), ()).lowered_trie
-    assert lowered.strings == [b"ab", b"ab", b"c"]
 
 
 def test_a_tokenizer_has_one(tokenizer):

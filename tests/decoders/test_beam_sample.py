@@ -12,7 +12,7 @@ from ponder.decoders import BeamSample, BeamSearch
 from ponder.errors import ParameterError
 from tiny_models import tiny_engine, tiny_tokenizer
 
-RUNS = 500
+RUNS = 250
 
 
 @pytest.fixture(scope="module")

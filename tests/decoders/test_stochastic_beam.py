@@ -14,7 +14,7 @@ from ponder.decoders.stochastic_beam import inclusion_probability
 from ponder.errors import ParameterError
 from tiny_models import tiny_engine, tiny_tokenizer
 
-RUNS, PROMPT = 1500, [0, 1, 3]
+RUNS, PROMPT = 600, [0, 1, 3]
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,11 @@ class Broken:
     """A constraint that fails after two tokens; its own automaton, whose states count tokens."""
 
     start = 0
+    growth = 0
+    exact = True
+
+    def plan(self, state, limit):
+        return ()
 
     def compile(self, vocabulary):
         return self
@@ -333,7 +338,7 @@ def test_scoring_has_enough_whatever_is_cached(model, vocabulary):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("pages", "longest"), [(40, 30), (18, 60)])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_crowd_is_served_from_a_small_pool(model, vocabulary, seed, pages, longest):
     """Thirty requests, some cancelled, through a pool for a few: all answered as alone, no page lost."""
     rng = random.Random(seed)

@@ -408,7 +408,7 @@ def test_any_operations(model, vocabulary):
     counts = Counter()
     run_state_machine_as_test(
         lambda: machine(model, vocabulary, counts)(),
-        settings=settings(max_examples=60, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=40, stateful_step_count=30, deadline=None),
     )
     assert counts["finished"] > 0
 
@@ -441,7 +441,7 @@ def drive(model, vocabulary, seed, operations):
 @pytest.mark.slow
 def test_a_long_crowd(model, vocabulary):
     """A fixed mixture, in which all that is feared does happen."""
-    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(16)), Counter())
+    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(12)), Counter())
     assert counts["finished"] > 100
     assert counts["preemptions"] - counts["forced"] > 20
     assert counts["finished after a preemption"] > 20

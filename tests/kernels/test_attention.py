@@ -109,7 +109,7 @@ def dense(batch: RaggedBatch, window: int | None, bias: Slopes | Buckets | None)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(batch=ragged_batches(trees=False), window=st.none() | st.integers(1, 45), kind=BIASES)
 def test_attention_is_dense_attention(ops, batch, window, kind):
     """Chunks of any length, shared pages, grouped heads, sliding windows; unwritten slots are never read."""
@@ -120,7 +120,7 @@ def test_attention_is_dense_attention(ops, batch, window, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ops", IMPLEMENTATIONS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(batch=ragged_batches(trees=True), window=st.none() | st.integers(1, 45), kind=BIASES)
 def test_attention_over_a_tree(ops, batch, window, kind):
     """A new token of a tree sees what was there before and its ancestors, and no sibling.

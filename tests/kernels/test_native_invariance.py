@@ -142,7 +142,7 @@ def texts(draw):
 
 @pytest.mark.slow
 @on_every_isa(
-    25, 5, {"name": list(KINDS)}, drawn=texts(), sharing=st.booleans(), shuffle=st.randoms(), data=st.data()
+    15, 3, {"name": list(KINDS)}, drawn=texts(), sharing=st.booleans(), shuffle=st.randoms(), data=st.data()
 )
 def test_any_schedule(isa, name, drawn, sharing, shuffle, data):
     """Texts in random chunks, in random company and order, on random pages that are shared or not, by one,

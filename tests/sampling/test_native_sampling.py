@@ -172,7 +172,7 @@ def check_raw(trace, logits, params):
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.sampled_from(SHAPES), sizes, some_params, st.integers(1, 4), st.booleans(), st.integers(0, 2**32))
 def test_the_rules_hold(shape, size, fields, count, masked, seed):
     """Any parameters on rows of any shape and size: kept sets, draws and traces follow from the rules."""
@@ -315,18 +315,18 @@ def test_one_row_for_many_samples():
     ids=str,
 )
 def test_frequencies_are_the_distribution(size, setting):
-    """100,000 draws against the exact distribution of the kept tokens: chi-square."""
+    """30,000 draws against the exact distribution of the kept tokens: chi-square."""
     logits = torch.from_numpy(make_logits("normal", size, np.random.default_rng(size)))
     params = SamplingParams(seed=12, **setting)
     counts, kept = np.zeros(size), 0
-    for start in range(0, 100_000, 5000):
+    for start in range(0, 30_000, 5000):
         rows = [Row(start + i, (), ()) for i in range(5000)]
         traces = sample_many([(logits.expand(5000, -1), rows, params)])
         counts += np.bincount([trace.token_id for trace in traces], minlength=size)
         kept = traces[0].kept
     order, e = order_of(logits.numpy(), params)
     expected = np.zeros(size)
-    expected[order[:kept]] = np.exp(e[:kept]) / np.exp(e[:kept]).sum() * 100_000
+    expected[order[:kept]] = np.exp(e[:kept]) / np.exp(e[:kept]).sum() * 30_000
     assert not counts[expected == 0].any()
     often = expected >= 5
     seen, hoped = (

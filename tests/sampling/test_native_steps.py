@@ -179,7 +179,7 @@ def disagreements(logits, rows, params):
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     numbers(*SHAPES),
     st.one_of(st.integers(1, 40), numbers(1000, 1023, 1024, 1025, 3000, 5003)),
@@ -220,7 +220,7 @@ def other_semantics(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.data(), numbers(1, 2, 3, 17, 40, 1000, 1025, 3000), other_semantics(), st.integers(0, 2**32))
 def test_the_rules_of_other_systems(data, size, params, seed):
     """Tokens, kept counts and probabilities are the oracle's; no ties where torch's sort decides them."""
@@ -348,7 +348,7 @@ def test_instruction_sets_choose_the_same(name):
         assert choices(traces) == choices(best)
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 16, 64, 1024, 8192])
+@pytest.mark.parametrize("size", [1, 4, 64, 1024, 8192])
 @pytest.mark.parametrize(
     "fields",
     [
@@ -362,9 +362,9 @@ def test_instruction_sets_choose_the_same(name):
 )
 def test_equal_tokens_are_kept_by_rising_id(size, fields):
     """Where all are equal, and sums exact, as many are kept as by the oracle, of the lowest ids."""
-    rows = [Row(i, (), ()) for i in range(64)]
+    rows = [Row(i, (), ()) for i in range(16)]
     for level in (0.0, 2.5):
-        logits = torch.full((64, size), level)
+        logits = torch.full((16, size), level)
         for order in (None, tuple(reversed(SamplingParams(**fields).steps()))):
             params = SamplingParams(order=order, **fields)
             assert choices(sample_many([(logits, rows, params)])) == choices(

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving import ServeProcess, error
+from serving import ServeProcess, ended, error
 
 
 def serve(*args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
@@ -39,7 +39,6 @@ def test_help_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "parts"),
     [
@@ -56,16 +55,15 @@ def test_help_needs_no_torch() -> None:
         (["--frobnicate"], ["frobnicate"]),
     ],
 )
-def test_bad_flags(args: list[str], parts: list[str]) -> None:
+def test_bad_flags(capsys, monkeypatch, args: list[str], parts: list[str]) -> None:
     """One sentence, exit 2, before anything is loaded."""
-    status, said = serve(*args)
+    status, said = ended(capsys, monkeypatch, *args)
     assert status == 2
     assert said.count("\n") == 1
     assert all(part in said for part in parts)
     assert "two words" not in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -80,11 +78,11 @@ def test_bad_flags(args: list[str], parts: list[str]) -> None:
         ("config = 'x.toml'", ["config"]),
     ],
 )
-def test_bad_files(tmp_path: Path, text: str, parts: list[str]) -> None:
+def test_bad_files(capsys, monkeypatch, tmp_path: Path, text: str, parts: list[str]) -> None:
     """One sentence that names the key, exit 2."""
     path = tmp_path / "ponder.toml"
     path.write_text(text)
-    status, said = serve("--config", str(path))
+    status, said = ended(capsys, monkeypatch, "--config", str(path))
     assert status == 2
     assert said.count("\n") == 1
     assert all(part in said for part in parts)

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from hostile import CONTEXT, LONG, Target, check_log, http_request, post_request, wait_for
-from serving import ServeProcess, Tiny, error, events
+from serving import ServeProcess, Tiny, ended, error, events
 from tiny_models import tiny_local_model
 
 COMPLETIONS = "/v1/completions"
@@ -373,19 +373,28 @@ BAD_STARTS = [
 ]  # fmt: skip
 
 
-def test_bad_starts(checkpoint: object) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("args", "said"), BAD_STARTS, ids=str)
+def test_bad_starts(capsys, monkeypatch, checkpoint: object, args: list[str], said: str) -> None:
     """One sentence on stderr without control characters, and no exit status but 1 or 2."""
-    started = [(ServeProcess(*args), said) for args, said in BAD_STARTS]
-    for served, said in started:
-        try:
-            assert served.wait(90) in (1, 2), served.lines
-            lines = [line for line in served.lines if not line.startswith("ponder: listening")]
-            assert len(lines) == 1, lines
-            assert said in lines[0]
-            check_log(lines)
-            assert served.process.stdout.read() == ""
-        finally:
-            served.kill()
+    status, written = ended(capsys, monkeypatch, "--port", "0", *args)
+    assert status in (1, 2)
+    lines = [line for line in written.splitlines() if not line.startswith("ponder: listening")]
+    assert len(lines) == 1, lines
+    assert said in lines[0]
+    check_log(lines)
+
+
+def test_a_bad_start_of_a_process(checkpoint: object) -> None:
+    """The same of a process of its own."""
+    served = ServeProcess("--cache-bytes", "5")
+    try:
+        assert served.wait(90) == 2
+        assert [line for line in served.lines if "cache_bytes" in line] == served.lines[1:]
+        assert served.process.stdout is not None
+        assert served.process.stdout.read() == ""
+    finally:
+        served.kill()
 
 
 KEYS: list[tuple[str, ...]] = [

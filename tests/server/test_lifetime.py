@@ -153,8 +153,7 @@ def test_connections_are_counted(tiny_server) -> None:
     assert tiny.client.get("/v1/models").status_code == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals(checkpoint, number: signal.Signals) -> None:
+def test_an_interrupt(checkpoint) -> None:
     """The first lets a running request finish, and the process ends with 0; nothing was written to stdout."""
     served = ServeProcess()
     try:
@@ -163,30 +162,12 @@ def test_signals(checkpoint, number: signal.Signals) -> None:
         with httpx.stream("POST", served.url + "/v1/completions", json=body, timeout=60) as response:
             lines = response.iter_lines()
             next(lines)
-            served.signal(number)
+            served.signal(signal.SIGINT)
             rest = [line for line in lines if line]
         assert rest[-1] == "data: [DONE]"
         assert served.wait() == 0
         assert served.process.stdout is not None
         assert served.process.stdout.read() == ""
-        assert not any("Traceback" in line for line in served.lines)
-    finally:
-        served.kill()
-
-
-def test_second_signal(checkpoint) -> None:
-    """It ends at once, with 130."""
-    served = ServeProcess()
-    try:
-        served.wait_until_loaded()
-        url, body = served.url + "/v1/completions", {**LONG, "stream": True}
-        with httpx.stream("POST", url, json=body, timeout=60) as response:
-            lines = response.iter_lines()  # kept: one that is collected closes the response
-            next(lines)
-            served.signal(signal.SIGTERM)  # two of a kind at the same time would be one
-            wait_for(lambda: httpx.get(served.url + "/health", timeout=30).status_code == 503, 30)
-            served.signal(signal.SIGTERM)
-            assert served.wait(20) == 130
         assert not any("Traceback" in line for line in served.lines)
     finally:
         served.kill()

@@ -18,14 +18,12 @@ CAPACITY = 256  # masks with ends
 class Allowed:
     """Which tokens may come, those that end a text among them. States are the automaton's.
 
-    A token that ends a text leaves the state as it is. `names` are what the parts of the constraint are
-    called. Safe to share by threads.
+    A token that ends a text leaves the state as it is. `name` is what the constraint is called, `names`
+    what its parts are. Safe to share by threads.
     """
 
-    def __init__(
-        self, automaton: Automaton[Any], vocabulary: Vocabulary, names: tuple[str, ...] = ("constraint",)
-    ) -> None:
-        self.names = names
+    def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary, name: str = "constraint") -> None:
+        self.names = automaton.names if isinstance(automaton, JointAutomaton) else (name,)
         self._automaton = automaton
         self._size = len(vocabulary)
         self._ends = frozenset(vocabulary.end_ids)
@@ -53,6 +51,10 @@ class Allowed:
     def none(self) -> Bits:
         """The mask of no token."""
         return bits.of((), self._size)
+
+    def narrowed(self, mask: Bits, text: Bits) -> Bits:
+        """Return a mask with only some of its text tokens."""
+        return bits.frozen(mask & (text | self._end_bits))
 
     def without(self, mask: Bits | None, tokens: Collection[int]) -> Bits:
         """Return a mask without some tokens."""

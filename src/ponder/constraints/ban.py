@@ -1,46 +1,75 @@
-"""Strings that may not occur in the text, however they are cut into tokens.
+"""Phrases that may not occur in the text, however they are cut into tokens.
 
-The text is read as bytes by an Aho-Corasick automaton (CACM 18(6), 1975) over the banned strings.
-A token is masked exactly when reading its bytes from the present state would complete a banned
-string, so the ban holds on the text and there is nothing to rewind.
+The text is folded and read by an Aho-Corasick automaton over the folded phrases. A token is masked exactly
+when reading its bytes from the present state would complete a phrase, so the ban holds on the text and there
+is nothing to rewind.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from ponder.constraints import bits, dfa
+from ponder.constraints import bits, folding
+from ponder.constraints.aho_corasick import AhoCorasick
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
 from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import MASK_BYTES
+from ponder.constraints.folding import Folding
+from ponder.constraints.phrase_search import PhraseSearch, compile_search, word_is_last
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
-from ponder.text.vocabulary import Vocabulary
+from ponder.text.vocabulary import Ints, Vocabulary
 
-MAX_STRINGS = 1000
-MAX_LENGTH = 1000
-MAX_CHARACTERS = 65536
-MAX_VARIANTS = 256
+MAX_STRINGS = 10_000
+MAX_LENGTH = 1000  # characters of a string
+MAX_BYTES = 2**20  # of all strings in UTF-8
+MAX_FOLDED = 2**22  # bytes of all strings after folding
+# A ban that `&` makes one set with others: its bytes and states, and the states of both together.
+MAX_SMALL = 256
+MAX_JOINED = 2**16
+MASK_BYTES = 2**24  # of kept masks
+MAX_TRIES = 512  # tokens that a plan is looked for among
 
 
 @dataclass(frozen=True, slots=True)
 class Ban(Composable):
-    """No text may contain any of `strings`; with `ignore_case` in no mixture of upper and lower case.
+    """No text may contain any of `strings`.
 
-    Signs that look or fold like a letter without being one (the Kelvin sign, full-width letters) are other
-    characters. U+FFFD cannot be banned: bytes that are no character are shown as it. Control tokens spell
-    nothing and are allowed.
+    U+FFFD cannot be banned: bytes that are no character are shown as it. Control tokens spell nothing and are
+    allowed.
+
+    To ignore case or variants, text and strings are folded, and the folded text may contain no folded string.
+    They are folded code point by code point. So combining marks on one letter must come in the order in which
+    the string has them, as given or in a normal form.
+
+    Attributes
+    ----------
+    strings : a string or a list of 1 to 10,000, each of 1 to 1,000 characters; at most 1 MiB of UTF-8 in all.
+    ignore_case : case is folded as Unicode says: "ß" is "ss", "ς" is "σ", the Kelvin sign is "k".
+    whole_word : a string is banned only where no word character stands before and after it. Word characters
+        are letters, marks, numbers (Unicode's L, M and N) and "_". Where the string's own first or last
+        character is none, as in "$5" and "#tag", any character may stand beside it. While a text ends in a
+        banned word, it may not end; only a token that goes on with the word may come.
+    variants : names of what else is the same:
+
+        - "normal_forms": characters and the code points they are composed of (NFC, NFD).
+        - "compatibility": also full-width letters, ligatures, and all else that NFKC replaces.
+        - "zero_width": characters that are not seen, and soft hyphens, are taken out.
+        - "confusables": Greek and Cyrillic letters, digits and signs that pass for a Latin letter are that
+          letter (`folding.CONFUSABLES`, `folding.SIGNS`), and case is ignored. "@" and "$" stay signs where
+          whole words are banned.
     """
 
     strings: str | Sequence[str]
     ignore_case: bool = False
+    whole_word: bool = False
+    variants: Iterable[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.strings, str):
@@ -48,198 +77,207 @@ class Ban(Composable):
         if not isinstance(self.strings, list | tuple):
             raise ParameterError("ban", self.strings, "a string or a list of strings")
         object.__setattr__(self, "strings", tuple(self.strings))
-        if not isinstance(self.ignore_case, bool):
-            raise ParameterError("ignore_case", self.ignore_case, "true or false")
-        if not self.strings or len(self.strings) > MAX_STRINGS:
-            raise ParameterError("ban", f"{len(self.strings)} strings", f"1 to {MAX_STRINGS}")
-        for string in self.strings:
-            if not isinstance(string, str) or not string or "\ufffd" in string:
-                raise ParameterError("ban", string, "a string that is not empty, without U+FFFD")
-            if len(string) > MAX_LENGTH:
-                raise ParameterError("ban", string, f"at most {MAX_LENGTH} characters")
-            _patterns(string, self.ignore_case)
-        if sum(map(len, self.strings)) > MAX_CHARACTERS:
-            raise ParameterError(
-                "ban", f"{len(self.strings)} strings", f"at most {MAX_CHARACTERS} characters in all"
-            )
+        for name in ("ignore_case", "whole_word"):
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(name, getattr(self, name), "true or false")
+        object.__setattr__(self, "variants", _checked_variants(self.variants))
+        _check_strings(self._strings, "zero_width" in self.variants)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        ignore_case: bool = False,
+        whole_word: bool = False,
+        variants: Iterable[str] = (),
+    ) -> Ban:
+        """Ban the lines of a file in UTF-8. Lines of nothing but white space are skipped, and nothing else.
+
+        Raises
+        ------
+        ParameterError : the file cannot be read, is too large or not UTF-8, or what `Ban` raises.
+        """
+        most = MAX_BYTES + 2 * MAX_STRINGS  # with the ends of lines
+        try:
+            with Path(path).open("rb") as file:
+                read = file.read(most + 1)
+        except (OSError, ValueError) as error:
+            raise ParameterError("ban", str(path), f"a file that can be read ({error})") from None
+        if len(read) > most:
+            raise ParameterError("ban", str(path), f"a file of at most {most} bytes")
+        try:
+            text = read.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = read.count(b"\n", 0, error.start) + 1
+            raise ParameterError("ban", str(path), f"a file in UTF-8, which line {line} is not") from None
+        lines = (line.removesuffix("\r") for line in text.split("\n"))
+        return cls(tuple(line for line in lines if line.strip()), ignore_case, whole_word, variants)
 
     @property
     def allows_control(self) -> bool:
         return True
 
+    def stays_beside(self, states: int) -> bool:
+        """Return whether this is a ban of whole words, is large, or makes a large set with the others."""
+        if self.whole_word or sum(len(string.encode()) for string in self._strings) > MAX_SMALL:
+            return True
+        own = self.dfa().num_states
+        return own > MAX_SMALL or own * states > MAX_JOINED
+
     def dfa(self) -> Dfa:
-        return self._search().dfa(self.ignore_case)
+        if self.whole_word:
+            raise ParameterError(
+                "ban",
+                "whole words under |, ~ or then",
+                "whole words alone or under &; or a ban without whole_word",
+            )
+        table = folding.table(self._folding)
+        spelled = [form for string in self._strings for form in folding.spellings(string, self._folding)]
+        folded = [string.translate(table) for string in spelled]
+        machine = AhoCorasick({string.encode() for string in folded})
+        if not table:
+            return machine.dfa({bytes((byte,)): bytes((byte,)) for byte in set("".join(folded).encode())})
+        letters = set("".join(folded))
+        units = {letter: letter for letter in letters if ord(letter) not in table}
+        units |= {
+            chr(point): text for point, text in table.items() if not text or not letters.isdisjoint(text)
+        }
+        return machine.dfa({unit.encode(): text.encode() for unit, text in units.items()})
 
     def compile(self, vocabulary: Vocabulary) -> BanAutomaton:
-        return BanAutomaton(self._search(), vocabulary, self.ignore_case)
-
-    def _search(self) -> AhoCorasick:
-        return AhoCorasick({p for string in self.strings for p in _patterns(string, self.ignore_case)})
-
-
-def _patterns(string: str, ignore_case: bool) -> list[bytes]:
-    """The bytes that spell `string`; to ignore case, ASCII in lower case and other letters in all forms."""
-    try:
-        string.encode()
-    except UnicodeEncodeError:
-        raise ParameterError("ban", string, "text without lone surrogates") from None
-    if not ignore_case:
-        return [string.encode()]
-    forms = [{c.lower()} if c.isascii() else _forms(c) for c in string]
-    variants = 1
-    for form in forms:
-        variants *= len(form)
-    if variants > MAX_VARIANTS:
-        raise ParameterError(
-            "ban", string, f"at most {MAX_VARIANTS} spellings when case is ignored, this has {variants}"
+        if self._folding.changes_text:
+            table = folding.table(self._folding)
+            size = len("".join(self._strings).translate(table).encode())
+            if size > MAX_FOLDED:
+                raise ParameterError("ban", f"{size} bytes after folding", f"at most {MAX_FOLDED} bytes")
+        return BanAutomaton(
+            compile_search(self._strings, self._folding, vocabulary), vocabulary, self.whole_word
         )
-    return [spelling.encode().lower() for spelling in map("".join, product(*forms))]
+
+    @property
+    def _strings(self) -> tuple[str, ...]:
+        assert isinstance(self.strings, tuple)
+        return self.strings
+
+    @property
+    def _folding(self) -> Folding:
+        return Folding(self.ignore_case, self.whole_word, tuple(self.variants))
 
 
-def _forms(letter: str) -> set[str]:
-    final = {"ς"} if letter.casefold() == "σ" else set()  # the one letter with two small forms in use
-    return {letter, letter.lower(), letter.upper(), letter.title(), letter.casefold()} | final
+def _checked_variants(variants: object) -> tuple[str, ...]:
+    allowed = "names among " + ", ".join(folding.VARIANTS)
+    if not isinstance(variants, list | tuple | set | frozenset):
+        raise ParameterError("variants", variants, allowed)
+    for name in variants:
+        if name not in folding.VARIANTS:
+            raise ParameterError("variants", name, allowed)
+    return tuple(sorted(set(variants)))
 
 
-class AhoCorasick:
-    """Finds patterns in bytes. States are the prefixes of the patterns, 0 the empty one."""
-
-    def __init__(self, patterns: Iterable[bytes]) -> None:
-        self.next: list[dict[int, int]] = [{}]
-        self.ends = [False]  # whether a pattern ends here
-        for pattern in sorted(patterns):
-            state = 0
-            for byte in pattern:
-                if byte not in self.next[state]:
-                    self.next[state][byte] = len(self.next)
-                    self.next.append({})
-                    self.ends.append(False)
-                state = self.next[state][byte]
-            self.ends[state] = True
-        self.fail = [0] * len(self.next)  # the longest proper suffix that is a state
-        self.by_length = list(self.next[0].values())  # all states but 0
-        for state in self.by_length:
-            for byte, child in self.next[state].items():
-                self.fail[child] = self.step(self.fail[state], byte)
-                self.ends[child] = self.ends[child] or self.ends[self.fail[child]]
-                self.by_length.append(child)
-
-    def step(self, state: int, byte: int) -> int:
-        """Return the state after a byte."""
-        while state and byte not in self.next[state]:
-            state = self.fail[state]
-        return self.next[state].get(byte, 0)
-
-    def dfa(self, fold: bool) -> Dfa:
-        """Return the set of strings without any pattern; with `fold` ASCII letters are read in lower case."""
-        letters = sorted({byte for children in self.next for byte in children})
-        classes = np.full(256, len(letters), dtype=np.int64)  # bytes of no pattern
-        classes[letters] = np.arange(len(letters))
-        if fold:
-            classes[ord("A") : ord("Z") + 1] = classes[ord("a") : ord("z") + 1]
-        num_classes = int(classes.max()) + 1
-        dfa.check_size(len(self.next), num_classes)
-        table = np.zeros((len(self.next), num_classes), dtype=np.int32)
-        for state in (0, *self.by_length):
-            table[state] = table[self.fail[state]]
-            for byte, child in self.next[state].items():
-                table[state, classes[byte]] = child
-        ends = np.array(self.ends)
-        table[ends[table]] = -1
-        return dfa.trimmed(classes.astype(np.uint8), table, ~ends)
+def _check_strings(strings: Sequence[str], removes: bool) -> None:
+    if not strings or len(strings) > MAX_STRINGS:
+        raise ParameterError("ban", f"{len(strings)} strings", f"1 to {MAX_STRINGS}")
+    for string in strings:
+        if not isinstance(string, str) or not string:
+            raise ParameterError("ban", string, "a string that is not empty")
+    joined = "".join(strings)
+    if "\ufffd" in joined:
+        raise ParameterError(
+            "ban", "U+FFFD", "strings without U+FFFD, which stands for bytes that are no character"
+        )
+    longest = max(strings, key=len)
+    if len(longest) > MAX_LENGTH:
+        raise ParameterError("ban", longest, f"at most {MAX_LENGTH} characters")
+    try:
+        size = len(joined.encode())
+    except UnicodeEncodeError as error:
+        raise ParameterError("ban", error.object[error.start], "text without lone surrogates") from None
+    for string in strings if removes else ():
+        if folding.ZERO_WIDTH.issuperset(string):
+            raise ParameterError(
+                "ban", string, 'a string with more in it than the variant "zero_width" removes'
+            )
+    if size > MAX_BYTES:
+        raise ParameterError("ban", f"{size} bytes", f"at most {MAX_BYTES} bytes of UTF-8 in all")
 
 
 class BanAutomaton:
-    """States are those of the search, which end no pattern; masks are made when first needed and kept."""
+    """States are the numbers of a `PhraseSearch`; masks are made when first needed and kept."""
 
     start = 0
 
-    def __init__(self, search: AhoCorasick, vocabulary: Vocabulary, fold: bool) -> None:
+    def __init__(self, search: PhraseSearch, vocabulary: Vocabulary, whole_word: bool) -> None:
         self._search = search
         self._vocabulary = vocabulary
-        self._fold = fold
-        self._trie = vocabulary.lowered_trie if fold else vocabulary.trie
-        self._always = self._without_pattern()
+        self._always = [
+            np.frombuffer(search.always(word), np.int32) for word in (False, True)[: 1 + whole_word]
+        ]
+        self._whole_word = whole_word
+        self._text = bits.pack(vocabulary.is_text)
         self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
 
     def mask(self, state: int) -> Bits:
-        """Return the tokens that complete no pattern from `state`."""
+        """Return the tokens that complete no phrase from `state`."""
         return self._masks.get(state, self._mask)
 
     def step(self, state: int, token: int) -> int | None:
-        """Return the state after the bytes of a token; None: they complete a pattern."""
-        search, spelled = self._search, self._vocabulary.tokens[token]
-        for byte in spelled.lower() if self._fold else spelled:
-            state = search.step(state, byte)
-            if search.ends[state]:
-                return None
-        return state
+        """Return the state after the bytes of a token; None: they complete a phrase."""
+        after = self._search.step(state, token)
+        return None if after < 0 else after
+
+    def follow(self, state: int, text: bytes) -> int | None:
+        """Return the state after some bytes; None: a phrase is complete in them."""
+        after = self._search.follow(state, text)
+        return None if after < 0 else after
 
     def may_end(self, state: int) -> bool:
-        """A text without a banned string may end anywhere."""
-        return True
+        """Return whether the text may end: always, unless it ends in a banned whole word."""
+        return self._search.may_end(state)
 
     def must_end(self, state: int) -> bool:
-        """Return whether every text token completes a pattern."""
-        text = self._vocabulary.is_text
-        return not bits.unpack(self.mask(state), len(text))[text].any()
+        """Return whether every text token completes a phrase."""
+        return not (self.mask(state) & self._text).any()
 
     def forced(self, state: int) -> tuple[int, ...]:
-        """Nothing is: the text may end."""
-        return ()
+        """Return the one token that may come where the text may not end, if it is only one."""
+        if self.may_end(state):
+            return ()
+        mask = self.mask(state)
+        if np.count_nonzero(mask) > 1:
+            return ()
+        possible = bits.members(mask)
+        return tuple(possible) if len(possible) == 1 else ()
 
-    def plan(self, state: int, limit: int) -> tuple[int, ...]:
-        """The text may end."""
-        return ()
+    def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
+        """Return no token if the text may end, else one after which it may; None: no short one was found."""
+        if self.may_end(state):
+            return ()
+        if limit < 1:
+            return None
+        for token in _shortest(self._vocabulary).tolist():
+            after = self.step(state, token)
+            if after is not None and self.may_end(after):
+                return (token,)
+        return None
 
     @property
     def growth(self) -> int:
-        """The text may end anywhere."""
-        return 0
+        """A token that ends a banned word may need one more after it."""
+        return 1
 
     @property
     def exact(self) -> bool:
-        """It is."""
-        return True
-
-    def _without_pattern(self) -> npt.NDArray[np.bool_]:
-        """[V]: the tokens that have no pattern in them and end no text."""
-        search, trie = self._search, self._trie
-        states = [0]  # after each node's bytes; -1: a pattern is in them
-        for parent, byte in zip(trie.parent[1:].tolist(), trie.byte[1:].tolist(), strict=True):
-            state = states[parent]
-            if state >= 0:
-                state = search.step(state, byte)
-                if search.ends[state]:
-                    state = -1
-            states.append(state)
-        spells = np.array(states)[trie.node] < 0
-        without = np.ones(len(self._vocabulary), dtype=np.bool_)
-        without[trie.numbers[spells]] = False
-        without[list(self._vocabulary.end_ids)] = False
-        return without
+        """Where whole words are banned, what follows a banned one may be a dead end."""
+        return not self._whole_word
 
     def _mask(self, state: int) -> Bits:
-        allowed = self._always.copy()
-        while state:
-            for first, last in self._completing(state):
-                allowed[self._trie.numbers[first:last]] = False
-            state = self._search.fail[state]
-        return bits.pack(allowed)
+        made = self._search.mask(state)
+        return self._always[word_is_last(state)] if made is None else np.frombuffer(made, np.int32)
 
-    def _completing(self, state: int) -> Iterable[tuple[int, int]]:
-        """Find the ranges of the trie's strings that begin with the rest of a pattern after `state`."""
-        strings = self._trie.strings
-        ahead = [(state, b"", 0, len(strings))]  # a state, its bytes after `state`, the strings that begin so
-        while ahead:
-            at, prefix, first, last = ahead.pop()
-            for byte, child in self._search.next[at].items():
-                longer = prefix + bytes((byte,))
-                low = bisect_left(strings, longer, first, last)
-                high = last if byte == 255 else bisect_left(strings, prefix + bytes((byte + 1,)), low, last)
-                if low == high:
-                    continue
-                if self._search.ends[child]:
-                    yield low, high
-                else:
-                    ahead.append((child, longer, low, high))
+
+@lru_cache(maxsize=8)
+def _shortest(vocabulary: Vocabulary) -> Ints:
+    """Return the shortest text tokens, `MAX_TRIES` at most."""
+    text = np.flatnonzero(vocabulary.is_text)
+    lengths = np.array([len(vocabulary.tokens[token]) for token in text.tolist()], dtype=np.int64)
+    return text[np.argsort(lengths, kind="stable")[:MAX_TRIES]]

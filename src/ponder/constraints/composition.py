@@ -8,7 +8,7 @@ is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from heapq import heappop, heappush
@@ -18,25 +18,30 @@ import numpy as np
 
 from ponder.constraints import bits, dfa
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, follow
+from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring, follow
 from ponder.constraints.dfa import Dfa
 from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-PLAN_STATES = 64  # states that a search for a plan looks at
+PLAN_STATES = 32  # states that a search for a plan looks at
 PLAN_TOKENS = 4  # tokens that it tries after each, besides those that the parts plan
+MANY_STATES = dfa.MAX_STATES + 1
 
 
 class Composable:
-    """The four operators and nothing else.
+    """The four operators, and what they have to know.
 
     They are inherited, against the habit of the house, because Python looks operators up on the class; and
     the alternative is to write the same four lines in every constraint.
     """
 
     __slots__ = ()
+
+    def stays_beside(self, states: int) -> bool:
+        """Return whether `&` follows this beside a set of so many states rather than make one set of both."""
+        return False
 
     def __and__(self: Constraint, other: Constraint) -> Intersection | Conjunction:
         """Allow the texts that both allow."""
@@ -82,22 +87,31 @@ def _spread(kind: type[Any], parts: tuple[Any, ...]) -> Iterator[Any]:
         yield from part.parts if isinstance(part, kind) else (part,)
 
 
+def _stays_beside(constraint: Constraint, states: int) -> bool:
+    return isinstance(constraint, Composable) and constraint.stays_beside(states)
+
+
 def _name(constraint: object) -> str:
     return type(constraint).__name__
 
 
-def names_of(constraint: Constraint) -> tuple[str, ...]:
-    """Return what to call the parts of a constraint that are followed side by side."""
-    if isinstance(constraint, Conjunction):
-        return tuple(name for part in constraint.followed() for name in names_of(part))
-    if isinstance(constraint, Intersection):
-        return (" & ".join(name for part in constraint.parts for name in names_of(part)),)
-    return (_name(constraint),)
+def name_of(constraint: Constraint) -> str:
+    """Return what to call a constraint where it is one of several."""
+    match constraint:
+        case Conjunction(parts) | Intersection(parts):
+            return " & ".join(name_of(part) for part in parts)
+        case Complement(inner):
+            return f"~{name_of(inner)}"
+    return _name(constraint)
 
 
 @dataclass(frozen=True, slots=True)
 class Intersection(Composable):
-    """The texts that all parts allow."""
+    """The texts that all parts allow.
+
+    It compiles to one set, in which there are no dead ends. Only bans that would make it large, and those of
+    whole words, are followed beside it, as in a `Conjunction`.
+    """
 
     parts: tuple[Language, ...]
 
@@ -108,8 +122,29 @@ class Intersection(Composable):
     def dfa(self) -> Dfa:
         return _fold(dfa.intersection, self.parts)
 
-    def compile(self, vocabulary: Vocabulary) -> DfaAutomaton:
-        return compile_language(self, vocabulary)
+    def compile(self, vocabulary: Vocabulary) -> Automaton[Any]:
+        joined = [part for part in self.parts if not _stays_beside(part, MANY_STATES)]
+        made = _fold(dfa.intersection, joined) if joined else None
+        beside = []
+        for part in self.parts:
+            if part in joined:
+                continue
+            if _stays_beside(part, 1 if made is None else made.num_states):
+                beside.append(part)
+            else:
+                joined.append(part)
+                made = part.dfa() if made is None else dfa.intersection(made, part.dfa())
+        automata: list[Automaton[Any]] = [part.compile(vocabulary) for part in beside]
+        names = [name_of(part) for part in beside]
+        if made is not None:
+            whole = Intersection(tuple(joined))
+            allows_control = whole.allows_control
+            alone = joined[0].compile(vocabulary) if len(joined) == 1 else None
+            automata.insert(0, alone or DfaAutomaton(made, vocabulary, allows_control=allows_control))
+            names.insert(0, name_of(whole))
+        if len(automata) == 1:
+            return automata[0]
+        return JointAutomaton(tuple(automata), vocabulary, tuple(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +198,7 @@ class Concatenation(Composable):
         return compile_language(self, vocabulary)
 
 
-def _fold(operation: Callable[[Dfa, Dfa], Dfa], parts: tuple[Language, ...]) -> Dfa:
+def _fold(operation: Callable[[Dfa, Dfa], Dfa], parts: Iterable[Language]) -> Dfa:
     return reduce(operation, (part.dfa() for part in parts))
 
 
@@ -183,20 +218,21 @@ class Conjunction(Composable):
     parts: tuple[Constraint, ...]
 
     def compile(self, vocabulary: Vocabulary) -> JointAutomaton:
-        return JointAutomaton(tuple(part.compile(vocabulary) for part in self.followed()), vocabulary)
-
-    def followed(self) -> list[Constraint]:
-        """Return what is followed side by side."""
         languages = tuple(part for part in self.parts if isinstance(part, Language))
         others = [part for part in self.parts if not isinstance(part, Language)]
-        return [Intersection(languages), *others] if len(languages) > 1 else [*languages, *others]
+        followed = [Intersection(languages), *others] if len(languages) > 1 else [*languages, *others]
+        names = tuple(name_of(part) for part in followed)
+        return JointAutomaton(tuple(part.compile(vocabulary) for part in followed), vocabulary, names)
 
 
 class JointAutomaton:
     """Several automata side by side; a state has one state of each."""
 
-    def __init__(self, parts: tuple[Automaton[Any], ...], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, parts: tuple[Automaton[Any], ...], vocabulary: Vocabulary, names: tuple[str, ...]
+    ) -> None:
         self.parts = parts
+        self.names = names
         self._vocabulary = vocabulary
         self._masks: Recent[tuple[Hashable, ...], Bits | None] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
@@ -242,42 +278,60 @@ class JointAutomaton:
         return tuple(possible) if len(possible) == 1 else ()
 
     def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
-        """Search best first among the plans of the parts, their first tokens, and a few other tokens."""
+        """Search best first: follow the plan of a part, the first token of it, or one of a few other tokens.
+
+        Where a part has no plan, there is none for all.
+        """
         ahead: list[tuple[int, int, tuple[Hashable, ...], tuple[int, ...]]] = [(0, 0, state, ())]
         seen, count = {state}, 0
         for _ in range(PLAN_STATES):
             if not ahead:
-                break
+                return None
             _, _, at, path = heappop(ahead)
             if self.may_end(at):
                 return path
-            for step in self._steps_ahead(at, limit - len(path)):
+            plans = self._plans(at, limit - len(path))
+            lack = max(map(len, plans), default=0)
+            for step in self._ways_on(at, plans) if lack else ():
                 after = follow(self, at, step)
-                if after is not None and after not in seen:
-                    seen.add(after)
-                    count += 1
-                    longer = path + step
-                    heappush(ahead, (len(longer) + self._lack(after, limit), count, after, longer))
+                longer = path + step
+                if after is None or after in seen or len(longer) > limit:
+                    continue
+                if len(step) == lack and self.may_end(after):
+                    return longer
+                seen.add(after)
+                count += 1
+                heappush(ahead, (max(len(longer), len(path) + lack), count, after, longer))
         return None
 
-    def _steps_ahead(self, state: tuple[Hashable, ...], limit: int) -> Iterator[tuple[int, ...]]:
-        """Yield what may lead to an end in all parts, at most `limit` tokens each."""
-        if limit <= 0:
-            return
+    def _plans(self, state: tuple[Hashable, ...], limit: int) -> list[tuple[int, ...]]:
+        """Return a plan of each part; none where one has none."""
+        plans = []
         for part, at in zip(self.parts, state, strict=True):
-            own = part.plan(at, limit)
-            if own:
-                yield own
-                yield own[:1]
+            plan = part.plan(at, limit)
+            if plan is None:
+                return []
+            plans.append(plan)
+        return plans
+
+    def _ways_on(
+        self, state: tuple[Hashable, ...], plans: list[tuple[int, ...]]
+    ) -> Iterator[tuple[int, ...]]:
+        """Yield what may lead to an end in all parts, the longest plan first."""
+        for plan in sorted(filter(None, plans), key=len, reverse=True):
+            yield plan
+            yield plan[:1]
         mask = self.mask(state)
         text = self._vocabulary.is_text
         free = text if mask is None else bits.unpack(mask, len(text)) & text
         yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
 
-    def _lack(self, state: tuple[Hashable, ...], limit: int) -> int:
-        """How many tokens the part needs that needs the most."""
-        plans = [part.plan(at, limit) for part, at in zip(self.parts, state, strict=True)]
-        return max(limit if plan is None else len(plan) for plan in plans)
+    def within(self, state: tuple[Hashable, ...], limit: int) -> Bits | None:
+        """Return the tokens that leave each part that knows room for an end of its own."""
+        pairs = zip(self.parts, state, strict=True)
+        found = [part.within(at, limit) for part, at in pairs if isinstance(part, Measuring)]
+        known = [mask for mask in found if mask is not None]
+        return bits.frozen(reduce(lambda one, other: one & other, known)) if known else None
 
     def violation(self, state: tuple[Hashable, ...]) -> int | None:
         """Return the most that a part would have given up, where any knows."""

@@ -82,6 +82,15 @@ class Automaton(Protocol[S]):
 
 
 @runtime_checkable
+class Measuring(Protocol):
+    """An automaton that knows of all tokens at once how far an end is after them."""
+
+    def within(self, state: Any, limit: int) -> Bits | None:
+        """Return the tokens after which `limit` - 1 more can bring the text to an end; None: not known."""
+        ...
+
+
+@runtime_checkable
 class Blaming(Protocol):
     """An automaton that can tell what made a text a dead end."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Blaming
+from ponder.constraints.constraint import Blaming, Measuring
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
@@ -90,6 +90,10 @@ class Ending:
         `refused` are tokens that were tried. Once they are many, what is planned is left.
         """
         mask = self._allowed.mask(standing.state)
+        if standing.due <= standing.tokens + 1 and isinstance(self._automaton, Measuring):
+            near = self._automaton.within(standing.state, self._limit - standing.tokens)
+            if mask is not None and near is not None:
+                mask = self._allowed.narrowed(mask, near)
         if not refused:
             return mask
         if len(refused) >= MANY and self._plans:

@@ -72,6 +72,10 @@ class Mentions(Composable):
             self._searched(string).found(before=True, after=True) for string in dict.fromkeys(self.strings)
         ]
 
+    def stays_beside(self, states: int) -> bool:
+        """Their states would be multiplied."""
+        return True
+
     def _searched(self, string: str) -> Regex:
         pattern = re.escape(string)
         if self.whole_word:

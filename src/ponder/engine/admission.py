@@ -13,7 +13,7 @@ from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read, These
 from ponder.constraints import AutomatonCache
 from ponder.constraints.allowed import Allowed
-from ponder.constraints.composition import names_of
+from ponder.constraints.composition import name_of
 from ponder.constraints.ending import Ending
 from ponder.constraints.recent import Recent
 from ponder.decoders import Context, Decoder, Group, Text
@@ -114,8 +114,8 @@ class Admission:
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
             automaton = self.automata.get(ask.constraint, vocabulary)
-            names = names_of(ask.constraint)
-            shared = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary, names))
+            name = name_of(ask.constraint)
+            shared = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary, name))
             allowed = Ending(shared, params.max_tokens, len(ask.path.tokens))
         salt, contexts = ask.service.cache_salt, []
         for prompt in prompts:

@@ -62,16 +62,8 @@ class Vocabulary:
     @cached_property
     def trie(self) -> Trie:
         """The text tokens as a tree of bytes; its numbers of strings are token ids."""
-        return self._trie(self.tokens)
-
-    @cached_property
-    def lowered_trie(self) -> Trie:
-        """The text tokens with their ASCII letters in lower case as a tree of bytes."""
-        return self._trie([token.lower() for token in self.tokens])
-
-    def _trie(self, spelled: Sequence[bytes]) -> Trie:
         numbers = np.flatnonzero(self.is_text).tolist()
-        return Trie.build([spelled[number] for number in numbers], numbers)
+        return Trie.build([self.tokens[number] for number in numbers], numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
