@@ -12,7 +12,8 @@ processor time, medians over repeats. What takes a library two minutes is given 
 lists are left out where one took ten seconds to compile.
 
 - suite: schemas accepted, wrong instances allowed, right ones refused. An instance is allowed if one of its
-  texts is: compact or spaced, with the keys of objects in several orders. `format` is an annotation.
+  texts is: compact or spaced, with the keys of objects in several orders. `format` is an annotation where an
+  engine can be told so. A schema that takes an engine six seconds counts as one that it stood still at.
 - bans: N phrases whose case is ignored, and 300 whole words. XGrammar bans them as they are written.
 - masks: JSON of a person, of nested objects and of 60 fields, and a fork after 1,000 tokens.
 - generation: processor time per token of the default model's 16 texts, with a constraint and without.
@@ -42,7 +43,7 @@ from ponder_benchmarks.peers.process import PeerProcess, Program
 MODELS = (DEFAULT_MODEL, "qwen2.5-coder-0.5b")
 WORKERS = Path(process.__file__).parent
 ALICE = Path(__file__).parents[1] / "data" / "alice.txt"
-CAP_S, LARGE_S = 120.0, 10.0
+CAP_S, LARGE_S, JUDGE_S = 120.0, 10.0, 6.0
 PACKAGES = ("ponder", "llguidance", "numpy")
 BRANCHES, TOKENS, INSTANCES = 16, 48, 12
 
@@ -224,7 +225,8 @@ def suite(folder: Path, python: str) -> dict[str, Any]:
     for engine, options in engines.items():
         name = engine.partition(",")[0]
         try:
-            results[engine] = counted(judged(name, python, bytes_alone, tests, options), valid)
+            version, found = judged(name, python, bytes_alone, tests, options)
+            results[engine] = {"version": version, **counted(found, valid)}
         except PonderError as error:
             results[engine] = {"left out": plain(error, python)}
         print(engine, results[engine], file=sys.stderr)
@@ -238,22 +240,21 @@ def suite(folder: Path, python: str) -> dict[str, Any]:
 
 def judged(
     engine: str, python: str, vocabulary: Any, tests: Sequence[Any], options: dict[str, Any]
-) -> list[Any]:
-    """Judge schema by schema; an engine that does not answer in ten seconds, or ends, is started again."""
+) -> tuple[str, list[Any]]:
+    """Judge schema by schema; an engine that does not answer in time, or ends, is started again."""
     peer, found = started(engine, python, vocabulary)[0], []
     version = peer.call("describe", CAP_S, {})["version"]
-    print(engine, version, file=sys.stderr)
     try:
         for group in tests:
             try:
-                found += peer.call("judge", 10.0, {"groups": [group], **options})["judged"]
+                found += peer.call("judge", JUDGE_S, {"groups": [group], **options})["judged"]
             except PonderError:
                 found.append("ended")
                 peer.__exit__(None, None, None)
                 peer = started(engine, python, vocabulary)[0]
     finally:
         peer.__exit__(None, None, None)
-    return found
+    return version, found
 
 
 def counted(found: Sequence[Any], valid: Sequence[Sequence[bool]]) -> dict[str, int]:

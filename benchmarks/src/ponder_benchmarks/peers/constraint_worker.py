@@ -10,7 +10,6 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -174,14 +173,13 @@ class Guidance:
         return made
 
 
-@dataclass(frozen=True)
 class Described:
     """A vocabulary as llguidance reads it."""
 
-    tokens: list[bytes]
-    special_token_ids: list[int]
-    eos_token_id: int
-    bos_token_id: int | None = None
+    bos_token_id = None
+
+    def __init__(self, tokens: list[bytes], special: list[int], end: int) -> None:
+        self.tokens, self.special_token_ids, self.eos_token_id = tokens, special, end
 
     def __call__(self, text: Any) -> list[int]:
         return []
