@@ -4,8 +4,8 @@
     python benchmarks/scripts/constrained_texts.py budget [MODEL]
     python benchmarks/scripts/constrained_texts.py compositions [MODEL] [--texts N]
 
-- violations: N texts of each task at temperatures 1 and 1.5, with the constraint and, half as many, without:
-  how many break the rule.
+- violations: N texts of each task at temperatures 1 and 1.5, with the constraint and, a quarter as many,
+  without: how many break the rule.
 - budget: 8 JSON schemas, each with the least `max_tokens` that is not refused and up to 50 more: how many
   texts are valid.
 - compositions: N texts of each of three combined constraints.
@@ -104,9 +104,9 @@ NO_NAME = Ban(NAMES, ignore_case=True, whole_word=True, variants=("normal_forms"
 NO_HASHTAG = ~Contains(Regex(r"[#＃]\w"))
 TASKS = {
     "never a name": Task(
-        "Tell me how Harry Potter meets Ron and Hermione on the train to Hogwarts.", NO_NAME, has_name, 48
+        "Tell me how Harry Potter meets Ron and Hermione on the train to Hogwarts.", NO_NAME, has_name, 40
     ),
-    "no hashtag": Task("Write a tweet about the summer, with hashtags.", NO_HASHTAG, has_hashtag, 48),
+    "no hashtag": Task("Write a tweet about the summer, with hashtags.", NO_HASHTAG, has_hashtag, 40),
     "20 to 40 words": Task(
         "Describe the sea in 20 to 40 words.", Words(20, 40), lambda text: not 20 <= count(text) <= 40, 72
     ),
@@ -209,7 +209,7 @@ def violations(lm: ponder.LM, texts: int) -> dict[str, Any]:
     for name, task in TASKS.items():
         for temperature in TEMPERATURES:
             held, _ = written(lm, task, temperature, texts, is_held=True)
-            free, _ = written(lm, task, temperature, texts // 2, is_held=False)
+            free, _ = written(lm, task, temperature, texts // 4, is_held=False)
             found[f"{name}, temperature {temperature:g}"] = {"with": held, "without": free}
             print(name, temperature, held, free, file=sys.stderr)
     return found
