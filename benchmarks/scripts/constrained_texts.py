@@ -29,6 +29,7 @@ from jsonschema import Draft202012Validator
 
 import ponder
 from machine import write_result
+from ponder.asks.grow import Tokens
 from ponder.constraints import Ban, Constraint, Contains, JsonSchema, Regex, Thinking, Words
 from ponder.errors import ParameterError
 from ponder.hub.registry import DEFAULT_MODEL
@@ -234,7 +235,7 @@ def compositions(lm: ponder.LM, texts: int) -> dict[str, Any]:
 def is_refused(lm: ponder.LM, constraint: Constraint, max_tokens: int) -> bool:
     """Return whether so few tokens are refused before anything is generated."""
     try:
-        lm("Write JSON.", constraint=constraint, max_tokens=max_tokens)
+        lm("Write JSON.", constraint=constraint, max_tokens=max_tokens, until=Tokens(1))
     except ParameterError as error:
         return error.field == "max_tokens"
     return False
