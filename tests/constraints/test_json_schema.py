@@ -243,6 +243,10 @@ def test_a_text_that_may_end_is_valid(name, seed):
         ({"anyOf": [{"const": "long"}, {"enum": [None, "x"]}]}, b'"x"'),
         ({"oneOf": [{"type": "integer"}, {"minimum": 2}], "type": "number"}, b"0"),
         ({"type": "integer", "exclusiveMinimum": 98}, b"99"),
+        ({"type": "string", "pattern": r"^\w+( \w+){4,11}[.!]$"}, b'"a a a a a."'),
+        ({"type": "string", "pattern": r"^[^@ ]+@[^@ ]+\.[a-z]+$"}, b'"a@a.a"'),
+        ({"type": "string", "pattern": "^a b", "minLength": 5, "maxLength": 6}, b'"a baa"'),
+        ({"type": "string", "pattern": "é"}, '"é"'.encode()),
     ],
 )
 def test_the_plan_of_an_empty_text_is_the_smallest(schema, least):

@@ -9,6 +9,8 @@ from typing import Any
 import llguidance
 import numpy as np
 
+from ponder.constraints.json_schema.pattern_ending import knows, pattern_ending
+
 MAX_BYTES = 512
 MAX_LENGTH = 1_000_000  # characters
 _LIKELY = b'"a0A1 -.:/@TZ_+,b9\x80\xbf\\nu'  # tried where very many bytes may follow
@@ -60,6 +62,10 @@ def ending(schema: dict[str, Any], begun: bytes) -> bytes | None:
     """
     if schema.keys() <= {"type", "minLength", "maxLength"} and begun == b'"':
         return b"a" * schema.get("minLength", 0) + b'"' if schema.get("minLength", 0) <= MAX_LENGTH else None
+    if knows(schema) and begun[:1] == b'"':
+        found = pattern_ending(schema, begun)
+        if found is not None:
+            return found
     return _ending(json.dumps(schema), begun)
 
 
