@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constraints.checks import END, TINY, accepts, allowed, check_walk, spelled
-from ponder.constraints import Ban, Composable, Language, Length, OneOf, dfa, follow, is_dead
+from ponder.constraints import Ban, Composable, Language, Length, OneOf, follow, is_dead
 from ponder.constraints.composition import Complement, Concatenation, Conjunction, Intersection, Union
+from ponder.constraints.regular import dfa
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 

@@ -19,10 +19,10 @@ from ponder.constraints import bits, folding
 from ponder.constraints.aho_corasick import AhoCorasick
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
-from ponder.constraints.dfa import Dfa
 from ponder.constraints.folding import Folding
 from ponder.constraints.phrase_search import PhraseSearch, compile_search, word_is_last
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa import Dfa
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary
 

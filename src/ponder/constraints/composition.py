@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from ponder.constraints import bits, dfa
+from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import MASK_BYTES, UNBOUNDED, DfaAutomaton
 from ponder.constraints.joint_plan import find_plan, plans_of
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES, UNBOUNDED, DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -22,10 +22,10 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.character_classes import CONTINUATION, WHOLE
-from ponder.constraints.counting import Counting
-from ponder.constraints.dfa_automaton import MASK_BYTES
+from ponder.constraints.counting.character_classes import CONTINUATION, WHOLE
+from ponder.constraints.counting.counting import Counting
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 NEVER = 255  # the total of a token that may not come, however much is left
