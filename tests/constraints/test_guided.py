@@ -15,8 +15,10 @@ import pytest
 from llguidance import LLMatcher, LLParserLimits
 
 from constraints.checks import TINY, accepts, allowed, check_forced
-from ponder.constraints import AutomatonCache, Ban, bits, guided, is_dead, place
+from ponder.constraints import AutomatonCache, Ban, bits, is_dead
 from ponder.constraints.grammar import Grammar
+from ponder.constraints.guided import automaton as guided
+from ponder.constraints.guided import place
 from ponder.constraints.guided.automaton import GuidedAutomaton, compile_guided, shared_by, unforced
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
