@@ -251,7 +251,10 @@ def test_tour(ponder):
     assert result["choice"]["best"] == "negative"
     assert result["nucleus"][0]["kept"] < result["nucleus"][1]["kept"] < result["nucleus"][2]["kept"]
     assert any("#" in text for text in result["ban"]["free"])
-    assert not any("#" in text for text in result["ban"]["banned"])
+    assert not any("#" in text for text in [*result["ban"]["no #"], *result["ban"]["not short"]])
+    assert all(len(text.split()) >= 8 for text in result["ban"]["not short"])
+    assert any("Lily" in text for text in result["ban"]["girl, free"])
+    assert not any("Lily" in text for text in result["ban"]["girl, no name"])
     assert result["budget"]["best of 8"]["right"] >= result["budget"]["greedy"]["right"]
 
 

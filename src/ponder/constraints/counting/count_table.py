@@ -94,7 +94,10 @@ class CountTable:
         self._masks: Recent[tuple[int, int], Choice] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
         )
-        self._plan(sorted(kit))
+        plain = set(trie.numbers[self._is_plain()].tolist())
+        self._plan(sorted(kit & plain))
+        if not self.is_complete:
+            self._plan(sorted(kit))
 
     def choice(self, place: int, left: int | None) -> Choice:
         """Return the tokens that may come where `left` is left of the maximum; None: there is no maximum."""
