@@ -331,6 +331,8 @@ def compared(
             own.append(told(engine, python, vocabulary, call, asked[case]))
             if own[-1].get("build_s", 0.0) > LARGE_S:
                 slow[engine] = f"{case} took {own[-1]['build_s']:.0f} s to compile"
+            elif "did not answer" in own[-1].get("failed", ""):
+                slow[engine] = f"{case} took more than {CAP_S:.0f} s to compile"
             print(case, engine, own[-1], file=sys.stderr)
     return {case: {engine: medians(answers[case, engine]) for engine in engines} for case in asked}
 
