@@ -148,13 +148,13 @@ def ban(lm: LM, console: Console) -> dict[str, list[str]]:
         "no #": (TWEETS, Ban("#")),
         "not short": (TWEETS, Ban("#") & one_line & Words(14, 18)),
         "free ": (GIRL, None),
-        "no name": (GIRL, Ban("Lily", ignore_case=True, whole_word=True)),
+        "no name": (GIRL, Ban("Lily", ignore_case=True)),
     }
     texts = {}
     with _part(
         console,
         "4. Constrained: without “#”, not short, never the name. The same prompts and seeds.",
-        "ponder run --raw … --ban '#' --min-words 14      ponder run --raw … --ban Lily --ban-whole-word",
+        "ponder run --raw … --ban '#' --min-words 14      ponder run --raw … --ban Lily --ban-ignore-case",
     ):
         for name, (prompt, constraint) in kinds.items():
             if name.startswith("free"):
