@@ -227,6 +227,7 @@ def test_compositions_against_regular_expressions(constraint, pattern):
             assert automaton.accepts(text.encode()) == bool(re.fullmatch(pattern, text, re.DOTALL))
 
 
+@pytest.mark.slow
 def test_whole_characters_are_those_of_python():
     """Of all byte strings of two bytes, and of the edges of longer ones, those that decode are one set."""
     anything = Length().dfa()

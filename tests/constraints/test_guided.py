@@ -134,6 +134,7 @@ def test_masks_are_those_of_the_language(lark, pattern):
                 ahead.append((spelled + TINY.tokens[token], after))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAMMARS)
 @pytest.mark.parametrize("capacity", [2, 64])
 def test_places_in_any_order(name, capacity, monkeypatch):
@@ -157,6 +158,7 @@ def test_places_in_any_order(name, capacity, monkeypatch):
     assert len(automaton._matchers) <= capacity
 
 
+@pytest.mark.slow
 def test_steps_without_masks():
     """A token is refused or taken alike whether the mask is known or not."""
     asked, silent = compiled(JSON), compiled(JSON)

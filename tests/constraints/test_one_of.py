@@ -41,6 +41,7 @@ def test_it_allows_what_the_set_allows(texts, seed):
         state, same = ours.step(state, token), theirs.step(same, token)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(some_texts)
 def test_a_plan_ends_a_text(texts):

@@ -88,6 +88,7 @@ class _Trap:
 RIGHT = frozenset(token for token in range(61) if token % 5)
 
 
+@pytest.mark.slow
 def test_a_text_goes_back_from_dead_ends(engine: Engine) -> None:
     """Wrong tokens are found out three tokens later, given up and not drawn again."""
     params = SamplingParams(n=4, max_tokens=12, temperature=1.0, seed=3, ignore_eos=True)
@@ -104,6 +105,7 @@ def test_a_text_goes_back_from_dead_ends(engine: Engine) -> None:
         assert report.late == report.refused == 0
 
 
+@pytest.mark.slow
 def test_a_text_that_goes_back_is_the_same_in_company(engine: Engine) -> None:
     """Sample i of many is sample i alone, and a text told as it settles is the answer's."""
     params = SamplingParams(n=5, max_tokens=12, temperature=1.0, seed=3)
@@ -120,6 +122,7 @@ def test_a_text_that_goes_back_is_the_same_in_company(engine: Engine) -> None:
     assert {one.index: list(one.token_ids) for one in many} == told
 
 
+@pytest.mark.slow
 def test_a_way_that_does_not_exist_ends_the_text(engine: Engine) -> None:
     """Where every token leads nowhere the text ends by its constraint, after a bounded number of attempts."""
     (output,), _ = outputs(engine, SamplingParams(max_tokens=40, temperature=1.0, seed=1), Trap(frozenset()))
@@ -154,6 +157,7 @@ def test_an_oracle_holds_under_every_decoder(engine: Engine, decoder: Any) -> No
         assert len(output.token_ids) == 30
 
 
+@pytest.mark.slow
 def test_refused_tokens_leave_the_others_as_likely_as_they_were(engine: Engine) -> None:
     """Tokens drawn under an oracle come as often as under a mask of the same tokens."""
     wanted = "bcdf"
@@ -170,6 +174,7 @@ def test_refused_tokens_leave_the_others_as_likely_as_they_were(engine: Engine) 
         assert abs(counts[text] - rows * probability) < 4 * error, text
 
 
+@pytest.mark.slow
 def test_patterns_that_no_automaton_reads(engine: Engine) -> None:
     """A back-reference: the same two letters twice, with what the package `regex` says of beginnings."""
     pytest.importorskip("regex")
