@@ -26,12 +26,13 @@ class Engine:
         return {"version": version("ponder")}
 
     def read(self, tokens: Sequence[str], ends: Sequence[int]) -> dict[str, Any]:
-        """Read a vocabulary, and make what all bans over it share."""
+        """Read a vocabulary, and make what all bans and all schemas over it share."""
         start = time.process_time()
         self.vocabulary = Vocabulary(tuple(bytes.fromhex(token) for token in tokens), tuple(ends))
         if len(tokens) > 1000:
             for whole_word in (False, True):
                 Ban("a phrase", ignore_case=True, whole_word=whole_word).compile(self.vocabulary)
+            JsonSchema({"type": "null"}).compile(self.vocabulary)
         return {"seconds": time.process_time() - start}
 
     def ban(
