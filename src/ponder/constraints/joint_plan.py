@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ponder.constraints import bits
-from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton
+from ponder.constraints.constraint import Automaton, follow
 from ponder.text.vocabulary import Vocabulary
 
 GREED = 2  # what a token that is still lacking counts against one that is there
@@ -21,14 +20,10 @@ Places = tuple[Hashable, ...]
 Tokens = tuple[int, ...]
 
 
-class Joint(Protocol):
+class Joint(Automaton[Places], Protocol):
     """Automata side by side."""
 
     parts: tuple[Automaton[Any], ...]
-
-    def mask(self, state: Places) -> Bits | None: ...
-    def step(self, state: Places, token: int) -> Places | None: ...
-    def may_end(self, state: Places) -> bool: ...
 
 
 def find_plan(joint: Joint, vocabulary: Vocabulary, state: Places, limit: int, tries: int) -> Tokens | None:
@@ -56,7 +51,7 @@ def find_plan(joint: Joint, vocabulary: Vocabulary, state: Places, limit: int, t
                 continue
         lacking = sum(map(len, plans))
         for way in _ways_on(joint, vocabulary, at, plans):
-            after, longer = _follow(joint, at, way), path + way
+            after, longer = follow(joint, at, way), path + way
             if after is None or after in seen or len(longer) > limit:
                 continue
             if joint.may_end(after):
@@ -94,10 +89,3 @@ def _ways_on(
     if len(tokens) > FEW:
         tokens = [token for token in vocabulary.single(TRIED) if free[token]] + tokens[:FEW]
     yield from ((token,) for token in tokens)
-
-
-def _follow(joint: Joint, state: Places, tokens: Tokens) -> Places | None:
-    at: Places | None = state
-    for token in tokens:
-        at = joint.step(at, token) if at is not None else None
-    return at

@@ -94,7 +94,7 @@ def _format(body: GenerationBody) -> Constraint | None:
         return None
     kind, where = form.get("type"), "response_format"
     known = {"text": ("type",), "json_object": ("type", "schema"), "json_schema": ("type", "json_schema")}
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise ParameterError(f"{where}.type", kind, "text, json_object or json_schema")
     rest = {name: value for name, value in form.items() if name not in known[kind]}
     check_members(rest, known[kind], {}, f"{where}.")
