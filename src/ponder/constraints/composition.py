@@ -17,6 +17,7 @@ from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring
 from ponder.constraints.joint_plan import find_plan, plans_of
+from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular import dfa
 from ponder.constraints.regular.dfa import Dfa
@@ -274,12 +275,8 @@ class JointAutomaton:
         return not text.any() if mask is None else not bits.unpack(mask, len(text))[text].any()
 
     def forced(self, state: tuple[Hashable, ...]) -> tuple[int, ...]:
-        """Return the one token that all parts allow, if there is one."""
-        mask = self.mask(state)
-        if mask is None or self.may_end(state):
-            return ()
-        possible = bits.members(mask)
-        return tuple(possible) if len(possible) == 1 else ()
+        """Return the tokens that are the only way on, up to `MAX_FORCED`."""
+        return only_way_on(self, state)
 
     def _plan_at_start(self) -> tuple[int, ...] | None:
         if plans_of(self, self.start, UNBOUNDED) is None:

@@ -20,6 +20,7 @@ from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint
 from ponder.constraints.one_of import OneOf
+from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular.dfa_automaton import UNBOUNDED
 from ponder.errors import ParameterError
@@ -27,7 +28,6 @@ from ponder.text.vocabulary import Vocabulary
 
 MAX_PLACES = 1000  # parts, each repetition counted
 MAX_AT_ONCE = 64  # places that a text can be in
-MAX_FORCED = 64  # tokens in a chain
 MASKS = 256
 
 Part = Constraint | str
@@ -261,16 +261,7 @@ class StructureAutomaton:
 
     def forced(self, state: State) -> tuple[int, ...]:
         """Return the tokens that are the only way on, up to `MAX_FORCED`."""
-        chain: list[int] = []
-        while len(chain) < MAX_FORCED and not self.may_end(state):
-            mask = self.mask(state)
-            possible = [] if mask is None else bits.members(mask)
-            after = self.step(state, possible[0]) if len(possible) == 1 else None
-            if after is None:
-                break
-            chain += possible
-            state = after
-        return tuple(chain)
+        return only_way_on(self, state)
 
     def plan(self, state: State, limit: int) -> tuple[int, ...] | None:
         """Return the shortest of: a plan of a place, and the shortest rest after it."""

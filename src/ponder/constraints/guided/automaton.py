@@ -24,8 +24,9 @@ from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.guided.place import Matchers, Place
 from ponder.constraints.guided.plan import Probes, find_ending, only
+from ponder.constraints.only_way import MAX_FORCED
 from ponder.constraints.recent import Recent
-from ponder.constraints.regular.dfa_automaton import MASK_BYTES, MAX_FORCED
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

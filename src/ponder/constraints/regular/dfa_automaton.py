@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular.dfa import Dfa, reaching
 from ponder.constraints.regular.effects import Effects
@@ -24,7 +25,6 @@ from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 MASK_BYTES = 2**25  # of kept masks
-MAX_FORCED = 256  # tokens in a chain
 UNBOUNDED = 2**20  # tokens: more than a text has
 MAX_COMPARED = 2**28  # states times effects, to find the fewest tokens to an end from all states
 # Steps along bytes of tokens: those that a search for a plan may take where there are no effects, those that
@@ -99,16 +99,7 @@ class DfaAutomaton:
 
     def forced(self, state: int) -> tuple[int, ...]:
         """Return the tokens that are the only way on, up to `MAX_FORCED`."""
-        chain: list[int] = []
-        while not self.may_end(state) and len(chain) < MAX_FORCED:
-            possible = bits.members(self.mask(state))
-            if len(possible) != 1:
-                break
-            chain += possible
-            after = self.step(state, possible[0])
-            assert after is not None
-            state = after
-        return tuple(chain)
+        return only_way_on(self, state)
 
     def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
         """Return as few tokens as possible after which the text may end; `()` if it may end here.

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
-from ponder.constraints.regular.dfa_automaton import MASK_BYTES, MAX_FORCED
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 LETTERS = 257  # a byte, or that the text is over
@@ -89,16 +90,7 @@ class TextsAutomaton:
 
     def forced(self, state: State) -> tuple[int, ...]:
         """Return the tokens that are the only way on, up to `MAX_FORCED`."""
-        chain: list[int] = []
-        while not self.may_end(state) and len(chain) < MAX_FORCED:
-            possible = bits.members(self.mask(state))
-            if len(possible) != 1:
-                break
-            chain += possible
-            after = self.step(state, possible[0])
-            assert after is not None, "a mask has only what may follow"
-            state = after
-        return tuple(chain)
+        return only_way_on(self, state)
 
     def plan(self, state: State, limit: int) -> tuple[int, ...] | None:
         """Return the fewest tokens to the end of a text, if they are at most `limit`.
