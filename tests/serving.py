@@ -119,11 +119,13 @@ def serving(model: LocalModel, **settings: Any) -> Iterator[Tiny]:
     server = Server(ServerSettings(port=0, quiet=True, **settings), lambda: model)
     thread = threading.Thread(target=server.run)
     thread.start()
-    wait_until_healthy(server.url)
-    with httpx.Client(base_url=server.url, timeout=30) as client:
-        yield Tiny(server, client, model)
-    server.stop()
-    thread.join(20)
+    try:
+        wait_until_healthy(server.url)
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            yield Tiny(server, client, model)
+    finally:
+        server.stop()
+        thread.join(20)
 
 
 def samples(tiny: Tiny) -> dict[tuple[str, ...], float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 
 class PonderError(Exception):
@@ -82,3 +83,16 @@ class PonderWarning(UserWarning):
 def one_or_all(wrong: Sequence[object]) -> object:
     """Return what an error shows of several wrong values: the only one, or a list of all."""
     return wrong[0] if len(wrong) == 1 else list(wrong)
+
+
+@contextmanager
+def renaming(names: Mapping[str, str]) -> Iterator[None]:
+    """Let errors name a parameter as the caller did: `names` maps ours to theirs."""
+    try:
+        yield
+    except ParameterError as error:
+        if error.field not in names:
+            raise
+        raise type(error)(names[error.field], error.value, error.allowed) from None
+    except ContextError as error:
+        raise ContextError(str(error), names.get(error.field, error.field)) from None

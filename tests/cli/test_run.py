@@ -31,11 +31,16 @@ def test_json_has_every_field(ponder):
     assert result["prompt"].endswith("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n")
     assert result["params"]["temperature"] == {"value": 0.8, "from": "caller"}
     assert result["params"]["top_k"] == {"value": 0, "from": "default"}
-    assert result["params"]["constraint"]["value"] == {"Ban": {"strings": ["z"], "ignore_case": False}}
+    assert result["params"]["constraint"]["value"] == {
+        "Ban": {"strings": ["z"], "ignore_case": False, "whole_word": False, "variants": []}
+    }
     (output,) = result["outputs"]
     assert set(output) >= {"text", "token_ids", "finish_reason", "logprob", "tokens"}
     assert [token["id"] for token in output["tokens"]] == output["token_ids"]
     assert output["logprob"] == pytest.approx(sum(token["logprob"] for token in output["tokens"]))
+    assert output["constrained"]["rewinds"] == 0
+    assert set(output["constrained"]["bound"]) == {"Ban"}
+    assert output["constrained"]["mass_kept"]["log_sum"] <= 0
     for token in output["tokens"]:
         assert set(token) >= {"id", "text", "logprob", "entropy", "rank", "kept"}
         assert len(token["top"]) == 3
@@ -246,7 +251,10 @@ def test_tour(ponder):
     assert result["choice"]["best"] == "negative"
     assert result["nucleus"][0]["kept"] < result["nucleus"][1]["kept"] < result["nucleus"][2]["kept"]
     assert any("#" in text for text in result["ban"]["free"])
-    assert not any("#" in text for text in result["ban"]["banned"])
+    assert not any("#" in text for text in [*result["ban"]["no #"], *result["ban"]["not short"]])
+    assert all(len(text.split()) >= 8 for text in result["ban"]["not short"])
+    assert any("Lily" in text for text in result["ban"]["girl, free"])
+    assert not any("Lily" in text for text in result["ban"]["girl, no name"])
     assert result["budget"]["best of 8"]["right"] >= result["budget"]["greedy"]["right"]
 
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constraints.checks import END, TINY, accepts, allowed, check_walk, spelled
-from ponder.constraints import Ban, Composable, Language, Length, OneOf, dfa, follow, is_dead
+from ponder.constraints import Ban, Composable, Language, Length, OneOf, follow, is_dead
 from ponder.constraints.composition import Complement, Concatenation, Conjunction, Intersection, Union
+from ponder.constraints.regular import dfa
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 
@@ -226,6 +227,7 @@ def test_compositions_against_regular_expressions(constraint, pattern):
             assert automaton.accepts(text.encode()) == bool(re.fullmatch(pattern, text, re.DOTALL))
 
 
+@pytest.mark.slow
 def test_whole_characters_are_those_of_python():
     """Of all byte strings of two bytes, and of the edges of longer ones, those that decode are one set."""
     anything = Length().dfa()

@@ -117,6 +117,7 @@ def test_texts_are_allowed_exactly_if_the_checker_says_so(kind, is_right, text, 
     assert (state is not None and automaton.may_end(state)) == is_right(text, *pair)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "is_right", "vocabulary"), CASES)
 @pytest.mark.parametrize("pair", [(0, None), (2, None), (0, 0), (0, 1), (1, 2), (2, 2)])
 def test_all_short_texts_by_brute_force(kind, is_right, vocabulary, pair):
@@ -190,6 +191,7 @@ def test_a_plan_ends_characters_first():
     assert words(text_of((7, *plan), WORDY)) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_maximum_ends_the_text():
     """After the last word a walk that never wants to end is ended by the mask."""
     for kind in (Words, Sentences):
@@ -226,6 +228,7 @@ def test_sentences_of_real_texts(text, count):
         assert automaton.may_end(follow(automaton, automaton.start, text.encode())) == (minimum == count)
 
 
+@pytest.mark.slow
 def test_letters_marks_and_spaces_are_where_the_classes_look_for_them():
     """From U+40000 on there are none, but for the marks of plane 14."""
     rest = "".join(map(chr, range(0x40000, 0x110000)))
@@ -257,6 +260,7 @@ def test_token_counts():
     assert automaton.plan(automaton.start, 1) is None
 
 
+@pytest.mark.slow
 def test_joined_by_and():
     """Counts of words, sentences and tokens hold together."""
     automaton = (Words(2, 4) & Sentences(1, 1) & TokenCount(3, 8)).compile(WORDY_AND_MORE)

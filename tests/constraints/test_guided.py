@@ -15,9 +15,11 @@ import pytest
 from llguidance import LLMatcher, LLParserLimits
 
 from constraints.checks import TINY, accepts, allowed, check_forced
-from ponder.constraints import AutomatonCache, Ban, bits, guided, is_dead, place
+from ponder.constraints import AutomatonCache, Ban, bits, is_dead
 from ponder.constraints.grammar import Grammar
-from ponder.constraints.guided import GuidedAutomaton, compile_guided, shared_by, unforced
+from ponder.constraints.guided import automaton as guided
+from ponder.constraints.guided import place
+from ponder.constraints.guided.automaton import GuidedAutomaton, compile_guided, shared_by, unforced
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 
@@ -132,6 +134,7 @@ def test_masks_are_those_of_the_language(lark, pattern):
                 ahead.append((spelled + TINY.tokens[token], after))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAMMARS)
 @pytest.mark.parametrize("capacity", [2, 64])
 def test_places_in_any_order(name, capacity, monkeypatch):
@@ -155,6 +158,7 @@ def test_places_in_any_order(name, capacity, monkeypatch):
     assert len(automaton._matchers) <= capacity
 
 
+@pytest.mark.slow
 def test_steps_without_masks():
     """A token is refused or taken alike whether the mask is known or not."""
     asked, silent = compiled(JSON), compiled(JSON)

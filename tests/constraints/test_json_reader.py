@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def values(value, path=()):
     yield value, path
 
 
+@pytest.mark.slow
 @given(JSON, st.booleans(), st.integers(0, 2**32), st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
 def test_it_reads_what_json_reads(value, is_spaced, cuts, size):
@@ -55,6 +57,7 @@ def test_it_reads_what_json_reads(value, is_spaced, cuts, size):
     assert inside == "".join(spelled).encode()
 
 
+@pytest.mark.slow
 @given(JSON)
 @settings(max_examples=30, deadline=None)
 def test_it_knows_the_path_of_the_present_value(value):

@@ -224,6 +224,7 @@ def test_a_walk_can_be_finished_from_everywhere(name, any_order):
             assert automaton.plan(state, 0) == ()
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(SCHEMAS)), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_a_text_that_may_end_is_valid(name, seed):

@@ -43,6 +43,7 @@ def test_all_are_mentioned(strings, ignore_case, whole_word, seed):
         assert not plan or automaton.plan(state, len(plan) - 1) is None
 
 
+@pytest.mark.slow
 def test_words_are_written_apart():
     """A plan writes a space where a word may not touch what is there."""
     automaton = Mentions(("ab", "ba"), whole_word=True).compile(TINY)

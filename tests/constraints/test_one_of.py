@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constraints.checks import accepts, allowed, check_walk, spelled
-from ponder.constraints import OneOf, dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
-from ponder.constraints.texts_automaton import TextsAutomaton
+from ponder.constraints import OneOf
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
+from ponder.constraints.regular.texts_automaton import TextsAutomaton
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 
@@ -40,6 +41,7 @@ def test_it_allows_what_the_set_allows(texts, seed):
         state, same = ours.step(state, token), theirs.step(same, token)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(some_texts)
 def test_a_plan_ends_a_text(texts):

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from constraints.checks import allowed, check_walk
 from ponder.constraints import Ban, Length, OneOf, follow, phrase_search
 from ponder.constraints.composition import JointAutomaton
-from ponder.constraints.dfa_automaton import DfaAutomaton
 from ponder.constraints.folding import CONFUSABLES, VARIANTS, Folding, table
 from ponder.constraints.phrase_search import PlainSearch, compile_search
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 

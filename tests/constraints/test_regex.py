@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constraints.checks import TINY, check_walk, spelled
-from ponder.constraints import Contains, EndsWith, Length, OneOf, Regex, StartsWith, characters, effects
+from ponder.constraints import Contains, EndsWith, Length, OneOf, Regex, StartsWith
+from ponder.constraints.regular import characters, effects
 from ponder.errors import ParameterError
 
 LETTERS = "abA1_ -\nékKſßẞ€İı\u0301😀Σςσ"

@@ -102,6 +102,7 @@ def random_walk(automaton, vocabulary, rng, steps=14):
     return tokens, state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", LIMITS)
 @pytest.mark.parametrize("opened", [True, False])
 def test_walks_never_die(limits, opened):
@@ -114,6 +115,7 @@ def test_walks_never_die(limits, opened):
                 random_walk(thinking.compile(CUT), CUT, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [(0, None), (2, 5), (4, 4), (0, 0)])
 def test_control_tokens_close_by_name(limits):
     """A control token of that name is the end, its spelling as text is not; the answer begins after it."""

@@ -162,6 +162,7 @@ def test_texts_have_the_target_distribution(engine, rows, kind, name):
     assert_at_rest(engine)
 
 
+@pytest.mark.slow
 def test_masks_alone_have_another(engine, rows):
     """Drawn token by token from what is allowed, some texts come far too often; weights put that right."""
     constraint, allows = CASES["one of"]
@@ -198,6 +199,7 @@ def test_without_a_constraint_nothing_is_lost(engine, kind):
     assert [one.passes for one in faithful] == [1 if kind == "exact" else None] * 8
 
 
+@pytest.mark.slow
 def test_an_allowed_text_is_accepted_at_once(engine):
     """The first pass of "exact" is plain sampling without the constraint."""
     at_once = 0
@@ -222,6 +224,7 @@ def test_a_text_that_cannot_be_weighs_nothing(engine, kind):
     assert_at_rest(engine)
 
 
+@pytest.mark.slow
 def test_passes_are_bounded(engine):
     """A text that is given up says so."""
     outputs = outputs_of(engine, OneOf(LISTED), Faithful("exact", passes=2), n=32)
@@ -231,6 +234,7 @@ def test_passes_are_bounded(engine):
     assert all(one.passes <= 2 for one in outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weights", "smc", "exact"])
 def test_company_and_a_full_cache_change_nothing(kind):
     """Beside other requests that take its pages, to the bit."""

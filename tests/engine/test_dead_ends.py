@@ -12,7 +12,7 @@ import pytest
 from asking import engine_ask
 from ponder.asks import BackEvent, TokenEvent
 from ponder.asks.settling import settled
-from ponder.constraints import Automaton, Length, OneOf, bits
+from ponder.constraints import Automaton, JsonSchema, Length, Mentions, OneOf, bits
 from ponder.constraints.oracle import Oracle
 from ponder.decoders import BeamSample, BeamSearch, ContrastiveSearch, Speculative, StochasticBeamSearch
 from ponder.engine import Engine, FinishedEvent
@@ -20,7 +20,7 @@ from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
 from ponder.text import Vocabulary
 from stepping import assert_at_rest, forget, run
-from tiny_models import tiny_engine
+from tiny_models import tiny_engine, tiny_tokenizer
 
 PROMPT = (1, 2, 3)
 
@@ -88,6 +88,7 @@ class _Trap:
 RIGHT = frozenset(token for token in range(61) if token % 5)
 
 
+@pytest.mark.slow
 def test_a_text_goes_back_from_dead_ends(engine: Engine) -> None:
     """Wrong tokens are found out three tokens later, given up and not drawn again."""
     params = SamplingParams(n=4, max_tokens=12, temperature=1.0, seed=3, ignore_eos=True)
@@ -104,6 +105,7 @@ def test_a_text_goes_back_from_dead_ends(engine: Engine) -> None:
         assert report.late == report.refused == 0
 
 
+@pytest.mark.slow
 def test_a_text_that_goes_back_is_the_same_in_company(engine: Engine) -> None:
     """Sample i of many is sample i alone, and a text told as it settles is the answer's."""
     params = SamplingParams(n=5, max_tokens=12, temperature=1.0, seed=3)
@@ -120,6 +122,7 @@ def test_a_text_that_goes_back_is_the_same_in_company(engine: Engine) -> None:
     assert {one.index: list(one.token_ids) for one in many} == told
 
 
+@pytest.mark.slow
 def test_a_way_that_does_not_exist_ends_the_text(engine: Engine) -> None:
     """Where every token leads nowhere the text ends by its constraint, after a bounded number of attempts."""
     (output,), _ = outputs(engine, SamplingParams(max_tokens=40, temperature=1.0, seed=1), Trap(frozenset()))
@@ -154,6 +157,7 @@ def test_an_oracle_holds_under_every_decoder(engine: Engine, decoder: Any) -> No
         assert len(output.token_ids) == 30
 
 
+@pytest.mark.slow
 def test_refused_tokens_leave_the_others_as_likely_as_they_were(engine: Engine) -> None:
     """Tokens drawn under an oracle come as often as under a mask of the same tokens."""
     wanted = "bcdf"
@@ -170,6 +174,7 @@ def test_refused_tokens_leave_the_others_as_likely_as_they_were(engine: Engine) 
         assert abs(counts[text] - rows * probability) < 4 * error, text
 
 
+@pytest.mark.slow
 def test_patterns_that_no_automaton_reads(engine: Engine) -> None:
     """A back-reference: the same two letters twice, with what the package `regex` says of beginnings."""
     pytest.importorskip("regex")
@@ -223,3 +228,65 @@ def test_a_stop_string_waits_until_the_text_may_end(engine: Engine) -> None:
     assert any(output.finish_reason == "stop" for output in found)
     for output in found:
         assert 20 <= len(output.text) <= 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Mentions(["ab", "bc", "cde"]) & Length(3, 20),
+        JsonSchema({"type": "array", "items": {"enum": [1, 2, 3]}, "uniqueItems": True, "minItems": 3}),
+    ],
+)
+def test_a_path_goes_on_as_itself(engine: Engine, constraint: Any) -> None:
+    """Where a text went back from nothing, its first tokens give the same rest."""
+    for seed in range(4):
+        params = SamplingParams(max_tokens=30, seed=seed, temperature=1.0)
+        forget(engine)
+        (whole,), _ = outputs(engine, params, constraint)
+        for cut in (2, 3, 4, 6) if whole.constrained is not None and not whole.constrained.rewinds else ():
+            forget(engine)
+            (rest,), _ = outputs(engine, params, constraint, tokens=whole.token_ids[:cut])
+            assert rest.token_ids == whole.token_ids[cut:]
+
+
+def test_an_oracle_that_lets_a_text_end_anywhere(engine: Engine) -> None:
+    """Many refusals do not make the end more likely than it is."""
+    ends = dict.fromkeys(engine.tokenizer.eos_ids, -4.0)
+    params = SamplingParams(n=400, max_tokens=2, temperature=1.0, seed=5, logit_bias=ends)
+    wanted = ("", "z", "q", "j", "k")
+    refusing, _ = outputs(engine, params, Oracle(lambda text: text in wanted))
+    masked, _ = outputs(engine, params, OneOf(wanted))
+    counts, expected = (Counter(one.text for one in found) for found in (refusing, masked))
+    for text in wanted:
+        assert abs(counts[text] - expected[text]) < 5 * (counts[text] + expected[text] + 1) ** 0.5, text
+
+
+@pytest.mark.parametrize("include", [False, True])
+@pytest.mark.parametrize(
+    ("texts", "stop"), [(("", "aab"), "ab"), (("", "xa"), "a"), (("", "xa"), "x"), (("a", "aab"), "ab")]
+)
+def test_what_a_stop_string_leaves_is_allowed(texts: tuple[str, ...], stop: str, include: bool) -> None:
+    """A stop string may begin and end inside a token; the text that is shown is one of those."""
+    engine = tiny_engine(tiny_tokenizer(words=("xa",)), seed=4)
+    (bias,) = engine.tokenizer.encode("xa")
+    params = SamplingParams(
+        n=6,
+        max_tokens=6,
+        temperature=1.0,
+        seed=3,
+        stop=(stop,),
+        logit_bias={bias: 4.0},
+        include_stop_str_in_output=include,
+    )
+    found, _ = outputs(engine, params, OneOf(texts))
+    assert {output.text for output in found} <= set(texts)
+
+
+def test_a_minimum_of_tokens_is_planned_for(engine: Engine) -> None:
+    """`min_tokens` leads to the longer text, or is refused."""
+    params = SamplingParams(n=4, max_tokens=9, min_tokens=5, temperature=1.0, seed=1)
+    found, _ = outputs(engine, params, OneOf(("ab", "aaaaaa")))
+    assert {output.text for output in found} == {"aaaaaa"}
+    with pytest.raises(ParameterError, match="texts that all of OneOf, TokenCount allow"):
+        outputs(engine, params, OneOf(("ab",)))

@@ -441,7 +441,7 @@ def drive(model, vocabulary, seed, operations):
 @pytest.mark.slow
 def test_a_long_crowd(model, vocabulary):
     """A fixed mixture, in which all that is feared does happen."""
-    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(12)), Counter())
+    counts = sum((drive(model, vocabulary, seed, 90) for seed in range(14)), Counter())
     assert counts["finished"] > 100
     assert counts["preemptions"] - counts["forced"] > 20
     assert counts["finished after a preemption"] > 20

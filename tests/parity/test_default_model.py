@@ -1,6 +1,6 @@
 """The default model computes what transformers computes on the same dequantised weights in float32.
 
-Ten prompts, and 24 tokens where it goes step by step; with PONDER_WHOLE_GRID=1 twenty, and 64 tokens.
+Six prompts, and 16 tokens where it goes step by step; with PONDER_WHOLE_GRID=1 twenty, and 64 tokens.
 """
 
 import os
@@ -21,7 +21,7 @@ from ponder.scoring.choice import normalise
 from ponder.text import Message
 from ponder.tree import Branch, RadixTree
 
-PROMPTS, STEPS = (20, 64) if os.environ.get("PONDER_WHOLE_GRID") == "1" else (10, 24)
+PROMPTS, STEPS = (20, 64) if os.environ.get("PONDER_WHOLE_GRID") == "1" else (6, 16)
 POSITIONS = 64
 PASSAGES = (
     "The old lighthouse keeper climbed the stairs every evening before the fog rolled in from the bay.",

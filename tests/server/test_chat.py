@@ -122,13 +122,13 @@ def test_openai_defaults_of_what_is_not_there(tiny: Tiny) -> None:
     }  # fmt: skip
     chat(tiny.client, max_tokens=1, **neutral)
     for name, value in {
-        "response_format": {"type": "json_object"},
+        "guided_decoding_backend": "xgrammar",
         "tools": [{"type": "function"}],
         "store": 0,
         "chat_template": "{{ x }}",
         "reasoning_effort": "utmost",
         "audio": {},
-        "structured_outputs": {"json": {}},
+        "structured_outputs": {},
         "skip_special_tokens": 1,
     }.items():
         refused = error(tiny.client.post("/v1/chat/completions", json={"messages": HELLO, name: value}), 400)

@@ -70,9 +70,10 @@ def test_the_document_tells_the_truth(tiny: Tiny, path: str) -> None:
     bad: list[dict[str, Any]] = [{"nobody_knows": 1}, {"model": 5}, {"model": []}]
     if "completions" in path:
         good += [{"temperature": 0}, {"stop": ["a"]}, {"stop": "a"}, {"logit_bias": {"5": 1.5}}, {"seed": 2}]
-        good += [{"response_format": {"type": "text"}}, {"allowed_token_ids": None}, {"store": True}]
+        good += [{"response_format": {"type": "text"}}, {"allowed_token_ids": [5]}, {"store": True}]
         bad += [{"temperature": "0"}, {"stop": [1]}, {"n": True}, {"n": 1.5}, {"stream": 1}, {"seed": 2**63}]
-        bad += [{"response_format": {"type": "json_object"}}, {"allowed_token_ids": [1]}, {"stop": {}}]
+        bad += [{"response_format": {"type": "xml"}}, {"allowed_token_ids": ["a"]}, {"stop": {}}]
+        bad += [{"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, {"constraint": 5}]
     if path == "/v1/chat/completions":
         message = {"role": "user", "content": [{"type": "text", "text": "a", "mark": 1}], "mark": 2}
         good += [{"messages": [message]}, {"reasoning": {"enabled": False}}, {"reasoning_effort": "low"}]

@@ -82,7 +82,7 @@ BAD_COMPLETIONS = {
     "cache_salt": ({"cache_salt": ""}, "cache_salt"),
     "truncation": ({"truncate_prompt_tokens": 0}, "truncate_prompt_tokens"),
     "suffix": ({"suffix": "x"}, "suffix"),
-    "allowed ids": ({"allowed_token_ids": [1]}, "allowed_token_ids"),
+    "allowed ids": ({"allowed_token_ids": [64]}, "allowed_token_ids"),
     "unknown": ({"temprature": 1}, "temprature"),
 }  # fmt: skip
 

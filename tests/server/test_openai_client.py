@@ -485,9 +485,9 @@ BAD: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], str | None, st
     "bias": ({"logit_bias": {"999999": 1}}, openai.BadRequestError, "logit_bias", "invalid_value"),
     "unknown": ({"extra_body": {"topk": 1}}, openai.BadRequestError, "topk", "unknown_parameter"),
     "unsupported": (
-        {"extra_body": {"allowed_token_ids": [1]}},
+        {"extra_body": {"guided_decoding_backend": "outlines"}},
         openai.BadRequestError,
-        "allowed_token_ids",
+        "guided_decoding_backend",
         "unsupported_parameter",
     ),
 }
@@ -531,7 +531,7 @@ def test_chats_own_errors(api: openai.OpenAI) -> None:
         ({"messages": []}, "messages"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"max_tokens": 3, "max_completion_tokens": 4}, "max_completion_tokens"),
         ({"max_completion_tokens": 10**6}, "max_completion_tokens"),
     ):

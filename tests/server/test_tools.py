@@ -188,11 +188,16 @@ def test_a_call_that_the_client_began(able: Tiny) -> None:
 
 FUNCTION = {"type": "function"}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "required": ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice", "auto or none"),
-    "a named tool": (
-        {"tools": [TOOL], "tool_choice": {**FUNCTION, "function": {"name": "f"}}},
+    "an unknown choice": ({"tools": [TOOL], "tool_choice": "any"}, "tool_choice", "auto, required"),
+    "a tool that is not there": (
+        {"tools": [TOOL], "tool_choice": {**FUNCTION, "function": {"name": "g"}}},
+        "tool_choice.function.name",
+        "the name of a tool: f",
+    ),
+    "a choice with more": (
+        {"tools": [TOOL], "tool_choice": {**FUNCTION, "function": {"name": "f"}, "x": 1}},
         "tool_choice",
-        "auto or none",
+        '{"type": "function"',
     ),
     "required without tools": ({"tool_choice": "required"}, "tool_choice", "auto or none"),
     "another type": ({"tools": [{"type": "web_search"}]}, "tools", "no other tools"),
@@ -208,15 +213,31 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "tools",
         "JSON schema",
     ),
-    "strict": (
-        {"tools": [{**FUNCTION, "function": {"name": "f", "strict": True}}]},
+    "strict is no text": (
+        {"tools": [{**FUNCTION, "function": {"name": "f", "strict": "yes"}}]},
         "tools",
-        "held to a tool's schema",
+        "true or false",
     ),
-    "one call at most": (
-        {"tools": [TOOL], "parallel_tool_calls": False},
-        "parallel_tool_calls",
-        "with tools",
+    "arguments that are no object": (
+        {
+            "tools": [{**FUNCTION, "function": {"name": "f", "parameters": {"type": "string"}}}],
+            "tool_choice": "required",
+        },
+        "tools",
+        "a schema of objects",
+    ),
+    "a schema that leads elsewhere": (
+        {
+            "tools": [{**FUNCTION, "function": {"name": "f", "parameters": {"$ref": "http://a.b/c"}}}],
+            "tool_choice": "required",
+        },
+        "tools",
+        "a $ref within the schema",
+    ),
+    "a format beside a certain call": (
+        {"tools": [TOOL], "tool_choice": "required", "response_format": {"type": "json_object"}},
+        "response_format",
+        "left out where tool_choice",
     ),
     "twice the same": ({"tools": [TOOL, TOOL]}, "tools", "no other tool"),
     "no list": ({"tools": {}}, "tools", "a list"),

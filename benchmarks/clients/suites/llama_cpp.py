@@ -52,7 +52,7 @@ RULES = (
     ),
 )
 VALUES = (
-    r"has no place for tools|nothing makes the model call a tool|pages of another origin may not"
+    r"has no place for tools|pages of another origin may not"
     r"|a list of token ids or a list of such lists|text of at least one token"
 )
 

@@ -82,7 +82,7 @@ RULES = (
 )
 # Errors about a value that refuse a feature.
 VALUES = (
-    r"has no place for tools|nothing makes the model call a tool"
+    r"has no place for tools"
     r"|at most 262144 in one request|the template writes them"
 )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from ponder.asks.path import Lineage
 from ponder.sampling.trace import PromptTrace, TokenTrace
@@ -137,6 +137,10 @@ class MassKept:
     least: float
     place: int | None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it with null for the logarithm of 0."""
+        return {**asdict(self), "log_sum": self.log_sum if math.isfinite(self.log_sum) else None}
+
 
 @dataclass(frozen=True, slots=True)
 class Constrained:
@@ -156,6 +160,13 @@ class Constrained:
     late: int = 0
     rewinds: int = 0
     given_up: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it with `bound` as an object; parts of one name are added up."""
+        bound: dict[str, int] = {}
+        for name, times in self.bound:
+            bound[name] = bound.get(name, 0) + times
+        return {**asdict(self), "bound": bound}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,12 @@ class Output:
         least = min(masses)
         logs = (math.log(mass) if mass else -math.inf for mass in masses)
         return MassKept(math.fsum(logs), least, masses.index(least))
+
+    def constrained_json(self) -> dict[str, Any]:
+        """Return what is told of the constraint, as members of a JSON object; none where there is none."""
+        if self.constrained is None:
+            return {}
+        return {"constrained": {**self.constrained.as_json(), "mass_kept": self.mass_kept.as_json()}}
 
     @property
     def truncated_logprob(self) -> float:

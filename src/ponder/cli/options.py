@@ -7,12 +7,13 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, renaming
 from ponder.sampling import SEMANTICS, SamplingParams, resolve_params
 
 Table = Mapping[str, Any]
@@ -43,6 +44,8 @@ TemplateArg = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+MAX_FILE = 2**22  # bytes of a schema or a grammar
 
 _CHOOSING = "Choosing tokens"
 _LETTERS = {"temperature": "-t", "n": "-n"}
@@ -204,11 +207,46 @@ MIXTURE: Table = {
     ],
 }
 
+_TEXT = "What the text may be"
+
+
+def _constraint(kind: Any, says: str, *names: str, metavar: str | None = None) -> Any:
+    """An option of the panel about constraints; `kind` is its type without None."""
+    option = typer.Option(*names, help=says, metavar=metavar, rich_help_panel=_TEXT)
+    return Annotated[kind | None, option]
+
+
+# By the names of `ponder.constraints.plain.FIELDS`, where there is one.
 CONSTRAINT: Table = {
-    "ban": Annotated[
-        list[str] | None, typer.Option(help="A string that the text may not contain; repeatable.")
-    ],
-    "ban_ignore_case": Annotated[bool | None, typer.Option("--ban-ignore-case", help="Ban it in any case.")],
+    "choice": _constraint(list[str], "The text is one of these; repeatable."),
+    "regex": _constraint(str, "The text matches this regular expression, as Python's re.fullmatch says."),
+    "json_schema": _constraint(
+        str, "The text is JSON of this schema; true: any JSON object.", metavar="FILE|TEXT"
+    ),
+    "any_order": _constraint(bool, "Properties of --json-schema may come in any order.", "--any-order"),
+    "grammar": _constraint(str, "The text is of this grammar in Lark's syntax.", metavar="FILE|TEXT"),
+    "ban": _constraint(list[str], "A string that the text may not contain; repeatable."),
+    "ban_file": _constraint(str, "A file whose every line the text may not contain.", metavar="FILE"),
+    "ban_ignore_case": _constraint(bool, "Ban it in any case.", "--ban-ignore-case"),
+    "ban_whole_word": _constraint(bool, "Ban it as a word, not inside of others.", "--ban-whole-word"),
+    "ban_variants": _constraint(
+        str,
+        "Ban other spellings too: normal_forms, compatibility, zero_width, confusables.",
+        metavar="NAME,NAME,...",
+    ),
+    "ban_regex": _constraint(list[str], "A regular expression that may match nowhere; repeatable."),
+    "contains": _constraint(str, "The text contains this."),
+    "starts_with": _constraint(str, "The text starts with this."),
+    "ends_with": _constraint(str, "The text ends with this."),
+    "mentions": _constraint(list[str], "A string that the text must contain; repeatable.", "--mention"),
+    "min_words": _constraint(int, "The least words of the text."),
+    "max_words": _constraint(int, "The most words of the text."),
+    "min_sentences": _constraint(int, "The least sentences of the text."),
+    "max_sentences": _constraint(int, "The most sentences of the text."),
+    "min_chars": _constraint(int, "The least characters of the text."),
+    "max_chars": _constraint(int, "The most characters of the text."),
+    "think_min": _constraint(int, "The least tokens before </think>; what else is asked is the answer's."),
+    "think_max": _constraint(int, "The most tokens before </think>, which then is written."),
 }
 
 
@@ -278,13 +316,78 @@ def generation_options(
             if name in mixing:
                 mixing[name] = read(mixing[name])
         options["mixture"] = mixture_of(mixing)
-    if constraint["ban"]:
+    described = _described(constraint)
+    if described:
+        from ponder.constraints import constraint_of
+
+        with renaming(_OPTIONS):
+            options["constraint"] = constraint_of(described)
+    return options
+
+
+# What --options call fields and their members, where it is another name.
+_OPTIONS = {
+    **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants")},
+    "mentions": "mention",
+    "thinking.minimum": "think_min",
+    "thinking.maximum": "think_max",
+}
+
+
+def _described(constraint: Table) -> dict[str, Any]:
+    """Return the options of a constraint as plain data."""
+    given = {name: value for name, value in constraint.items() if value not in (None, [], False)}
+    fields = {name: value for name, value in given.items() if not name.startswith(("ban", "think_"))}
+    if "ban_regex" in given:
+        fields["ban_regex"] = given["ban_regex"]
+    for name in ("json_schema", "grammar"):
+        if name in fields:
+            fields[name] = _file_or_text(name, fields[name])
+    ban = _ban(given)
+    if ban:
+        fields["ban"] = ban
+    thinking = {end: given.get(f"think_{end[:3]}") for end in ("minimum", "maximum")}
+    if thinking != {"minimum": None, "maximum": None}:
+        fields["thinking"] = thinking
+    return fields
+
+
+def _ban(given: Table) -> dict[str, Any]:
+    """Return what may not be in the text as plain data; nothing where nothing is banned."""
+    how = {name: given[f"ban_{name}"] for name in ("ignore_case", "whole_word") if f"ban_{name}" in given}
+    if "ban_variants" in given:
+        how["variants"] = [name.strip() for name in given["ban_variants"].split(",")]
+    strings = list(given.get("ban", ()))
+    if "ban_file" in given:
         from ponder.constraints import Ban
 
-        options["constraint"] = Ban(tuple(constraint["ban"]), ignore_case=bool(constraint["ban_ignore_case"]))
-    elif constraint["ban_ignore_case"]:
-        raise ParameterError("ban_ignore_case", True, "set only together with ban")
-    return options
+        with renaming({"ban": "ban_file"}):
+            strings += Ban.from_file(given["ban_file"]).strings
+    if strings:
+        return {"strings": strings, **how}
+    for name, value in how.items():
+        raise ParameterError(f"ban_{name}", value, "set only together with ban or ban_file")
+    return {}
+
+
+def _file_or_text(name: str, value: str) -> str:
+    """Return what is in the file that a value names, or else the value itself."""
+    try:
+        if not Path(value).is_file():
+            return value
+    except OSError:
+        return value  # such as a text that is too long for a path
+    try:
+        with Path(value).open("rb") as file:
+            read = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ParameterError(name, value, f"a file that can be read ({error.strerror})") from None
+    if len(read) > MAX_FILE:
+        raise ParameterError(name, value, f"a file of at most {MAX_FILE} bytes")
+    try:
+        return read.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParameterError(name, value, f"a file in UTF-8, which it is not at byte {error.start}") from None
 
 
 def template_args(pairs: list[str] | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,12 +41,20 @@ def request_json(model: str, prompt: str, resolved: ResolvedParams, request: Gro
     if request.mixture is not None:
         params["mixture"] = {"value": _named(request.mixture), "from": "caller"}
     if request.constraint is not None:
-        params["constraint"] = {"value": _named(request.constraint), "from": "caller"}
+        params["constraint"] = {"value": _described(request.constraint), "from": "caller"}
     return {"model": model, "prompt": prompt, "params": params}
 
 
 def _named(value: Any) -> dict[str, Any]:
     return {type(value).__name__: asdict(value)}
+
+
+def _described(value: Any) -> Any:
+    """Return a value and those inside of it, each dataclass as an object with its fields under its name."""
+    if is_dataclass(value) and not isinstance(value, type):
+        inside = {one.name: _described(getattr(value, one.name)) for one in fields(value)}
+        return {type(value).__name__: inside}
+    return [_described(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -59,6 +67,7 @@ def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:
         "score": output.score,
         **({} if output.inclusion is None else {"inclusion": output.inclusion}),
         **_weight_json(output),
+        **output.constrained_json(),
         "tokens": [
             {
                 "id": trace.token_id,
@@ -83,6 +92,21 @@ def _weight_json(output: Output) -> dict[str, Any]:
         return {}
     weight = output.log_weight if math.isfinite(output.log_weight) else None
     return {"log_weight": weight, **({} if output.passes is None else {"passes": output.passes})}
+
+
+def constrained_line(completion: Completion) -> str:
+    """Return one line on what a constraint did to an answer's texts; empty where it changed nothing."""
+    told = [output.constrained for output in completion.outputs if output.constrained is not None]
+    bound: dict[str, int] = {}
+    for one in told:
+        for name, times in one.as_json()["bound"].items():
+            bound[name] = bound.get(name, 0) + times
+    said = [f"{name} forbade the likeliest token {times} times" for name, times in bound.items() if times]
+    refused = sum(one.refused + one.late for one in told)
+    given_up, rewinds = sum(one.given_up for one in told), sum(one.rewinds for one in told)
+    said += [f"{refused} tokens were refused"] if refused else []
+    said += [f"{given_up} tokens were given up in {rewinds} rewinds"] if rewinds else []
+    return "; ".join(said)
 
 
 def _alternative(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[str, Any]:

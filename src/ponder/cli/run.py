@@ -221,7 +221,9 @@ def style_of(trace: TokenTrace | None, color: Color) -> str:
 
 
 def summary(completion: Completion) -> str:
-    """Return one line on what an answer took."""
+    """Return one line on what an answer took, and one on its constraint where that changed something."""
+    from ponder.cli.report import constrained_line
+
     usage, timing = completion.usage, completion.timing
     speed = f", {timing.decode_tok_s:.0f} tokens/s" if timing.decode_tok_s else ""
     method = completion.request.method
@@ -229,7 +231,8 @@ def summary(completion: Completion) -> str:
     seed = f", seed {completion.params.params.seed}" if drawn else ""
     proposed = usage.proposed_tokens
     guessed = f", {usage.accepted_tokens} of {proposed} guessed tokens right" if proposed else ""
+    changed = constrained_line(completion)
     return (
         f"{usage.prompt_tokens} prompt and {usage.generated_tokens} generated tokens, "
-        f"first after {timing.ttft_s:.2f} s{speed}{guessed}{seed}"
+        f"first after {timing.ttft_s:.2f} s{speed}{guessed}{seed}" + (f"\n{changed}" if changed else "")
     )

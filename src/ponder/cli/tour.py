@@ -30,6 +30,7 @@ NUCLEUS = 0.9
 REVIEW = "This movie is far from being great. The sentiment of the movie is"
 NO_REVIEW = "The sentiment of the movie is"
 TWEETS = "Tweet: Coffee time! #coffee\nTweet: Beach day! #beach\nTweet: New puppy!"
+GIRL = "This is Lily's house. This is Lily's cat. This is"
 SAMPLES = 8
 EXAMPLES = (
     "Q: How many apples are in 3 bags of 4 apples?\nA: 3 * 4 = 12\n"
@@ -137,19 +138,32 @@ def choice(lm: LM, console: Console) -> dict[str, Any]:
 
 
 def ban(lm: LM, console: Console) -> dict[str, list[str]]:
-    """The same prompt and seed with and without a ban."""
-    options: dict[str, Any] = {"chat": False, "temperature": 0.7, "top_p": 0.9, "seed": 0, "n": 3}
+    """The same prompts and seeds: free, without a sign, without a name, and not short."""
+    from ponder.constraints import Ban, Words
+
+    options: dict[str, Any] = {"chat": False, "temperature": 0.7, "top_p": 0.9, "seed": 0, "n": 2}
+    one_line = Ban("\n")
+    kinds = {
+        "free": (TWEETS, None),
+        "no #": (TWEETS, Ban("#")),
+        "not short": (TWEETS, Ban("#") & one_line & Words(14, 18)),
+        "free ": (GIRL, None),
+        "no name": (GIRL, Ban("Lily", ignore_case=True)),
+    }
     texts = {}
     with _part(
         console,
-        "4. Constrained: a ban. The same prompt and seeds, with and without “#”.",
-        "ponder run --raw --temperature 0.7 --top-p 0.9 --seed 0 -n 3 --ban '#' …",
+        "4. Constrained: without “#”, not short, never the name. The same prompts and seeds.",
+        "ponder run --raw … --ban '#' --min-words 14      ponder run --raw … --ban Lily --ban-ignore-case",
     ):
-        console.print(f"  {TWEETS.splitlines()[-1]} …", style="dim")
-        for name, banned in (("free", ()), ("banned", ("#",))):
-            texts[name] = lm(TWEETS, ban=banned, stop="\n", max_tokens=20, **options).texts
-            for text in texts[name]:
-                console.print(f"  {'no #' if banned else 'free'}  {printable(text.strip())}")
+        for name, (prompt, constraint) in kinds.items():
+            if name.startswith("free"):
+                console.print(f"  {prompt.splitlines()[-1]} …", style="dim")
+            texts[name.strip() if prompt == TWEETS else f"girl, {name.strip()}"] = found = lm(
+                prompt, constraint=constraint, stop="\n", max_tokens=36, **options
+            ).texts
+            for text in found:
+                console.print(f"  {name:<9}  {printable(text.strip())}")
     return texts
 
 

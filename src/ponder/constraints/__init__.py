@@ -11,7 +11,9 @@ from ponder.constraints.json_schema import JsonSchema
 from ponder.constraints.length import Length
 from ponder.constraints.mentions import Mentions
 from ponder.constraints.one_of import OneOf
+from ponder.constraints.only_tokens import OnlyTokens
 from ponder.constraints.oracle import Oracle
+from ponder.constraints.plain import constraint_of
 from ponder.constraints.regex import Regex
 from ponder.constraints.sentences import Sentences
 from ponder.constraints.structure import Token, either, optional, repeated, then
@@ -34,6 +36,7 @@ __all__ = [
     "Length",
     "Mentions",
     "OneOf",
+    "OnlyTokens",
     "Oracle",
     "Regex",
     "Sentences",
@@ -42,6 +45,7 @@ __all__ = [
     "Token",
     "TokenCount",
     "Words",
+    "constraint_of",
     "either",
     "follow",
     "is_dead",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ponder.constraints import dfa
-from ponder.constraints.dfa import Dfa
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
 
 
 class AhoCorasick:

@@ -8,7 +8,7 @@ from typing import Any
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import JointAutomaton
-from ponder.constraints.constraint import Automaton
+from ponder.constraints.constraint import Automaton, follow
 from ponder.constraints.recent import Recent
 from ponder.text.vocabulary import Vocabulary
 
@@ -25,6 +25,7 @@ class Allowed:
     def __init__(self, automaton: Automaton[Any], vocabulary: Vocabulary, name: str = "constraint") -> None:
         self.names = automaton.names if isinstance(automaton, JointAutomaton) else (name,)
         self._automaton = automaton
+        self._vocabulary = vocabulary
         self._size = len(vocabulary)
         self._ends = frozenset(vocabulary.end_ids)
         self._end_bits = bits.of(vocabulary.end_ids, len(vocabulary))
@@ -63,6 +64,11 @@ class Allowed:
     def step(self, state: Any, token: int) -> Any | None:
         """Return the state after a token; None: it is not allowed."""
         return state if token in self._ends else self._automaton.step(state, token)
+
+    def spell(self, state: Any, text: bytes) -> Any | None:
+        """Return the state after tokens of one byte each; None: there are none, or they are not allowed."""
+        tokens = self._vocabulary.single(text)
+        return follow(self._automaton, state, tokens) if len(tokens) == len(text) else None
 
     def denied(self, state: Any, token: int) -> tuple[int, ...]:
         """Return for each part of the constraint 1 if it forbids a token, else 0."""

@@ -7,7 +7,8 @@ is nothing to rewind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
@@ -19,10 +20,10 @@ from ponder.constraints import bits, folding
 from ponder.constraints.aho_corasick import AhoCorasick
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
-from ponder.constraints.dfa import Dfa
 from ponder.constraints.folding import Folding
 from ponder.constraints.phrase_search import PhraseSearch, compile_search, word_is_last
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa import Dfa
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary
 
@@ -69,7 +70,7 @@ class Ban(Composable):
     strings: str | Sequence[str]
     ignore_case: bool = False
     whole_word: bool = False
-    variants: Iterable[str] = ()
+    variants: Sequence[str] | AbstractSet[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.strings, str):
@@ -89,7 +90,7 @@ class Ban(Composable):
         path: str | PathLike[str],
         ignore_case: bool = False,
         whole_word: bool = False,
-        variants: Iterable[str] = (),
+        variants: Sequence[str] | AbstractSet[str] = (),
     ) -> Ban:
         """Ban the lines of a file in UTF-8. Lines of nothing but white space are skipped, and nothing else.
 

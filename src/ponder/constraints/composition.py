@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from heapq import heappop, heappush
 from typing import Any
 
-import numpy as np
-
-from ponder.constraints import bits, dfa
+from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring, follow
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import MASK_BYTES, DfaAutomaton
+from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring
+from ponder.constraints.joint_plan import find_plan, plans_of
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES, UNBOUNDED, DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
-PLAN_STATES = 32  # states that a search for a plan looks at
-PLAN_TOKENS = 4  # tokens that it tries after each, besides those that the parts plan
+PLAN_TRIES, START_TRIES = 96, 600  # of a search for a plan, anywhere and at the start of a text
 MANY_STATES = dfa.MAX_STATES + 1
 
 
@@ -226,7 +224,12 @@ class Conjunction(Composable):
 
 
 class JointAutomaton:
-    """Several automata side by side; a state has one state of each."""
+    """Several automata side by side; a state has one state of each.
+
+    Raises
+    ------
+    ParameterError : each part knows a text of its own, and none was found that all of them allow.
+    """
 
     def __init__(
         self, parts: tuple[Automaton[Any], ...], vocabulary: Vocabulary, names: tuple[str, ...]
@@ -237,6 +240,7 @@ class JointAutomaton:
         self._masks: Recent[tuple[Hashable, ...], Bits | None] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
         )
+        self._first_plan = self._plan_at_start()
 
     @property
     def start(self) -> tuple[Hashable, ...]:
@@ -277,54 +281,20 @@ class JointAutomaton:
         possible = bits.members(mask)
         return tuple(possible) if len(possible) == 1 else ()
 
+    def _plan_at_start(self) -> tuple[int, ...] | None:
+        if plans_of(self, self.start, UNBOUNDED) is None:
+            return None
+        plan = find_plan(self, self._vocabulary, self.start, UNBOUNDED, START_TRIES)
+        if plan is None:
+            what = f"texts that all of {', '.join(self.names)} allow"
+            raise ParameterError("constraint", what, "parts that leave some text: none was found")
+        return plan
+
     def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:
-        """Search best first: follow the plan of a part, the first token of it, or one of a few other tokens.
-
-        Where a part has no plan, there is none for all.
-        """
-        ahead: list[tuple[int, int, tuple[Hashable, ...], tuple[int, ...]]] = [(0, 0, state, ())]
-        seen, count = {state}, 0
-        for _ in range(PLAN_STATES):
-            if not ahead:
-                return None
-            _, _, at, path = heappop(ahead)
-            if self.may_end(at):
-                return path
-            plans = self._plans(at, limit - len(path))
-            lack = max(map(len, plans), default=0)
-            for step in self._ways_on(at, plans) if lack else ():
-                after = follow(self, at, step)
-                longer = path + step
-                if after is None or after in seen or len(longer) > limit:
-                    continue
-                if len(step) == lack and self.may_end(after):
-                    return longer
-                seen.add(after)
-                count += 1
-                heappush(ahead, (max(len(longer), len(path) + lack), count, after, longer))
-        return None
-
-    def _plans(self, state: tuple[Hashable, ...], limit: int) -> list[tuple[int, ...]]:
-        """Return a plan of each part; none where one has none."""
-        plans = []
-        for part, at in zip(self.parts, state, strict=True):
-            plan = part.plan(at, limit)
-            if plan is None:
-                return []
-            plans.append(plan)
-        return plans
-
-    def _ways_on(
-        self, state: tuple[Hashable, ...], plans: list[tuple[int, ...]]
-    ) -> Iterator[tuple[int, ...]]:
-        """Yield what may lead to an end in all parts, the longest plan first."""
-        for plan in sorted(filter(None, plans), key=len, reverse=True):
-            yield plan
-            yield plan[:1]
-        mask = self.mask(state)
-        text = self._vocabulary.is_text
-        free = text if mask is None else bits.unpack(mask, len(text)) & text
-        yield from ((int(token),) for token in np.flatnonzero(free)[:PLAN_TOKENS])
+        """Search for tokens that bring all parts to an end."""
+        if state == self.start:
+            return self._first_plan if len(self._first_plan or ()) <= limit else None
+        return find_plan(self, self._vocabulary, state, limit, PLAN_TRIES)
 
     def within(self, state: tuple[Hashable, ...], limit: int) -> Bits | None:
         """Return the tokens that leave each part that knows room for an end of its own."""

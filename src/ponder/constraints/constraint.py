@@ -19,7 +19,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ponder.constraints.bits import Bits
-from ponder.constraints.dfa import Dfa
+from ponder.constraints.regular.dfa import Dfa
 from ponder.text.vocabulary import Vocabulary
 
 S = TypeVar("S", bound=Hashable)

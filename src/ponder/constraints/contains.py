@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ponder.constraints import dfa
 from ponder.constraints.composition import Composable, compile_language
 from ponder.constraints.constraint import Language
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
 from ponder.constraints.regex import Regex
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -21,7 +21,7 @@ from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
 FAR = 2**20  # tokens: more than any text has
-MANY, MOST = 16, 1000  # tokens that are refused in one place
+MANY_LATE, MANY, MOST = 8, 64, 1000  # tokens that are refused in one place
 CAPACITY = 1024  # steps that are kept: a token is tried before it is taken
 
 
@@ -66,9 +66,10 @@ class Ending:
         self._steps: Recent[tuple[Standing, int], Standing | None] = Recent(CAPACITY)
         start = self._automaton.start
         self._plans = self._automaton.plan(start, FAR) is not None
-        self.start = Standing(start, 0, None, begun if self._plans else FAR)
+        self.start = Standing(start, 0, None, 1 if self._plans else FAR)
         if not begun:
             self.check(self.start)
+        if self._plans:
             self.start = self._planned(start, 0) or self.start
 
     @property
@@ -96,7 +97,9 @@ class Ending:
                 mask = self._allowed.narrowed(mask, near)
         if not refused:
             return mask
-        if len(refused) >= MANY and self._plans:
+        if self._plans and (
+            len(refused) >= MANY or sum(self.is_late(standing, token) for token in refused) >= MANY_LATE
+        ):
             return self._way_out(standing)
         return self._allowed.none if len(refused) >= MOST else self._allowed.without(mask, refused)
 
@@ -156,6 +159,11 @@ class Ending:
     def may_end(self, standing: Standing) -> bool:
         """Return whether the text may end here."""
         return self._automaton.may_end(standing.state)
+
+    def may_end_after(self, standing: Standing, text: bytes) -> bool:
+        """Return whether the text may end after some more bytes, spelled a byte at a time."""
+        state = self._allowed.spell(standing.state, text)
+        return state is not None and self._automaton.may_end(state)
 
     def must_end(self, standing: Standing) -> bool:
         """Return whether no text token may follow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ponder.constraints.composition import Composable
-from ponder.constraints.guided import MAX_GRAMMAR, GuidedAutomaton, compile_guided
+from ponder.constraints.guided.automaton import MAX_GRAMMAR, GuidedAutomaton, compile_guided
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -7,15 +7,15 @@ from functools import cache
 
 import numpy as np
 
-from ponder.constraints import dfa
-from ponder.constraints.character_classes import COUNT, utf8_table
 from ponder.constraints.composition import Composable, compile_language
-from ponder.constraints.count_automaton import CountAutomaton
-from ponder.constraints.count_table import count_table
-from ponder.constraints.counting import Counting
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
-from ponder.constraints.limits import check_limits
+from ponder.constraints.counting.character_classes import COUNT, utf8_table
+from ponder.constraints.counting.count_automaton import CountAutomaton
+from ponder.constraints.counting.count_table import count_table
+from ponder.constraints.counting.counting import Counting
+from ponder.constraints.counting.limits import check_limits
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
 from ponder.text.vocabulary import Vocabulary
 
 MAX_LENGTH = 10_000

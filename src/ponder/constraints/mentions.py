@@ -9,12 +9,13 @@ from functools import reduce
 
 import numpy as np
 
-from ponder.constraints import bits, dfa
+from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
 from ponder.constraints.regex import Regex
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

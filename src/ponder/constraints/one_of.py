@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ponder.constraints import dfa
 from ponder.constraints.composition import Composable, compile_language
 from ponder.constraints.constraint import Automaton
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.texts_automaton import TextsAutomaton, can_spell
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.texts_automaton import TextsAutomaton, can_spell
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -27,7 +27,8 @@ class Oracle(Composable):
     Nothing is known ahead: a token is drawn, the text with it is shown to `begins`, and if it is refused
     another token is drawn (adaptive rejection, arXiv 2504.05410). So an oracle can be anything, and costs a
     draw for each refusal. `begins` must accept every beginning of a text that is wanted, the empty one too.
-    Both are called in the engine's thread with whole characters only: be quick.
+    Both are called in the engine's thread with whole characters only: be quick. What they raise ends the
+    request. A text may be cut off by `max_tokens` before it may end.
     """
 
     begins: Callable[[str], bool]
@@ -61,10 +62,9 @@ class Oracle(Composable):
         return Oracle(_Match(compiled, True), _Match(compiled, False))
 
     def compile(self, vocabulary: Vocabulary) -> OracleAutomaton:
-        automaton = OracleAutomaton(self, vocabulary)
         if not self.begins(""):
             raise ParameterError("begins", self.begins, "a function that accepts the empty text")
-        return automaton
+        return OracleAutomaton(self, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ class OracleAutomaton:
         return ()
 
     def plan(self, state: bytes, limit: int) -> tuple[int, ...] | None:
-        """Nothing is known ahead, but for a text that may end."""
-        return () if self.may_end(state) else None
+        """Nothing is known ahead."""
+        return None
 
 
 def _whole(text: bytes) -> tuple[str | None, bool]:

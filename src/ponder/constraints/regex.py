@@ -8,13 +8,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ponder.constraints import characters
-from ponder.constraints.characters import Characters
 from ponder.constraints.composition import Composable, compile_language
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.dfa_automaton import DfaAutomaton
-from ponder.constraints.nfa import EDGE, Assertion, Nfa, too_large
-from ponder.constraints.subsets import compiled
+from ponder.constraints.regular import characters
+from ponder.constraints.regular.characters import Characters
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.dfa_automaton import DfaAutomaton
+from ponder.constraints.regular.nfa import EDGE, Assertion, Nfa, too_large
+from ponder.constraints.regular.subsets import compiled
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, cast
 
 from ponder.constraints import bits
@@ -21,6 +21,7 @@ from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint
 from ponder.constraints.one_of import OneOf
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa_automaton import UNBOUNDED
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
@@ -288,10 +289,12 @@ class StructureAutomaton:
         own = self._parts[at.place].plan(at.state, limit - len(rest))
         return None if own is None else own + rest
 
-    @property
+    @cached_property
     def growth(self) -> int:
-        """That of a part, or all that may come after it."""
-        return max(part.growth for part in self._parts) + max(len(rest or ()) for rest in self._rests)
+        """That of a part, all of a part that begins, and all that may come after it."""
+        begun = max(len(part.plan(part.start, UNBOUNDED) or ()) for part in self._parts)
+        rest = max(len(rest or ()) for rest in self._rests)
+        return max(part.growth for part in self._parts) + begun + rest
 
     @property
     def exact(self) -> bool:
@@ -313,7 +316,7 @@ class StructureAutomaton:
 
     def _shortest_rests(self) -> list[tuple[int, ...] | None]:
         """Return for each place the fewest tokens from its end to the text's, None where there is no way."""
-        whole = [part.plan(part.start, 2**20) for part in self._parts]
+        whole = [part.plan(part.start, UNBOUNDED) for part in self._parts]
         rests: list[tuple[int, ...] | None] = [
             () if place in self._last else None for place in range(len(self._parts))
         ]

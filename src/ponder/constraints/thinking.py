@@ -15,7 +15,7 @@ from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
 from ponder.constraints.constraint import Automaton, Constraint
-from ponder.constraints.limits import check_limits
+from ponder.constraints.counting.limits import check_limits
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Trie, Vocabulary

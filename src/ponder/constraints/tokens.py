@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
-from ponder.constraints.limits import check_limits
+from ponder.constraints.counting.limits import check_limits
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

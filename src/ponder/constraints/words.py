@@ -7,11 +7,11 @@ from functools import cache
 
 import numpy as np
 
-from ponder.constraints.character_classes import class_of_each, marks, utf8_table
 from ponder.constraints.composition import Composable
-from ponder.constraints.count_automaton import CountAutomaton
-from ponder.constraints.counting import Counting, explore
-from ponder.constraints.limits import check_limits
+from ponder.constraints.counting.character_classes import class_of_each, marks, utf8_table
+from ponder.constraints.counting.count_automaton import CountAutomaton
+from ponder.constraints.counting.counting import Counting, explore
+from ponder.constraints.counting.limits import check_limits
 from ponder.text.vocabulary import Vocabulary
 
 MAX_WORDS = 100_000

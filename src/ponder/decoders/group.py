@@ -307,7 +307,7 @@ class Group:
             spelled, begun = spell(before.begun, self.spellings[token])
         may_stop = ends and depth > self.params.min_tokens
         added, held, found = self.stops.read(before.held, spelled, may_stop=may_stop)
-        if found is not None and not self._may_stop(before, state):
+        if found is not None and not self._may_stop(before, added):
             added, held, found = self.stops.read(before.held, spelled, may_stop=False)
         boundary, unmatched = self._boundary(before.unmatched + spelled)
         text.move(Node(before, token, trace, added, begun, held, state, number, unmatched))
@@ -320,16 +320,21 @@ class Group:
             text.stopped_by, text.finish_reason = boundary, "until"
         return added
 
-    def _may_stop(self, before: Node, state: Any) -> bool:
-        """Return whether the constraint lets a text end with a stop string, and without it.
+    def _may_stop(self, before: Node, added: str) -> bool:
+        """Return whether the constraint lets a text end as it is shown, with `added` after a node's text.
 
-        Without it: before the first token that the stop string may have begun in.
+        What is shown may end in the middle of a token: it is followed from the last token that is all shown.
         """
         if self.allowed is None:
             return True
-        while before.held and before.parent is not None:
-            before = before.parent
-        return self.allowed.may_end(before.state) and self.allowed.may_end(state)
+        node, told = before, 0  # told: how many characters were added up to the node, less those to `before`
+        while (told + len(node.held) > len(added) or node.begun) and node.parent is not None:
+            told -= len(node.added)
+            node = node.parent
+        later = [one.added for one in before.back_to(node.depth)]
+        shown = "".join(reversed(later)) + added
+        rest = shown[len(node.held) :]
+        return self.allowed.may_end_after(node.state, rest.encode())
 
     def _boundary(self, text: str) -> tuple[str | None, str]:
         """Return the last boundary that a text completes, and what may become part of the next one.

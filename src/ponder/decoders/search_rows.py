@@ -75,7 +75,7 @@ def search_rows(
     """
     rows = group.rows(parents, [0] * len(parents))
     lse = np.array([summary.lse for summary in raw])
-    as_they_are = untouched(rows, group.params) and group.allowed is None
+    as_they_are = untouched(rows, group.params)
     if as_they_are and not penalties:
         return SearchRows(logits, raw, logits, lse, lse, [summary.kept for summary in raw], [1.0] * len(rows))
     values = logprobs(logits, raw)

@@ -11,9 +11,9 @@ from ponder.asks.grow import Grow, Tokens
 from ponder.asks.needs import Asker, Needs
 from ponder.asks.path import stream_of
 from ponder.asks.read import Given, Read, These
-from ponder.constraints import AutomatonCache
+from ponder.constraints import AutomatonCache, TokenCount
 from ponder.constraints.allowed import Allowed
-from ponder.constraints.composition import name_of
+from ponder.constraints.composition import Conjunction, name_of
 from ponder.constraints.ending import Ending
 from ponder.constraints.recent import Recent
 from ponder.decoders import Context, Decoder, Group, Text
@@ -113,8 +113,11 @@ class Admission:
         allowed = None
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
-            automaton = self.automata.get(ask.constraint, vocabulary)
-            name = name_of(ask.constraint)
+            constraint = ask.constraint
+            if params.min_tokens:  # as a part of the constraint it is planned for
+                constraint = Conjunction((constraint, TokenCount(params.min_tokens)))
+            automaton = self.automata.get(constraint, vocabulary)
+            name = name_of(constraint)
             shared = self.allowed.get(id(automaton), lambda _: Allowed(automaton, vocabulary, name))
             allowed = Ending(shared, params.max_tokens, len(ask.path.tokens))
         salt, contexts = ask.service.cache_salt, []

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ponder import __version__
-from ponder.errors import PonderError
-from ponder.server.front.errors import ApiError, as_api_error, renaming, unavailable
+from ponder.errors import PonderError, renaming
+from ponder.server.front.errors import ApiError, as_api_error, unavailable
 from ponder.server.front.metrics import Metrics
 from ponder.server.front.settings import ServerSettings
 from ponder.server.front.stream import unless_gone

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +47,26 @@ class ToolCallReader:
         """Return what is certain by now: texts, none of them empty, and calls, in order."""
         self._rest += text
         out: list[str | ToolCall] = []
-        while _OPEN in self._rest:
-            self._tell(len(self._rest[: self._rest.index(_OPEN)].rstrip()), out)
-            start, end = self._rest.index(_OPEN) + len(_OPEN), self._rest.find(_CLOSE)
+        while OPEN in self._rest:
+            self._tell(len(self._rest[: self._rest.index(OPEN)].rstrip()), out)
+            start, end = self._rest.index(OPEN) + len(OPEN), self._rest.find(CLOSE)
             if end < 0:
                 return out
             call = _call(self._rest[start:end], self._names)
             if call is None:
-                self._tell(end + len(_CLOSE), out)
+                self._tell(end + len(CLOSE), out)
             else:
                 out.append(call)
-                self._take(end + len(_CLOSE))
+                self._take(end + len(CLOSE))
                 self._after_call = True
-        begun = next(n for n in range(len(_OPEN) - 1, -1, -1) if self._rest.endswith(_OPEN[:n]))
+        begun = next(n for n in range(len(OPEN) - 1, -1, -1) if self._rest.endswith(OPEN[:n]))
         self._tell(len(self._rest[: len(self._rest) - begun].rstrip()), out)
         return out
 
     def flush(self) -> list[str | ToolCall]:
         """Return what is left at the text's end: a call may lack its last mark, and is else text."""
         begun = self._rest.lstrip()
-        call = _call(begun.removeprefix(_OPEN), self._names) if begun.startswith(_OPEN) else None
+        call = _call(begun.removeprefix(OPEN), self._names) if begun.startswith(OPEN) else None
         rest = self._take(len(self._rest))
         if call is not None:
             return [call]

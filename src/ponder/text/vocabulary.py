@@ -59,6 +59,16 @@ class Vocabulary:
         spelled.flags.writeable = False
         return spelled
 
+    def single(self, letters: bytes) -> list[int]:
+        """Return the text tokens that are one of some bytes, in the order of these."""
+        known = self._single
+        return [known[byte] for byte in letters if byte in known]
+
+    @cached_property
+    def _single(self) -> dict[int, int]:
+        text = np.flatnonzero(self.is_text).tolist()
+        return {self.tokens[token][0]: token for token in reversed(text) if len(self.tokens[token]) == 1}
+
     @cached_property
     def trie(self) -> Trie:
         """The text tokens as a tree of bytes; its numbers of strings are token ids."""

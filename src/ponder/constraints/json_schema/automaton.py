@@ -12,14 +12,14 @@ from jsonschema.exceptions import ValidationError
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.guided import LEAST_GROWTH, GuidedAutomaton
+from ponder.constraints.guided.automaton import LEAST_GROWTH, GuidedAutomaton
+from ponder.constraints.guided.place import Place
 from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.numerals import DigitTokens, Numerals
 from ponder.constraints.json_schema.plan import Planner
 from ponder.constraints.json_schema.reader import Closed, Mode, Open, Reader, Reading, path_of
 from ponder.constraints.json_schema.spelling import Spelling
 from ponder.constraints.json_schema.spots import Spot, spot_of
-from ponder.constraints.place import Place
 from ponder.constraints.recent import Recent
 from ponder.text.vocabulary import Vocabulary
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ponder.constraints import dfa
-from ponder.constraints.dfa import Dfa
 from ponder.constraints.json_schema.patterns import python_pattern
 from ponder.constraints.regex import Regex
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.dfa import Dfa
 from ponder.errors import ParameterError
 
 MAX_COUNTED = 200  # characters: a pattern is counted along with lengths up to this

@@ -11,7 +11,7 @@ from typing import Any
 import llguidance
 
 from ponder.constraints.composition import Composable
-from ponder.constraints.guided import compile_guided
+from ponder.constraints.guided.automaton import compile_guided
 from ponder.constraints.json_schema.automaton import JsonAutomaton
 from ponder.constraints.json_schema.documents import Documents, numbers, read
 from ponder.constraints.json_schema.instances import MAX_COST, Instances

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -91,16 +90,3 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(error.status_code, str(error.detail), headers=error.headers)
         case _:
             return ApiError(500, "the server failed; its log says how", "server_error", code="internal_error")
-
-
-@contextmanager
-def renaming(names: Mapping[str, str]) -> Iterator[None]:
-    """Let errors name a parameter as the request did: `names` maps ours to theirs."""
-    try:
-        yield
-    except ParameterError as error:
-        if error.field not in names:
-            raise
-        raise type(error)(names[error.field], error.value, error.allowed) from None
-    except ContextError as error:
-        raise ContextError(str(error), names.get(error.field, error.field)) from None

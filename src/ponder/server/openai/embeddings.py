@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ponder.asks import Path, Read, Reading, Service, States
-from ponder.errors import ContextError, ParameterError
-from ponder.server.front.errors import renaming
+from ponder.errors import ContextError, ParameterError, renaming
 from ponder.server.front.settings import ServerSettings
 from ponder.server.front.stream import merge
 from ponder.server.openai.prompts import encode_prompt, last_tokens, read_prompts

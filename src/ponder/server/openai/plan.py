@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ponder.asks import Completion, FinishReason, Grow, Lineage, Output
 from ponder.sampling import TokenTrace
@@ -77,7 +78,7 @@ class Piece:
     told : its tokens, if log-probabilities are wanted.
     prompt_text, prompt_told : the same of an echoed prompt, which comes before it.
     finish_reason, stop_reason : OpenAI's, and vLLM's: what exactly ended the text.
-    search : what a search says of its text.
+    search : what a search, faithful sampling or a constraint says of its text.
     lineage : where the text branched off, as far as that is known.
     """
 
@@ -90,7 +91,7 @@ class Piece:
     prompt_told: tuple[Told, ...] = ()
     finish_reason: str | None = None
     stop_reason: str | int | None = None
-    search: Mapping[str, float | None] = field(default_factory=dict)
+    search: Mapping[str, Any] = field(default_factory=dict)
     lineage: Lineage | None = None
 
     def ended(self, reason: FinishReason, by: str | int | None = None) -> Piece:

@@ -192,25 +192,53 @@ def read_conversation(
 def tools_of(body: ConversationBody) -> list[Any]:
     """Return the tools that the model is told of: all, but with tool_choice "none" no one.
 
+    Whether they are strict is not told: that is no matter of the prompt.
+
     Raises
     ------
-    ParameterError : calls are to be certain, or not to be several, which nothing enforces yet.
+    ParameterError : a tool is malformed, or one is to be called that is not there.
     """
-    tools = body.tools or []
+    tools = [_told(f"tools[{i}]", tool) for i, tool in enumerate(body.tools or [])]
     if not isinstance(body, ChatBody):
         return tools
     choice = body.tool_choice
-    if choice not in (None, "none", "auto"):
-        raise ParameterError(
-            "tool_choice", choice, "left out, auto or none: nothing makes the model call a tool"
-        )
+    if choice in (None, "auto"):
+        return tools
+    Conversation((), tuple(tools))  # which refuses what is malformed
     if choice == "none":
-        Conversation((), tuple(tools))  # which refuses what is malformed
         return []
-    if tools and body.parallel_tool_calls is False:
-        allowed = "left out or true with tools: nothing keeps the model from calling several"
-        raise ParameterError("parallel_tool_calls", False, allowed)
+    _check_choice(choice, [tool["function"]["name"] for tool in tools])
     return tools
+
+
+def _told(where: str, tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict) or "strict" not in function:
+        return tool
+    if not isinstance(function["strict"], bool | None):
+        raise ParameterError(f"{where}.function.strict", function["strict"], "true or false")
+    return {**tool, "function": {name: value for name, value in function.items() if name != "strict"}}
+
+
+def _check_choice(choice: Any, names: list[str]) -> None:
+    """Refuse a tool that is to be called and is not there."""
+    if choice == "required":
+        if not names:
+            raise ParameterError("tool_choice", choice, "auto or none where there are no tools")
+        return
+    allowed = 'none, auto, required, or {"type": "function", "function": {"name": ...}}'
+    if (
+        not isinstance(choice, dict)
+        or choice.get("type") != "function"
+        or choice.keys() > {"type", "function"}
+    ):
+        raise ParameterError("tool_choice", choice, allowed)
+    function = choice.get("function")
+    if not isinstance(function, dict) or function.keys() != {"name"}:
+        raise ParameterError("tool_choice", choice, allowed)
+    if function["name"] not in names:
+        known = ", ".join(names)[:200] or "there are no tools"
+        raise ParameterError("tool_choice.function.name", function["name"], f"the name of a tool: {known}")
 
 
 def _message(where: str, message: ChatMessage) -> Message:

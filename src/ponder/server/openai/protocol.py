@@ -27,6 +27,46 @@ PROMPTS: dict[str, Any] = {
 }
 
 
+SCHEMA: dict[str, Any] = {"type": ["object", "string", "null"]}
+_NO_MORE: dict[str, Any] = {"type": "null"}
+FORMAT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "null"},
+        {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"const": "text"}},
+            "additionalProperties": _NO_MORE,
+        },
+        {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"const": "json_object"}, "schema": SCHEMA},
+            "additionalProperties": _NO_MORE,
+        },
+        {
+            "type": "object",
+            "required": ["type", "json_schema"],
+            "properties": {
+                "type": {"const": "json_schema"},
+                "json_schema": {
+                    "type": "object",
+                    "required": ["schema"],
+                    "properties": {
+                        "name": {"type": ["string", "null"]},
+                        "description": {"type": ["string", "null"]},
+                        "schema": {"type": ["object", "string"]},
+                        "strict": {"type": ["boolean", "null"]},
+                    },
+                    "additionalProperties": _NO_MORE,
+                },
+            },
+            "additionalProperties": _NO_MORE,
+        },
+    ]
+}
+
+
 class Body(BaseModel):
     """A JSON object; unknown members are kept for `refused.check_members`."""
 
@@ -101,13 +141,19 @@ class GenerationBody(SamplingBody):
     max_tokens: Int | None = None
     n: Int | None = None
     seed: Int | None = None
+    response_format: Annotated[dict[str, Any] | None, WithJsonSchema(FORMAT)] = None  # see constraint.py
     stop: str | Texts | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     # vLLM
+    allowed_token_ids: Ints | None = None
     bad_words: Texts | None = None
     cache_salt: Annotated[str, Field(min_length=1)] | None = None
     early_stopping: bool | Literal["never"] | None = None
+    guided_choice: Texts | None = None
+    guided_grammar: str | None = None
+    guided_json: Annotated[Any, WithJsonSchema(SCHEMA)] = None
+    guided_regex: str | None = None
     ignore_eos: bool | None = None
     include_stop_str_in_output: bool | None = None
     logprob_token_ids: Ints | None = None
@@ -118,6 +164,7 @@ class GenerationBody(SamplingBody):
     return_tokens_as_token_ids: bool | None = None
     skip_special_tokens: bool | None = None
     stop_token_ids: Ints | None = None
+    structured_outputs: dict[str, Any] | None = None  # constraint.py reads it
     truncate_prompt_tokens: Int | None = None
     use_beam_search: bool | None = None
     # transformers, KoboldCpp
@@ -126,6 +173,7 @@ class GenerationBody(SamplingBody):
     # ours
     beam_sample: bool | None = None
     beam_semantics: str | None = None
+    constraint: dict[str, Any] | None = None  # constraints.plain reads it
     contrast: Literal["draft"] | Int | None = None
     contrast_alpha: float | None = None
     contrast_amateur: float | None = None

@@ -19,15 +19,10 @@ Neutral = Mapping[str, "tuple[Any, ...] | Neutral"]
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 _GENERATION: Neutral = {
-    "allowed_token_ids": (),
     "detokenize": (True,),
     "ec_transfer_params": (),
     "extra_args": ({},),
-    "guided_choice": (),
-    "guided_decoding_backend": (),
-    "guided_grammar": (),
-    "guided_json": (),
-    "guided_regex": (),
+    "guided_decoding_backend": ("auto",),
     "kv_transfer_params": (),
     "logits_processors": ([],),
     "moderation": (),
@@ -35,7 +30,6 @@ _GENERATION: Neutral = {
     "prompt_cache_retention": (),
     "repetition_detection": (),
     "request_id": (),
-    "response_format": ({"type": "text"},),
     "return_mm_kwargs": (True, False),
     "return_prompt_text": (False,),
     "return_token_offsets": (False,),
@@ -44,7 +38,6 @@ _GENERATION: Neutral = {
     "session_id": (),
     "spaces_between_special_tokens": (True,),
     "stream_interval": (1,),
-    "structured_outputs": (),
     "thinking_token_budget": (-1, 0),
     "truncation_side": ("left",),
     "vllm_xargs": ({},),
@@ -95,6 +88,13 @@ CHAT: Neutral = {
     "thinking": {"type": ("disabled",)},
     "verbosity": ("low", "medium", "high"),
     "web_search_options": (),
+}
+
+STRUCTURED: Neutral = {
+    "disable_additional_properties": (False,),
+    "disable_fallback": (True, False),
+    "structural_tag": (),
+    "whitespace_pattern": (),
 }
 
 STREAM_OPTIONS: Neutral = {"include_obfuscation": (False,)}

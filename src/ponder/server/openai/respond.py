@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from ponder.asks import Completion, TokenEvent
 from ponder.asks import Told as Event
-from ponder.errors import PonderError
-from ponder.server.front.errors import ClientGone, as_api_error, renaming
+from ponder.errors import PonderError, renaming
+from ponder.server.front.errors import ClientGone, as_api_error
 from ponder.server.front.guard import Record, log
 from ponder.server.front.metrics import Metrics, Stopwatch
 from ponder.server.front.stream import DONE, merge, sse, unless_gone

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ponder.errors import ParameterError
-from ponder.server.front.errors import renaming
+from ponder.errors import ParameterError, renaming
 from ponder.server.openai.prompts import encode_messages, encode_prompt, message_text
 from ponder.server.openai.protocol import ConversationBody, DetokenizeBody, NamingBody, TokenizeBody
 from ponder.server.served import Served

@@ -6,17 +6,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ponder.asks import Grow, Method, Mixing, Record, Service
-from ponder.constraints import Ban
 from ponder.decoders.named import MIXTURE_SETTINGS, SETTINGS, decoder_of, mixture_of
 from ponder.errors import ParameterError, one_or_all
 from ponder.sampling import SamplingParams
 from ponder.server.front.settings import ServerSettings
+from ponder.server.openai.constraint import constraint_names, read_constraint
 from ponder.server.openai.plan import Plan
 from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_prefix
 from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_of
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.served import Served
 from ponder.text import infill_of
+from ponder.text.tool_calls import OPEN
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
@@ -55,7 +56,13 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     sampling, mixture = _sampling(body, shape), _mixture(body, model)
     sampling["top_logprobs"] = logprobs.asked
     sampling["stop_token_ids"] = _stop_tokens(body, own_ends if infill else ())
-    constraint = Ban(tuple(body.bad_words)) if body.bad_words else None
+    constraint = read_constraint(body, model)
+    tools = frozenset(tool["function"]["name"] for tool in _tools(body))
+    # Calls are read out of the text, so that it must have their marks.
+    skip_special = body.skip_special_tokens is not False and not (
+        tools and OPEN in model.tokenizer.vocabulary.control
+    )
+    sampling["skip_special_tokens"] = None if skip_special else False
     record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
     asked = [
         Grow(prefix.path(one), sampling, shape.method, mixture, constraint, record=record, service=service)
@@ -75,7 +82,7 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         prompts,
         requests,
         prefix,
-        held_back(prefix, _stop_strings(body), model, skip_special=body.skip_special_tokens is not False),
+        held_back(prefix, _stop_strings(body), model, skip_special=skip_special),
         shape.n,
         beams=shape.beams,
         echo=body.echoes,
@@ -86,13 +93,13 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         prompt_logprobs=logprobs.prompt,
         tokens_as_ids=bool(body.return_tokens_as_token_ids),
         token_ids=bool(body.return_token_ids),
-        skip_special=body.skip_special_tokens is not False,
+        skip_special=skip_special,
         own_ends=own_ends,
         stream=bool(body.stream),
         include_usage=bool(options and options.include_usage),
         continuous_usage=bool(options and options.continuous_usage_stats),
         include_tree=bool(options and options.include_tree),
-        tools=frozenset(tool["function"]["name"] for tool in _tools(body)),
+        tools=tools,
     )
 
 
@@ -103,7 +110,7 @@ def _tools(body: CompletionBody | ChatBody) -> list[Any]:
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
     prefix = prefix_name(body)
-    names = {"ban": "bad_words", "mixture": _mixing(body), "path": prefix, "path.text": prefix}
+    names = {"mixture": _mixing(body), "path": prefix, "path.text": prefix, **constraint_names(body)}
     if body.use_beam_search:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):

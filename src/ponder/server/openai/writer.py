@@ -212,6 +212,7 @@ class Writer:
             return Piece(prompt, index).ended("length")
         tokens = told(output.traces, self._plan)
         search = {**(_search(output, weighted) if self._plan.beams else {}), **_weight(output)}
+        search |= output.constrained_json()
         piece = Piece(
             prompt, index, output.text, tokens, output.token_ids, search=search, lineage=output.lineage
         )

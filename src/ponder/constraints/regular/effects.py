@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ponder.constraints.dfa import Dfa
+from ponder.constraints.regular.dfa import Dfa
 from ponder.text.vocabulary import Ints, Vocabulary
 
 MAX_BYTES = 2**25  # of the table of effects

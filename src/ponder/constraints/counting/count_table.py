@@ -22,10 +22,10 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.character_classes import CONTINUATION, WHOLE
-from ponder.constraints.counting import Counting
-from ponder.constraints.dfa_automaton import MASK_BYTES
+from ponder.constraints.counting.character_classes import CONTINUATION, WHOLE
+from ponder.constraints.counting.counting import Counting
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 NEVER = 255  # the total of a token that may not come, however much is left
@@ -94,7 +94,10 @@ class CountTable:
         self._masks: Recent[tuple[int, int], Choice] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
         )
-        self._plan(sorted(kit))
+        plain = set(trie.numbers[self._is_plain()].tolist())
+        self._plan(sorted(kit & plain))
+        if not self.is_complete:
+            self._plan(sorted(kit))
 
     def choice(self, place: int, left: int | None) -> Choice:
         """Return the tokens that may come where `left` is left of the maximum; None: there is no maximum."""

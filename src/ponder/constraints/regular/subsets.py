@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ponder.constraints import dfa
-from ponder.constraints.alphabet import Alphabet, Symbols
-from ponder.constraints.characters import Node, everything, spelling
-from ponder.constraints.dfa import Dfa
-from ponder.constraints.nfa import EDGE, Nfa, too_large
+from ponder.constraints.regular import dfa
+from ponder.constraints.regular.alphabet import Alphabet, Symbols
+from ponder.constraints.regular.characters import Node, everything, spelling
+from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.regular.nfa import EDGE, Nfa, too_large
 from ponder.text.vocabulary import ranges
 
 MAX_WORK = 2**20  # places and edges that are visited: a second and a half

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.dfa import Dfa, reaching
-from ponder.constraints.effects import Effects
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa import Dfa, reaching
+from ponder.constraints.regular.effects import Effects
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 

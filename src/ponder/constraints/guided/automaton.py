@@ -22,10 +22,10 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.dfa_automaton import MASK_BYTES, MAX_FORCED
-from ponder.constraints.guided_plan import Probes, find_ending, only
-from ponder.constraints.place import Matchers, Place
+from ponder.constraints.guided.place import Matchers, Place
+from ponder.constraints.guided.plan import Probes, find_ending, only
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES, MAX_FORCED
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ponder.constraints.characters import LAST, Characters
-from ponder.constraints.nfa import too_large
+from ponder.constraints.regular.characters import LAST, Characters
+from ponder.constraints.regular.nfa import too_large
 from ponder.text.vocabulary import Ints, ranges
 
 MAX_INTERVALS = 2**22  # of all sets together

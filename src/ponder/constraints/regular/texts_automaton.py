@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.dfa_automaton import MASK_BYTES, MAX_FORCED
 from ponder.constraints.recent import Recent
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES, MAX_FORCED
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 LETTERS = 257  # a byte, or that the text is over

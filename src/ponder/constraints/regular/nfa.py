@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ponder.constraints.characters import Characters
+from ponder.constraints.regular.characters import Characters
 from ponder.errors import ParameterError
 
 MAX_PLACES = 2**18

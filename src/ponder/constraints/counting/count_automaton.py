@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ponder.constraints.bits import Bits
-from ponder.constraints.count_table import NEVER, count_table
-from ponder.constraints.counting import Counting
+from ponder.constraints.counting.count_table import NEVER, count_table
+from ponder.constraints.counting.counting import Counting
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -22,7 +22,7 @@ class Counting:
 
     Attributes
     ----------
-    characters : [U + 1, 256] int32, how bytes lead to a character's class (`characters.utf8_table`).
+    characters : [U + 1, 256] int32, how bytes lead to a character's class (`character_classes.utf8_table`).
     onward : [P, C] int64, the phase after a character of a class.
     gain : [P, C] int64, what the character adds to the count.
     bonus : [P] int64, what the end of the text adds; -1: the text may not end in this phase.

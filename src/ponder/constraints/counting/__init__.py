@@ -1,0 +1,1 @@
+"""Counting: rules that read a character at a time, as tables over tokens."""

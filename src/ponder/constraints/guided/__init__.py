@@ -1,0 +1,1 @@
+"""Grammars of llguidance, followed along tokens."""
