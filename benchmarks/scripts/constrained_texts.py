@@ -164,7 +164,7 @@ COMPOSITIONS = {
         "Is the sea salty? Think, then answer.",
         Thinking(50, 200, answer=JsonSchema(VERDICT)),
         thinks,
-        120,
+        224,
     ),
     "20 to 40 words, no hashtag, no name": Task(
         "Write a tweet of 20 to 40 words about Harry Potter, with hashtags.",
