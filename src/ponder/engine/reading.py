@@ -11,7 +11,7 @@ from ponder.asks.choice_trie import ROOT, ChoiceTrie
 from ponder.asks.read import TextScore
 from ponder.sampling.softmax import logprobs_of
 
-PART_BYTES = 2**28  # of logits, [nodes, V] float32, that a step computes for a trie
+PART_BYTES = 2**29  # of logits, [nodes, V] float32, that a step computes for a trie
 
 
 class TextReading:
