@@ -15,6 +15,7 @@ word stands alone where no letter, mark, number or "_" is beside it. Processor t
 """
 
 import asyncio
+import itertools
 import json
 import re
 import sys
@@ -216,18 +217,22 @@ def violations(lm: ponder.LM, texts: int) -> dict[str, Any]:
     return found
 
 
+def tokens_before(lm: ponder.LM, tokens: Iterable[int], mark: bytes) -> int:
+    """Return how many tokens there are before the one that a mark begins in."""
+    spelled = [lm.tokenizer.vocabulary.tokens[token] for token in tokens]
+    begins = b"".join(spelled).index(mark)
+    lengths = itertools.accumulate(map(len, spelled))
+    return sum(end <= begins for end in lengths)
+
+
 def compositions(lm: ponder.LM, texts: int) -> dict[str, Any]:
     """Count texts that break combined rules."""
     found: dict[str, Any] = {}
     for name, task in COMPOSITIONS.items():
         found[name], outputs = written(lm, task, 1.0, texts, is_held=True)
-        if name.startswith("thinks"):  # tokens of thoughts, as what the answer leaves
-            ends = [len(lm.tokenizer.encode(o.text.partition("</think>")[2], add_bos=False)) for o in outputs]
-            thoughts = [len(o.token_ids) - end for o, end in zip(outputs, ends)]
-            found[name] |= {
-                "least_tokens_of_thoughts": min(thoughts),
-                "most_tokens_of_thoughts": max(thoughts),
-            }
+        if name.startswith("thinks"):
+            thoughts = [tokens_before(lm, output.token_ids, b"</think>") for output in outputs]
+            found[name] |= {"least_thoughts": min(thoughts), "most_thoughts": max(thoughts)}
         print(name, found[name], file=sys.stderr)
     return found
 

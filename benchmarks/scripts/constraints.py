@@ -8,8 +8,8 @@
 SUITE is a folder of JSON-Schema-Test-Suite (its `tests` and `remotes`), PHRASES a file with at least 4,500
 phrases, one a line. PYTHON has `pip install xgrammar outlines-core lm-format-enforcer`; a library that it
 does not have is left out by name. Each library has a process of its own, they take turns, and times are
-processor time, medians over repeats. What takes a library two minutes is given up, and larger
-lists are left out where one took ten seconds to compile.
+processor time, medians over repeats. What takes a library two minutes is given up, and so are larger lists
+where one took ten seconds to compile.
 
 - suite: schemas accepted, wrong instances allowed, right ones refused. An instance is allowed if one of its
   texts is: compact or spaced, with the keys of objects in several orders. `format` is an annotation where an
