@@ -152,8 +152,8 @@ VALUES: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"bad_words": words}
             for words in (
                 [""],
-                ["x"] * 10_000,
-                [f"word {i}" for i in range(10_000)],
+                ["x"] * 10_001,
+                [f"word {i}" for i in range(10_001)],
                 ["x" * 1_000_000],
                 ["x" * 999 + str(i) for i in range(100)],
                 ["\ufffd"],
