@@ -10,6 +10,7 @@ from ponder.constraints.bits import Bits
 from ponder.constraints.composition import JointAutomaton
 from ponder.constraints.constraint import Automaton, follow
 from ponder.constraints.recent import Recent
+from ponder.constraints.tokens import TokenCountAutomaton
 from ponder.text.vocabulary import Vocabulary
 
 CAPACITY = 256  # masks with ends
@@ -65,19 +66,31 @@ class Allowed:
         """Return the state after a token; None: it is not allowed."""
         return state if token in self._ends else self._automaton.step(state, token)
 
-    def spell(self, state: Any, text: bytes) -> Any | None:
-        """Return the state after tokens of one byte each; None: there are none, or they are not allowed."""
+    def may_end_shown(self, state: Any, text: bytes, after: Any) -> bool:
+        """Return whether a text may end that shows some more bytes than those of `state`.
+
+        They are spelled a byte at a time. Where tokens are counted, those that were taken count, which led
+        to the state `after`.
+        """
         tokens = self._vocabulary.single(text)
-        return follow(self._automaton, state, tokens) if len(tokens) == len(text) else None
+        if len(tokens) < len(text):
+            return False
+        for (part, at), (_, taken) in zip(self._parts(state), self._parts(after), strict=True):
+            shown = taken if isinstance(part, TokenCountAutomaton) else follow(part, at, tokens)
+            if shown is None or not part.may_end(shown):
+                return False
+        return True
 
     def denied(self, state: Any, token: int) -> tuple[int, ...]:
         """Return for each part of the constraint 1 if it forbids a token, else 0."""
+        return tuple(int(self._denies(part, at, token)) for part, at in self._parts(state))
+
+    def _parts(self, state: Any) -> list[tuple[Automaton[Any], Any]]:
+        """Return what is followed side by side, each with its state."""
         automaton = self._automaton
         if isinstance(automaton, JointAutomaton):
-            found = [self._denies(*pair, token) for pair in zip(automaton.parts, state, strict=True)]
-        else:
-            found = [self._denies(automaton, state, token)]
-        return tuple(map(int, found))
+            return list(zip(automaton.parts, state, strict=True))
+        return [(automaton, state)]
 
     def _denies(self, automaton: Automaton[Any], state: Any, token: int) -> bool:
         if token in self._ends:

@@ -16,12 +16,12 @@ from typing import Any
 
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Blaming, Measuring
+from ponder.constraints.constraint import UNBOUNDED, Blaming, Measuring
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
-FAR = 2**20  # tokens: more than any text has
 MANY_LATE, MANY, MOST = 8, 64, 1000  # tokens that are refused in one place
+MASKS = 64  # that are kept: each is filled beside the model, and read when a token is drawn
 CAPACITY = 1024  # steps that are kept: a token is tried before it is taken
 
 
@@ -63,10 +63,11 @@ class Ending:
         self._automaton = allowed.automaton
         self._limit = limit
         self._begun = begun
+        self._masks: Recent[Standing, Bits | None] = Recent(MASKS)
         self._steps: Recent[tuple[Standing, int], Standing | None] = Recent(CAPACITY)
         start = self._automaton.start
-        self._plans = self._automaton.plan(start, FAR) is not None
-        self.start = Standing(start, 0, None, 1 if self._plans else FAR)
+        self._plans = self._automaton.plan(start, UNBOUNDED) is not None
+        self.start = Standing(start, 0, None, 1 if self._plans else UNBOUNDED)
         if not begun:
             self.check(self.start)
         if self._plans:
@@ -81,7 +82,7 @@ class Ending:
         """Raise a ParameterError where a text that was given cannot end in time."""
         if not self._plans or self._plan(standing.state, standing.tokens) is not None:
             return
-        plan = self._automaton.plan(standing.state, FAR)
+        plan = self._automaton.plan(standing.state, UNBOUNDED)
         needed = "more" if plan is None else f"at least {standing.tokens + len(plan)}"
         raise ParameterError("max_tokens", self._limit, f"{needed}, for the constraint to be kept")
 
@@ -90,11 +91,7 @@ class Ending:
 
         `refused` are tokens that were tried. Once they are many, what is planned is left.
         """
-        mask = self._allowed.mask(standing.state)
-        if standing.due <= standing.tokens + 1 and isinstance(self._automaton, Measuring):
-            near = self._automaton.within(standing.state, self._limit - standing.tokens)
-            if mask is not None and near is not None:
-                mask = self._allowed.narrowed(mask, near)
+        mask = self._masks.get(standing, self._mask)
         if not refused:
             return mask
         if self._plans and (
@@ -102,6 +99,14 @@ class Ending:
         ):
             return self._way_out(standing)
         return self._allowed.none if len(refused) >= MOST else self._allowed.without(mask, refused)
+
+    def _mask(self, standing: Standing) -> Bits | None:
+        mask = self._allowed.mask(standing.state)
+        if standing.due <= standing.tokens + 1 and isinstance(self._automaton, Measuring):
+            near = self._automaton.within(standing.state, self._limit - standing.tokens)
+            if mask is not None and near is not None:
+                return self._allowed.narrowed(mask, near)
+        return mask
 
     def step(self, standing: Standing, token: int) -> Standing | None:
         """Return where the text stands after a token; None: it is not allowed, or leaves no time to end."""
@@ -160,10 +165,9 @@ class Ending:
         """Return whether the text may end here."""
         return self._automaton.may_end(standing.state)
 
-    def may_end_after(self, standing: Standing, text: bytes) -> bool:
-        """Return whether the text may end after some more bytes, spelled a byte at a time."""
-        state = self._allowed.spell(standing.state, text)
-        return state is not None and self._automaton.may_end(state)
+    def may_end_shown(self, standing: Standing, text: bytes, after: Standing) -> bool:
+        """Return whether a text may end that shows some more bytes and has the tokens of `after`."""
+        return self._allowed.may_end_shown(standing.state, text, after.state)
 
     def must_end(self, standing: Standing) -> bool:
         """Return whether no text token may follow."""

@@ -307,7 +307,7 @@ class Group:
             spelled, begun = spell(before.begun, self.spellings[token])
         may_stop = ends and depth > self.params.min_tokens
         added, held, found = self.stops.read(before.held, spelled, may_stop=may_stop)
-        if found is not None and not self._may_stop(before, added):
+        if found is not None and not self._may_stop(before, added, state):
             added, held, found = self.stops.read(before.held, spelled, may_stop=False)
         boundary, unmatched = self._boundary(before.unmatched + spelled)
         text.move(Node(before, token, trace, added, begun, held, state, number, unmatched))
@@ -320,10 +320,11 @@ class Group:
             text.stopped_by, text.finish_reason = boundary, "until"
         return added
 
-    def _may_stop(self, before: Node, added: str) -> bool:
+    def _may_stop(self, before: Node, added: str, state: Any) -> bool:
         """Return whether the constraint lets a text end as it is shown, with `added` after a node's text.
 
-        What is shown may end in the middle of a token: it is followed from the last token that is all shown.
+        `state` is that after all of its tokens. What is shown may end in the middle of a token: it is
+        followed from the last token that is all shown.
         """
         if self.allowed is None:
             return True
@@ -334,7 +335,7 @@ class Group:
         later = [one.added for one in before.back_to(node.depth)]
         shown = "".join(reversed(later)) + added
         rest = shown[len(node.held) :]
-        return self.allowed.may_end_after(node.state, rest.encode())
+        return self.allowed.may_end_shown(node.state, rest.encode(), state)
 
     def _boundary(self, text: str) -> tuple[str | None, str]:
         """Return the last boundary that a text completes, and what may become part of the next one.

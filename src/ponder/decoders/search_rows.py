@@ -77,6 +77,8 @@ def search_rows(
     lse = np.array([summary.lse for summary in raw])
     as_they_are = untouched(rows, group.params)
     if as_they_are and not penalties:
+        if group.allowed is not None:  # what it refuses will be taken out of the rows
+            logits = logits.clone()
         return SearchRows(logits, raw, logits, lse, lse, [summary.kept for summary in raw], [1.0] * len(rows))
     values = logprobs(logits, raw)
     for token, penalty in (penalties or {}).items():
