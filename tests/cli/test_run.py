@@ -250,9 +250,11 @@ def test_tour(ponder):
     result = json.loads(ponder("tour", "--json").out)
     assert result["choice"]["best"] == "negative"
     assert result["nucleus"][0]["kept"] < result["nucleus"][1]["kept"] < result["nucleus"][2]["kept"]
-    assert any("#" in text for text in result["ban"]["free"])
-    assert not any("#" in text for text in [*result["ban"]["no #"], *result["ban"]["not short"]])
-    assert all(len(text.split()) >= 8 for text in result["ban"]["not short"])
+    assert any("#" in text for text in result["ban"]["tweet, free"])
+    assert not any(
+        "#" in text for text in [*result["ban"]["tweet, no #"], *result["ban"]["tweet, not short"]]
+    )
+    assert all(len(text.split()) >= 8 for text in result["ban"]["tweet, not short"])
     assert any("Lily" in text for text in result["ban"]["girl, free"])
     assert not any("Lily" in text for text in result["ban"]["girl, no name"])
     assert result["budget"]["best of 8"]["right"] >= result["budget"]["greedy"]["right"]

@@ -377,17 +377,9 @@ def _file_or_text(name: str, value: str) -> str:
             return value
     except OSError:
         return value  # such as a text that is too long for a path
-    try:
-        with Path(value).open("rb") as file:
-            read = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise ParameterError(name, value, f"a file that can be read ({error.strerror})") from None
-    if len(read) > MAX_FILE:
-        raise ParameterError(name, value, f"a file of at most {MAX_FILE} bytes")
-    try:
-        return read.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ParameterError(name, value, f"a file in UTF-8, which it is not at byte {error.start}") from None
+    from ponder.constraints.text_file import read_text_file
+
+    return read_text_file(name, value, MAX_FILE)
 
 
 def template_args(pairs: list[str] | None) -> dict[str, Any]:

@@ -142,28 +142,23 @@ def ban(lm: LM, console: Console) -> dict[str, list[str]]:
     from ponder.constraints import Ban, Words
 
     options: dict[str, Any] = {"chat": False, "temperature": 0.7, "top_p": 0.9, "seed": 0, "n": 2}
-    one_line = Ban("\n")
-    kinds = {
-        "free": (TWEETS, None),
-        "no #": (TWEETS, Ban("#")),
-        "not short": (TWEETS, Ban("#") & one_line & Words(14, 18)),
-        "free ": (GIRL, None),
-        "no name": (GIRL, Ban("Lily", ignore_case=True)),
-    }
+    not_short = Ban("#") & Ban("\n") & Words(14, 18)
     texts = {}
     with _part(
         console,
         "4. Constrained: without “#”, not short, never the name. The same prompts and seeds.",
         "ponder run --raw … --ban '#' --min-words 14      ponder run --raw … --ban Lily --ban-ignore-case",
     ):
-        for name, (prompt, constraint) in kinds.items():
-            if name.startswith("free"):
-                console.print(f"  {prompt.splitlines()[-1]} …", style="dim")
-            texts[name.strip() if prompt == TWEETS else f"girl, {name.strip()}"] = found = lm(
-                prompt, constraint=constraint, stop="\n", max_tokens=36, **options
-            ).texts
-            for text in found:
-                console.print(f"  {name:<9}  {printable(text.strip())}")
+        for about, prompt, kinds in (
+            ("tweet", TWEETS, {"free": None, "no #": Ban("#"), "not short": not_short}),
+            ("girl", GIRL, {"free": None, "no name": Ban("Lily", ignore_case=True)}),
+        ):
+            console.print(f"  {prompt.splitlines()[-1]} …", style="dim")
+            for name, constraint in kinds.items():
+                found = lm(prompt, constraint=constraint, stop="\n", max_tokens=36, **options).texts
+                texts[f"{about}, {name}"] = found
+                for text in found:
+                    console.print(f"  {name:<9}  {printable(text.strip())}")
     return texts
 
 

@@ -12,7 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from ponder.constraints.folding import Folding
 from ponder.constraints.phrase_search import PhraseSearch, compile_search, word_is_last
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular.dfa import Dfa
+from ponder.constraints.text_file import read_text_file
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary
 
@@ -99,19 +99,7 @@ class Ban(Composable):
         ParameterError : the file cannot be read, is too large or not UTF-8, or what `Ban` raises.
         """
         most = MAX_BYTES + 2 * MAX_STRINGS  # with the ends of lines
-        try:
-            with Path(path).open("rb") as file:
-                read = file.read(most + 1)
-        except (OSError, ValueError) as error:
-            raise ParameterError("ban", str(path), f"a file that can be read ({error})") from None
-        if len(read) > most:
-            raise ParameterError("ban", str(path), f"a file of at most {most} bytes")
-        try:
-            text = read.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = read.count(b"\n", 0, error.start) + 1
-            raise ParameterError("ban", str(path), f"a file in UTF-8, which line {line} is not") from None
-        lines = (line.removesuffix("\r") for line in text.split("\n"))
+        lines = (line.removesuffix("\r") for line in read_text_file("ban", path, most).split("\n"))
         return cls(tuple(line for line in lines if line.strip()), ignore_case, whole_word, variants)
 
     @property

@@ -15,13 +15,21 @@ from typing import Any
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import Automaton, Blaming, Constraint, Language, Measuring
+from ponder.constraints.constraint import (
+    UNBOUNDED,
+    Automaton,
+    Blaming,
+    Constraint,
+    Language,
+    Measuring,
+    step_all,
+)
 from ponder.constraints.joint_plan import find_plan, plans_of
 from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular import dfa
 from ponder.constraints.regular.dfa import Dfa
-from ponder.constraints.regular.dfa_automaton import MASK_BYTES, UNBOUNDED, DfaAutomaton
+from ponder.constraints.regular.dfa_automaton import MASK_BYTES, DfaAutomaton
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
@@ -44,10 +52,10 @@ class Composable:
 
     def __and__(self: Constraint, other: Constraint) -> Intersection | Conjunction:
         """Allow the texts that both allow."""
-        parts = (*_parts(self), *_parts(other))
+        parts = tuple(_spread(Conjunction, (self, other)))
         if all(isinstance(part, Language) for part in parts):
             return Intersection(tuple(_spread(Intersection, parts)))
-        return Conjunction(tuple(_spread(Conjunction, parts)))
+        return Conjunction(parts)
 
     def __or__(self: Constraint, other: Constraint) -> Constraint:
         """Allow the texts that one of both allows."""
@@ -74,10 +82,6 @@ class Composable:
         from ponder.constraints.structure import Then
 
         return Then(tuple(_spread(Then, (self, other))))
-
-
-def _parts(constraint: Constraint) -> tuple[Constraint, ...]:
-    return constraint.parts if isinstance(constraint, Conjunction) else (constraint,)
 
 
 def _spread(kind: type[Any], parts: tuple[Any, ...]) -> Iterator[Any]:
@@ -254,13 +258,7 @@ class JointAutomaton:
 
     def step(self, state: tuple[Hashable, ...], token: int) -> tuple[Hashable, ...] | None:
         """Go on in all parts."""
-        after = []
-        for part, at in zip(self.parts, state, strict=True):
-            on = part.step(at, token)
-            if on is None:
-                return None
-            after.append(on)
-        return tuple(after)
+        return step_all(self.parts, state, token)
 
     def may_end(self, state: tuple[Hashable, ...]) -> bool:
         """Return whether the text may end in all parts."""

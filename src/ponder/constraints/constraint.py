@@ -15,7 +15,7 @@ about such tokens: it allows them, and they leave its state as it is.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ponder.constraints.bits import Bits
@@ -23,6 +23,8 @@ from ponder.constraints.regular.dfa import Dfa
 from ponder.text.vocabulary import Vocabulary
 
 S = TypeVar("S", bound=Hashable)
+
+UNBOUNDED = 2**20  # tokens: more than any text has
 
 
 class Automaton(Protocol[S]):
@@ -134,6 +136,17 @@ class Language(Protocol):
         ...
 
     def compile(self, vocabulary: Vocabulary) -> Automaton[Any]: ...
+
+
+def step_all(automata: Sequence[Automaton[S]], states: Sequence[S], token: int) -> tuple[S, ...] | None:
+    """Return the states of automata side by side after a text token; None: one of them does not allow it."""
+    after = []
+    for automaton, state in zip(automata, states, strict=True):
+        on = automaton.step(state, token)
+        if on is None:
+            return None
+        after.append(on)
+    return tuple(after)
 
 
 def follow(automaton: Automaton[S], state: S, tokens: Iterable[int]) -> S | None:

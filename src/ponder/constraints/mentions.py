@@ -12,6 +12,7 @@ import numpy as np
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
+from ponder.constraints.constraint import step_all
 from ponder.constraints.regex import Regex
 from ponder.constraints.regular import dfa
 from ponder.constraints.regular.dfa import Dfa
@@ -99,13 +100,7 @@ class MentionsAutomaton:
 
     def step(self, state: Places, token: int) -> Places | None:
         """Go on in each search."""
-        after = []
-        for part, at in zip(self._parts, state, strict=True):
-            place = part.step(at, token)
-            if place is None:
-                return None
-            after.append(place)
-        return tuple(after)
+        return step_all(self._parts, state, token)
 
     def may_end(self, state: Places) -> bool:
         """Return whether every string was found."""

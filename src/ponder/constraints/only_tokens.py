@@ -74,5 +74,5 @@ class OnlyTokensAutomaton:
         return ()
 
     def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
-        """The text may end, or never may."""
+        """Return no token where texts may end by themselves; None: they may not."""
         return () if self._may_end else None

@@ -18,11 +18,10 @@ from typing import Any, cast
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable
-from ponder.constraints.constraint import Automaton, Constraint
+from ponder.constraints.constraint import UNBOUNDED, Automaton, Constraint
 from ponder.constraints.one_of import OneOf
 from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
-from ponder.constraints.regular.dfa_automaton import UNBOUNDED
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 

@@ -39,6 +39,8 @@ class TokenCountAutomaton:
     """States are the tokens so far; without a maximum they stop at the minimum. Safe to share by threads."""
 
     start = 0
+    growth = 0  # each token is one less to come
+    exact = True
 
     def __init__(self, vocabulary: Vocabulary, minimum: int, maximum: int | None) -> None:
         if minimum and not vocabulary.is_text.any():
@@ -76,13 +78,3 @@ class TokenCountAutomaton:
         """Return as many tokens as are missing, of any text; None: those are more than `limit`."""
         missing = max(self._minimum - state, 0)
         return (self._filler,) * missing if missing <= limit else None
-
-    @property
-    def growth(self) -> int:
-        """Each token is one less to come."""
-        return 0
-
-    @property
-    def exact(self) -> bool:
-        """It is."""
-        return True

@@ -34,32 +34,32 @@ def load(engine: str) -> Engine:
 class Engine:
     """What a `PeerProcess` is asked, of any library."""
 
-    def __init__(self, library: Any) -> None:
-        self.library = library
+    def __init__(self, peer: Any) -> None:
+        self.peer = peer
 
     def describe(self) -> dict[str, Any]:
         """Say which version it is."""
-        return {"version": version(self.library.package)}
+        return {"version": version(self.peer.package)}
 
     def read(self, tokens: Sequence[str], ends: Sequence[int]) -> dict[str, Any]:
         """Read a vocabulary: its tokens in hexadecimal, "" where a token is no text, and what ends a text."""
         start = time.process_time()
-        self.library.read([bytes.fromhex(token) for token in tokens], list(ends))
+        self.peer.read([bytes.fromhex(token) for token in tokens], list(ends))
         return {"seconds": time.process_time() - start}
 
     def ban(
         self, phrases: Sequence[str], ignore_case: bool, whole_word: bool, streams: Sequence[Sequence[int]]
     ) -> dict[str, Any]:
         """Compile a ban and follow it along streams of tokens, each from the beginning."""
-        return self._followed(lambda: self.library.ban(phrases, ignore_case, whole_word), streams)
+        return self._followed(lambda: self.peer.ban(phrases, ignore_case, whole_word), streams)
 
     def schema(self, schema: Any, streams: Sequence[Sequence[int]]) -> dict[str, Any]:
         """Compile a JSON schema and follow it along streams of tokens."""
-        return self._followed(lambda: self.library.schema(schema), streams)
+        return self._followed(lambda: self.peer.schema(schema), streams)
 
     def fork(self, schema: Any, stream: Sequence[int], times: int) -> dict[str, Any]:
         """Follow a stream, then time forks alone, and forks with the masks after one token and its own."""
-        matcher = self.library.schema(schema)
+        matcher = self.peer.schema(schema)
         if not all(matcher.take(token) for token in stream[:-1]):
             raise ValueError("the stream is not allowed")
         matcher.mask()
@@ -81,7 +81,7 @@ class Engine:
 
     def _judged(self, schema: Any, instances: Sequence[Sequence[str]]) -> list[bool | None] | None:
         try:
-            allows = self.library.reader(schema)
+            allows = self.peer.reader(schema)
         except BaseException as error:  # a panic of Rust is no Exception
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
@@ -119,7 +119,7 @@ class Guidance:
 
     def __init__(self, lenient: bool) -> None:
         self.lenient = lenient
-        self.library: Any = import_module("llguidance")
+        self.module: Any = import_module("llguidance")
         self.numpy: Any = import_module("llguidance.numpy")
 
     def read(self, tokens: list[bytes], ends: list[int]) -> None:
@@ -130,7 +130,7 @@ class Guidance:
         for number in special:
             named[number] = f"<|{number}|>".encode()
         described = Described(named, [*special, len(tokens)], len(tokens))
-        self.tokenizer = self.library.LLTokenizer(self.library.TokenizerWrapper(described))
+        self.tokenizer = self.module.LLTokenizer(self.module.TokenizerWrapper(described))
         self.room = self.numpy.allocate_token_bitmask(1, len(tokens) + 1)
 
     def ban(self, phrases: Sequence[str], ignore_case: bool, whole_word: bool) -> GuidanceMatcher:
@@ -139,12 +139,12 @@ class Guidance:
         one = f"(?i:{one})" if ignore_case else f"({one})"
         found = rf"((?s:.*)\W)?{one}(\W(?s:.*))?" if whole_word else f"(?s:.*){one}(?s:.*)"
         lark = f"start: TEXT\nTEXT: /(?s:.*)/ & ~/{found}/\n"
-        return self._matcher(self.library.LLMatcher.grammar_from_lark(lark))
+        return self._matcher(self.module.LLMatcher.grammar_from_lark(lark))
 
     def schema(self, schema: Any) -> GuidanceMatcher:
         """Take a schema as it is."""
         overrides = {"whitespace_pattern": SPACE, "lenient": self.lenient}
-        grammar = self.library.LLMatcher.grammar_from_json_schema(schema, overrides=overrides)
+        grammar = self.module.LLMatcher.grammar_from_json_schema(schema, overrides=overrides)
         return self._matcher(grammar)
 
     def reader(self, schema: Any) -> Callable[[str], bool]:
@@ -159,7 +159,7 @@ class Guidance:
         return allows
 
     def _matcher(self, grammar: str) -> GuidanceMatcher:
-        limits = self.library.LLParserLimits(
+        limits = self.module.LLParserLimits(
             initial_lexer_fuel=1_000_000_000,
             step_lexer_fuel=100_000_000,
             step_max_items=10_000_000,
@@ -167,7 +167,7 @@ class Guidance:
             max_grammar_size=10_000_000,
             verbose_errors=False,
         )
-        matcher = self.library.LLMatcher(self.tokenizer, grammar, log_level=0, limits=limits)
+        matcher = self.module.LLMatcher(self.tokenizer, grammar, log_level=0, limits=limits)
         made = GuidanceMatcher(matcher, self.numpy, self.room)
         made.check()
         return made
@@ -216,15 +216,15 @@ class XGrammar:
 
     def __init__(self, lenient: bool) -> None:
         self.lenient = lenient
-        self.library: Any = import_module("xgrammar")
+        self.module: Any = import_module("xgrammar")
 
     def read(self, tokens: list[bytes], ends: list[int]) -> None:
         """Build its compiler."""
         self.ends = ends or [len(tokens)]
         named = [*tokens, b"<|end|>"] if not ends else tokens
-        info = self.library.TokenizerInfo(named, stop_token_ids=self.ends)
-        self.compiler = self.library.GrammarCompiler(info, max_threads=1, cache_enabled=False)
-        self.room = self.library.allocate_token_bitmask(1, len(named))
+        info = self.module.TokenizerInfo(named, stop_token_ids=self.ends)
+        self.compiler = self.module.GrammarCompiler(info, max_threads=1, cache_enabled=False)
+        self.room = self.module.allocate_token_bitmask(1, len(named))
 
     def ban(self, phrases: Sequence[str], ignore_case: bool, whole_word: bool) -> XGrammarMatcher:
         """Exclude phrases from any text: as they are written, for it cannot ignore case."""
@@ -252,7 +252,7 @@ class XGrammar:
         return allows
 
     def _matcher(self, compiled: Any) -> XGrammarMatcher:
-        return XGrammarMatcher(self.library.GrammarMatcher, compiled, self.room)
+        return XGrammarMatcher(self.module.GrammarMatcher, compiled, self.room)
 
 
 class XGrammarMatcher:
@@ -282,7 +282,7 @@ class Outlines:
     package = "outlines_core"
 
     def __init__(self, lenient: bool) -> None:
-        self.library: Any = import_module("outlines_core")
+        self.module: Any = import_module("outlines_core")
         self.schemas: Any = import_module("outlines_core.json_schema")
 
     def read(self, tokens: list[bytes], ends: list[int]) -> None:
@@ -292,12 +292,12 @@ class Outlines:
             if token and number not in ends:
                 named.setdefault(token, []).append(number)
         self.end = ends[0] if ends else len(tokens)
-        self.vocabulary = self.library.Vocabulary(self.end, named)
+        self.vocabulary = self.module.Vocabulary(self.end, named)
 
     def reader(self, schema: Any) -> Callable[[str], bool]:
         """Return what reads a text byte by byte: its vocabulary has to be that of all bytes."""
         pattern = self.schemas.build_regex_from_schema(import_module("json").dumps(schema))
-        index = self.library.Index(pattern, self.vocabulary)
+        index = self.module.Index(pattern, self.vocabulary)
 
         def allows(text: str) -> bool:
             state = index.get_initial_state()
@@ -316,7 +316,7 @@ class FormatEnforcer:
     package = "lm-format-enforcer"
 
     def __init__(self, lenient: bool) -> None:
-        self.library: Any = import_module("lmformatenforcer")
+        self.module: Any = import_module("lmformatenforcer")
 
     def read(self, tokens: list[bytes], ends: list[int]) -> None:
         """Read nothing: its parsers know no tokens."""
@@ -325,7 +325,7 @@ class FormatEnforcer:
         """Return what reads a text character by character."""
         if not isinstance(schema, dict):
             raise ValueError("a schema is a dict")
-        first = self.library.JsonSchemaParser(schema)
+        first = self.module.JsonSchemaParser(schema)
         first.get_allowed_characters()
 
         def allows(text: str) -> bool:

@@ -22,6 +22,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.constraint import UNBOUNDED
 from ponder.constraints.guided.place import Matchers, Place
 from ponder.constraints.guided.plan import Probes, find_ending, only
 from ponder.constraints.only_way import MAX_FORCED
@@ -196,7 +197,7 @@ class GuidedAutomaton:
     @cached_property
     def growth(self) -> int:
         """As much as the shortest plan, or `LEAST_GROWTH`: a guess, as a token may open many parts."""
-        return max(LEAST_GROWTH, len(self.plan(self.start, 2**20) or ()))
+        return max(LEAST_GROWTH, len(self.plan(self.start, UNBOUNDED) or ()))
 
     @property
     def exact(self) -> bool:

@@ -52,7 +52,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Standing:
+class Placed:
     """A matcher, the numbers of all places on its way, and its place as long as somebody keeps that."""
 
     matcher: LLMatcher
@@ -80,48 +80,48 @@ class Matchers:
 
     def __init__(self, start: LLMatcher) -> None:
         self._start = start
-        self._standing: OrderedDict[int, Standing] = OrderedDict()  # by the number of the place
+        self._placed: OrderedDict[int, Placed] = OrderedDict()  # by the number of the place
 
     def __len__(self) -> int:
-        return len(self._standing)
+        return len(self._placed)
 
     def at(self, place: Place) -> LLMatcher:
         """Return a matcher at a place. It may be asked anything, but not moved."""
-        standing = self._standing.pop(place.number, None)
-        if standing is None and place.parent is not None:
-            standing = self._standing.pop(place.parent.number, None)
-            if standing is not None:
-                standing.matcher.consume_token(place.token)
-                standing.numbers.append(place.number)
-        if standing is None:
-            standing = self._bring(place)
-        standing.place = ref(place)
-        self._standing[place.number] = standing
-        return standing.matcher
+        placed = self._placed.pop(place.number, None)
+        if placed is None and place.parent is not None:
+            placed = self._placed.pop(place.parent.number, None)
+            if placed is not None:
+                placed.matcher.consume_token(place.token)
+                placed.numbers.append(place.number)
+        if placed is None:
+            placed = self._bring(place)
+        placed.place = ref(place)
+        self._placed[place.number] = placed
+        return placed.matcher
 
     def forget(self, place: Place) -> None:
         """Give up the matcher at a place: an error has made it useless."""
-        self._standing.pop(place.number, None)
+        self._placed.pop(place.number, None)
 
-    def _bring(self, place: Place) -> Standing:
+    def _bring(self, place: Place) -> Placed:
         path = list(place.back())
         path.reverse()
         least, best, shared = COPY + CONSUME * place.depth, None, 0
-        for standing in self._standing.values():
-            common = _common(standing.numbers, path)
+        for placed in self._placed.values():
+            common = _common(placed.numbers, path)
             cost = CONSUME * (place.depth - common)
-            if common < standing.depth:
+            if common < placed.depth:
                 cost += ROLLBACK
-            if not standing.is_left:
-                cost += COPY + COPY_TOKEN * standing.depth
+            if not placed.is_left:
+                cost += COPY + COPY_TOKEN * placed.depth
             if cost < least:
-                least, best, shared = cost, standing, common
+                least, best, shared = cost, placed, common
         if best is None:
             return self._from_start(path)
         if best.is_left:
-            del self._standing[best.numbers[-1]]
+            del self._placed[best.numbers[-1]]
         else:
-            best = Standing(best.matcher.deep_copy(), best.numbers.copy(), best.place)
+            best = Placed(best.matcher.deep_copy(), best.numbers.copy(), best.place)
             self._make_room()
         if shared < best.depth and not best.matcher.rollback(best.depth - shared):
             return self._from_start(path)  # grammars with `max_tokens` cannot go back
@@ -129,18 +129,18 @@ class Matchers:
         best.numbers[shared + 1 :] = [at.number for at in path[shared + 1 :]]
         return best
 
-    def _from_start(self, path: list[Place]) -> Standing:
+    def _from_start(self, path: list[Place]) -> Placed:
         self._make_room()
         matcher = self._start.deep_copy()
         matcher.consume_tokens([at.token for at in path[1:]])
-        return Standing(matcher, [at.number for at in path], ref(path[-1]))
+        return Placed(matcher, [at.number for at in path], ref(path[-1]))
 
     def _make_room(self) -> None:
         """Give up one that was left, or else the one that was used longest ago."""
-        if len(self._standing) < CAPACITY:
+        if len(self._placed) < CAPACITY:
             return
-        left = (number for number, standing in self._standing.items() if standing.is_left)
-        del self._standing[next(left, next(iter(self._standing)))]
+        left = (number for number, placed in self._placed.items() if placed.is_left)
+        del self._placed[next(left, next(iter(self._placed)))]
 
 
 def _common(numbers: list[int], path: list[Place]) -> int:

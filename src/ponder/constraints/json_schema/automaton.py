@@ -12,6 +12,7 @@ from jsonschema.exceptions import ValidationError
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.constraint import UNBOUNDED
 from ponder.constraints.guided.automaton import LEAST_GROWTH, GuidedAutomaton
 from ponder.constraints.guided.place import Place
 from ponder.constraints.json_schema.documents import Documents
@@ -182,7 +183,7 @@ class JsonAutomaton:
     @cached_property
     def growth(self) -> int:
         """As much as the shortest plan, or `LEAST_GROWTH`: a guess, as a token may open many values."""
-        return max(LEAST_GROWTH, len(self.plan(self.start, 2**20) or ()))
+        return max(LEAST_GROWTH, len(self.plan(self.start, UNBOUNDED) or ()))
 
     @property
     def exact(self) -> bool:

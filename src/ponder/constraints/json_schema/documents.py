@@ -18,7 +18,7 @@ from referencing.exceptions import NoSuchAnchor, PointerToNowhere, Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from ponder.constraints.json_schema.formats import checker
-from ponder.constraints.json_schema.keywords import NAMED, ONE, SOME
+from ponder.constraints.json_schema.keywords import COUNTS, NAMED, ONE, SOME
 from ponder.constraints.json_schema.patterns import python_pattern
 from ponder.constraints.json_schema.well_formed import check
 from ponder.errors import ParameterError
@@ -27,21 +27,9 @@ ROOT = "urn:ponder:schema"
 MAX_DEPTH = 100
 MAX_CHARACTERS = 4_000_000
 
-_COUNTS = frozenset(
-    [
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-        "minContains",
-        "maxContains",
-    ]
-)
 _OLD_REFS = ("draft-03", "draft-04", "draft-06", "draft-07")
 _VALIDATION = "https://json-schema.org/draft/2020-12/vocab/validation"
-_VALIDATES = _COUNTS | frozenset(
+_VALIDATES = COUNTS | frozenset(
     [
         "type",
         "enum",
@@ -199,7 +187,7 @@ class Documents:
                 }
             elif keyword == "pattern" and isinstance(value, str):
                 result[keyword] = self._python(value)
-            elif keyword in _COUNTS and isinstance(value, float) and value.is_integer():
+            elif keyword in COUNTS and isinstance(value, float) and value.is_integer():
                 result[keyword] = int(value)
         if not self._validates(draft):
             result = {key: value for key, value in result.items() if key not in _VALIDATES}

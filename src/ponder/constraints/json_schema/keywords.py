@@ -1,4 +1,4 @@
-"""Where schemas stand inside schemas."""
+"""Keywords by what their values are, and where schemas stand inside schemas."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ SOME = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 """Keywords whose value is a list of schemas."""
 NAMED = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs", "definitions"))
 """Keywords whose value is an object of schemas."""
+
+COUNTS = frozenset(
+    [
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "minContains",
+        "maxContains",
+    ]
+)
+"""Keywords whose value is a whole number of at least 0."""
 
 
 def subschemas(schema: Any) -> Iterator[tuple[tuple[str, ...], Any]]:

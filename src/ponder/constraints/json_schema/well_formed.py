@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ponder.constraints.json_schema.keywords import NAMED, ONE, SOME, subschemas
+from ponder.constraints.json_schema.keywords import COUNTS, NAMED, ONE, SOME, subschemas
 from ponder.errors import ParameterError
 
 _TYPES = frozenset(("null", "boolean", "integer", "number", "string", "array", "object"))
@@ -50,19 +50,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(
         ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), (_is_number, "a finite number")
     ),
-    **dict.fromkeys(
-        [
-            "minLength",
-            "maxLength",
-            "minItems",
-            "maxItems",
-            "minProperties",
-            "maxProperties",
-            "minContains",
-            "maxContains",
-        ],
-        (_is_count, "a whole number of at least 0"),
-    ),
+    **dict.fromkeys(COUNTS, (_is_count, "a whole number of at least 0")),
     **dict.fromkeys(
         ["$ref", "$dynamicRef", "$anchor", "$dynamicAnchor", "$id", "$schema", "pattern", "format"],
         (lambda value: isinstance(value, str), "a string"),

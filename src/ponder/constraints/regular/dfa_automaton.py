@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
+from ponder.constraints.constraint import UNBOUNDED
 from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
 from ponder.constraints.regular.dfa import Dfa, reaching
@@ -25,7 +26,6 @@ from ponder.errors import ParameterError
 from ponder.text.vocabulary import Ints, Vocabulary, ranges
 
 MASK_BYTES = 2**25  # of kept masks
-UNBOUNDED = 2**20  # tokens: more than a text has
 MAX_COMPARED = 2**28  # states times effects, to find the fewest tokens to an end from all states
 # Steps along bytes of tokens: those that a search for a plan may take where there are no effects, those that
 # looking for dead ends may take, and about how many are taken at once.
