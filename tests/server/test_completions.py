@@ -167,15 +167,25 @@ def test_stops_are_named(tiny: Tiny) -> None:
 
 
 def test_bad_words_hold_on_the_text(tiny: Tiny) -> None:
-    """What is banned is not said; where nothing is left to say, that is the reason."""
+    """What is banned is not said; where nothing can be said, the request is refused."""
     text = complete(tiny.client, prompt="hello", temperature=0)["choices"][0]["text"]
     other = complete(tiny.client, prompt="hello", temperature=0, bad_words=[text[:2]])["choices"][0]["text"]
     assert text[:2] not in other
     letters = [chr(code) for code in range(32, 127)] + ["\n"]
-    (choice,) = complete(
-        tiny.client, prompt="hello", bad_words=letters, ignore_eos=True, min_tokens=3, max_tokens=5,
-        logit_bias={str(i): -100 for i in range(61, 64)},
-    )["choices"]  # fmt: skip
+    body = {"prompt": "hello", "bad_words": letters, "min_tokens": 3}
+    response = tiny.client.post("/v1/completions", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == (
+        "bad_words and min_tokens = 'Ban & TokenCount' is not allowed: "
+        "some text must keep to all parts, and none was found"
+    )
+
+
+def test_a_text_that_can_neither_go_on_nor_end(tiny: Tiny) -> None:
+    """It stops there, and that is the reason."""
+    vocabulary = tiny.model.tokenizer.vocabulary
+    none = {str(token): -100 for token in range(len(vocabulary)) if vocabulary.is_text[token]}
+    (choice,) = complete(tiny.client, prompt="hello", guided_regex="[a-z]{3}", logit_bias=none)["choices"]
     assert (choice["finish_reason"], choice["stop_reason"]) == ("content_filter", "constraint")
 
 

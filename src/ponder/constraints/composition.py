@@ -281,8 +281,8 @@ class JointAutomaton:
             return None
         plan = find_plan(self, self._vocabulary, self.start, UNBOUNDED, START_TRIES)
         if plan is None:
-            what = f"texts that all of {', '.join(self.names)} allow"
-            raise ParameterError("constraint", what, "parts that leave some text: none was found")
+            allowed = "some text must keep to all parts, and none was found"
+            raise ParameterError("constraint", " & ".join(self.names), allowed)
         return plan
 
     def plan(self, state: tuple[Hashable, ...], limit: int) -> tuple[int, ...] | None:

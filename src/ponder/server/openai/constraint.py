@@ -83,7 +83,8 @@ def constraint_names(body: GenerationBody) -> dict[str, str]:
     for name, field in sources:
         names.setdefault(field, name)
     if sources:
-        names["constraint"] = " and ".join(dict.fromkeys(name for name, _ in sources))
+        said = [name for name, _ in sources] + (["min_tokens"] if body.min_tokens else [])
+        names["constraint"] = " and ".join(dict.fromkeys(said))
     return names
 
 
