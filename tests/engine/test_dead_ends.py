@@ -288,5 +288,5 @@ def test_a_minimum_of_tokens_is_planned_for(engine: Engine) -> None:
     params = SamplingParams(n=4, max_tokens=9, min_tokens=5, temperature=1.0, seed=1)
     found, _ = outputs(engine, params, OneOf(("ab", "aaaaaa")))
     assert {output.text for output in found} == {"aaaaaa"}
-    with pytest.raises(ParameterError, match="OneOf & TokenCount.* some text must keep to all parts"):
+    with pytest.raises(ParameterError, match="OneOf & TokenCount"):
         outputs(engine, params, OneOf(("ab",)))

@@ -83,7 +83,7 @@ def constraint_names(body: GenerationBody) -> dict[str, str]:
     for name, field in sources:
         names.setdefault(field, name)
     if sources:
-        said = [name for name, _ in sources] + (["min_tokens"] if body.min_tokens else [])
+        said = [name for name, _ in sources] + (["min_tokens"] if getattr(body, "min_tokens", None) else [])
         names["constraint"] = " and ".join(dict.fromkeys(said))
     return names
 
