@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,9 +12,16 @@ import pytest
 from asking import engine_ask
 from ponder.asks import BackEvent, TokenEvent
 from ponder.asks.settling import settled
-from ponder.constraints import Automaton, JsonSchema, Length, Mentions, OneOf, bits
+from ponder.constraints import Automaton, JsonSchema, Length, Mentions, OneOf, Regex, bits
 from ponder.constraints.oracle import Oracle
-from ponder.decoders import BeamSample, BeamSearch, ContrastiveSearch, Speculative, StochasticBeamSearch
+from ponder.decoders import (
+    BeamSample,
+    BeamSearch,
+    ContrastiveSearch,
+    Faithful,
+    Speculative,
+    StochasticBeamSearch,
+)
 from ponder.engine import Engine, FinishedEvent
 from ponder.errors import ParameterError
 from ponder.sampling import SamplingParams
@@ -155,6 +162,51 @@ def test_an_oracle_holds_under_every_decoder(engine: Engine, decoder: Any) -> No
     for output in kept:
         assert _all_differ(output.text)
         assert len(output.token_ids) == 30
+
+
+def test_a_text_goes_back_from_where_little_is_allowed(engine: Engine) -> None:
+    """After n to z only "!" may come, which is unlikely; with a floor such a letter is given up."""
+    pairs = Regex("([a-m]|[n-z]!)*")
+    params = SamplingParams(n=4, max_tokens=10, temperature=1.0, seed=2)
+    free, _ = outputs(engine, params, pairs)
+    assert any("!" in output.text for output in free)
+    floor = replace(params, min_allowed_mass=0.1)
+    kept, _ = outputs(engine, floor, pairs)
+    for output in kept:
+        assert "!" not in output.text
+        assert min(trace.allowed_mass for trace in output.traces) >= 0.1
+        assert output.constrained is not None
+    assert sum(output.constrained.rewinds for output in kept if output.constrained) > 0
+    guessed, _ = outputs(engine, floor, pairs, Speculative())
+    assert [one.token_ids for one in guessed] == [one.token_ids for one in kept]
+    alone, _ = outputs(engine, replace(floor, n=1), pairs)
+    assert alone[0].token_ids == kept[0].token_ids
+
+
+def test_a_text_goes_on_where_it_cannot_go_back(engine: Engine) -> None:
+    """At the beginning, where little is allowed whatever comes, and after a bounded number of attempts."""
+    params = SamplingParams(max_tokens=6, temperature=1.0, seed=2, min_allowed_mass=0.9)
+    (output,), _ = outputs(engine, params, OneOf(("abcdef", "abcdeg")))
+    assert output.text in ("abcdef", "abcdeg")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "constraint", "allowed"),
+    [
+        (None, None, "only together with a constraint"),
+        (BeamSearch(2), Regex("a*"), "0 with"),
+        (BeamSample(2), Regex("a*"), "0 with"),
+        (Faithful("weights"), Regex("a*"), "0 with"),
+    ],
+)
+def test_a_floor_means_something_only_where_texts_are_drawn(
+    engine: Engine, decoder: Any, constraint: Any, allowed: str
+) -> None:
+    """Elsewhere it is refused by name."""
+    with pytest.raises(ParameterError, match=f"min_allowed_mass = 0.5 is not allowed: .*{allowed}"):
+        outputs(
+            engine, SamplingParams(max_tokens=9, temperature=1.0, min_allowed_mass=0.5), constraint, decoder
+        )
 
 
 @pytest.mark.slow

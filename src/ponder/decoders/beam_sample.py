@@ -58,7 +58,7 @@ class BeamSample:
     length_penalty: float = 1.0
     early_stopping: EarlyStopping = False
 
-    unused: ClassVar[frozenset[str]] = frozenset()
+    unused: ClassVar[frozenset[str]] = frozenset({"min_allowed_mass"})
     name: ClassVar[str] = "beam-sample"
     streams: ClassVar[bool] = False
     normalised: ClassVar[bool] = True

@@ -28,6 +28,8 @@ def asked_by(params: SamplingParams) -> list[Asker]:
         askers.append(Asker("real_temperature", params.real_temperature, "0", needs))
     if params.mirostat:  # its state follows from how each token was drawn
         askers.append(Asker("mirostat", params.mirostat, "0", Needs(replay="traced")))
+    if params.min_allowed_mass:
+        askers.append(Asker("min_allowed_mass", params.min_allowed_mass, "0", Needs()))
     return askers
 
 

@@ -108,11 +108,19 @@ def taken(
 
 
 def growth(group: Group, text: Text, index: int, drawn: Sequence[Drawn]) -> Growth:
-    """Grow a text by tokens that were drawn; without any it goes back from a dead end, or ends there."""
+    """Grow a text by tokens that were drawn; without any it goes back from a dead end, or ends there.
+
+    It goes back as well from where the constraint leaves less than `min_allowed_mass`, while it can.
+    """
+    least = group.params.min_allowed_mass
+    few = next((i for i, one in enumerate(drawn) if one.trace and one.trace.allowed_mass < least), len(drawn))
+    drawn = drawn[: max(few, 1)]  # the next step looks at the others again
     traces = tuple(one.trace for one in drawn if one.trace is not None)
     tally = sum((one.tally for one in drawn), Tally())
-    if not traces:
-        return replace(group.retreat(text, index), tally=tally)
+    if not traces or few == 0:
+        back = group.retreat(text, index, "unlikely" if traces else "dead")
+        if not traces or not back.stuck:
+            return replace(back, tally=tally)
     return Growth(text, index, traces, settled=group.settled(text, len(traces)), tally=tally)
 
 

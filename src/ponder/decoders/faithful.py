@@ -60,7 +60,7 @@ class Faithful:
     passes: int = 1000
 
     name: ClassVar[str] = "faithful sampling"
-    unused: ClassVar[frozenset[str]] = frozenset()
+    unused: ClassVar[frozenset[str]] = frozenset({"min_allowed_mass"})
     normalised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from ponder.asks.path import branched, redrawn, stream_of
 from ponder.constraints import bits
 from ponder.constraints.ending import Ending
 from ponder.decoders.ranker import Ranker, Summary, host_ranker
-from ponder.decoders.text import Growth, Joined, Node, Text
+from ponder.decoders.text import Growth, Joined, Node, Reason, Text
 from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.row import Row
@@ -116,7 +116,6 @@ class Group:
         `refused` are tokens that were drawn there and may not come.
         """
         stream, state = self.stream(text, index), self._state_after(text, tokens)
-        refused = text.refused_at(text.depth + len(tokens)).union(refused)
         if not tokens:
             return self._row(text, stream, text.output, state, text.traces, refused)
         output, known = Joined(text.output, tokens), Joined(text.traces, traces)
@@ -162,7 +161,7 @@ class Group:
         output: Seq[int],
         state: Any,
         traces: Seq[TokenTrace],
-        refused: frozenset[int],
+        refused: Collection[int],
     ) -> Row:
         forced = self.forced(len(output))
         sentence = self._sentence(output) if self.sentence_ends else 0
@@ -174,30 +173,36 @@ class Group:
         must_go_on, allowed = len(output) < self.params.min_tokens, None
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
-            allowed = self.allowed.mask(state, refused)
-            stream = redrawn(stream, len(refused))
+            given_up = text.given_up_at(len(output))
+            allowed = self.allowed.mask(state, given_up.all.union(refused))
+            if given_up.unlikely and allowed is not None and not allowed.any():
+                allowed = self.allowed.mask(state, given_up.dead.union(refused))
+            stream = redrawn(stream, len(given_up.all.union(refused)))
         forbidden = tuple(self.end_ids) if must_go_on else ()
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
 
     def settled(self, text: Text, tokens: int) -> int | None:
         """Return how many tokens a text will never give up once it has so many more; None: all."""
-        if self.allowed is None or self.allowed.exact:
+        if self.allowed is None or (self.allowed.exact and not self.params.min_allowed_mass):
             return None
         return max(text.settled, text.depth + tokens - MAX_BACK)
 
-    def retreat(self, text: Text, index: int) -> Growth:
-        """Let a text go back from a dead end, or end it there.
+    def retreat(self, text: Text, index: int, why: Reason = "dead") -> Growth:
+        """Let a text go back from where its constraint led it; if it cannot, it is stuck.
 
         It goes back by 1, 2, 1, 4, 1, 2, 1, 8, ... tokens: mostly a little, and sooner or later far enough.
-        Every other time it goes as far as the constraint says, where that is known. The first of the tokens
-        that it gives up may not come again.
+        Every other time it goes as far as the constraint says, where that is known. What the first of the
+        tokens that it gives up may do then depends on `why` (`GivenUp`).
         """
         room = text.depth - max(len(self.begun), text.settled)
         if not self.grew or self.settled(text, 0) is None or room <= 0 or text.tally.rewinds >= MAX_REWINDS:
             return Growth(text, index, stuck=True)
         times = text.tally.rewinds + 1
         back = self.allowed.violation(text.node.state) if self.allowed is not None and times % 2 else None
-        return Growth(text, index, back=min(back or times & -times, room), settled=text.settled, dead=True)
+        back = min(back or times & -times, room)
+        if why == "unlikely" and text.came_again(back):
+            return Growth(text, index, stuck=True)
+        return Growth(text, index, back=back, settled=text.settled, why=why)
 
     def _sentence(self, output: Seq[int]) -> int:
         """How many tokens of the output came after the last that ended a sentence."""
@@ -229,8 +234,8 @@ class Group:
             child.settled = growth.settled or child.settled
             child.tally += growth.tally
             if growth.back:
-                if growth.dead:
-                    child.leave_dead_end(growth.back)
+                if growth.why is not None:
+                    child.give_up(growth.back, growth.why)
                 else:
                     child.go_back(child.depth - growth.back)
                 if not growth.traces:

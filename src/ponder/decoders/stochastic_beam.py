@@ -41,7 +41,7 @@ class StochasticBeamSearch:
 
     num_beams: int
 
-    unused: ClassVar[frozenset[str]] = frozenset()
+    unused: ClassVar[frozenset[str]] = frozenset({"min_allowed_mass"})
     name: ClassVar[str] = "stochastic beam search"
     streams: ClassVar[bool] = False
     normalised: ClassVar[bool] = False

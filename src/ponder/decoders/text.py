@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from ponder.asks.events import FinishReason
 from ponder.asks.path import Lineage
@@ -269,6 +269,32 @@ class Tally:
         )
 
 
+Reason = Literal["dead", "unlikely"]  # why a text under a constraint goes back
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Tokens that a text took after `depth` tokens and gave up again.
+
+    Attributes
+    ----------
+    dead : they led to where no token is allowed, and never come again there.
+    unlikely : they led to where little is allowed (`min_allowed_mass`), and come only if no other can.
+    """
+
+    depth: int
+    dead: frozenset[int] = frozenset()
+    unlikely: frozenset[int] = frozenset()
+
+    @property
+    def all(self) -> frozenset[int]:
+        return self.dead | self.unlikely
+
+    def and_also(self, token: int, why: Reason) -> GivenUp:
+        """Return this with one more token."""
+        return replace(self, **{why: getattr(self, why) | {token}})
+
+
 @dataclass(slots=True, eq=False)
 class Text:
     """One text that grows: the last of its nodes, and the contexts that its next token is chosen from.
@@ -282,7 +308,7 @@ class Text:
     note : what its decoder keeps with it. Nobody else reads it; a fork shares it, so it must not change.
     ahead : what is computed ahead of it.
     residuals : the residual entropies of its positions, where an entropy head reads them.
-    refused : by how many tokens the text has, those that may not come next: what followed them was dead.
+    given_up : what it went back from, where it can still come to.
     settled : how many tokens it will never give up, where that is not all of them.
     tally : what its constraint did to it.
     closing : what its end added to the text.
@@ -298,7 +324,7 @@ class Text:
     note: Any = None
     ahead: Ahead = NOTHING_AHEAD
     residuals: tuple[float, ...] = ()
-    refused: tuple[tuple[int, frozenset[int]], ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
     settled: int = 0
     tally: Tally = Tally()
     closing: str = ""
@@ -351,22 +377,27 @@ class Text:
             self.score,
             self.note,
             residuals=self.residuals,
-            refused=self.refused,
+            given_up=self.given_up,
             settled=self.settled,
             tally=self.tally,
         )
 
-    def refused_at(self, depth: int) -> frozenset[int]:
-        """Return the tokens that may not come after `depth` tokens."""
-        return next((tokens for at, tokens in self.refused if at == depth), frozenset())
+    def given_up_at(self, depth: int) -> GivenUp:
+        """Return what was given up after `depth` tokens."""
+        return next((one for one in self.given_up if one.depth == depth), GivenUp(depth))
 
-    def leave_dead_end(self, back: int) -> None:
-        """Give up some tokens, the first of which may not come again in its place."""
+    def came_again(self, back: int) -> bool:
+        """Return whether the first of the last tokens was given up there before, and no other could come."""
+        token = self.node.ancestor(self.depth - back + 1).token
+        return token in self.given_up_at(self.depth - back).unlikely
+
+    def give_up(self, back: int, why: Reason) -> None:
+        """Go back by some tokens, and note the first of them."""
         self.tally += Tally(rewinds=1, given_up=back)
         token = self.node.ancestor(self.depth - back + 1).token
         self.go_back(self.depth - back)
-        earlier = tuple(pair for pair in self.refused if pair[0] < self.depth)
-        self.refused = (*earlier, (self.depth, self.refused_at(self.depth) | {token}))
+        here, earlier = self.given_up_at(self.depth), (one for one in self.given_up if one.depth < self.depth)
+        self.given_up = (*earlier, here.and_also(token, why))
 
     def note_residual(self, residual: float) -> None:
         """Note the residual entropy of the next position."""
@@ -417,7 +448,7 @@ class Growth:
     score, note : of the grown text.
     took : the place, among the tokens that were tried, of the first of them; None: none was tried.
     settled : how many tokens of the text its decoder will never give up; None: all of them.
-    dead : the first of the tokens given up led to a dead end, and may not come again.
+    why : what the first of the tokens that a constraint gives up led to.
     tally : what the constraint did to its tokens.
     """
 
@@ -430,7 +461,7 @@ class Growth:
     took: int | None = None
     back: int = 0
     settled: int | None = None
-    dead: bool = False
+    why: Reason | None = None
     tally: Tally = Tally()
 
 

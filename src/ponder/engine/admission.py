@@ -89,6 +89,9 @@ class Admission:
         if len(begun) > params.max_tokens:
             allowed = f"at least {len(begun)}, the tokens that the path has"
             raise ParameterError("max_tokens", params.max_tokens, allowed)
+        if params.min_allowed_mass and ask.constraint is None:
+            allowed = "set only together with a constraint"
+            raise ParameterError("min_allowed_mass", params.min_allowed_mass, allowed)
         width = decoder.width(params)
         self._check_draft(needs, len(prompt) + params.max_tokens)
         group = self._group(ask, params, prompts, needs)

@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, NoReturn, TypeVar
 
 from ponder.errors import ParameterError, one_or_all
-from ponder.sampling.parameter import Range, whole
+from ponder.sampling.parameter import SHARE_UNDER_ONE, Range, number, whole
 from ponder.sampling.semantics import SEMANTICS
 from ponder.sampling.steps import PARAMETERS, STEPS
 
@@ -111,6 +111,9 @@ class SamplingParams:
     min_tokens: int = _whole(
         0, Range("a whole number, 0 or more", lambda x: x >= 0), "do not end before so many tokens"
     )
+    min_allowed_mass: float = number(
+        "", 0.0, SHARE_UNDER_ONE, "go back from where a constraint leaves less of the probability"
+    ).field()
     max_tokens: int = _whole(
         512, Range("a whole number, 1 or more", lambda x: x >= 1), "the most tokens to generate"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from ponder.sampling.steps import STEPS
 
 DRAWING = frozenset(
-    {"seed"}.union(
+    {"seed", "min_allowed_mass"}.union(
         *({*step.switches, *step.knobs} for step in STEPS.values() if step.kind != "penalty"),
     )
 )
