@@ -6,6 +6,7 @@ from ponder.rewards.catalogue import REWARD_NAMES, reward_named
 from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
+from ponder.rewards.measure import Measure, measure_of, measures_of, total_logprob
 from ponder.rewards.reward import Candidate, Problem, Reward, candidate_of, judged
 from ponder.rewards.verifier import Verifier, callable_verifier, exact_verifier, math_verifier
 
@@ -15,6 +16,7 @@ __all__ = [
     "Candidate",
     "Judgement",
     "Likelihood",
+    "Measure",
     "Problem",
     "Reward",
     "Scale",
@@ -32,6 +34,9 @@ __all__ = [
     "lowest",
     "math_verifier",
     "mean",
+    "measure_of",
+    "measures_of",
     "product",
     "reward_named",
+    "total_logprob",
 ]

@@ -10,6 +10,7 @@ from ponder.asks import Output, Path, conversation
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.answer import extract_answer
 from ponder.rewards.judgement import Judgement, Scale, checked
+from ponder.rewards.measure import Measure, measures_of
 from ponder.text import Prompt
 
 
@@ -69,6 +70,7 @@ class Candidate:
     finish_reason : why it ended, or paused ("until"); "cancelled" if the budget ended it.
     steps : the text cut where it paused, in order, the whole if it grew in one go; empty if it is not known.
     path : its tokens after the prompt; None if unknown.
+    measures : what the model said of each of its tokens; empty if unknown.
     """
 
     text: str
@@ -79,6 +81,7 @@ class Candidate:
     finish_reason: str | None = None
     steps: tuple[str, ...] = ()
     path: Path | None = None
+    measures: tuple[Measure, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a reader of results wants."""
@@ -100,6 +103,7 @@ def candidate_of(output: Output, model: str) -> Candidate:
         output.logprob,
         model,
         output.finish_reason,
+        measures=measures_of(output),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ponder.asks import Grow, Path
 from ponder.errors import ParameterError
-from ponder.rewards import Candidate, Judgement, extract_answer
+from ponder.rewards import Candidate, Judgement, Measure, extract_answer, total_logprob
 from ponder.scaling.budget import Stopped
 
 
@@ -26,7 +25,7 @@ class Text:
     finish_reason : "until" where it paused and can go on; "cancelled" where the budget cut it off; otherwise
         why it ended.
     stopped_by : the boundary, stop string or token that ended it.
-    logprobs : of all its tokens; None where the strategy put some in.
+    measures : of all its tokens; None where the strategy put some in.
     """
 
     node: int
@@ -36,7 +35,7 @@ class Text:
     steps: tuple[str, ...]
     finish_reason: str
     stopped_by: str | int | None = None
-    logprobs: tuple[float, ...] | None = ()
+    measures: tuple[Measure, ...] | None = ()
 
     @property
     def live(self) -> bool:
@@ -49,11 +48,12 @@ class Text:
             self.text,
             extract_answer(self.text),
             len(self.path.tokens),
-            None if self.logprobs is None else math.fsum(self.logprobs),
+            None if self.measures is None else total_logprob(self.measures),
             model,
             self.finish_reason,
             self.steps,
             self.path,
+            self.measures or (),
         )
 
 

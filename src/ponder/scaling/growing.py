@@ -36,6 +36,7 @@ from ponder.asks import (
     Usage,
 )
 from ponder.asks.path import branched
+from ponder.rewards.measure import Measure, measure_of, measures_of
 from ponder.sampling import SamplingParams
 
 _MAX_TOKENS = SamplingParams().max_tokens
@@ -54,7 +55,7 @@ class Growing:
     index: int
     begun: tuple[int, ...] | None
     tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list)
     text: str = ""
     finish_reason: str | None = None
     stopped_by: str | int | None = None
@@ -110,7 +111,7 @@ class Growing:
         self.text += event.text
         if event.trace is not None:
             self.tokens.append(event.trace.token_id)
-            self.logprobs.append(event.trace.logprob)
+            self.measures.append(measure_of(event.trace))
         if event.finish_reason is not None:
             self._end(event.finish_reason, event.stopped_by)
 
@@ -122,16 +123,15 @@ class Growing:
     def go_back(self, event: BackEvent) -> None:
         """Forget tokens."""
         self.steady = False
-        tokens, logprobs, text = self._mark
-        del self.tokens[tokens + event.tokens :], self.logprobs[logprobs + event.tokens :]
+        tokens, measures, text = self._mark
+        del self.tokens[tokens + event.tokens :], self.measures[measures + event.tokens :]
         self.text = self.text[:text] + event.text
 
     def settle(self, output: Output, begun: tuple[int, ...]) -> None:
         """Take what a request answered in place of what it told on the way."""
-        tokens, logprobs, text = self._mark
-        traced = [trace.logprob for trace in output.traces]
+        tokens, measures, text = self._mark
         self.tokens[tokens:] = output.token_ids
-        self.logprobs[logprobs:] = traced or [output.logprob] * bool(output.token_ids)
+        self.measures[measures:] = measures_of(output)
         self.text = self.text[:text] + output.text
         if self.begun is None:
             self.begun = begun
@@ -143,9 +143,9 @@ class Growing:
         ended = self.finish_reason is not None and (last or self.begun is not None)
         if (self._ended or not self.steady or self._sizes() == self._saved) and ended == self._ended:
             return None
-        tokens, logprobs, text = self._saved
+        tokens, measures, text = self._saved
         entry: dict[str, Any] = {"text": number, "tokens": self.tokens[tokens:]}
-        entry |= {"logprobs": self.logprobs[logprobs:], "more": self.text[text:]}
+        entry |= {"measures": self.measures[measures:], "more": self.text[text:]}
         if ended:
             entry |= {"finish": self.finish_reason, "stopped_by": self.stopped_by}
             entry |= {"lineage": self.lineage, "begun": self.begun}
@@ -155,7 +155,7 @@ class Growing:
     def recall(self, entry: Mapping[str, Any]) -> None:
         """Take what a journal has of it."""
         self.tokens += entry["tokens"]
-        self.logprobs += entry["logprobs"]
+        self.measures += (Measure(*one) for one in entry["measures"])
         self.text += entry["more"]
         if "finish" in entry:
             self.finish_reason, self.stopped_by = entry["finish"], entry["stopped_by"]
@@ -166,7 +166,7 @@ class Growing:
         self._saved = self._sizes()
 
     def _sizes(self) -> tuple[int, int, int]:
-        return len(self.tokens), len(self.logprobs), len(self.text)
+        return len(self.tokens), len(self.measures), len(self.text)
 
 
 def begin(ask: Grow, number: int) -> list[Growing]:

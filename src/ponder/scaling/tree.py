@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ponder.asks import Grow, Path
+from ponder.rewards import Measure
 from ponder.scaling.effects import Text
 from ponder.scaling.growing import Growing
 from ponder.scaling.journal import plain
@@ -27,7 +28,7 @@ class Tree:
 
     def add(self, grown: Growing, effect: int) -> Text:
         """Return a text that an effect grew."""
-        parent, begun, logprobs = self._before(grown.ask.path)
+        parent, begun, measures = self._before(grown.ask.path)
         path, steps = grown.path(), (*begun, grown.text) if grown.tokens or grown.text else begun
         text = Text(
             len(self.texts),
@@ -37,7 +38,7 @@ class Tree:
             steps,
             grown.finish_reason or "cancelled",
             grown.stopped_by,
-            None if logprobs is None else (*logprobs, *grown.logprobs),
+            None if measures is None else (*measures, *grown.measures),
         )
         self.texts.append(text)
         self._effects.append(effect)
@@ -48,11 +49,11 @@ class Tree:
         """Return the output that a path holds, as far as it is known."""
         return "".join(self._before(path)[1])
 
-    def _before(self, path: Path) -> tuple[int, tuple[str, ...], tuple[float, ...] | None]:
-        """Return a path's node, its steps and its log-probabilities, as far as they are known."""
+    def _before(self, path: Path) -> tuple[int, tuple[str, ...], tuple[Measure, ...] | None]:
+        """Return a path's node, its steps and its measures, as far as they are known."""
         found = self._places.get(_place(path))
         if found is not None:
-            return found.node, found.steps, found.logprobs
+            return found.node, found.steps, found.measures
         if path.text:  # something the strategy put in
             node, steps, _ = self._before(Path(path.prompt, path.tokens, lineage=path.lineage))
             return node, (*steps, path.text), None
