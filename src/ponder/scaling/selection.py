@@ -33,7 +33,8 @@ def select(
         Vote(canonical(answers[group[0]] or ""), math.fsum(weights[i] for i in group), tuple(group))
         for group in groups
     ]
-    votes.sort(key=lambda vote: -vote.weight)  # stable: ties stay in the order seen
+    # Ties stay in the order seen, but for groups of which nobody is scored.
+    votes.sort(key=lambda vote: (-vote.weight, all(ranks[i] == -math.inf for i in vote.members)))
     return best(votes[0].members, ranks), tuple(votes)
 
 
