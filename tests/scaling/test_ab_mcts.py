@@ -33,6 +33,7 @@ def probability_of_gen(prior, generated, continued):
     return integrate.quad(lambda u: gen.sf(cont.ppf(u)), 0, 1, limit=200)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", [Beta(), Gaussian()], ids=["beta", "gaussian"])
 @pytest.mark.parametrize(("generated", "continued"), STATES)
 def test_a_new_answer_is_as_likely_as_the_posteriors_say(prior, generated, continued):
@@ -61,6 +62,7 @@ def test_observations_one_by_one_are_all_at_once():
             assert getattr(known, name) == pytest.approx(getattr(together, name), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_best_child_is_gone_on_with_as_often_as_its_posterior_says():
     """Of two children, where CONT always wins."""
     root = AnswerNode(generated=[0.0] * 500, continued=[1.0] * 500)

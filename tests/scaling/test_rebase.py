@@ -24,6 +24,7 @@ def by_formula(total, rewards, temperature):
     return widths
 
 
+@pytest.mark.slow
 def test_allocations_are_the_formulas_and_add_up():
     numbers = random.Random(0)
     for _ in range(1000):

@@ -39,6 +39,7 @@ def by_hand(tree, keep, expand, convention, lookahead=0):
     return kept, finished
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize(("keep", "expand", "lookahead"), [(1, 3, 0), (2, 3, 0), (3, 2, 2), (4, 4, 1)])
 def test_what_is_kept_is_the_best_of_all_there_is(convention, keep, expand, lookahead):
