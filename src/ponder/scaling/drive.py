@@ -11,7 +11,7 @@ from functools import partial
 from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
-from ponder.asks import LanguageModel, Service, TokenEvent, TreeEvent, Usage
+from ponder.asks import Grow, LanguageModel, Service, TokenEvent, TreeEvent, Usage
 from ponder.errors import DataError, ParameterError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
 from ponder.scaling.budget import Budget, Stopped
@@ -259,7 +259,7 @@ class _Driver:
         """Grow texts and leave them in `extended`."""
         self.record.expect({"effect": number, "extend": [self.tree.described(ask) for ask in effect.grows]})
         seed = problem_seed(0, self.problem)
-        asks = [seeded(ask, seed) for ask in effect.grows]
+        asks = [self._recording(seeded(ask, seed)) for ask in effect.grows]
         work = _Work(number, [text for i, ask in enumerate(asks) for text in begin(ask, i)], self.spent)
         for entry in self.record.results(number):
             self.record.reading(partial(work.recall, entry))
@@ -275,6 +275,13 @@ class _Driver:
         for text in work.growing:
             grown[text.number].append(self.tree.add(text, number))
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
+
+    def _recording(self, ask: Grow) -> Grow:
+        """Return an ask that keeps what the reward needs of its texts, if the model can."""
+        needed = self.reward is not None and "state" in self.reward.needs
+        if not needed or self.model is None or "States" not in self.model.offers.reads:
+            return ask
+        return replace(ask, record=replace(ask.record, state=True))
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()
