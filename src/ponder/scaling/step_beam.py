@@ -109,8 +109,8 @@ class StepBeam:
             widths = [expand] * len(paths)
             if self.convention == "search-and-learn":
                 widths = shared_out(keep * expand, len(paths))
-        plain: Selection = "plain" if self.convention == "its-hub" else "weighted"
-        return choose(finished + unfinished, self.selection or plain, self.equal, sampling)
+        default: Selection = "plain" if self.convention == "its-hub" else "weighted"
+        return choose(finished + unfinished, self.selection or default, self.equal, sampling)
 
     def _widths(self, n: int) -> tuple[int, int]:
         if self.keep is not None:
