@@ -72,6 +72,15 @@ def test_the_heaviest_answer_wins_or_the_best_text():
         assert answer.text == chosen
 
 
+def test_equals_are_kept_in_the_order_of_their_samples():
+    model, alike = StepTree(ends=0).model(), callable_verifier(lambda problem, text: 0.5)
+    for convention in CONVENTIONS:
+        strategy = StepBeam(2, 3, max_steps=2, convention=convention, **COMMON)
+        answer = asyncio.run(solve(strategy, PROBLEM, model, alike))
+        first = [candidate.text[:4] for candidate in answer.candidates]
+        assert first == letters("a\n", 3) + letters("b\n", 3)
+
+
 def test_a_text_that_ends_is_finished_without_a_boundary():
     tree = StepTree(ends=0, deepest=1)
     strategy = StepBeam(2, 2, step=Boundary(("never",)), **EQUAL)
