@@ -90,3 +90,14 @@ def test_what_is_drawn_goes_on_and_what_is_finished_stays(resampling):
                 assert sorted(rounds[number + 1][: len(stay)]) == stay
         assert len(answer.candidates) == 6
         assert tree.value(answer.text) == max(tree.value(candidate.text) for candidate in answer.candidates)
+
+
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_a_weight_of_0_is_never_drawn(resampling):
+    """Not by the smallest of random numbers, 0."""
+
+    class Zeros:
+        def random(self, n=None):
+            return 0.0 if n is None else np.zeros(n)
+
+    assert set(resampled([0.0, 0.5, 0.0, 0.5], 2, resampling, Zeros())) <= {1, 3}
