@@ -79,7 +79,8 @@ async def drive(
     }
     record.expect(begun)
     service, tree = service or Service(), Tree(problem.prompt)
-    driver = _Driver(problem, model, model.name, reward, budget, record, service, progress_s, tree)
+    needs = strategy.needs | (reward.needs if reward else frozenset())
+    driver = _Driver(problem, model, model.name, reward, budget, record, service, progress_s, tree, needs)
     async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
         async for item in told:
             yield item
@@ -159,6 +160,7 @@ class _Driver:
     service: Service
     progress_s: float
     tree: Tree
+    needs: frozenset[str] = frozenset()
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
     stopped: Stopped = "done"
@@ -277,9 +279,8 @@ class _Driver:
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
 
     def _recording(self, ask: Grow) -> Grow:
-        """Return an ask that keeps what the reward needs of its texts, if the model can."""
-        needed = self.reward is not None and "state" in self.reward.needs
-        if not needed or self.model is None or "States" not in self.model.offers.reads:
+        """Return an ask that keeps what strategy and reward need of its texts, if the model can."""
+        if "state" not in self.needs or self.model is None or "States" not in self.model.offers.reads:
             return ask
         return replace(ask, record=replace(ask.record, state=True))
 
