@@ -99,6 +99,7 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         include_usage=bool(options and options.include_usage),
         continuous_usage=bool(options and options.continuous_usage_stats),
         include_tree=bool(options and options.include_tree),
+        reported=constraint is not None or body.faithful is not None,
         tools=tools,
     )
 
