@@ -11,6 +11,7 @@ from ponder.sampling import TokenTrace
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.prefix import Prefix
 from ponder.text import EncodedPrompt
+from ponder.text.call_form import HERMES, CallForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Plan:
     tokens_as_ids : whether log-probabilities call tokens by their ids.
     token_ids : whether the ids of prompt and text are told.
     tools : names of those that the model was told of; calls of them are read out of a chat's texts.
+    call_form : how the model writes those.
     skip_special : whether control tokens spell nothing.
     own_ends : tokens that end a text as the model's own end does, and are not told of.
     stream, include_usage, continuous_usage, include_tree : whether and how the answer is streamed.
@@ -59,6 +61,7 @@ class Plan:
     include_tree: bool
     reported: bool
     tools: frozenset[str] = frozenset()
+    call_form: CallForm = HERMES
 
 
 @dataclass(frozen=True, slots=True)
