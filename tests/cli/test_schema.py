@@ -19,7 +19,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def test_what_is_told(ponder, tmp_path: Path, tokenizer) -> None:
-    """Each keyword, and a text that is valid and as short as said; the same of a file and of standard input."""
+    """Each keyword, and a valid text that is as short as said; the same of a file and of standard input."""
     file = tmp_path / "person.json"
     file.write_text(json.dumps(SCHEMA))
     ran = ponder("schema", "--json", str(file))

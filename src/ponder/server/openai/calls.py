@@ -19,7 +19,6 @@ from ponder.constraints import (
     repeated,
     then,
 )
-from ponder.constraints.plain import all_of
 from ponder.errors import ParameterError
 from ponder.server.openai.prompts import tools_of
 from ponder.server.openai.protocol import ChatBody
@@ -94,9 +93,9 @@ def possible_calls(form: CallForm, tools: Tools, vocabulary: Vocabulary, *, one:
     marks = form.opening.split()
     if not marks:
         begun = Regex(rf"\s*(\{{|{re.escape(form.optional)})" if form.optional else r"\s*\{")
-        return either(all_of([~StartsWith(begun), Length()]), calls)
+        return either(Length() & ~StartsWith(begun), calls)
     opening = Regex(r"\s*".join(map(re.escape, marks)))
-    text = all_of([Ban(marks[0]) if len(marks) == 1 else ~Contains(opening), Length()])
+    text = Length() & (Ban(marks[0]) if len(marks) == 1 else ~Contains(opening))
     if form.again is None:
         return then(text, optional(calls))
     return then(text, repeated(then(calls, text), 0, 1 if one else None))
