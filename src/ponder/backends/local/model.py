@@ -15,6 +15,7 @@ from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer
+from ponder.text.call_form import HERMES, CallForm
 
 
 class LocalModel:
@@ -73,6 +74,10 @@ class LocalModel:
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """Return the text the model sees and its token ids."""
         return self._preparing.encode(prompt)
+
+    def call_form(self) -> CallForm | None:
+        """Return how the model writes calls of tools; None: nobody knows."""
+        return HERMES if self.template is None else self.template.call_form()
 
     def room(self, ask: Grow) -> int:
         """Return how many tokens may come after a request's prompt, and after its mixture's.
