@@ -1,8 +1,8 @@
 """Whether texts keep to their constraints: each is read by a checker of its own.
 
-    python benchmarks/scripts/constrained_texts.py violations [MODEL] [--texts N]
-    python benchmarks/scripts/constrained_texts.py budget [MODEL]
-    python benchmarks/scripts/constrained_texts.py compositions [MODEL] [--texts N]
+    python benchmarks/scripts/constrained_texts.py violations [--model MODEL] [--texts N]
+    python benchmarks/scripts/constrained_texts.py budget [--model MODEL]
+    python benchmarks/scripts/constrained_texts.py compositions [--model MODEL] [--texts N]
 
 - violations: N texts of each task at temperatures 1 and 1.5, with the constraint and, a quarter as many,
   without: how many break the rule.
@@ -300,7 +300,7 @@ def main(arguments: Iterable[str]) -> None:
     """Measure a part and write its results."""
     parser = ArgumentParser(usage=__doc__)
     parser.add_argument("part", choices=("violations", "budget", "compositions"))
-    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--texts", type=int, default=200)
     asked = parser.parse_args(list(arguments))
     lm = ponder.load(asked.model)
