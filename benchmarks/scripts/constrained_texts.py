@@ -183,12 +183,12 @@ NO_NAME_EITHER = {
     "variants": ["normal_forms", "zero_width"],
 }
 THOUGHTS = (  # examples, of 50 tokens and more
-    "Rivers wash salt out of the rocks and carry it to the sea. The water that leaves the sea goes up into the"
-    " air without its salt and comes back as rain. So the salt stays in the sea, and there was time for much of"
-    " it. So the sea is salty.</think>",
+    "Rivers wash salt out of the rocks and carry it to the sea. The water that leaves the sea goes up into"
+    " the air without its salt and comes back as rain. So the salt stays in the sea, and there was time for"
+    " much of it. So the sea is salty.</think>",
     "Cheese is made of milk, and milk comes from cows. There are no cows on the moon, and nobody has brought"
-    " milk there. People who went to the moon brought stones back, and these were stones and dust, no cheese at"
-    " all. So the moon is not made of cheese.</think>",
+    " milk there. People who went to the moon brought stones back, and these were stones and dust, no cheese"
+    " at all. So the moon is not made of cheese.</think>",
 )
 COMPOSITIONS = {
     "JSON, no name in it, 5 to 12 words in a field": Composition(
