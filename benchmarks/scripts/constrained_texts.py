@@ -3,6 +3,7 @@
     python benchmarks/scripts/constrained_texts.py violations [--model MODEL] [--texts N]
     python benchmarks/scripts/constrained_texts.py budget [--model MODEL]
     python benchmarks/scripts/constrained_texts.py compositions [--model MODEL] [--texts N]
+    python benchmarks/scripts/constrained_texts.py company [--model MODEL] [--texts N]
 
 - violations: N texts of each task at temperatures 1 and 1.5, with the constraint and, a quarter as many,
   without: how many break the rule.
@@ -10,6 +11,9 @@
   texts are valid.
 - compositions: N texts of each of three combined constraints, from `ponder serve` in a process of its own, 16
   requests at a time, temperature 1.
+- company: N texts of constraints of several parts at temperatures 1 and 1.5: each alone; all at once with their
+  prompts in the cache; all at once in a cache so small that texts give way; by best-of-n. How many are the
+  same texts, and how many break a rule.
 
 The checkers use Python's `re`, `unicodedata`, `json` and the package jsonschema, and nothing of ponder. A
 word stands alone where no letter, mark, number or "_" is beside it. Processor time is of the whole process,
@@ -42,6 +46,7 @@ from served import served
 PACKAGES = ("ponder", "llguidance", "jsonschema")
 TEMPERATURES, AT_ONCE, CONCURRENT = (1.0, 1.5), 100, 16
 SEEDS, MOST_MORE = 25, 50
+TIGHT = 24_000_000  # bytes of a cache
 NAMES = ("Harry", "Potter", "Harry Potter", "Ron", "Hermione", "Dumbledore", "Hogwarts", "Voldemort")
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
@@ -328,6 +333,76 @@ async def compositions(model: str, texts: int) -> dict[str, Any]:
     return found
 
 
+JOINT = {
+    "20 to 40 words, no hashtag, no name": Task(
+        "Write a tweet of 20 to 40 words about Harry Potter, with hashtags.",
+        Words(20, 40) & NO_HASHTAG & NO_NAME,
+        lambda text: not 20 <= count(text) <= 40 or has_hashtag(text) or has_name(text),
+        72,
+    ),
+    "JSON, no name in it": Task(
+        "Write a review of Harry Potter as JSON with stars and text.",
+        JsonSchema(REVIEW) & NO_NAME,
+        lambda text: breaks(REVIEW)(text) or has_name(text),
+        64,
+    ),
+}
+
+
+def company(model: str, texts: int) -> dict[str, Any]:
+    """Compare texts in company with the same texts alone."""
+    roomy, tight = ponder.load(model), ponder.load(model, cache_bytes=TIGHT)
+    kinds = itertools.product(JOINT.values(), TEMPERATURES)
+    share = max(1, texts // (len(JOINT) * len(TEMPERATURES)))
+    asked = [(task, temperature, seed) for task, temperature in kinds for seed in range(share)]
+
+    def options(task: Task, temperature: float, seed: int) -> dict[str, Any]:
+        drawn = {"temperature": temperature, "seed": seed, "max_tokens": task.max_tokens}
+        return {**drawn, "constraint": task.constraint}
+
+    def alone(task: Task, temperature: float, seed: int) -> str:
+        roomy.model.loop.call(
+            lambda: roomy.model.engine.tree.evict(roomy.model.engine.pool.num_pages)
+        ).result()
+        return roomy(task.prompt, **options(task, temperature, seed)).text
+
+    def together(lm: ponder.LM) -> list[str]:
+        async def ask() -> list[ponder.Completion]:
+            return await asyncio.gather(*(lm.agenerate(one[0].prompt, **options(*one)) for one in asked))
+
+        return [completion.text for completion in asyncio.run(ask())]
+
+    expected = [alone(*one) for one in asked]
+    hits = roomy.model.stats().hit_tokens
+    found = {"all at once": together(roomy), "in a small cache": together(tight)}
+    hits = roomy.model.stats().hit_tokens - hits
+    best, samples = [], []
+    for task, temperature in itertools.product(JOINT.values(), TEMPERATURES):
+        answer = roomy.solve(task.prompt, n=share, **options(task, temperature, 0))
+        best += [(task, candidate.text) for candidate in answer.candidates]
+        samples += roomy(task.prompt, constraint=task.constraint, **answer.sampling).texts
+    told: dict[str, Any] = {
+        "alone": {
+            "texts": len(asked),
+            "broken": sum(one[0].is_broken(text) for one, text in zip(asked, expected)),
+        }
+    }
+    for name, answers in found.items():
+        told[name] = {
+            "texts": len(answers),
+            "same_as_alone": sum(a == b for a, b in zip(answers, expected)),
+            "broken": sum(one[0].is_broken(text) for one, text in zip(asked, answers)),
+        }
+    told["all at once"]["hit_tokens"] = hits
+    told["in a small cache"]["preemptions"] = tight.model.stats().preemptions
+    told["best-of-n"] = {
+        "texts": len(best),
+        "same_as_samples": sum(text == sample for (_, text), sample in zip(best, samples)),
+        "broken": sum(task.is_broken(text) for task, text in best),
+    }
+    return told
+
+
 def is_refused(lm: ponder.LM, constraint: Constraint, max_tokens: int) -> bool:
     """Return whether so few tokens are refused before anything is generated."""
     try:
@@ -390,12 +465,14 @@ def budget(lm: ponder.LM) -> dict[str, Any]:
 def main(arguments: Iterable[str]) -> None:
     """Measure a part and write its results."""
     parser = ArgumentParser(usage=__doc__)
-    parser.add_argument("part", choices=("violations", "budget", "compositions"))
+    parser.add_argument("part", choices=("violations", "budget", "compositions", "company"))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--texts", type=int, default=200)
     asked = parser.parse_args(list(arguments))
     if asked.part == "compositions":
         result = asyncio.run(compositions(asked.model, asked.texts))
+    elif asked.part == "company":
+        result = company(asked.model, asked.texts)
     elif asked.part == "budget":
         result = budget(ponder.load(asked.model))
     else:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 WORKERS = 2
-NICENESS = 10
+NICENESS = 5
 
 
 def compiling_threads() -> ThreadPoolExecutor:
