@@ -11,9 +11,9 @@
   texts are valid.
 - compositions: N texts of each of three combined constraints, from `ponder serve` in a process of its own, 16
   requests at a time, temperature 1.
-- company: N texts of constraints of several parts at temperatures 1 and 1.5: each alone; all at once with their
-  prompts in the cache; all at once in a cache so small that texts give way; by best-of-n. How many are the
-  same texts, and how many break a rule.
+- company: N texts of constraints of several parts at temperatures 1 and 1.5: each alone; all at once with
+  their prompts in the cache; all at once in a cache so small that texts give way; by best-of-n. How many are
+  the same texts, and how many break a rule.
 
 The checkers use Python's `re`, `unicodedata`, `json` and the package jsonschema, and nothing of ponder. A
 word stands alone where no letter, mark, number or "_" is beside it. Processor time is of the whole process,

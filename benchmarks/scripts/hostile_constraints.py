@@ -170,9 +170,13 @@ def read(url: str, tokens: int, seed: int) -> list[float]:
     return [after - before for before, after in itertools.pairwise(times)]
 
 
-async def send(http: httpx.AsyncClient, kind: Kind, numbers: Iterable[int], answers: Counter[str]) -> None:
-    """Send requests one after another, for ever."""
+async def send(
+    http: httpx.AsyncClient, kind: Kind, numbers: Iterable[int], answers: Counter[str], over: asyncio.Event
+) -> None:
+    """Send requests one after another until it is over and the last is answered."""
     for number in numbers:
+        if over.is_set():
+            return
         constraint = kind(number)
         body = {"prompt": "The answer:", "max_tokens": GROWN, "seed": number}
         if constraint:
@@ -189,14 +193,14 @@ async def company(
     answers: Counter[str] = Counter()
     numbers = itertools.count(1_000_000 * (seed + 1))
     async with httpx.AsyncClient(base_url=url, timeout=120.0, trust_env=False) as http:
-        senders = [asyncio.create_task(send(http, KINDS[name], numbers, answers)) for _ in range(SENDERS)]
+        over = asyncio.Event()
+        senders = [
+            asyncio.create_task(send(http, KINDS[name], numbers, answers, over)) for _ in range(SENDERS)
+        ]
         await asyncio.sleep(0.1)
         gaps = await asyncio.get_running_loop().run_in_executor(pool, read, url, tokens, seed)
-        for sender in senders:
-            sender.cancel()
-        for one in await asyncio.gather(*senders, return_exceptions=True):
-            if isinstance(one, Exception):
-                raise one
+        over.set()
+        await asyncio.gather(*senders)  # what still compiles must not disturb the next stream
     return gaps, answers
 
 
