@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from ponder.errors import ParameterError, renaming
 from ponder.sampling import SEMANTICS, SamplingParams, resolve_params
+
+if TYPE_CHECKING:
+    from ponder.constraints import Constraint
 
 Table = Mapping[str, Any]
 
@@ -316,13 +319,21 @@ def generation_options(
             if name in mixing:
                 mixing[name] = read(mixing[name])
         options["mixture"] = mixture_of(mixing)
-    described = _described(constraint)
-    if described:
-        from ponder.constraints import constraint_of
-
-        with renaming(_OPTIONS):
-            options["constraint"] = constraint_of(described)
+    kept = constraint_option(constraint)
+    if kept is not None:
+        options["constraint"] = kept
     return options
+
+
+def constraint_option(table: Table) -> Constraint | None:
+    """Return the constraint that a table's values describe; None: there are none."""
+    described = _described(table)
+    if not described:
+        return None
+    from ponder.constraints import constraint_of
+
+    with renaming(_OPTIONS):
+        return constraint_of(described)
 
 
 # What --options call fields and their members, where it is another name.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ponder.cli.options import (
+    CONSTRAINT,
     SAMPLING,
     Chat,
     Context,
@@ -21,6 +22,7 @@ from ponder.cli.options import (
     Quantize,
     System,
     TemplateArg,
+    constraint_option,
     sampling_options,
     takes,
     template_args,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from ponder.scaling import Budget, Journal, Ledger, Result, Strategy, Summary
 
 
-@takes(sampling=SAMPLING)
+@takes(sampling=SAMPLING, constraint=CONSTRAINT)
 def solve(
     prompt: Annotated[
         str | None, typer.Argument(help="One question; standard input where it is left out.")
@@ -83,6 +85,7 @@ def solve(
     context: Context = None,
     *,
     sampling: dict[str, Any],
+    constraint: dict[str, Any],
 ) -> int:
     """Sample several answers to a question and keep one, or do so for every problem of a file.
 
@@ -90,6 +93,7 @@ def solve(
     be used is named, the others go on, and the exit status is 2.
     """
     options = sampling_options(sampling)
+    kept = constraint_option(constraint)
     file_only = {
         "template": template,
         "question_field": question_field,
@@ -107,7 +111,9 @@ def solve(
     budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
     scored_by = reward_named(reward, lm.model) if reward else None
     selection: Any = select
-    plan = strategy_named(strategy, selection=selection, rewarded=scored_by is not None, sampling=options)
+    plan = strategy_named(
+        strategy, selection=selection, rewarded=scored_by is not None, sampling=options, constraint=kept
+    )
     with closing(Journal.open(journal) if journal else Journal()) as record:
         if data is None:
             problem = lm.problem(text, reference=answer, system=system, chat=chat, template_args=args)
