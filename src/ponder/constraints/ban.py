@@ -112,7 +112,11 @@ class Ban(Composable):
 
     def stays_beside(self, states: int) -> bool:
         """Return whether this has no set of its own, is large, or makes a large set with the others."""
-        if self.whole_word or self.within is not None or sum(len(string.encode()) for string in self._strings) > MAX_SMALL:
+        if (
+            self.whole_word
+            or self.within is not None
+            or sum(len(string.encode()) for string in self._strings) > MAX_SMALL
+        ):
             return True
         own = self.dfa().num_states
         return own > MAX_SMALL or own * states > MAX_JOINED

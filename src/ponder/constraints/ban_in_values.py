@@ -17,7 +17,7 @@ from ponder.constraints.ban_automaton import BanAutomaton, shortest
 from ponder.constraints.bits import Bits
 from ponder.constraints.constraint import follow
 from ponder.constraints.json_schema.reader import Mode
-from ponder.constraints.json_values import NONE, JsonPlace, JsonValues
+from ponder.constraints.json_values import NONE, STOP, JsonPlace, JsonValues
 from ponder.text.vocabulary import Vocabulary
 
 INSIDE = JsonPlace(Mode.STRING, opened=0b10)  # the value is an item of an array
@@ -88,13 +88,13 @@ class BanInValues:
         """Return no token if the text may end, else some after which it may; None: none were found."""
         if self.may_end(state):
             return ()
+        for token in shortest(self._vocabulary).tolist() if limit else ():
+            if self._leads_to_end(state, (token,)):
+                return (token,)
         for tail in _TAILS if state.json.escape else ():
             tokens = tuple(self._vocabulary.single(tail))
             if len(tail) == len(tokens) <= limit and self._leads_to_end(state, tokens):
                 return tokens
-        for token in shortest(self._vocabulary).tolist() if limit else ():
-            if self._leads_to_end(state, (token,)):
-                return (token,)
         return None
 
     def _leads_to_end(self, state: BanPlace, tokens: tuple[int, ...]) -> bool:
@@ -119,8 +119,10 @@ def said_inside(vocabulary: Vocabulary) -> Vocabulary:
 
 
 def _said_inside(token: bytes) -> bytes:
+    if not STOP.search(token):
+        return token
     read = JsonValues().read(INSIDE, token)
-    if read is None or not token:
+    if read is None:
         return b""
     _, said = read
     return said[0].text + (NONE if said[0].closes else b"")

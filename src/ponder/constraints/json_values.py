@@ -27,7 +27,7 @@ _SPACE = frozenset(b" \t\r\n")
 _SCALAR_BEGINS = frozenset(b"-0123456789tfn")
 _SCALAR = re.compile(rb"[-+.0-9A-Za-z]*")
 _OPENING = re.compile(rb"[\[{]")
-_STRING_STOP = re.compile(rb'["\\\x00-\x1f]')
+STOP = re.compile(rb'["\\\x00-\x1f]')  # what does not stand for itself in a string
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _ESCAPE_BEGUN = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _LOW = re.compile(rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}")  # the second half of a pair
@@ -46,9 +46,7 @@ def pointer_steps(pointer: str, field: str) -> tuple[bytes, ...]:
     if not is_pointer or len(pointer) > MAX_POINTER or re.search("[\ud800-\udfff]", pointer):
         allowed = f"a JSON pointer such as /person/name, of at most {MAX_POINTER} characters"
         raise ParameterError(field, pointer, allowed)
-    return tuple(
-        step.replace("~1", "/").replace("~0", "~").encode() for step in pointer.split("/")[1:]
-    )
+    return tuple(step.replace("~1", "/").replace("~0", "~").encode() for step in pointer.split("/")[1:])
 
 
 class JsonPlace(NamedTuple):
@@ -174,8 +172,10 @@ class _Scan:
             self.mode = Mode.NEXT_KEY if is_object else Mode.VALUE
             if not is_object and self.leads:
                 self._count(self.counts[-1] + 1)
-        elif byte in b"}]" and mode in (Mode.AFTER, Mode.FIRST_KEY if is_object else Mode.FIRST_ITEM) and (
-            is_object == (byte == 0x7D)
+        elif (
+            byte in b"}]"
+            and mode in (Mode.AFTER, Mode.FIRST_KEY if is_object else Mode.FIRST_ITEM)
+            and (is_object == (byte == 0x7D))
         ):
             self._close()
         elif byte in _SCALAR_BEGINS and is_value and self.depth:
@@ -220,7 +220,7 @@ class _Scan:
         data, at, parts = self.data, start, []
         ends = False
         while not ends:
-            found = _STRING_STOP.search(data, at)
+            found = STOP.search(data, at)
             stop = len(data) if found is None else found.start()
             parts.append(data[at:stop])
             at = stop
