@@ -49,7 +49,7 @@ PARTS = (
     ),
     *("😀", "\\n\\", "A\\u006c", "ice.", " Alice ", "lice\\t"),
 )
-PIECES = tuple(part.encode() for part in PARTS) + ("é".encode()[:1], "é".encode()[1:], "😀".encode()[:3])
+PIECES = (*(part.encode() for part in PARTS), "é".encode()[:1], "é".encode()[1:], "😀".encode()[:3])
 END = 256 + len(PIECES)
 TINY = Vocabulary((*(bytes((byte,)) for byte in range(256)), *PIECES, b"</s>", b""), (END,))
 BY_BYTE = [[token for token in range(END) if TINY.tokens[token][0] == byte] for byte in range(256)]

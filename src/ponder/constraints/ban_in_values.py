@@ -62,13 +62,12 @@ class BanInValues:
         if read is None:
             return None
         place, said = read
-        at: int | None = state.search
-        for text, opens, closes in said:
-            at = self._ban.follow(self._ban.start if opens else at, text)
-            if at is None or (closes and not self._ban.may_end(at)):
+        at = state.search
+        for text, closes in said:
+            after = self._ban.follow(at, text)
+            if after is None or (closes and not self._ban.may_end(after)):
                 return None
-            if closes:
-                at = self._ban.start
+            at = self._ban.start if closes else after
         return BanPlace(place, at)
 
     def may_end(self, state: BanPlace) -> bool:

@@ -22,12 +22,12 @@ from ponder.errors import ParameterError
 MAX_POINTER = 1000  # characters
 MAX_DEPTH = 1000  # containers that are open
 NONE = b"\xff"
+STOP = re.compile(rb'["\\\x00-\x1f]')  # what does not stand for itself in a string
 
 _SPACE = frozenset(b" \t\r\n")
 _SCALAR_BEGINS = frozenset(b"-0123456789tfn")
 _SCALAR = re.compile(rb"[-+.0-9A-Za-z]*")
 _OPENING = re.compile(rb"[\[{]")
-STOP = re.compile(rb'["\\\x00-\x1f]')  # what does not stand for itself in a string
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _ESCAPE_BEGUN = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _LOW = re.compile(rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}")  # the second half of a pair
@@ -76,11 +76,10 @@ class Said(NamedTuple):
     Attributes
     ----------
     text : in UTF-8 where it is one.
-    opens, closes : whether the string begins, and ends, with it.
+    closes : whether the string ends with it.
     """
 
     text: bytes
-    opens: bool
     closes: bool
 
 
@@ -117,7 +116,6 @@ class _Scan:
         self.mode, self.opened, self.met, self.counts, self.key, _ = place
         self.escape = b""
         self.said: list[Said] = []
-        self.opens = False  # whether the present string's quote is in the data
 
     @property
     def place(self) -> JsonPlace:
@@ -163,7 +161,7 @@ class _Scan:
         if byte in b"{[" and (is_value or mode is Mode.DONE):
             self._open(is_object=byte == 0x7B)
         elif byte == 0x22 and is_value:
-            self.mode, self.opens = Mode.STRING, True
+            self.mode = Mode.STRING
         elif byte == 0x22 and mode in (Mode.FIRST_KEY, Mode.NEXT_KEY):
             self.mode, self.key = Mode.KEY, 0
         elif byte == 0x3A and mode is Mode.COLON:
@@ -249,8 +247,7 @@ class _Scan:
     def _say(self, text: bytes, ends: bool) -> None:
         if self.mode is Mode.STRING:
             if self.met == len(self.steps):
-                self.said.append(Said(text, self.opens, ends))
-            self.opens = False
+                self.said.append(Said(text, ends))
         elif self.key >= 0 and self.leads:
             wanted = self.steps[self.depth - 1]
             self.key = self.key + len(text) if wanted.startswith(text, self.key) else -1
