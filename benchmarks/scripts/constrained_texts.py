@@ -111,7 +111,8 @@ PERSON = closed(
     age={"type": "integer", "minimum": 0, "maximum": 120},
     tags={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3, "uniqueItems": True},
 )
-NO_NAME = Ban(NAMES, ignore_case=True, whole_word=True, variants=("normal_forms", "zero_width"))
+HOW: Any = {"ignore_case": True, "whole_word": True, "variants": ("normal_forms", "zero_width")}
+NO_NAME = Ban(NAMES, **HOW)
 NO_HASHTAG = ~Contains(Regex(r"[#＃]\w"))
 TASKS = {
     "never a name": Task(
@@ -157,6 +158,11 @@ REVIEW = closed(
 VERDICT = closed(answer={"enum": ["yes", "no"]}, sure={"type": "boolean"})
 
 
+def is_bad_review(text: str) -> bool:
+    """Return whether a text has a name in it, or too few or too many words."""
+    return has_name(text) or not 5 <= count(text) <= 12
+
+
 def is_no_thought(text: str) -> bool:
     """Return whether a text is not thoughts, their end, and JSON."""
     _, end, answer = text.partition("</think>")
@@ -196,13 +202,13 @@ THOUGHTS = (  # examples, of 50 tokens and more
     " at all. So the moon is not made of cheese.</think>",
 )
 COMPOSITIONS = {
-    "JSON, no name in it, 5 to 12 words in a field": Composition(
+    "JSON, no name in a value, 5 to 12 words in a field": Composition(
         said("Write a review of Harry Potter as JSON with stars and text."),
         {
             "response_format": {"type": "json_schema", "json_schema": {"name": "review", "schema": REVIEW}},
-            "constraint": {"ban": NO_NAME_EITHER},
+            "constraint": {"ban": {**NO_NAME_EITHER, "within": "values"}},
         },
-        lambda text: breaks(REVIEW)(text) or has_name(text) or not 5 <= count(json.loads(text)["text"]) <= 12,
+        lambda text: breaks(REVIEW)(text) or is_bad_review(json.loads(text)["text"]),
         64,
     ),
     "thinks for 50 to 200 tokens, then JSON": Composition(

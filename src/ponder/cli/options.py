@@ -237,6 +237,11 @@ CONSTRAINT: Table = {
         "Ban other spellings too: normal_forms, compatibility, zero_width, confusables.",
         metavar="NAME,NAME,...",
     ),
+    "ban_within": _constraint(
+        str,
+        "Ban it in string values of JSON only: values, or where a JSON pointer such as /person/name leads.",
+        metavar="values|POINTER",
+    ),
     "ban_regex": _constraint(list[str], "A regular expression that may match nowhere; repeatable."),
     "contains": _constraint(str, "The text contains this."),
     "starts_with": _constraint(str, "The text starts with this."),
@@ -338,7 +343,7 @@ def constraint_option(table: Table) -> Constraint | None:
 
 # What --options call fields and their members, where it is another name.
 _OPTIONS = {
-    **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants")},
+    **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants", "within")},
     "mentions": "mention",
     "thinking.minimum": "think_min",
     "thinking.maximum": "think_max",
@@ -365,7 +370,8 @@ def _described(constraint: Table) -> dict[str, Any]:
 
 def _ban(given: Table) -> dict[str, Any]:
     """Return what may not be in the text as plain data; nothing where nothing is banned."""
-    how = {name: given[f"ban_{name}"] for name in ("ignore_case", "whole_word") if f"ban_{name}" in given}
+    names = ("ignore_case", "whole_word", "within")
+    how = {name: given[f"ban_{name}"] for name in names if f"ban_{name}" in given}
     if "ban_variants" in given:
         how["variants"] = [name.strip() for name in given["ban_variants"].split(",")]
     strings = list(given.get("ban", ()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from jsonschema.exceptions import ValidationError
@@ -27,16 +27,18 @@ from ponder.text.vocabulary import Vocabulary
 FEW = 32  # tokens that are tried one by one
 MASKS = 512
 VERDICTS = 256
+MAX_OPEN = 64  # containers of a text
 FEW_KEYS = 512  # tokens of keys whose order is free
 KEYS = (Mode.FIRST_KEY, Mode.NEXT_KEY, Mode.KEY, Mode.AFTER)
 STRINGS = (Mode.STRING, Mode.KEY)
 
 
-class Writing(NamedTuple):
-    """Where a text stands: in the grammar, and as JSON."""
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Where a text stands: in the grammar, and as JSON, which follows from that."""
 
     place: Place
-    reader: Reader
+    reader: Reader = field(compare=False)
 
 
 class Marks:
@@ -211,6 +213,8 @@ class JsonAutomaton:
     def _broken(self, state: Writing, data: bytes, reading: Reading) -> int | None:
         """Return where the first thing begins that some bytes make wrong; None: nothing is."""
         reader = reading.reader
+        if reading.deepest > MAX_OPEN:
+            return reader.length - len(data)
         if reader.mode is Mode.SCALAR and not self._numerals.fits(reader.begun):
             return reader.began
         if self._any_order and reader.mode is Mode.KEY and not self._may_become_key(reader):

@@ -52,26 +52,6 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some bytes of what was read last that belong to one string.
-
-    Attributes
-    ----------
-    first, last : the bytes `first` to `last - 1` stand between the string's quotes.
-    is_key : whether the string is a key, and no value.
-    opens, closes : whether the quote before `first`, and the one at `last`, was read as well.
-    within : the container that the string stands in.
-    """
-
-    first: int
-    last: int
-    is_key: bool
-    opens: bool
-    closes: bool
-    within: Open | None
-
-
-@dataclass(frozen=True, slots=True)
 class Closed:
     """A value, or a key, that closed.
 
@@ -130,11 +110,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What happened in some bytes: the pieces of strings in them, and what closed, in order."""
+    """What happened in some bytes: what closed, in order, and the most containers that were open."""
 
     reader: Reader
     closed: tuple[Closed, ...]
-    pieces: tuple[Piece, ...]
+    deepest: int
 
 
 def path_of(container: Open | None) -> tuple[str | int, ...]:
@@ -163,8 +143,7 @@ class _Scan:
         self.mode, self.top, self.length = reader.mode, reader.top, reader.length
         self.began, self.begun, self.depth = reader.began, reader.begun, reader.depth
         self.closed: list[Closed] = []
-        self.pieces: list[Piece] = []
-        self.opened = False  # whether the present string's quote is in the data
+        self.deepest = reader.depth
 
     def run(self) -> Reading:
         place, size = 0, len(self.data)
@@ -178,7 +157,7 @@ class _Scan:
                     self._structure(self.data[place], place)
                 place += 1
         reader = Reader(self.mode, self.top, self.length + size, self.began, self.begun, self.depth)
-        return Reading(reader, tuple(self.closed), tuple(self.pieces))
+        return Reading(reader, tuple(self.closed), self.deepest)
 
     def _structure(self, byte: int, place: int) -> None:
         mode, top = self.mode, self.top
@@ -188,7 +167,7 @@ class _Scan:
         elif mode is Mode.AFTER and byte == 0x2C and top is not None:
             self.mode = Mode.NEXT_KEY if top.is_object else Mode.VALUE
         elif byte == 0x22 and mode in (Mode.FIRST_KEY, Mode.NEXT_KEY):
-            self.mode, self.began, self.begun, self.opened = Mode.KEY, at, b"", True
+            self.mode, self.began, self.begun = Mode.KEY, at, b""
         elif byte in b"}]" and self._closes(byte == 0x7D):
             assert top is not None
             self.top, self.depth = top.parent, self.depth - 1
@@ -196,9 +175,10 @@ class _Scan:
         elif mode not in (Mode.VALUE, Mode.FIRST_ITEM):
             raise ValueError(f"byte {byte} cannot stand here")
         elif byte == 0x22:
-            self.mode, self.began, self.begun, self.opened = Mode.STRING, at, b"", True
+            self.mode, self.began, self.begun = Mode.STRING, at, b""
         elif byte in b"{[":
             self.top, self.depth = Open(top, byte == 0x7B, at), self.depth + 1
+            self.deepest = max(self.deepest, self.depth)
             self.mode = Mode.FIRST_KEY if byte == 0x7B else Mode.FIRST_ITEM
         else:
             self.mode, self.began, self.begun = Mode.SCALAR, at, bytes((byte,))
@@ -230,15 +210,9 @@ class _Scan:
             if start >= len(data):
                 break
         self.begun += data[first:]
-        self._piece(first, len(data), closes=False)
         return len(data)
 
-    def _piece(self, first: int, last: int, *, closes: bool) -> None:
-        self.pieces.append(Piece(first, last, self.mode is Mode.KEY, self.opened, closes, self.top))
-        self.opened = False
-
     def _string_closed(self, first: int, last: int) -> int:
-        self._piece(first, last, closes=True)
         begun = self.begun + self.data[first:last]
         ended = self.length + last + 1
         if self.mode is Mode.KEY:
