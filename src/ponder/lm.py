@@ -367,15 +367,22 @@ class LM:
                 selection=select,
                 rewarded=scored_by is not None,
                 sampling=sampling,
-                constraint=constraint,
             )
-        elif select or sampling or constraint is not None:
-            allowed = "a name, where select, a constraint or sampling parameters are given"
+        elif select or sampling:
+            allowed = "a name, where select or sampling parameters are given"
             raise ParameterError("strategy", strategy, allowed)
         problem = self.problem(
             question, reference=reference, system=system, chat=chat, template_args=template_args
         )
-        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n), journal=journal)
+        return await solve(
+            strategy,
+            problem,
+            self.model,
+            scored_by,
+            budget or Budget(n),
+            journal=journal,
+            constraint=constraint,
+        )
 
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):

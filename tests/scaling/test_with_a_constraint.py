@@ -31,8 +31,8 @@ def model() -> Iterator[LocalModel]:
 
 
 def best_of(model: LocalModel, budget: Budget, journal: Journal | None = None) -> Answer:
-    strategy = BestOfN("majority", SAMPLING, constraint=JOINT)
-    return asyncio.run(solve(strategy, PROBLEM, model, None, budget, journal=journal))
+    strategy = BestOfN("majority", SAMPLING)
+    return asyncio.run(solve(strategy, PROBLEM, model, None, budget, journal=journal, constraint=JOINT))
 
 
 @pytest.mark.slow
@@ -68,18 +68,16 @@ def test_a_journal_is_of_one_constraint(model: LocalModel) -> None:
     journal = Journal()
     answer = best_of(model, Budget(3), journal)
     assert best_of(model, Budget(3), journal) == answer
-    other = BestOfN("majority", SAMPLING, constraint=Ban("e"))
+    same, other = BestOfN("majority", SAMPLING), Ban("e")
     with pytest.raises(DataError, match="constraint"):
-        asyncio.run(solve(other, PROBLEM, model, None, Budget(3), journal=journal))
+        asyncio.run(solve(same, PROBLEM, model, None, Budget(3), journal=journal, constraint=other))
 
 
 def test_what_cannot_be(model: LocalModel) -> None:
-    """A strategy's own value has its own constraint, and a model that knows none refuses it."""
+    """What is no constraint is refused, and so is one by a model that knows none."""
     lm = LM(model)
-    with pytest.raises(ParameterError, match=r"^strategy = "):
-        lm.solve("so", strategy=BestOfN("majority"), constraint=JOINT)
     with pytest.raises(ParameterError, match=r"^constraint = 'x' "):
         lm.solve("so", constraint="x")
-    strategy = BestOfN("majority", constraint=OneOf(("a",)))
+    only = OneOf(("a",))
     with pytest.raises(UnsupportedError, match="constraint"):
-        asyncio.run(solve(strategy, Problem("so"), ScriptedModel(), None, Budget(2)))
+        asyncio.run(solve(BestOfN("majority"), PROBLEM, ScriptedModel(), None, Budget(2), constraint=only))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ponder.asks import Grow, Path
-from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError
 from ponder.rewards import AnswerEquality, Problem, extract_answer
 from ponder.sampling import resolve_params
@@ -42,13 +41,11 @@ class BestOfN:
     sampling : fields of `SamplingParams`. If left out, the temperature is 0.8, or 0 for a single sample
         (greedy), and the seed 0; `problem_seed` makes of it one per problem. `n` is the budget's.
     equal : decides which answers are equal.
-    constraint : what every candidate keeps to.
     """
 
     selection: Selection = "plain"
     sampling: Mapping[str, Any] = field(default_factory=dict)
     equal: Callable[[str, str], bool] = field(default_factory=AnswerEquality)
-    constraint: Constraint | None = None
 
     name: ClassVar[str] = "best-of-n"
 
@@ -65,7 +62,7 @@ class BestOfN:
 
     def search(self, problem: Problem, budget: Budget) -> Search:
         sampling = self._sampling(problem, budget)
-        extended = yield from extend(Grow(Path(problem.prompt), sampling, constraint=self.constraint))
+        extended = yield from extend(Grow(Path(problem.prompt), sampling))
         texts = extended.texts
         judgement = yield from judge(texts)
         scores = judgement.outcomes() if judgement else None
