@@ -290,7 +290,7 @@ class _Driver:
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
 
     def _completed(self, ask: Grow) -> Grow:
-        """Return an ask with the constraint, and that keeps what strategy and reward need, if the model can."""
+        """Return an ask under the constraint that keeps what is needed of its texts, if the model can."""
         ask = replace(ask, constraint=ask.constraint or self.constraint)
         if "state" not in self.needs or self.model is None or "States" not in self.model.offers.reads:
             return ask
