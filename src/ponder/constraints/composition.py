@@ -22,7 +22,6 @@ from ponder.constraints.constraint import (
     Constraint,
     Language,
     Measuring,
-    Roomy,
     step_all,
 )
 from ponder.constraints.joint_plan import find_plan, plans_of
@@ -291,22 +290,6 @@ class JointAutomaton:
         if state == self.start:
             return self._first_plan if len(self._first_plan or ()) <= limit else None
         return find_plan(self, self._vocabulary, state, limit, PLAN_TRIES)
-
-    def room(self, state: tuple[Hashable, ...]) -> int | None:
-        """Return twice what the parts need one after another; None: one of them has no end.
-
-        It is a guess: what the parts need together is known by a plan alone, which takes a search.
-        """
-        needed = 0
-        for part, at in zip(self.parts, state, strict=True):
-            known = part.room(at) if isinstance(part, Roomy) else None
-            if known is None:
-                plan = part.plan(at, UNBOUNDED)
-                if plan is None:
-                    return None
-                known = len(plan)
-            needed += 2 * known
-        return needed
 
     def within(self, state: tuple[Hashable, ...], limit: int) -> Bits | None:
         """Return the tokens that leave each part that knows room for an end of its own."""

@@ -70,9 +70,7 @@ class Room:
                 waiting += inner
         return added
 
-    def _container(
-        self, mode: Mode, frame: Open, shape: Shape, is_last: bool
-    ) -> tuple[Claims | None, float]:
+    def _container(self, mode: Mode, frame: Open, shape: Shape, is_last: bool) -> tuple[Claims | None, float]:
         """Return the claims on the value that is open or comes next, and what the rest of a container needs.
 
         Without such a value the claims are those on anything; None: the shape has no such value.
