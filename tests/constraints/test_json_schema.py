@@ -452,7 +452,10 @@ def test_formats(name):
         {"type": "array", "minItems": 2, "items": {"type": "object", "required": ["ab", "b"]}},
         {
             "type": "object",
-            "properties": {"a": {"enum": ["x", "long"]}, "b": {"type": "array", "items": {"type": "integer"}}},
+            "properties": {
+                "a": {"enum": ["x", "long"]},
+                "b": {"type": "array", "items": {"type": "integer"}},
+            },
             "required": ["a", "b"],
             "minProperties": 2,
         },
