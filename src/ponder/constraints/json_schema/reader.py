@@ -6,8 +6,9 @@ A `Reader` is a small immutable value. It trusts a grammar to see to it that the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 _STRING_END = re.compile(rb'["\\]')
 _SCALAR_END = re.compile(rb"[,\]}\s]")
@@ -51,8 +52,7 @@ class Open:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """A value, or a key, that closed.
 
     Attributes
@@ -72,8 +72,7 @@ class Closed:
     is_new: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """How far a JSON text is read.
 
     Attributes
@@ -105,11 +104,15 @@ class Reader:
         ------
         ValueError : the bytes cannot stand here in any JSON text.
         """
+        inside = self.mode is Mode.STRING or self.mode is Mode.KEY
+        if inside and b'"' not in data and b"\\" not in data and not self.begun.endswith(b"\\"):
+            mode, top, length, began, begun, depth = self
+            reader = Reader(mode, top, length + len(data), began, begun + data, depth)
+            return Reading(reader, (), depth)
         return _Scan(self, data).run()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What happened in some bytes: what closed, in order, and the most containers that were open."""
 
     reader: Reader
@@ -218,7 +221,7 @@ class _Scan:
         if self.mode is Mode.KEY:
             top = self.top
             assert top is not None
-            self.top = replace(top, key=begun, keys=top.keys | {begun})
+            self.top = Open(top.parent, True, top.began, top.keys | {begun}, begun, top.count)
             self.closed.append(Closed(self.began, ended, self.top, begun, True, begun not in top.keys))
             self.mode, self.begun = Mode.COLON, b""
         else:
@@ -236,7 +239,8 @@ class _Scan:
     def _value_closed(self, began: int, ended: int, spelled: bytes = b"") -> None:
         self.begun, self.mode = b"", Mode.DONE
         if self.top is not None:
-            self.top = replace(self.top, count=self.top.count + 1)
+            top = self.top
+            self.top = Open(top.parent, top.is_object, top.began, top.keys, top.key, top.count + 1)
             self.mode = Mode.AFTER
         self.closed.append(Closed(began, ended, self.top, spelled))
 
