@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from jsonschema.exceptions import ValidationError
