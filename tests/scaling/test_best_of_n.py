@@ -120,6 +120,11 @@ def test_who_is_not_scored_has_no_weight(scripted):
     assert [(vote.answer, vote.weight) for vote in answer.votes] == [("1", 0.5), ("2", 0.25)]
 
 
+def test_an_answer_of_weight_0_comes_before_one_that_is_not_scored(scripted):
+    answer = best_of(scripted("1", "2"), "weighted", (float("nan"), 0.0))
+    assert [(vote.answer, vote.weight) for vote in answer.votes] == [("2", 0.0), ("1", 0.0)]
+
+
 def test_a_verifier_without_a_reference_is_one_clear_error(scripted):
     with pytest.raises(DataError):
         asyncio.run(solve(BestOfN(), Problem("?"), scripted("1"), math_verifier()))

@@ -101,3 +101,13 @@ def test_rollouts_draw_other_numbers_than_steps():
     assert len(steps) == 1
     assert len(set(rollouts)) == len(rollouts) > 1
     assert not steps & set(rollouts)
+
+
+def test_steps_that_the_budget_cuts_off_compete():
+    """Within the first expansion, and within a later one beside the ends that there are."""
+    tree = StepTree(1, ends=0, deepest=4)
+    answer, _ = searched(Mcts(4, **COMMON), tree, 4, max_generated_tokens=3)
+    assert [candidate.text for candidate in answer.candidates] == ["a", "b", "c", ""]
+    assert tree.value(answer.text) == max(map(tree.value, ["a", "b", "c", ""]))
+    answer, _ = searched(Mcts(2, **COMMON), tree, 9, max_generated_tokens=2 * 2 + 6 + 1)
+    assert [candidate.finish_reason for candidate in answer.candidates] == ["stop"]
