@@ -1,9 +1,11 @@
 """Spending a budget on a better answer: strategies, what they cost, how good they are."""
 
+from ponder.scaling.ab_mcts import AbMcts
 from ponder.scaling.best_of_n import BestOfN
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.dataset import LineError, ProblemReader
 from ponder.scaling.drive import drive, replay, solve
+from ponder.scaling.dvts import DVTS
 from ponder.scaling.effects import (
     Choice,
     Effect,
@@ -21,46 +23,67 @@ from ponder.scaling.effects import (
 from ponder.scaling.evaluate import Result, Summary, solve_all, summarise
 from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
+from ponder.scaling.lookahead import look_ahead
+from ponder.scaling.mcts import Mcts
+from ponder.scaling.particles import Particles
+from ponder.scaling.posterior import Beta, Gaussian
+from ponder.scaling.rebase import Rebase
+from ponder.scaling.scored import Scored, choose, score
 from ponder.scaling.seed import problem_seed
 from ponder.scaling.selection import SELECTIONS, Selection, vote_weights
+from ponder.scaling.speculative_rejection import SpeculativeRejection
 from ponder.scaling.statistics import pass_at_k, wilson_interval
+from ponder.scaling.step_beam import StepBeam
 from ponder.scaling.strategies import STRATEGY_NAMES, strategy_named
 from ponder.scaling.strategy import Answer, EffectDone, Node, Progress, Strategy
 
 __all__ = [
+    "DVTS",
     "SELECTIONS",
     "STRATEGY_NAMES",
+    "AbMcts",
     "Answer",
     "BestOfN",
+    "Beta",
     "Budget",
     "Choice",
     "Effect",
     "EffectDone",
     "Extend",
     "Extended",
+    "Gaussian",
     "Journal",
     "Judge",
     "Ledger",
     "LineError",
+    "Mcts",
     "Node",
     "Note",
+    "Particles",
     "ProblemReader",
     "Progress",
+    "Rebase",
     "Result",
+    "Scored",
     "Search",
     "Selection",
+    "SpeculativeRejection",
+    "StepBeam",
     "Stopped",
     "Strategy",
     "Summary",
     "Text",
     "Vote",
+    "choose",
     "drive",
     "extend",
     "judge",
+    "look_ahead",
     "note",
     "pass_at_k",
     "problem_seed",
     "replay",
+    "score",
     "solve",
     "solve_all",
     "strategy_named",

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ponder.asks import Grow, Path
-from ponder.errors import ParameterError
 from ponder.rewards import AnswerEquality, Problem, extract_answer
-from ponder.sampling import resolve_params
 from ponder.scaling.budget import Budget
 from ponder.scaling.effects import Choice, Search, extend, judge
-from ponder.scaling.seed import problem_seed
+from ponder.scaling.parameters import check_choice, check_sampling, sampling_for
 from ponder.scaling.selection import SELECTIONS, Selection, select
-
-_TEMPERATURE = 0.8  # of several samples, as in search-and-learn (Hugging Face, 2024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +46,15 @@ class BestOfN:
     name: ClassVar[str] = "best-of-n"
 
     def __post_init__(self) -> None:
-        if self.selection not in SELECTIONS:
-            raise ParameterError("selection", self.selection, "one of " + ", ".join(SELECTIONS))
-        if self.sampling.get("n") is not None:
-            raise ParameterError("n", self.sampling["n"], "set in the budget, not in the sampling parameters")
-        resolve_params(self.sampling, {})
+        check_choice("selection", self.selection, SELECTIONS)
+        check_sampling(self.sampling)
 
     @property
     def needs(self) -> frozenset[str]:
         return frozenset() if self.selection == "majority" else frozenset({"reward"})
 
     def search(self, problem: Problem, budget: Budget) -> Search:
-        sampling = self._sampling(problem, budget)
+        sampling = sampling_for(self.sampling, problem, budget.n)
         extended = yield from extend(Grow(Path(problem.prompt), sampling))
         texts = extended.texts
         judgement = yield from judge(texts)
@@ -71,9 +64,3 @@ class BestOfN:
             self.selection, [extract_answer(text.text) for text in texts], scores, scale, self.equal
         )
         return Choice(chosen, texts, judgement, scores, votes, sampling)
-
-    def _sampling(self, problem: Problem, budget: Budget) -> dict[str, Any]:
-        given = {name: value for name, value in self.sampling.items() if value is not None}
-        defaults = {"temperature": _TEMPERATURE if budget.n > 1 else 0.0}
-        fixed = {"n": budget.n, "seed": problem_seed(given.get("seed", 0), problem)}
-        return {**defaults, **given, **fixed}
