@@ -16,7 +16,16 @@ from ponder.errors import DataError, ParameterError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
-from ponder.scaling.growing import Growing, Request, begin, forget_unfinished, plan, seeded, together
+from ponder.scaling.growing import (
+    Growing,
+    Request,
+    begin,
+    forget_unfinished,
+    plan,
+    seeded,
+    together,
+    with_confidence,
+)
 from ponder.scaling.journal import Journal, JournalRun, plain
 from ponder.scaling.ledger import Ledger, ledger_of, reward_ledger
 from ponder.scaling.seed import problem_seed
@@ -278,10 +287,17 @@ class _Driver:
 
     def _recording(self, ask: Grow) -> Grow:
         """Return an ask that keeps what the reward needs of its texts, if the model can."""
-        needed = self.reward is not None and "state" in self.reward.needs
-        if not needed or self.model is None or "States" not in self.model.offers.reads:
+        if self.reward is None or self.model is None:
             return ask
-        return replace(ask, record=replace(ask.record, state=True))
+        needs, reads = self.reward.needs, self.model.offers.reads
+        record = ask.record
+        if "state" in needs and "States" in reads:
+            record = replace(record, state=True)
+        if "certainty" in needs and "Logits" in reads:
+            record = replace(record, certainty=True)
+        if "confidence" in needs:
+            ask = with_confidence(ask)
+        return replace(ask, record=record)
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()
