@@ -60,9 +60,10 @@ def token_confidences(measures: Sequence[Measure] | None) -> Floats | None:
 def group_confidences(confidences: Floats, window: int) -> Floats:
     """Return G_t wherever a window is full, [n - window + 1]; of a shorter text, [1], the mean of all."""
     if len(confidences) <= window:
-        return confidences.mean(keepdims=True)
+        return np.array([confidences.mean()])
     sums = np.concatenate(([0.0], np.cumsum(confidences)))
-    return (sums[window:] - sums[:-window]) / window
+    groups: Floats = (sums[window:] - sums[:-window]) / window
+    return groups
 
 
 def text_confidence(confidences: Floats, of: OfConfidences, window: float) -> float:

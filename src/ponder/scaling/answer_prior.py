@@ -47,7 +47,8 @@ class AnswerPrior:
         others = [sum(count > 0 for count in counts[2:]) for counts in ranked]
         several = [count for count in others if count]
         spread = sum(several) / len(several) if several else 1.0
-        return AnswerPrior(*fit_dirichlet(shapes), spread)
+        top, second, rest = fit_dirichlet(shapes)
+        return AnswerPrior(top, second, rest, spread)
 
     def leader_chance(self, v1: int, v2: int, others: int) -> float:
         """Return the probability that the answer with v1 votes is the top one.

@@ -59,7 +59,7 @@ def mcnemar_test(only_first: int, only_second: int) -> float:
         if value < 0:
             raise ParameterError(field, value, "0 or more")
     n, fewer = only_first + only_second, min(only_first, only_second)
-    return min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n)
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / (1 << n))
 
 
 @dataclass(frozen=True, slots=True)

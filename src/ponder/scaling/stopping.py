@@ -134,7 +134,7 @@ def shape(labels: Labels) -> tuple[int, int, int]:
 def majority_chance(v1: int, v2: int) -> float:
     """Return 1 - I_0.5(v1 + 1, v2 + 1), exactly but for the last division."""
     n = v1 + v2 + 1
-    return 1 - sum(math.comb(n, k) for k in range(v2 + 1)) / 2**n
+    return 1 - sum(math.comb(n, k) for k in range(v2 + 1)) / (1 << n)
 
 
 def least_to_stop(rule: StopRule, labels: Labels, most: int) -> int:
