@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ponder.errors import ParameterError, UnsupportedError
-from ponder.rewards import Problem, extract_answer
+from ponder.rewards import Confidence, Problem, extract_answer
 from ponder.scaling import (
     BestOfN,
     BetaRule,
@@ -24,6 +24,7 @@ from ponder.scaling import (
     ShortM,
     Unanimous,
     solve,
+    solve_all,
 )
 from ponder.testing import Babble, ScriptedModel, Word
 from scaling.test_drive import assert_ledger_is_the_models
@@ -216,3 +217,33 @@ def test_deep_conf_says_what_a_model_does_not_tell(scripted):
 def test_bad_values_are_refused_before_anything_runs(strategy, values, field):
     with pytest.raises(ParameterError, match=field):
         strategy(**values)
+
+
+@pytest.mark.parametrize("of", ["self-certainty", "bottom", "entropy"])
+def test_on_a_model_a_reward_of_certainty_is_told_what_it_needs(tiny_model, of):
+    """Without anything set by the caller; and a replay tells the same."""
+    journal, problem = Journal(), Problem("?", raw="abc")
+    strategy = BestOfN("borda", SAMPLING, operator.eq)
+    answer = asyncio.run(solve(strategy, problem, tiny_model, Confidence(of), Budget(4), journal=journal))
+    assert None not in answer.scores
+    assert len(set(answer.scores)) == 4
+    assert replayed(strategy, journal, problem) == answer
+    if of == "self-certainty":
+        for score, candidate in zip(answer.scores, answer.candidates, strict=True):
+            assert score == pytest.approx(np.mean([m.certainty for m in candidate.measures]))
+
+
+@pytest.mark.parametrize(
+    "strategy", [consistent(Unanimous(2)), short(), confident()]
+)
+def test_on_a_model_votes_do_not_depend_on_the_company(tiny_model, strategy):
+    """Eight problems at a time give what one at a time gives."""
+    problems = [Problem(f"{i}", raw="abc"[: 1 + i % 3]) for i in range(8)]
+
+    async def results(concurrency):
+        stream = solve_all(problems, strategy, tiny_model, None, Budget(6), concurrency=concurrency)
+        return [item async for item in stream][:-1]
+
+    for one, other in zip(asyncio.run(results(1)), asyncio.run(results(8)), strict=True):
+        assert [c.text for c in one.answer.candidates] == [c.text for c in other.answer.candidates]
+        assert one.answer.chosen == other.answer.chosen

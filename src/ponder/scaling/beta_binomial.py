@@ -39,8 +39,8 @@ class BetaBinomial:
                 raise ParameterError("counts", (right, n), "(right, n) with 0 <= right <= n")
         if not any(n for _, n in counts):
             raise ParameterError("counts", list(counts), "one sample or more")
-        right, wrong = fit_dirichlet([(right, n - right) for right, n in counts])
-        return BetaBinomial(right, wrong)
+        alpha, beta = fit_dirichlet([(right, n - right) for right, n in counts])
+        return BetaBinomial(alpha, beta)
 
     def pass_at_k(self, k: int) -> float:
         """Return on which share of problems one of k samples is right: 1 - E[(1 - p)^k]."""
