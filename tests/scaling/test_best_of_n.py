@@ -252,5 +252,5 @@ def test_strategies_by_name():
     assert [strategy_named(name).name for name in STRATEGY_NAMES] == list(STRATEGY_NAMES)
     with pytest.raises(ParameterError, match="one of best-of-n"):
         strategy_named("beam")
-    with pytest.raises(ParameterError, match="plain, weighted, majority"):
+    with pytest.raises(ParameterError, match="plain, weighted, borda, majority"):
         strategy_named("best-of-n", selection="vote")

@@ -70,4 +70,5 @@ class Offers:
             ),
             (ask.constraint is not None and not self.constraints, "keep a text to a constraint"),
             (ask.record.state and "States" not in self.reads, "keep what its head read"),
+            (ask.record.certainty and "Logits" not in self.reads, "tell how certain it is of a token"),
         ]

@@ -77,8 +77,9 @@ class Admission:
         params.check_vocabulary(self.policy.model.config.vocab_size)
         decoder.check(params)
         needs = self._granted(ask, decoder, mixture, params)
-        if ask.record.state and needs.star:
-            raise ParameterError("state", True, f"false with {decoder.name}, which tries tokens ahead")
+        for name, kept in (("state", ask.record.state), ("certainty", ask.record.certainty)):
+            if kept and needs.star:
+                raise ParameterError(name, True, f"false with {decoder.name}, which tries tokens ahead")
         prompts = (prompt, *(mixture.prompts(prompt) if mixture else ()))
         for one in prompts:
             self._check_tokens(one)

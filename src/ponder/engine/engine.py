@@ -26,6 +26,7 @@ from ponder.asks.grow import Grow
 from ponder.asks.read import Read, Reading
 from ponder.constraints import AutomatonCache
 from ponder.decoders import Chain, Drafted, Group, Growth, Ranked, Rows, Text
+from ponder.decoders.certainty import with_certainties
 from ponder.decoders.observed import with_distributions
 from ponder.engine.admission import Admission
 from ponder.engine.drafter import Drafter, Wanted, each_or_alone
@@ -481,6 +482,8 @@ def _advance(job: Job, rows: Rows) -> list[Growth]:
     growths = job.decoder.advance(job.group, rows)
     if job.keeps_states:
         growths = [replace(growth, states=rows.states_of(growth.parent)) for growth in growths]
+    if isinstance(job.ask, Grow) and job.ask.record.certainty:
+        growths = with_certainties(growths, rows)
     return growths if rows.keep is None else with_distributions(growths, job.group, rows, job.decoder)
 
 

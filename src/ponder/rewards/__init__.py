@@ -3,6 +3,7 @@
 from ponder.rewards.answer import canonical, extract_answer
 from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.catalogue import REWARD_NAMES, reward_named
+from ponder.rewards.confidence import CERTAINTIES, Certainty, Confidence
 from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
@@ -11,6 +12,9 @@ from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_o
 from ponder.rewards.verifier import Verifier, callable_verifier, exact_verifier, math_verifier
 
 __all__ = [
+    "CERTAINTIES",
+    "Certainty",
+    "Confidence",
     "REWARD_NAMES",
     "AnswerEquality",
     "Candidate",

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ponder.asks import Output
 from ponder.sampling.trace import TokenTrace
 
+CONFIDENCE_TOKENS = 20  # the k of `Measure.confidence` where nobody gave another, as in DeepConf
+
 
 class Measure(NamedTuple):
     """Natural logarithms, of one token; None for what the model did not tell.
@@ -20,19 +22,22 @@ class Measure(NamedTuple):
     entropy : of the raw distribution, in nats.
     confidence : -(1/k) times the sum of the k largest raw log-probabilities, k the ask's `top_logprobs`: the
         larger, the more certain the model was (DeepConf, arXiv 2508.15260, section 3.1).
+    certainty : how far the raw distribution is from uniform, as in `TokenTrace`; where the ask has
+        `Record(certainty=True)`.
     """
 
     logprob: float
     drawn_logprob: float | None = None
     entropy: float | None = None
     confidence: float | None = None
+    certainty: float | None = None
 
 
 def measure_of(trace: TokenTrace) -> Measure:
     """Return the measure of a token."""
     top = [logprob for _, logprob in trace.top]
     confidence = -math.fsum(top) / len(top) if top else None
-    return Measure(trace.logprob, trace.truncated_logprob, trace.entropy, confidence)
+    return Measure(trace.logprob, trace.truncated_logprob, trace.entropy, confidence, trace.certainty)
 
 
 def measures_of(output: Output) -> tuple[Measure, ...]:

@@ -131,7 +131,8 @@ class Reward(Protocol):
     @property
     def needs(self) -> frozenset[str]:
         """What it uses: "reference", the problem's answer, without which it cannot score; "state", a
-        candidate's, which is kept for it where the model can.
+        candidate's, "certainty" and "confidence", of its `measures`, which are kept for it where the model
+        can.
         """
         ...
 

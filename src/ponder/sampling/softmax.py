@@ -8,6 +8,7 @@ Exponentials and results are float32, S is float64: torch's own sum over 49,152 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -48,6 +49,13 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
     sums = row_sum(weights.double())
     below.clamp_(min=torch.finfo(below.dtype).min)  # 0 * -inf would be NaN
     return sums.log() - row_sum(weights.mul_(below).double()) / sums
+
+
+def certainties(logits: torch.Tensor) -> torch.Tensor:
+    """KL(uniform || softmax) in nats of [R, V] logits -> [R] float64: log S + max x - mean x - log V."""
+    size = logits.shape[-1]
+    means = [row_sum(part.double()) / size for part in torch.split(logits, SLAB)]
+    return log_sums(logits) - torch.cat(means) - math.log(size)
 
 
 def logprobs_of(logits: torch.Tensor, rows: Sequence[int], tokens: Sequence[int]) -> list[float]:

@@ -26,6 +26,8 @@ class TokenTrace:
     top : the likeliest tokens with their raw log-probabilities, as many as asked for if so many are possible;
         or the tokens that were asked for by id, in that order.
     distribution : where it came from, if that was asked for.
+    certainty : how far the raw distribution is from uniform, KL(uniform || raw) in nats, if that was asked
+        for: -(1/V) sum_j log(V p_j), a token's share of self-certainty (arXiv 2502.18581, equation 8).
     """
 
     token_id: int
@@ -39,6 +41,7 @@ class TokenTrace:
     allowed_mass: float = 1.0
     top: tuple[tuple[int, float], ...] = ()
     distribution: Distribution | None = None
+    certainty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

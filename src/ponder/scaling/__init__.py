@@ -1,9 +1,12 @@
 """Spending a budget on a better answer: strategies, what they cost, how good they are."""
 
 from ponder.scaling.ab_mcts import AbMcts
+from ponder.scaling.answer_prior import AnswerPrior
 from ponder.scaling.best_of_n import BestOfN
+from ponder.scaling.beta_binomial import BetaBinomial
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.dataset import LineError, ProblemReader
+from ponder.scaling.deep_conf import DeepConf
 from ponder.scaling.drive import drive, replay, solve
 from ponder.scaling.dvts import DVTS
 from ponder.scaling.effects import (
@@ -31,13 +34,42 @@ from ponder.scaling.rebase import Rebase
 from ponder.scaling.scored import Scored, choose, score
 from ponder.scaling.seed import problem_seed
 from ponder.scaling.selection import SELECTIONS, Selection, vote_weights
+from ponder.scaling.self_consistency import SelfConsistency
+from ponder.scaling.short_m import ShortM
 from ponder.scaling.speculative_rejection import SpeculativeRejection
-from ponder.scaling.statistics import pass_at_k, wilson_interval
+from ponder.scaling.statistics import (
+    Difference,
+    Difficulty,
+    difficulty,
+    mcnemar_test,
+    paired_bootstrap,
+    pass_at_k,
+    problems_needed,
+    wilson_interval,
+)
 from ponder.scaling.step_beam import StepBeam
+from ponder.scaling.stopping import BetaRule, Doubling, Learned, Never, StopRule, Unanimous
 from ponder.scaling.strategies import STRATEGY_NAMES, strategy_named
 from ponder.scaling.strategy import Answer, EffectDone, Node, Progress, Strategy
 
 __all__ = [
+    "AnswerPrior",
+    "BetaBinomial",
+    "DeepConf",
+    "SelfConsistency",
+    "ShortM",
+    "BetaRule",
+    "Doubling",
+    "Learned",
+    "Never",
+    "StopRule",
+    "Unanimous",
+    "Difference",
+    "Difficulty",
+    "difficulty",
+    "mcnemar_test",
+    "paired_bootstrap",
+    "problems_needed",
     "DVTS",
     "SELECTIONS",
     "STRATEGY_NAMES",

@@ -17,7 +17,16 @@ from ponder.errors import DataError, ParameterError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
-from ponder.scaling.growing import Growing, Request, begin, forget_unfinished, plan, seeded, together
+from ponder.scaling.growing import (
+    Growing,
+    Request,
+    begin,
+    forget_unfinished,
+    plan,
+    seeded,
+    together,
+    with_confidence,
+)
 from ponder.scaling.journal import Journal, JournalRun, plain
 from ponder.scaling.ledger import Ledger, ledger_of, reward_ledger
 from ponder.scaling.seed import problem_seed
@@ -291,10 +300,14 @@ class _Driver:
 
     def _completed(self, ask: Grow) -> Grow:
         """Return an ask under the constraint that keeps what is needed of its texts, if the model can."""
-        ask = replace(ask, constraint=ask.constraint or self.constraint)
-        if "state" not in self.needs or self.model is None or "States" not in self.model.offers.reads:
-            return ask
-        return replace(ask, record=replace(ask.record, state=True))
+        reads = self.model.offers.reads if self.model is not None else frozenset()
+        record = replace(
+            ask.record,
+            state="state" in self.needs and "States" in reads,
+            certainty="certainty" in self.needs and "Logits" in reads,
+        )
+        ask = replace(ask, constraint=ask.constraint or self.constraint, record=record)
+        return with_confidence(ask) if "confidence" in self.needs else ask
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()

@@ -37,7 +37,7 @@ from ponder.asks import (
 )
 from ponder.asks.path import branched
 from ponder.rewards import State
-from ponder.rewards.measure import Measure, measure_of, measures_of
+from ponder.rewards.measure import CONFIDENCE_TOKENS, Measure, measure_of, measures_of
 from ponder.sampling import SamplingParams
 
 _MAX_TOKENS = SamplingParams().max_tokens
@@ -295,6 +295,11 @@ def seeded(ask: Grow, seed: int) -> Grow:
     if isinstance(ask.params, SamplingParams) or ask.params.get("seed") is not None:
         return ask
     return _changed(ask, seed=seed)
+
+
+def with_confidence(ask: Grow) -> Grow:
+    """Return an ask whose texts have `Measure.confidence`: with `top_logprobs`, if it has none."""
+    return ask if _parameter(ask, "top_logprobs", 0) else _changed(ask, top_logprobs=CONFIDENCE_TOKENS)
 
 
 async def together(

@@ -59,7 +59,7 @@ class ScriptedModel:
     Its texts keep the laws of a real model's: samples are branches of a path, a path that holds the first k
     tokens of a text gives the same rest, and a text does not depend on what else runs. It has neither search
     methods nor mixtures nor constraints, and of the parameters those apply that say when a text ends, `n`,
-    `seed` and `temperature`; the others are checked and change nothing.
+    `seed`, `temperature` and `top_logprobs`; the others are checked and change nothing.
 
     Costs are counted by these rules. The prompt and the path's tokens are the request's prompt. What of its
     beginning an earlier request computed is a hit, but for its last token; the cache forgets nothing. All
@@ -265,13 +265,21 @@ class _Text:
         may_end = position > self.params.min_tokens and not self.params.ignore_eos
         word = self.model._writer.word(replace(self.place, may_end=may_end))
         token = self.model.characters.token(word.text)
-        trace = TokenTrace(token, word.logprob, word.logprob, word.logprob, 0.0, 1, 1, 1.0)
+        trace = self._trace(token, word)
         self.place = replace(self.place, tokens=(*self.place.tokens, word.text))
         self.grown.append(token)
         self.traces.append(trace)
         shown = self._show(word, token, position)
         self.text += shown
         return trace, shown
+
+    def _trace(self, token: int, word: Word) -> TokenTrace:
+        logprobs = word.distribution
+        entropy = -math.fsum(math.exp(logprob) * logprob for logprob in logprobs.values())
+        likeliest = sorted(logprobs.items(), key=lambda pair: -pair[1])[: self.params.top_logprobs]
+        top = tuple((self.model.characters.token(text), logprob) for text, logprob in likeliest)
+        own = word.logprob
+        return TokenTrace(token, own, own, own, entropy, 1, 1, 1.0, top=top)
 
     def _show(self, word: Word, token: int, position: int) -> str:
         may_stop = position >= self.params.min_tokens

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ponder.asks import Lineage
@@ -45,11 +45,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One token: its text, "" for the end token; its raw log-probability; whether the text ends with it."""
+    """One token: its text, "" for the end token; its raw log-probability; whether the text ends with it.
+
+    `distribution` has the raw log-probability of each token that could have come, its own among them; it is
+    empty where nobody knows.
+    """
 
     text: str
     logprob: float = -0.5
     ends: bool = False
+    distribution: Mapping[str, float] = field(default_factory=dict)
 
 
 class Script(Protocol):
@@ -132,11 +137,13 @@ class Babble:
         words = [word for word in self.vocabulary if word or place.may_end]
         raw = self._logprobs(place)
         if place.temperature <= 0:
-            return max((Word(word, raw[word]) for word in words), key=lambda word: word.logprob)
+            return max(
+                (Word(word, raw[word], distribution=raw) for word in words), key=lambda word: word.logprob
+            )
         weights = [math.exp(raw[word] / place.temperature) for word in words]
         told = f"{place.seed}/{stream_of(place.lineage)}/{place.position}"
         (word,) = random.Random(_number(told)).choices(words, weights)
-        return Word(word, raw[word])
+        return Word(word, raw[word], distribution=raw)
 
     def logprob(self, place: Place, token: str) -> float:
         return self._logprobs(place).get(token, -30.0)
