@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ponder.errors import PonderError
 
@@ -29,13 +30,15 @@ _KEPT_ENVIRONMENT = ("SYSTEMROOT", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 class Limits:
     """What a child may take; all but `clock_seconds` hold as far as the system has such limits.
 
-    The seconds, of processor time and by the clock, are for one answer.
+    The seconds, of processor time and by the clock, are for one answer. `isolation` says whether the child must
+    be in namespaces of its own (`namespaces.py`), should be where that is possible, or need not.
     """
 
     cpu_seconds: float
     clock_seconds: float
     memory_bytes: int
     opens_files: bool = False
+    isolation: Literal["none", "preferred", "required"] = "none"
 
 
 class ConfinedProcess:
@@ -70,22 +73,25 @@ class ConfinedProcess:
         with self._lock:
             self._running()
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    def ask(self, request: Mapping[str, Any], clock_seconds: float | None = None) -> dict[str, Any] | None:
         """Return the answer, or None if the request took the child to one of its limits and ended it.
+
+        `clock_seconds` is this request's own limit, in place of that of all.
 
         Raises
         ------
         PonderError : the child could not be started.
         """
         line = json.dumps(request).encode() + b"\n"
+        seconds = self._limits.clock_seconds if clock_seconds is None else clock_seconds
         answer = None
         with self._lock:
             process = self._running()
             try:
-                self._ready = self._ready or _exchange(process, b"", _START_SECONDS) is not None
                 if not self._ready:
-                    raise PonderError(f"the process that runs {self._worker.name} did not start")
-                answer = _exchange(process, line, self._limits.clock_seconds)
+                    _greet(process, self._worker.name)
+                    self._ready = True
+                answer = _exchange(process, line, seconds)
             finally:
                 # Ctrl-C too: an answer that nobody waited for must not become the next one's.
                 if answer is None:
@@ -100,7 +106,8 @@ class ConfinedProcess:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end.close()
-            specs = [find_spec(name) for name in self._packages]
+            isolated = () if self._limits.isolation == "none" else ("ponder",)  # namespaces.py
+            specs = [find_spec(name) for name in (*self._packages, *isolated)]
             folders = {str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin}
             program, limits = Path(__file__).with_name("serve.py"), json.dumps(asdict(self._limits))
             self._process = subprocess.Popen(
@@ -116,11 +123,19 @@ class ConfinedProcess:
         return self._process
 
 
+def _greet(process: subprocess.Popen[bytes], worker: str) -> None:
+    ready = _exchange(process, b"", _START_SECONDS)
+    if ready is None:
+        raise PonderError(f"the process that runs {worker} did not start")
+    if "refused" in ready:
+        raise PonderError(f"this system cannot isolate the process that runs {worker}: {ready['refused']}")
+
+
 def _exchange(process: subprocess.Popen[bytes], request: bytes, seconds: float) -> dict[str, Any] | None:
     """Send a line and read a line; None if the process ended, or was ended at the time limit."""
     assert process.stdin is not None
     assert process.stdout is not None
-    timer = threading.Timer(seconds, process.kill)
+    timer = threading.Timer(seconds, _kill, [process])
     timer.daemon = True
     timer.start()
     try:
@@ -134,8 +149,17 @@ def _exchange(process: subprocess.Popen[bytes], request: bytes, seconds: float) 
     return answer if isinstance(answer, dict) else None
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the child and all that it started; it leads a group of its own."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    _kill(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

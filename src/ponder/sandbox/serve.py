@@ -1,7 +1,8 @@
 """The child's side, the program of every `ConfinedProcess`; imports nothing of ponder and so starts fast.
 
 Run as `python -I -S serve.py WORKER LIMITS FOLDER...` with the limits as JSON and the folders of packages
-that the worker imports. Writes `{}` when it is ready, then one answer for each request; ends when stdin does.
+that the worker imports. Writes `{}` when it is ready, or `{"refused": why}` where this system cannot isolate it; then
+one answer for each request. Ends when stdin does.
 """
 
 from __future__ import annotations
@@ -40,6 +41,24 @@ def confine(memory_bytes: int, opens_files: bool) -> None:
             resource.setrlimit(kind, (allowed, allowed))
 
 
+def isolate(how: str) -> None:
+    """Go on in namespaces of its own; where that cannot be, end with a reason, unless it is only preferred."""
+    if how == "none":
+        return
+    try:
+        if sys.platform != "linux":
+            raise OSError(f"{sys.platform} has no namespaces")
+        from ponder.sandbox.namespaces import isolate
+        from ponder.sandbox.system_calls import check_system_calls
+
+        check_system_calls()
+        isolate()
+    except OSError as error:
+        if how == "required":
+            print(json.dumps({"refused": error.strerror or str(error)}), flush=True)
+            sys.exit(1)
+
+
 def bound_cpu(seconds: float) -> None:
     """End this process, even inside a C function, after so much CPU time; 0 means no bound."""
     if hasattr(signal, "setitimer"):
@@ -49,6 +68,7 @@ def bound_cpu(seconds: float) -> None:
 def main() -> None:
     """Answer requests until stdin ends."""
     worker, limits = load(sys.argv[1]), json.loads(sys.argv[2])
+    isolate(limits["isolation"])
     worker.answer(worker.WARM_UP)
     confine(limits["memory_bytes"], limits["opens_files"])
     print("{}", flush=True)
