@@ -1,9 +1,8 @@
-"""Runs a candidate's code in a child of its own, and calls what it defines; for `trial.py`.
+"""Runs a candidate's code in a child of its own, which answers calls; for `trial.py`.
 
-A request is `{"code": ..., "seconds": ..., "weak": ...}` (start anew with this code; None: end), or `{"call": name,
-"arguments": text, "seconds": ...}`. The answer to a call is `{"reply": text}`, what the candidate's process wrote: it is
-passed on unread. After "ended" there is no candidate until the next start. No test is ever in this process, so none
-is in those that it forks.
+A request is `{"code": ..., "seconds": ..., "weak": ..., "handles": [calls, replies]}`: start anew with this
+code, which reads calls and writes replies there; or `{"code": None}`: end it. No test is ever in this
+process, so none is in those that it forks, and what they write does not pass through here.
 """
 
 from __future__ import annotations
@@ -13,25 +12,45 @@ import json
 import math
 import os
 import resource
-import select
 import signal
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from ponder.sandbox.plain import MAX_BYTES, dumps, loads
-from ponder.sandbox.system_calls import forbid_system_calls
+from ponder.sandbox.plain import dumps, loads
+from ponder.sandbox.system_calls import system_calls_filter
 
 WARM_UP = {"code": None}
-_REPLY_BYTES = MAX_BYTES + 1
 _MESSAGE = 300  # characters of an error
 _CALLS, _REPLIES, _MAX_HANDLES = 3, 4, 256
 _COMMON = (
-    *("abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime"),
+    *(
+        "abc",
+        "array",
+        "bisect",
+        "calendar",
+        "cmath",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "datetime",
+    ),
     *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "math", "numbers"),
-    *("operator", "queue", "random", "re", "statistics", "string", "struct", "textwrap", "threading", "typing"),
+    *(
+        "operator",
+        "queue",
+        "random",
+        "re",
+        "statistics",
+        "string",
+        "struct",
+        "textwrap",
+        "threading",
+        "typing",
+    ),
 )  # what solutions import: loaded once, before the forks
 
 for _name in _COMMON:
@@ -43,72 +62,38 @@ class Candidate:
 
     def __init__(self) -> None:
         self._child: int | None = None
-        self._calls = self._replies = -1
+        self._forbid: Callable[[], None] | None = None
+        with suppress(OSError):  # of a system without such filters; `_confine` says when that may be
+            self._forbid = system_calls_filter()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; see the module."""
-        if "code" in request:
-            self._end()
-            if request["code"] is not None:
-                self._start(request)
-            return {}
-        line = json.dumps([request["call"], request["arguments"]]).encode() + b"\n"
-        reply = self._exchange(line, time.monotonic() + request["seconds"])
-        if isinstance(reply, str):
-            self._end()
-            return {"reply": dumps(("error", "TimeoutError", reply)), "ended": True}
-        return {"reply": reply.decode(errors="replace")}
-
-    def _start(self, request: dict[str, Any]) -> None:
-        calls, self._calls = os.pipe()
-        self._replies, replies = os.pipe()
-        gc.freeze()
-        self._child = os.fork()
-        if self._child == 0:
-            _be_candidate(calls, replies, request)
-        os.close(calls)
-        os.close(replies)
-        os.set_blocking(self._calls, False)
-
-    def _end(self) -> None:
         if self._child is not None:
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
-            os.close(self._calls)
-            os.close(self._replies)
-        self._child = None
-
-    def _exchange(self, line: bytes, end: float) -> bytes | str:
-        """Send a line and return a line; or why there is none."""
-        if self._child is None:
-            return "the code has ended"
-        reply = bytearray()
-        while not reply.endswith(b"\n"):
-            readable, writable, _ = select.select(
-                [self._replies], [self._calls] if line else [], [], max(0.0, end - time.monotonic())
-            )
-            if writable:
-                try:
-                    line = line[os.write(self._calls, line) :]
-                except BrokenPipeError:
-                    return "the code has ended"
-            elif readable:
-                part = os.read(self._replies, 2**16)
-                reply += part
-                if not part:
-                    return "the code has ended"
-                if len(reply) > _REPLY_BYTES:
-                    return "the code wrote too much"
-            else:
-                return "the code took too long"
-        return bytes(reply)
+            self._child = None
+        if request["code"] is not None:
+            gc.freeze()
+            calls, replies = request["handles"]
+            self._child = os.fork()
+            if self._child == 0:
+                _be_candidate(calls, replies, request, self._forbid)
+            os.close(calls)
+            os.close(replies)
+        return {}
 
 
-def _be_candidate(calls: int, replies: int, request: dict[str, Any]) -> NoReturn:
+def _be_candidate(
+    calls: int, replies: int, request: dict[str, Any], forbid: Callable[[], None] | None
+) -> NoReturn:
     """Run the code and answer calls, until somebody kills this process."""
     try:
         _keep_only(calls, replies)
-        _confine(request["seconds"], request["weak"])
+        _confine(request["seconds"])
+        if forbid is not None:
+            forbid()
+        elif not request["weak"]:
+            raise OSError("system calls cannot be refused here")
         namespace: dict[str, Any] = {"__name__": "candidate"}
         reply = _reply(lambda: exec(compile(request["code"], "candidate", "exec"), namespace))  # noqa: S102
         works = reply == _reply(lambda: None)
@@ -145,16 +130,15 @@ def _keep_only(calls: int, replies: int) -> None:
     os.closerange(_REPLIES + 1, _MAX_HANDLES)
 
 
-def _confine(seconds: float, weak: bool) -> None:
+def _confine(seconds: float) -> None:
     """Bound what the code can take; memory is bounded for the outer process, and so here."""
     cpu = math.ceil(seconds) + 1
-    limits = {resource.RLIMIT_CPU: cpu, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: 16, resource.RLIMIT_CORE: 0}
-    try:
-        forbid_system_calls()
-    except OSError:
-        if not weak:
-            raise
-        limits[resource.RLIMIT_NPROC] = 0
+    limits = {
+        resource.RLIMIT_CPU: cpu,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 16,
+        resource.RLIMIT_CORE: 0,
+    }
     for kind, limit in limits.items():
         hard = resource.getrlimit(kind)[1]
         allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

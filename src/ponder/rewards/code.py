@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import ClassVar
 
-from ponder.errors import DataError, ParameterError
+from ponder.errors import ParameterError, PonderError
 from ponder.rewards.code_tests import CodeTests, Which
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.reward import Candidate, Problem, require
@@ -21,16 +21,18 @@ _FENCED = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE 
 
 
 def code_of(text: str, entry: str | None = None) -> str:
-    """Return the program in a text: its last fenced block, the last one that defines `entry` if one does, or all."""
+    """Return the program in a text: its last fenced block (the last that defines `entry`, if one does), or all."""
     blocks = _FENCED.findall(text)
     if entry is not None:
-        defines = re.compile(rf"^(?:async +def|def|class) +{re.escape(entry)}\b|^{re.escape(entry)} *=", re.MULTILINE)
+        defines = re.compile(
+            rf"^(?:async +def|def|class) +{re.escape(entry)}\b|^{re.escape(entry)} *=", re.MULTILINE
+        )
         blocks = [block for block in blocks if defines.search(block)] or blocks
     return blocks[-1] if blocks else text
 
 
 class Trials:
-    """Runs programs on tests, several at a time, each in a `Trial` of its own. Safe to use from several threads."""
+    """Runs programs on tests, several at a time, each in a `Trial` of its own; safe to use from several threads."""
 
     def __init__(self, limits: TrialLimits, workers: int) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="ponder-trial")
@@ -80,12 +82,7 @@ class UnitTests:
             raise ParameterError("tests", self.which, "all, public or hidden")
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Score candidates; equal programs are run once.
-
-        Raises
-        ------
-        PonderError : the system cannot isolate programs.
-        """
+        """Score candidates; equal programs are run once, and one that cannot be run is unscored."""
         require(self.needs, self.name, problem)
         tests = problem.tests
         assert tests is not None
@@ -98,7 +95,7 @@ class UnitTests:
     async def _score(self, program: str, tests: CodeTests) -> float | str:
         try:
             results = await self.trials.results(program, tests, self.which)
-        except DataError as error:
+        except PonderError as error:
             return str(error)
         passed = sum(result.passed for result in results)
         return float(passed == len(results)) if self.outcome else passed / len(results)

@@ -15,19 +15,21 @@ Which = Literal["all", "public", "hidden"]
 class CodeTests:
     """What a program must do.
 
-    A test is an expression that must be true (`"area(2) == 4"`) or statements that must not raise (`"assert ..."`).
-    Names that neither it nor `setup` defines are the program's functions. They are called in another process, so
-    what goes in and out is copied, and is plain: None, numbers, text, bytes, and lists, tuples, sets, dictionaries,
-    ranges and iterators of such. A test that calls a program's function with something else cannot be run.
+    A test is an expression that must be true (`"area(2) == 4"`) or statements that must not raise (`"assert
+    ..."`). Names that neither it nor `setup` defines are the program's functions. They are called in another
+    process, so what goes in and out is copied, and is plain: None, numbers, text, bytes, and lists, tuples,
+    sets, dictionaries, ranges and iterators of such. A test that calls a program's function with something
+    else cannot be run.
 
     Attributes
     ----------
     public : tests that a search may use.
     hidden : tests that say afterwards what is right.
     setup : statements that run before each test, in the test's process.
-    entry : the function that is asked for; needed only where Python has something of that name, or the text of an
-        answer has several pieces of code.
-    header : what comes before the answer's code in the program (imports, the beginning that a model goes on with).
+    entry : the function that is asked for; needed only where Python has something of that name, or the text
+        of an answer has several pieces of code.
+    header : what comes before the answer's code in the program (imports, the beginning that a model goes on
+        with).
     """
 
     public: tuple[str, ...]
@@ -39,7 +41,9 @@ class CodeTests:
     def __post_init__(self) -> None:
         for field in ("public", "hidden"):
             tests = getattr(self, field)
-            if not isinstance(tests, tuple) or not all(isinstance(test, str) and test.strip() for test in tests):
+            if not isinstance(tests, tuple) or not all(
+                isinstance(test, str) and test.strip() for test in tests
+            ):
                 raise ParameterError(field, tests, "a tuple of texts that are not empty")
         if not self.public and not self.hidden:
             raise ParameterError("public", self.public, "at least one test, here or hidden")

@@ -1,64 +1,90 @@
-"""Evaluates tests; for `trial.py`. What they call of the candidate's is called elsewhere, and its value sent here.
+"""Evaluates tests; for `trial.py`. What they call of the candidate's is called in its process, and the value
+sent here.
 
-A request is `{"test": source, "setup": source, "entry": name}`. The answer is `{"passed": ..., "why": ...}`, or
-`{"unfit": why}` if the test itself is at fault, or `{"call": name, "arguments": text}`: then the next request is
-`{"reply": text}`, and its answer is the test's next one. Only plain values come in, so no object of the candidate's
-can pretend to equal what a test expects.
+A request is `{"test": source, "setup": source, "entry": name, "seconds": ...}`, with `"handles": [calls,
+replies]` if there is a new candidate. The answer is `{"passed": ..., "why": ..., "ended": whether the
+candidate has}`, or `{"unfit": why}` if the test itself is at fault. Only plain values come in, so no object
+of the candidate's can pretend to equal what a test expects.
 """
 
 from __future__ import annotations
 
 import builtins
+import json
+import os
 import reprlib
-import threading
-from queue import SimpleQueue
+import select
+import time
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
-from ponder.sandbox.plain import dumps, loads
+from ponder.sandbox.plain import MAX_BYTES, dumps, loads
 
-WARM_UP = {"test": "True", "setup": "", "entry": None}
+WARM_UP = {"test": "True", "setup": "", "entry": None, "seconds": 1}
 _WHY = 200  # characters
+_QUIET = (StopIteration, StopAsyncIteration)
 
 
 class UnfitTest(BaseException):
     """The test cannot be evaluated, whatever the candidate does; no test catches this."""
 
 
-class Examiner:
-    """Evaluates a test at a time, in a thread that waits where the test calls the candidate."""
+class Candidate:
+    """The candidate's process, seen from here: a function's name and arguments go in, a reply comes out."""
 
     def __init__(self) -> None:
-        self._steps: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._replies: SimpleQueue[str] = SimpleQueue()
+        self._calls = self._replies = -1
+        self.ended = True
+        self.until = 0.0
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request; see the module."""
-        if "reply" in request:
-            self._replies.put(request["reply"])
-        else:
-            threading.Thread(target=self._examine, args=[request], daemon=True).start()
-        return self._steps.get()
+    def connect(self, calls: int, replies: int) -> None:
+        """Speak to a new candidate."""
+        self.disconnect()
+        self._calls, self._replies, self.ended = calls, replies, False
+        os.set_blocking(calls, False)
 
-    def _examine(self, request: dict[str, Any]) -> None:
-        names = Names(self, request["entry"])
-        try:
-            step = _verdict(request["test"], request["setup"], names)
-        except UnfitTest as error:
-            step = {"unfit": str(error)}
-        self._steps.put(step)
+    def disconnect(self) -> None:
+        """Speak to this one no more."""
+        if not self.ended:
+            os.close(self._calls)
+            os.close(self._replies)
+        self.ended = True
 
     def call(self, name: str, arguments: str) -> str:
-        """Have the candidate's function called; return the reply as it came."""
-        self._steps.put({"call": name, "arguments": arguments})
-        return self._replies.get()
+        """Have a function called; return the reply as it came."""
+        line = json.dumps([name, arguments]).encode() + b"\n"
+        reply = bytearray()
+        why = "it has ended" if self.ended else None
+        while why is None and not reply.endswith(b"\n"):
+            left = max(0.0, self.until - time.monotonic())
+            readable, writable, _ = select.select([self._replies], [self._calls] if line else [], [], left)
+            if writable:
+                with suppress(BrokenPipeError):  # then there is an end to read
+                    line = line[os.write(self._calls, line) :]
+            elif readable:
+                part = os.read(self._replies, 2**16)
+                reply += part
+                why = (
+                    "it ended itself"
+                    if not part
+                    else "it wrote too much"
+                    if len(reply) > MAX_BYTES + 1
+                    else None
+                )
+            else:
+                why = "it took too long"
+        if why is not None:
+            self.disconnect()
+            return dumps(("error", "RuntimeError", why))
+        return reply.decode(errors="replace")
 
 
 class Function:
     """What a test has in place of a function of the candidate's."""
 
-    def __init__(self, name: str, examiner: Examiner) -> None:
-        self._name, self._examiner = name, examiner
+    def __init__(self, name: str, candidate: Candidate) -> None:
+        self._name, self._candidate = name, candidate
         self._last: object = None
 
     def __call__(self, *values: object, **named: object) -> object:
@@ -66,7 +92,7 @@ class Function:
             arguments = dumps((values, named))
         except ValueError as error:
             raise UnfitTest(f"it calls {self._name} with something that cannot be sent: {error}") from None
-        self._last = _read(self._examiner.call(self._name, arguments))
+        self._last = _read(self._candidate.call(self._name, arguments))
         match self._last:
             case ("value", value):
                 return value
@@ -86,9 +112,9 @@ class Function:
 class Names(dict[str, Any]):
     """The names in a test: its own, Python's, and what else it uses is the candidate's."""
 
-    def __init__(self, examiner: Examiner, entry: str | None) -> None:
+    def __init__(self, candidate: Candidate, entry: str | None) -> None:
         super().__init__({"__name__": "test"})
-        self._examiner = examiner
+        self._candidate = candidate
         self.functions: list[Function] = []
         if entry is not None:
             self[entry] = self.__missing__(entry, True)
@@ -96,7 +122,7 @@ class Names(dict[str, Any]):
     def __missing__(self, name: str, entry: bool = False) -> Function:
         if hasattr(builtins, name) and not entry:
             raise KeyError(name)
-        function = Function(name, self._examiner)
+        function = Function(name, self._candidate)
         self.functions.append(function)
         self[name] = function
         return function
@@ -110,7 +136,7 @@ def _verdict(test: str, setup: str, names: Names) -> dict[str, Any]:
     except Exception as error:
         raise UnfitTest(f"the setup fails: {type(error).__name__}: {error}") from None
     try:
-        if eval(code, names) or not is_expression:
+        if eval(code, names) or not is_expression:  # noqa: S307
             return {"passed": True, "why": ""}
         why = "it is not true"
     except UnfitTest:
@@ -139,15 +165,30 @@ def _read(reply: str) -> object:
 
 
 def _raised(kind: str, message: str) -> Exception:
-    """Return an exception of Python's own by its name; those that end a loop quietly are not raised here."""
+    """Return an exception of Python's own by its name; one that would end a loop quietly gets another."""
     found = getattr(builtins, kind, None)
-    if isinstance(found, type) and issubclass(found, Exception):
-        if not issubclass(found, StopIteration | StopAsyncIteration):
-            try:
-                return found(message)
-            except TypeError:  # it takes other arguments
-                pass
+    if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, _QUIET):
+        with suppress(TypeError):  # it takes other arguments
+            return found(message)
     return RuntimeError(f"{kind}: {message}")
+
+
+class Examiner:
+    """Answers requests; see the module."""
+
+    def __init__(self) -> None:
+        self._candidate = Candidate()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one."""
+        if "handles" in request:
+            self._candidate.connect(*request["handles"])
+        self._candidate.until = time.monotonic() + request["seconds"]
+        try:
+            verdict = _verdict(request["test"], request["setup"], Names(self._candidate, request["entry"]))
+        except UnfitTest as error:
+            verdict = {"unfit": str(error)}
+        return {**verdict, "ended": self._candidate.ended}
 
 
 answer = Examiner().answer

@@ -1,32 +1,37 @@
 """A program on trial: its code runs in one process, its tests in another.
 
-    for each test:
-        tests' process:      evaluate it; where it calls f(x), stop and say so
-        this process:        pass f and x on
-        candidate's process: compute f(x), send it as plain values
-        this process:        pass the value on
-        tests' process:      go on with it, at last say: passed or not
+    this process:         start the code; connect both processes by pipes; for each test:
+    tests' process:         evaluate it; where it calls f(x), send f and x
+    candidate's process:    compute f(x), send it as a plain value
+    tests' process:         go on with that; at last say: passed or not
 
-The candidate's process never has the test, so it can only guess what is expected; the tests' process never has the
-candidate's objects, so what decides is Python's own comparison of plain values; and this process reads neither.
-Both are isolated: see `ponder.sandbox.namespaces` and `system_calls`.
+The candidate's process never has the test, so it can only guess what is expected; the tests' process never
+has the candidate's objects, so what decides is Python's own comparison of plain values. The verdict goes over
+a pipe that the candidate's process does not have. Both are isolated: see `ponder.sandbox.namespaces` and
+`system_calls`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ponder.errors import DataError, ParameterError, UnsupportedError
+from ponder.errors import DataError, ParameterError, PonderError, UnsupportedError
 from ponder.rewards.code_tests import CodeTests
 from ponder.sandbox import ConfinedProcess, Limits
 
-_MARGIN = 0.3  # seconds by which the candidate's process may overrun before it is ended from here
-_NO_REPLY = '{"tuple": ["error", "TimeoutError", "the code took too long"]}'
+_MARGIN = 0.2  # seconds by which the tests' process may be late before it is ended from here
+_NO_VERDICT: dict[str, Any] = {
+    "passed": False,
+    "why": "the test itself took too long or too much memory",
+    "ended": True,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class TrialLimits:
     ----------
     seconds : by the clock, for all tests of a program; a test may use half of what is left, the last one all.
     memory_bytes : of address space, for the program's process and for that of the tests.
-    allow_weak_isolation : run it also where the system allows no namespaces: then it can read this user's files.
+    allow_weak_isolation : run it also where the system allows no namespaces: then it can read this user's
+        files.
     """
 
     seconds: float = 4.0
@@ -88,14 +94,18 @@ class Trial:
             isolation="preferred" if self.limits.allow_weak_isolation else "required",
         )
         here = Path(__file__)
-        self._code = ConfinedProcess(here.with_name("candidate_worker.py"), ("ponder",), limits)
-        self._tests = ConfinedProcess(here.with_name("tests_worker.py"), ("ponder",), limits)
+        self._code = ConfinedProcess(
+            here.with_name("candidate_worker.py"), ("ponder",), limits, takes_handles=True
+        )
+        self._tests = ConfinedProcess(
+            here.with_name("tests_worker.py"), ("ponder",), limits, takes_handles=True
+        )
 
     def __call__(self, code: str, tests: Sequence[str], around: CodeTests) -> tuple[TestResult, ...]:
         """Run a program on tests; `around` has their setup and entry.
 
-        A test after which the program's process is gone (it ended itself, or took too long) has failed; the next
-        one starts with a new process.
+        A test after which the program's process is gone (it ended itself, or took too long) has failed; the
+        next one starts with a new process.
 
         Raises
         ------
@@ -103,22 +113,23 @@ class Trial:
         PonderError : the system cannot isolate the processes, or they do not start.
         """
         end = time.monotonic() + self.limits.seconds
-        results = []
-        runs = False
-        try:
+        results: list[TestResult] = []
+        new: tuple[int, ...]
+        with ExitStack() as stack:
+            stack.callback(self._code.ask, {"code": None})
+            new = self._start(code, stack)
             for number, test in enumerate(tests, start=1):
                 left = end - time.monotonic()
                 if left <= 0:
                     results.append(TestResult(test, False, "no time was left for it"))
                     continue
-                runs = runs or self._start(code)
-                until = time.monotonic() + (left if number == len(tests) else left / 2)
-                step, runs = self._run(test, around, until)
-                if "unfit" in step:
-                    raise DataError(f"the test {test!r} cannot be run: {step['unfit']}")
-                results.append(TestResult(test, step["passed"] is True, step["why"]))
-        finally:
-            self._code.ask({"code": None})
+                seconds = left if number == len(tests) else left / 2
+                request = {"test": test, "setup": around.setup, "entry": around.entry, "seconds": seconds}
+                verdict = self._tests.ask(request, seconds + _MARGIN, handles=new) or _NO_VERDICT
+                if "unfit" in verdict:
+                    raise DataError(f"the test {test!r} cannot be run: {verdict['unfit']}")
+                results.append(TestResult(test, verdict["passed"] is True, verdict["why"]))
+                new = self._start(code, stack) if verdict["ended"] and number < len(tests) else ()
         return tuple(results)
 
     def close(self) -> None:
@@ -126,21 +137,17 @@ class Trial:
         self._code.close()
         self._tests.close()
 
-    def _start(self, code: str) -> bool:
+    def _start(self, code: str, stack: ExitStack) -> tuple[int, int]:
+        """Start the candidate's process anew; return where it is sent calls and where its replies are read."""
+        calls, sent = os.pipe()
+        received, replies = os.pipe()
+        for handle in (sent, received):
+            stack.callback(os.close, handle)
         request = {"code": code, "seconds": self.limits.seconds, "weak": self.limits.allow_weak_isolation}
-        return self._code.ask(request) is not None
-
-    def _run(self, test: str, around: CodeTests, until: float) -> tuple[dict[str, Any], bool]:
-        """Return what the tests' process says at last, and whether the candidate's is still there."""
-        runs = True
-        request: dict[str, Any] = {"test": test, "setup": around.setup, "entry": around.entry}
-        while True:
-            step = self._tests.ask(request, max(0.01, until - time.monotonic()))
-            if step is None:
-                return {"passed": False, "why": "the test took too long or too much memory"}, False
-            if "call" not in step:
-                return step, runs
-            left = max(0.0, until - time.monotonic())
-            answer = self._code.ask({**step, "seconds": left}, left + _MARGIN)
-            request = answer or {"reply": _NO_REPLY, "ended": True}
-            runs = runs and "ended" not in request
+        try:
+            if self._code.ask(request, handles=(calls, replies)) is None:
+                raise PonderError("the process that starts programs has ended")
+        finally:
+            os.close(calls)
+            os.close(replies)
+        return sent, received

@@ -1,8 +1,8 @@
 """A process without files, network and neighbours, by Linux's namespaces; no privilege is needed.
 
-It is process 1 of its own: it can name no other, and when it ends all that it started ends. Its root is an empty
-folder that nobody can write to, with Python's standard library, read-only, at its usual place. It has no network
-device, and no capability.
+It is process 1 of its own: it can name no other, and when it ends all that it started ends. Its root is an
+empty folder that nobody can write to, with Python's standard library, read-only, at its usual place. It has
+no network device, and no capability.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CAPABILITIES_VERSION = 0x20080522
 _NOBODY = 65534
 
 
-def isolate() -> None:
+def enter_namespaces() -> None:
     """Go on in a child process with namespaces of its own; this process waits for it and ends as it does.
 
     Call it before there are threads. Standard input and output are the child's afterwards.

@@ -1,7 +1,8 @@
 """Plain values as JSON, to pass between processes that do not trust each other.
 
-What is decoded is of exactly Python's own types, whatever was sent: no object comes through whose methods somebody
-else wrote. A value of a subclass (an OrderedDict, a named tuple) is sent as its base type, and an iterator as its items.
+What is decoded is of exactly Python's own types, whatever was sent: no object comes through whose methods
+somebody else wrote. A value of a subclass (an OrderedDict, a named tuple) is sent as its base type, and an
+iterator as its items.
 """
 
 from __future__ import annotations

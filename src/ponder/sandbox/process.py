@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -30,8 +31,8 @@ _KEPT_ENVIRONMENT = ("SYSTEMROOT", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 class Limits:
     """What a child may take; all but `clock_seconds` hold as far as the system has such limits.
 
-    The seconds, of processor time and by the clock, are for one answer. `isolation` says whether the child must
-    be in namespaces of its own (`namespaces.py`), should be where that is possible, or need not.
+    The seconds, of processor time and by the clock, are for one answer. `isolation` says whether the child
+    must be in namespaces of its own (`namespaces.py`), should be where that is possible, or need not.
     """
 
     cpu_seconds: float
@@ -58,10 +59,16 @@ class ConfinedProcess:
         What the worker imports, directly and indirectly; names that are not installed are passed over.
     limits
         What the child may take.
+    takes_handles
+        Whether requests come with open files (not on Windows).
     """
 
-    def __init__(self, worker: Path, packages: Sequence[str], limits: Limits) -> None:
+    def __init__(
+        self, worker: Path, packages: Sequence[str], limits: Limits, *, takes_handles: bool = False
+    ) -> None:
         self._worker, self._packages, self._limits = worker, packages, limits
+        self._takes_handles = takes_handles
+        self._handles: socket.socket | None = None
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -73,16 +80,19 @@ class ConfinedProcess:
         with self._lock:
             self._running()
 
-    def ask(self, request: Mapping[str, Any], clock_seconds: float | None = None) -> dict[str, Any] | None:
+    def ask(
+        self, request: Mapping[str, Any], clock_seconds: float | None = None, handles: Sequence[int] = ()
+    ) -> dict[str, Any] | None:
         """Return the answer, or None if the request took the child to one of its limits and ended it.
 
-        `clock_seconds` is this request's own limit, in place of that of all.
+        `clock_seconds` is this request's own limit, in place of that of all. The child gets copies of
+        `handles`, and the worker their numbers as the request's "handles".
 
         Raises
         ------
         PonderError : the child could not be started.
         """
-        line = json.dumps(request).encode() + b"\n"
+        line = json.dumps({**request, "handles": len(handles)} if handles else request).encode() + b"\n"
         seconds = self._limits.clock_seconds if clock_seconds is None else clock_seconds
         answer = None
         with self._lock:
@@ -91,6 +101,9 @@ class ConfinedProcess:
                 if not self._ready:
                     _greet(process, self._worker.name)
                     self._ready = True
+                if handles:
+                    assert self._handles is not None
+                    socket.send_fds(self._handles, [b"h"], handles)
                 answer = _exchange(process, line, seconds)
             finally:
                 # Ctrl-C too: an answer that nobody waited for must not become the next one's.
@@ -109,18 +122,37 @@ class ConfinedProcess:
             isolated = () if self._limits.isolation == "none" else ("ponder",)  # namespaces.py
             specs = [find_spec(name) for name in (*self._packages, *isolated)]
             folders = {str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin}
-            program, limits = Path(__file__).with_name("serve.py"), json.dumps(asdict(self._limits))
+            program, limits = Path(__file__).with_name("serve.py"), asdict(self._limits)
+            theirs = self._open_channel() if self._takes_handles else None
+            passed = [theirs.fileno()] if theirs is not None else []
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(program), str(self._worker), limits, *folders],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    str(program),
+                    str(self._worker),
+                    json.dumps({**limits, "channel": passed}),
+                    *folders,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
                 start_new_session=True,  # Ctrl-C is for the parent
+                pass_fds=passed,
             )
+            if theirs is not None:
+                theirs.close()
             self._ready = False
             self._end.callback(_end, self._process)
         return self._process
+
+    def _open_channel(self) -> socket.socket:
+        """Return the child's end of what handles are sent over."""
+        self._handles, theirs = socket.socketpair()
+        self._end.callback(self._handles.close)
+        return theirs
 
 
 def _greet(process: subprocess.Popen[bytes], worker: str) -> None:

@@ -1,8 +1,8 @@
-"""System calls that are refused for good, by Linux's seccomp (kernel documentation, userspace-api/seccomp_filter).
+"""System calls that are refused for good, by Linux's seccomp (userspace-api/seccomp_filter in its documentation).
 
-What is refused is what code needs to reach beyond its own process: sockets, other processes, new processes and
-programs, namespaces, mounts, the kernel's own machinery, and objects that outlive the process. Threads, memory and
-files stay allowed; `namespaces.py` and limits see to those.
+What is refused is what code needs to reach beyond its own process: sockets, other processes, new processes
+and programs, namespaces, mounts, the kernel's own machinery, and objects that outlive the process. Threads,
+memory and files stay allowed; `namespaces.py` and limits see to those.
 """
 
 from __future__ import annotations
@@ -12,27 +12,69 @@ import errno
 import os
 import struct
 import sys
+from collections.abc import Callable
 
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """The kernel's name of an architecture, and its column in the table of numbers; both are little-endian."""
 
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
-    **{"socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200)},
-    **{"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)},
-    **{"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "setsid": (112, 157), "setpgid": (109, 154)},
-    **{"rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424)},
-    **{"pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "ptrace": (101, 117), "kcmp": (312, 272)},
-    **{"process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440)},
-    **{"process_mrelease": (448, 448), "sched_setaffinity": (203, 122), "setpriority": (141, 140)},
-    **{"unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39)},
-    **{"pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429)},
-    **{"fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433)},
-    **{"mount_setattr": (442, 442), "open_by_handle_at": (304, 265), "fanotify_init": (300, 262)},
-    **{"bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282)},
-    **{"io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427)},
-    **{"add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219)},
-    **{"shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180)},
-    **{"memfd_create": (319, 279), "memfd_secret": (447, 447), "personality": (135, 92)},
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "setsid": (112, 157),
+    "setpgid": (109, 154),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
+    "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    "ptrace": (101, 117),
+    "kcmp": (312, 272),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "sched_setaffinity": (203, 122),
+    "setpriority": (141, 140),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "personality": (135, 92),
 }
 _CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
 _CLONE_THREAD = 0x10000
@@ -45,24 +87,26 @@ _REFUSE = 0x00050000  # and the error number
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 
 
-def forbid_system_calls() -> None:
-    """Refuse the calls of this module to this thread, and to all that it starts, with "not permitted".
+def system_calls_filter() -> Callable[[], None]:
+    """Return a function that refuses these calls to the thread that calls it and to all that it starts.
+
+    They fail with "not permitted". The function raises OSError if the kernel does not take the filter.
 
     Raises
     ------
-    OSError : this system cannot.
+    OSError : there is none for this system.
     """
     program = _program(*_architecture())
     instructions = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_SECCOMP, _FILTER, head, 0, 0):
-        raise OSError(ctypes.get_errno(), "this system cannot refuse system calls")
 
+    def forbid() -> None:
+        assert instructions  # `head` holds its address
+        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_SECCOMP, _FILTER, head, 0, 0):
+            raise OSError(ctypes.get_errno(), "this system cannot refuse system calls")
 
-def check_system_calls() -> None:
-    """Raise OSError if `forbid_system_calls` would."""
-    _architecture()
+    return forbid
 
 
 def _architecture() -> tuple[int, int]:

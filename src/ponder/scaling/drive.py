@@ -12,8 +12,8 @@ from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 from ponder.asks import LanguageModel, Service, TokenEvent, TreeEvent, Usage
-from ponder.errors import DataError, ParameterError
-from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
+from ponder.errors import ParameterError
+from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
 from ponder.scaling.growing import Growing, Request, begin, forget_unfinished, plan, seeded, together
@@ -63,10 +63,8 @@ async def drive(
     """
     if "reward" in strategy.needs and reward is None:
         raise ParameterError("reward", None, f"a reward, which this {strategy.name} needs")
-    if reward is not None and "reference" in reward.needs and problem.reference is None:
-        raise DataError(
-            f"the reward {reward.name} compares with a reference answer, and the problem has none"
-        )
+    if reward is not None:
+        require(reward.needs, reward.name, problem)
     budget = budget or Budget()
     record = (journal or Journal()).run(run)
     begun = {
