@@ -112,6 +112,10 @@ class Trial:
         DataError : a test cannot be run, whatever the program does.
         PonderError : the system cannot isolate the processes, or they do not start.
         """
+        for process in (self._code, self._tests):
+            process.start()
+        for process in (self._code, self._tests):
+            process.wait()
         end = time.monotonic() + self.limits.seconds
         results: list[TestResult] = []
         new: tuple[int, ...]

@@ -80,6 +80,16 @@ class ConfinedProcess:
         with self._lock:
             self._running()
 
+    def wait(self) -> None:
+        """Start the child, if it does not run, and return when it can be asked.
+
+        Raises
+        ------
+        PonderError : it could not be started, or not isolated.
+        """
+        with self._lock:
+            self._greeted()
+
     def ask(
         self, request: Mapping[str, Any], clock_seconds: float | None = None, handles: Sequence[int] = ()
     ) -> dict[str, Any] | None:
@@ -96,11 +106,8 @@ class ConfinedProcess:
         seconds = self._limits.clock_seconds if clock_seconds is None else clock_seconds
         answer = None
         with self._lock:
-            process = self._running()
+            process = self._greeted()
             try:
-                if not self._ready:
-                    _greet(process, self._worker.name)
-                    self._ready = True
                 if handles:
                     assert self._handles is not None
                     socket.send_fds(self._handles, [b"h"], handles)
@@ -115,6 +122,18 @@ class ConfinedProcess:
         """End the child now."""
         with self._lock:
             self._end.close()
+
+    def _greeted(self) -> subprocess.Popen[bytes]:
+        """Return the child when it can be asked."""
+        process = self._running()
+        if not self._ready:
+            try:
+                _greet(process, self._worker.name)
+                self._ready = True
+            finally:
+                if not self._ready:
+                    self._end.close()
+        return process
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
