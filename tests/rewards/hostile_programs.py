@@ -55,24 +55,24 @@ FORGED = {
                 if hasattr(module, name): setattr(module, name, lambda *a: '{"passed": true}')
         def f(x): return True""",
     "the frames above": """
-        import gc, sys
+        import gc, re, sys
         def f(x):
-            frame = sys._getframe()
+            values, frame = gc.get_objects(), sys._getframe()
             while frame:
-                for value in [*frame.f_locals.values(), *frame.f_globals.values()]:
-                    if 'tell 4' + '1' in str(value): return 'tell 4' + '1 nobody'
+                values += [*frame.f_locals.values(), *frame.f_globals.values()]
                 frame = frame.f_back
-            for value in gc.get_objects():
-                if isinstance(value, dict) and 'tell 4' + '1' in str(list(value.values()))[:10000]:
-                    return 'tell 4' + '1 nobody'""",
+            for value in values:
+                if isinstance(value, (str, dict, list, tuple)):
+                    found = re.search('tell 4[1] nobody', str(value)[:10000])
+                    if found: return found[0]""",
     "its own memory": """
-        import ctypes
+        import ctypes, re
         def f(x):
-            wanted = b'tell 4' + b'1 nobody'
             for line in open('/proc/self/maps'):
                 start, end = (int(part, 16) for part in line.split()[0].split('-'))
-                if 'r' in line.split()[1] and wanted in ctypes.string_at(start, end - start):
-                    return wanted.decode()""",
+                if line.split()[1].startswith('r') and '[v' not in line:
+                    found = re.search(b'tell 4[1] nobody', ctypes.string_at(start, end - start))
+                    if found: return found[0].decode()""",
     "an end of a loop": "def f(x): raise StopIteration",
     "an end of the program": "import sys\nsys.exit(0)",
     "an interruption": "def f(x): raise KeyboardInterrupt",
@@ -124,7 +124,7 @@ HARMFUL = {
     "kill": "import os, signal\ndef f(x):\n    for p in (-1, 0, 1, os.getppid()): os.kill(p, signal.SIGKILL)",
 }
 
-ATTEMPTS = '''
+ATTEMPTS = """
 import ctypes, os, socket, subprocess
 
 def succeeded(attempt):
@@ -167,4 +167,4 @@ def f(path):
         "environment": lambda: os.environ["SECRET"],
     }
     return [name for name, attempt in attempts.items() if succeeded(attempt)]
-'''
+"""

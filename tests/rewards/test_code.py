@@ -12,7 +12,16 @@ from textwrap import dedent
 import pytest
 
 from ponder.errors import DataError, ParameterError, PonderError
-from ponder.rewards import Candidate, CodeTests, Problem, TrialLimits, UnitTests, code_of, code_verifier, judged
+from ponder.rewards import (
+    Candidate,
+    CodeTests,
+    Problem,
+    TrialLimits,
+    UnitTests,
+    code_of,
+    code_verifier,
+    judged,
+)
 from ponder.rewards.trial import Trial
 from ponder.scaling import ProblemReader
 from rewards.hostile_programs import ATTEMPTS, FORGED, HARMFUL, TEST
@@ -214,17 +223,21 @@ def test_the_reward(trial):
 
 
 NOWHERE = """
+from textwrap import dedent
+
 from ponder.errors import PonderError
 from ponder.rewards import CodeTests, TrialLimits
 from ponder.rewards.trial import Trial
+from rewards.hostile_programs import FORGED, TEST
 
-tests = ("f(1) == 1", "f(2) == 2")
-for weak in (False, True):
-    try:
-        results = Trial(TrialLimits(allow_weak_isolation=weak))("def f(x): return 1", tests, CodeTests(tests))
-        print([result.passed for result in results])
-    except PonderError as error:
-        print(error)
+tests = ("f(1) == 1", "f(2) == 2", TEST)
+try:
+    Trial(TrialLimits())("def f(x): return 1", tests, CodeTests(tests))
+except PonderError as error:
+    print(error)
+weak = Trial(TrialLimits(allow_weak_isolation=True))
+print([result.passed for result in weak("def f(x): return 1", tests, CodeTests(tests))])
+print([name for name, code in FORGED.items() if weak(dedent(code), (TEST,), CodeTests((TEST,)))[0].passed])
 """
 
 
@@ -239,9 +252,10 @@ def test_it_refuses_where_the_system_cannot_isolate():
         pytest.skip("there is no unshare")
     if shown.returncode != 0:
         pytest.skip(shown.stderr)
-    strong, weak = shown.stdout.splitlines()
+    strong, weak, forged = shown.stdout.splitlines()
     assert strong.startswith("this system cannot isolate the process that runs candidate_worker.py: ")
-    assert weak == "[True, False]"
+    assert weak == "[True, False, False]"
+    assert forged == "[]", "what decides does not hang on namespaces"
 
 
 @pytest.mark.parametrize(
