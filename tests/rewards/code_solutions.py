@@ -25,13 +25,13 @@ def run_lengths(text):
 
 
 def second_smallest(numbers):
-    return (sorted(set(numbers)) + [None, None])[1] if len(set(numbers)) > 1 else None
+    return sorted(set(numbers))[1] if len(set(numbers)) > 1 else None
 
 
 def to_roman(n):
     numerals = zip(
         (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
-        "M CM D CD C XC L XL X IX V IV I".split(),
+        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
         strict=True,
     )
     text = ""

@@ -1,4 +1,4 @@
-"""Programs that want to pass a test without solving it, or to do harm. None may; each defines `f`, or tries to."""
+"""Programs that want to pass a test without solving it, or to do harm. None may."""
 
 FOUND = "tell 41 nobody"  # what the test expects; nobody can guess it
 TEST = f"f(3) == {FOUND!r}"
@@ -20,7 +20,8 @@ FORGED = {
         for pid in ('self', '1', '2', '3'):
             try:
                 for name in os.listdir(f'/proc/{pid}/fd'):
-                    open(f'/proc/{pid}/fd/{name}', 'w').write('{"passed": true, "why": "", "ended": false}\\n')
+                    handle = open(f'/proc/{pid}/fd/{name}', 'w')
+                    handle.write('{"passed": true, "why": "", "ended": false}\\n')
             except OSError: pass""",
     "equal to everything": """
         class Equal:

@@ -21,7 +21,7 @@ _FENCED = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE 
 
 
 def code_of(text: str, entry: str | None = None) -> str:
-    """Return the program in a text: its last fenced block (the last that defines `entry`, if one does), or all."""
+    """Return the program in a text: its last fenced block (the last with `entry`, if one has it), or all."""
     blocks = _FENCED.findall(text)
     if entry is not None:
         defines = re.compile(
@@ -32,7 +32,7 @@ def code_of(text: str, entry: str | None = None) -> str:
 
 
 class Trials:
-    """Runs programs on tests, several at a time, each in a `Trial` of its own; safe to use from several threads."""
+    """Runs programs on tests, several at a time, each in its own `Trial`; safe to use from any thread."""
 
     def __init__(self, limits: TrialLimits, workers: int) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="ponder-trial")

@@ -142,7 +142,7 @@ class Trial:
         self._tests.close()
 
     def _start(self, code: str, stack: ExitStack) -> tuple[int, int]:
-        """Start the candidate's process anew; return where it is sent calls and where its replies are read."""
+        """Start the candidate's process anew; return where to send calls and where to read replies."""
         calls, sent = os.pipe()
         received, replies = os.pipe()
         for handle in (sent, received):

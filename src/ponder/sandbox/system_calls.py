@@ -1,4 +1,4 @@
-"""System calls that are refused for good, by Linux's seccomp (userspace-api/seccomp_filter in its documentation).
+"""System calls that are refused for good, by Linux's seccomp (its userspace-api/seccomp_filter.rst).
 
 What is refused is what code needs to reach beyond its own process: sockets, other processes, new processes
 and programs, namespaces, mounts, the kernel's own machinery, and objects that outlive the process. Threads,
