@@ -166,6 +166,7 @@ def test_who_fails_k_of_m_tests_scores_the_others(hasty, trial, bad):
         ("__import__('collections').Counter('aab')", "f() == {'a': 2, 'b': 1} and type(f()) is dict"),
         ("(x for x in 'ab')", "list(f()) == ['a', 'b']"),
         ("range(3)", "f() == range(3)"),
+        ("[]\ndef g(x: int): pass\ndef f(): return g.__annotations__['x'] is int", "f()"),
     ],
 )
 def test_values_come_as_they_are(trial, value, test):
@@ -180,10 +181,15 @@ def test_what_a_test_may_be(trial):
     assert passed(trial, code, *tests, setup="three = 3") == [True] * 5
     assert passed(trial, "def sum(x): return 7", "sum([1]) == 7", entry="sum") == [True]
     assert passed(trial, "x = 1", "f(1) == 2", "True") == [False, True]
+    assert passed(trial, "def f(): return 0.1 + 0.2", "math.isclose(f(), 0.3)") == [True]
 
 
 @pytest.mark.parametrize(
-    ("test", "setup"), [("f(", ""), ("f(lambda: 1)", ""), ("f(object())", ""), ("f(1)", "1 / 0")]
+    ("test", "setup"),
+    [
+        *[("f(", ""), ("\0", ""), ("f(lambda: 1)", ""), ("f(object())", ""), ("f.name == 1", "")],
+        *[("f(1)", "1 / 0"), ("f(1)", "raise SystemExit"), ("(" * 1000 + ")" * 1000, "")],
+    ],
 )
 def test_a_test_that_cannot_be_run_scores_nobody(trial, test, setup):
     with pytest.raises(DataError):
@@ -200,6 +206,7 @@ def test_it_says_why(trial):
     ]
 
 
+@pytest.mark.slow
 def test_the_reward(trial):
     texts = ["```python\ndef f(x): return x\n```", "def f(x): return 2", "no code", "```\ndef f(x): return x"]
     candidates = [Candidate(text) for text in texts]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from types import CodeType
 from typing import Any, NoReturn
 
 from ponder.sandbox.plain import dumps, loads
@@ -26,31 +27,10 @@ WARM_UP = {"code": None}
 _MESSAGE = 300  # characters of an error
 _CALLS, _REPLIES, _MAX_HANDLES = 3, 4, 256
 _COMMON = (
-    *(
-        "abc",
-        "array",
-        "bisect",
-        "calendar",
-        "cmath",
-        "collections",
-        "contextlib",
-        "copy",
-        "dataclasses",
-        "datetime",
-    ),
-    *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "math", "numbers"),
-    *(
-        "operator",
-        "queue",
-        "random",
-        "re",
-        "statistics",
-        "string",
-        "struct",
-        "textwrap",
-        "threading",
-        "typing",
-    ),
+    *("abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "dataclasses"),
+    *("datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "math"),
+    *("numbers", "operator", "queue", "random", "re", "statistics", "string", "struct", "textwrap"),
+    *("threading", "typing"),
 )  # what solutions import: loaded once, before the forks
 
 for _name in _COMMON:
@@ -63,7 +43,7 @@ class Candidate:
     def __init__(self) -> None:
         self._child: int | None = None
         self._forbid: Callable[[], None] | None = None
-        with suppress(OSError):  # of a system without such filters; `_confine` says when that may be
+        with suppress(OSError):  # a system without such filters; `_be_candidate` says when that may be
             self._forbid = system_calls_filter()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +75,7 @@ def _be_candidate(
         elif not request["weak"]:
             raise OSError("system calls cannot be refused here")
         namespace: dict[str, Any] = {"__name__": "candidate"}
-        reply = _reply(lambda: exec(compile(request["code"], "candidate", "exec"), namespace))  # noqa: S102
+        reply = _reply(lambda: exec(_compiled(request["code"]), namespace))  # noqa: S102
         works = reply == _reply(lambda: None)
         with open(_CALLS, "rb") as lines, open(_REPLIES, "wb") as answers:
             for line in lines:
@@ -106,6 +86,10 @@ def _be_candidate(
                 answers.flush()
     finally:
         os._exit(1)
+
+
+def _compiled(code: str) -> CodeType:
+    return compile(code, "candidate", "exec", dont_inherit=True)  # nothing of this file's from __future__
 
 
 def _call(namespace: dict[str, Any], name: str, arguments: str) -> object:

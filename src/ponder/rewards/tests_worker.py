@@ -14,8 +14,10 @@ import json
 import os
 import reprlib
 import select
+import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from types import CodeType
 from typing import Any
 
@@ -65,13 +67,10 @@ class Candidate:
             elif readable:
                 part = os.read(self._replies, 2**16)
                 reply += part
-                why = (
-                    "it ended itself"
-                    if not part
-                    else "it wrote too much"
-                    if len(reply) > MAX_BYTES + 1
-                    else None
-                )
+                if not part:
+                    why = "it ended itself"
+                elif len(reply) > MAX_BYTES + 1:
+                    why = "it wrote too much"
             else:
                 why = "it took too long"
         if why is not None:
@@ -100,13 +99,18 @@ class Function:
                 raise _raised(kind, message)
         raise RuntimeError("the candidate's process wrote something that is no reply")
 
+    def __getattr__(self, attribute: str) -> object:
+        if self._name in sys.stdlib_module_names:  # a test that counts on the program's imports
+            return getattr(import_module(self._name), attribute)
+        raise UnfitTest(f"it looks into {self._name}, which is in another process")
+
     def __str__(self) -> str:
         match self._last:
             case ("value", value):
                 return f"{self._name} returned {reprlib.repr(value)}"
             case ("error", kind, message):
                 return f"{self._name} raised {kind}: {message}"
-        return f"{self._name} gave no value"
+        return f"{self._name} was not called"
 
 
 class Names(dict[str, Any]):
@@ -130,10 +134,12 @@ class Names(dict[str, Any]):
 
 def _verdict(test: str, setup: str, names: Names) -> dict[str, Any]:
     """Evaluate a test: an expression that must be true, or statements that must not raise."""
-    code, is_expression = _compiled(test, setup)
+    code, is_expression = _compiled(test)
     try:
-        exec(compile(setup, "setup", "exec"), names)  # noqa: S102
-    except Exception as error:
+        exec(compile(setup, "setup", "exec", dont_inherit=True), names)  # noqa: S102
+    except UnfitTest:
+        raise
+    except BaseException as error:
         raise UnfitTest(f"the setup fails: {type(error).__name__}: {error}") from None
     try:
         if eval(code, names) or not is_expression:  # noqa: S307
@@ -146,15 +152,14 @@ def _verdict(test: str, setup: str, names: Names) -> dict[str, Any]:
     return {"passed": False, "why": "; ".join([*map(str, names.functions), why])[:_WHY]}
 
 
-def _compiled(test: str, setup: str) -> tuple[CodeType, bool]:
+def _compiled(test: str) -> tuple[CodeType, bool]:
+    """Return a test's code, and whether it is an expression."""
+    with suppress(SyntaxError):
+        return compile(test.strip(), "test", "eval", dont_inherit=True), True
     try:
-        return compile(test.strip(), "test", "eval"), True
-    except SyntaxError:
-        pass
-    try:
-        return compile(test, "test", "exec"), False
-    except SyntaxError as error:
-        raise UnfitTest(f"it is not Python: {error.msg}") from None
+        return compile(test, "test", "exec", dont_inherit=True), False
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UnfitTest(f"it is not Python: {error}") from None
 
 
 def _read(reply: str) -> object:
