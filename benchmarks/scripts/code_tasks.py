@@ -2,8 +2,9 @@
 
     python benchmarks/scripts/code_tasks.py [--model MODEL] [-n 16] [--tasks 30] [--write]
 
-The tasks are benchmarks/data/code_tasks.jsonl. "one sample" is the mean over all samples; "best of n" keeps the
-sample that passes most public tests, the first among equals; "oracle" is whether any passes the hidden half.
+The tasks are benchmarks/data/code_tasks.jsonl. "one sample" is the mean over all samples; "best of n" keeps
+the sample that passes most public tests, the first among equals; "oracle" is whether any passes the hidden
+half.
 """
 
 import argparse
