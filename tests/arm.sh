@@ -50,5 +50,5 @@ CPLUS_INCLUDE_PATH="$root/usr/include" cmake -S . -B "$arm/build" -DCMAKE_SYSTEM
 CPLUS_INCLUDE_PATH="$root/usr/include" cmake --build "$arm/build"
 
 [ $# -gt 0 ] || set -- tests/kernels/test_native_*.py tests/kernels/test_pointwise.py tests/sampling/test_native_*.py
-PONDER_NATIVE_MODULE=$(ls "$arm"/build/_native*.so) exec "$arm/python" -m pytest --capture=sys -p kernels.native_module \
+PONDER_NATIVE_MODULES=$arm/build exec "$arm/python" -m pytest --capture=sys -p kernels.native_module \
   --hypothesis-profile=emulated "$@"

@@ -388,7 +388,7 @@ def generation(phrases: Sequence[str], repeats: int) -> dict[str, Any]:
     }
     prompt = "Write a JSON list of people, each with name, age, email and tags."
 
-    def written(constraint: Any) -> float:
+    def written(constraint: Any, seed: int) -> float:
         start = time.process_time()
         completion = lm(
             prompt,
@@ -397,18 +397,18 @@ def generation(phrases: Sequence[str], repeats: int) -> dict[str, Any]:
             until=Tokens(TOKENS),
             ignore_eos=True,
             temperature=1.0,
-            seed=1,
+            seed=seed,
             constraint=constraint,
         )
         seconds = time.process_time() - start
         return seconds / sum(len(output.token_ids) for output in completion.outputs)
 
-    for constraint in constraints.values():  # automata are made before, and their first masks
-        written(constraint)
+    for constraint in constraints.values():  # automata are made before; each turn has texts of its own
+        written(constraint, 0)
     runs: dict[str, list[float]] = {name: [] for name in constraints}
-    for _ in range(repeats):
+    for turn in range(repeats):
         for name, constraint in constraints.items():
-            runs[name].append(written(constraint))
+            runs[name].append(written(constraint, turn + 1))
     return {
         "what": f"{DEFAULT_MODEL}, {BRANCHES} texts of {TOKENS} tokens; processor time per token",
         "repeats": repeats,

@@ -124,7 +124,7 @@ class LM:
             if constraint is not None:
                 raise ParameterError("ban", ban, "used alone, or given as constraint=Ban(...)")
             constraint = Ban(ban)
-        _check_role("constraint", constraint, "compile", "a constraint, such as ponder.Ban(['#'])")
+        _check_constraint(constraint)
         _check_role("decoder", decoder, "advance", "a decoder, such as ponder.BeamSearch(4)")
         _check_role("mixture", mixture, "mix", "a mixture, such as ponder.Guidance(1.5)")
         if num_beams is not None:
@@ -336,6 +336,7 @@ class LM:
         n: int = 8,
         reward: Reward | Callable[[Problem, str], float] | str | None = None,
         select: Selection | None = None,
+        constraint: Constraint | None = None,
         reference: str | None = None,
         system: str | None = None,
         chat: bool | None = None,
@@ -353,23 +354,35 @@ class LM:
         reward : a `Reward`, the name of one (`ponder.rewards.REWARD_NAMES`), or a function of the problem
             and a candidate's text.
         select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
+        constraint : what every candidate keeps to.
         reference : the right answer, for rewards that compare with it.
         journal : what is written to as it happens; a run that it holds a part of is gone on with.
         """
         scored_by = self._reward(reward)
         _check_role("budget", budget, "exceeded", "a ponder.scaling.Budget")
+        _check_constraint(constraint)
         if isinstance(strategy, str):
             strategy = strategy_named(
-                strategy, selection=select, rewarded=scored_by is not None, sampling=sampling
+                strategy,
+                selection=select,
+                rewarded=scored_by is not None,
+                sampling=sampling,
             )
         elif select or sampling:
-            raise ParameterError(
-                "strategy", strategy, "a name, where select or sampling parameters are given"
-            )
+            allowed = "a name, where select or sampling parameters are given"
+            raise ParameterError("strategy", strategy, allowed)
         problem = self.problem(
             question, reference=reference, system=system, chat=chat, template_args=template_args
         )
-        return await solve(strategy, problem, self.model, scored_by, budget or Budget(n), journal=journal)
+        return await solve(
+            strategy,
+            problem,
+            self.model,
+            scored_by,
+            budget or Budget(n),
+            journal=journal,
+            constraint=constraint,
+        )
 
     def _reward(self, reward: Any) -> Reward | None:
         if isinstance(reward, str):
@@ -434,6 +447,10 @@ class LM:
                 raise ParameterError("system", system, "unset for raw text, which has no system message")
             return _written(prompt, written, "raw text, which no template writes")
         return _written(conversation(prompt, system), written, "")
+
+
+def _check_constraint(constraint: Constraint | None) -> None:
+    _check_role("constraint", constraint, "compile", "a constraint, such as ponder.Ban(['#'])")
 
 
 def _written(prompt: Prompt, written: Mapping[str, Any], what: str) -> Prompt:

@@ -443,3 +443,38 @@ def test_formats(name):
     right, wrong = FORMATS[name]
     assert [text for text in right if not CHECKS[name](text)] == []
     assert [text for text in wrong if CHECKS[name](text)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 2, "items": {"type": "object", "required": ["ab", "b"]}},
+        {
+            "type": "object",
+            "properties": {
+                "a": {"enum": ["x", "long"]},
+                "b": {"type": "array", "items": {"type": "integer"}},
+            },
+            "required": ["a", "b"],
+            "minProperties": 2,
+        },
+        {"anyOf": [{"type": "string", "minLength": 3}, {"type": "array", "minItems": 3}]},
+    ],
+)
+def test_there_is_room_for_a_plan(schema):
+    automaton, rng = JsonSchema(schema).compile(MIXED), random.Random(0)
+    known = 0
+    for _ in range(6):
+        state = automaton.start
+        for _ in range(25):
+            room = automaton.room(state)
+            if room is not None:
+                assert automaton.plan(state, room) is not None
+                known += 1
+            tokens = bits.members(automaton.mask(state))
+            after = automaton.step(state, rng.choice(tokens)) if tokens else None
+            if after is None:
+                break
+            state = after
+    assert known > 20

@@ -263,7 +263,7 @@ def test_a_folded_ban_is_a_set(given_phrases, how, seed):
     rng = random.Random(seed)
     ban, strings = ban_of(given_phrases, how)
     if how[1]:
-        with pytest.raises(ParameterError, match="whole words under"):
+        with pytest.raises(ParameterError, match="a ban with whole_word under"):
             (ban | Ban("a")).dfa()
         return
     automaton = ban.dfa()

@@ -28,6 +28,11 @@ FIELDS = {
         ["dog", "cats"],
         ["a CAT.", "ca\u200bt"],
     ),
+    "ban in values": (
+        {"ban": {"strings": ["cat"], "within": "values"}},
+        ['{"cat": "dog"}', "cat"],
+        ['{"a": "\\u0063at"}'],
+    ),
     "ban_regex": ({"ban_regex": [r"#\w", r"\d\d"]}, ["# a", "1 2"], ["#a", "x12"]),
     "contains": ({"contains": "cat"}, ["a cat"], ["a dog"]),
     "starts_with": ({"starts_with": "Well,"}, ["Well, no"], ["No. Well,"]),
@@ -99,6 +104,7 @@ REFUSED = {
     "empty ban": ({"ban": [""]}, "ban", "not empty"),
     "ban's case": ({"ban": {"strings": ["a"], "ignore_case": 1}}, "ban.ignore_case", "true or false"),
     "ban's variants": ({"ban": {"strings": ["a"], "variants": ["x"]}}, "ban.variants", "confusables"),
+    "ban's place": ({"ban": {"strings": ["a"], "within": "a"}}, "ban.within", "a JSON pointer such as"),
     "ban's member": (
         {"ban": {"strings": ["a"], "ignorecase": 1}},
         "ban.ignorecase",

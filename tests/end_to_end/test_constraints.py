@@ -57,3 +57,22 @@ def test_json_words_and_bans_together(default_engine: Engine, decoder: Any) -> N
         forget(default_engine)
         alone = answers(default_engine, constraint & Words(*words), decoder, n=1, max_tokens=32)
         assert alone[0].token_ids == found[0].token_ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", [None, BeamSearch(2)])
+def test_a_ban_in_the_values_of_json(default_engine: Engine, decoder: Any) -> None:
+    """Keys may be banned words; values say none, however spelled, and one field has so many words."""
+    text = {"type": "string", "pattern": r"^\w+( \w+){2,6}\.$"}
+    schema = {
+        "type": "object",
+        "properties": {"the": text, "cat": {"type": "string", "minLength": 2}},
+        "required": ["the", "cat"],
+        "additionalProperties": False,
+    }
+    ban = Ban(BANNED, ignore_case=True, whole_word=True, within="values")
+    for output in answers(default_engine, JsonSchema(schema) & ban, decoder, n=2, max_tokens=32):
+        said = json.loads(output.text)
+        jsonschema.validate(said, schema)
+        assert not any(re.search(r"(?i)(?<!\w)(the|a|cat)(?!\w)", value) for value in said.values())
+        assert 3 <= len(said["the"].split()) <= 7

@@ -135,14 +135,14 @@ def test_all_in_one_request(shared: Tiny) -> None:
     body = {
         "response_format": described(SCHEMA),
         "bad_words": ["cat", "q"],
-        "constraint": {"min_words": 6, "ban": ["zz"]},
+        "constraint": {"min_words": 6, "ban": {"strings": ["zz", "kind"], "within": "values"}},
     }
     for seed in range(3):
         text = said(shared, seed, temperature=1.5, **body)
         assert is_valid(text)
         assert json.loads(text)["kind"] == "dog"
         assert "q" not in text
-        assert "zz" not in text
+        assert not re.search("zz|kind", " ".join(map(str, json.loads(text).values())))
         assert len(re.findall(r"\w+(?:['’-]\w+)*", text)) >= 6
 
 
@@ -164,11 +164,48 @@ def test_only_some_tokens(shared: Tiny) -> None:
 
 
 def test_what_a_constraint_did_is_told(shared: Tiny) -> None:
-    """In each choice of an answer that is not streamed, and only where there was one."""
+    """In each choice, and only where there was one."""
     told = answered(shared, guided_choice=["cat"])["constrained"]
     assert set(told["bound"]) == {"OneOf"}
     assert told["mass_kept"]["log_sum"] < 0
     assert "constrained" not in answered(shared, max_tokens=2)
+
+
+STREAMED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "a choice": ({"guided_choice": ["cat", "a dog that barks"]}, {"constrained"}),
+    "a text that goes back": ({"constraint": {"regex": "[a-z]{6}", "mentions": ["x"]}}, {"constrained"}),
+    "weights": ({"guided_choice": ["cat", "dog"], "faithful": "weights"}, {"constrained", "log_weight"}),
+    "weights without a constraint": ({"faithful": "weights"}, {"log_weight"}),
+    "told at the end": (
+        {"constraint": {"ban": ["a"]}, "max_tokens": 8, "faithful": "exact"},
+        {"constrained", "log_weight", "passes"},
+    ),
+    "cut": ({"constraint": {"ban": ["a"]}, "max_tokens": 3}, {"constrained"}),
+    "a search": ({"guided_choice": ["cat", "dog"], "num_beams": 2, "seed": None}, {"constrained", "score"}),
+}
+
+
+@pytest.mark.parametrize(("body", "members"), STREAMED.values(), ids=STREAMED.keys())
+def test_the_last_chunk_says_what_the_answer_says(
+    shared: Tiny, body: dict[str, Any], members: set[str]
+) -> None:
+    """Of each text: one end, with the members of the choice that is not streamed; nothing else is lost."""
+    asked = {"prompt": "hello", "max_tokens": 20, "seed": 1, "n": 2, "logprobs": 0, "return_token_ids": True}
+    asked |= body
+    whole = shared.client.post(COMPLETIONS, json=asked).json()["choices"]
+    chunks = events(shared.client.post(COMPLETIONS, json=asked | {"stream": True}).text)
+    for choice in whole:
+        told = [one for chunk in chunks for one in chunk["choices"] if one["index"] == choice["index"]]
+        assert [one["finish_reason"] for one in told] == [None] * (len(told) - 1) + [choice["finish_reason"]]
+        assert told[-1]["stop_reason"] == choice["stop_reason"]
+        assert members <= choice.keys()
+        assert {name: told[-1].get(name) for name in members} == {name: choice[name] for name in members}
+        assert not any(members & one.keys() for one in told[:-1])
+        assert "".join(one["text"] for one in told) == choice["text"]
+        assert [token for one in told for token in one["token_ids"] or ()] == choice["token_ids"]
+        if choice["logprobs"]:
+            shown = [token for one in told for token in (one["logprobs"] or {}).get("tokens", ())]
+            assert shown == choice["logprobs"]["tokens"]
 
 
 def calls(choice: dict[str, Any]) -> list[tuple[str, Any]]:

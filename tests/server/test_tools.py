@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,13 +13,13 @@ import pytest
 from ponder.backends.local import LocalModel
 from ponder.text import ChatTemplate
 from serving import Tiny, error, events
-from tiny_models import tiny_local_model
+from tiny_models import CONTROL, tiny_local_model, tiny_tokenizer
 
 CHAT = "/v1/chat/completions"
 TEMPLATE = (
     "{% if tools %}tools: {{ tools | tojson }}\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}"
     "{{ ' ' + m.name if m.name }}\n{{ m.reasoning_content }}{{ m.content }}"
-    "{% for c in m.tool_calls %}{{ c.function.name }}({{ c.function.arguments.x }}){% endfor %}"
+    "{% for c in m.tool_calls %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}"
     "{{ m.tool_call_id }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{{ mood }}{% endif %}"
 )
@@ -73,7 +74,7 @@ def test_a_history_of_calls(able: Tiny) -> None:
     ]
     text = written(able, messages)
     assert "user ada\nhello" in text
-    assert "assistant\nf(7)<|im_end|>" in text
+    assert 'assistant\n<tool_call>{"name": "f", "arguments": {"x": "7"}}</tool_call><|im_end|>' in text
     assert "tool\n8c1" in text
     assert "assistant\nhm so" in text
 
@@ -306,6 +307,56 @@ def test_a_template_without_tools_says_so(tiny: Tiny) -> None:
     told = error(tiny.client.post(CHAT, json={"messages": [USER, CALLS, RESULT]}), 400)
     assert told["param"] == "messages"
     assert "no place for tool calls" in told["message"]
+
+
+def test_calls_in_the_form_of_the_template(
+    tiny_server: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mistral's are asked for and read, and their ids are as its template wants them."""
+    monkeypatch.setattr("tiny_models.CONTROL", ("[TOOL_CALLS]", *CONTROL))
+    engine = tiny_local_model(tiny_tokenizer()).engine
+    source = (Path(__file__).parents[1] / "text" / "templates" / "mistral_v3_tools.jinja").read_text()
+    template = ChatTemplate(source, bos_token="", eos_token="")
+    mistral = tiny_server(LocalModel("tiny", engine, template, {}))
+    body = {"messages": [USER], "tools": [TOOL], "tool_choice": "required", "seed": 1}
+    body |= {"max_tokens": 50, "parallel_tool_calls": False}
+    answer = mistral.client.post(CHAT, json=body)
+    assert answer.status_code == 200, answer.text
+    (choice,) = answer.json()["choices"]
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("tool_calls", None)
+    called = choice["message"]["tool_calls"]
+    assert {call["function"]["name"] for call in called} == {"f"}
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "8"} for call in called]
+    again = {"messages": [USER, choice["message"], *results], "tools": [TOOL], "max_tokens": 1}
+    answer = mistral.client.post(CHAT, json=again)
+    assert answer.status_code == 200, answer.text
+
+
+UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "a certain call": ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
+    "a strict tool": (
+        {"tools": [{"type": "function", "function": {"name": "f", "strict": True}}]},
+        "tools",
+    ),
+    "one call at most": ({"tools": [TOOL], "parallel_tool_calls": False}, "parallel_tool_calls"),
+    "a format or calls": (
+        {"tools": [TOOL], "response_format": {"type": "json_object"}},
+        "response_format",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "param"), UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_a_form_that_is_not_known(tiny_server: Callable[..., Tiny], body: dict[str, Any], param: str) -> None:
+    """What would hold the model to calls is refused; without that it answers."""
+    source = TEMPLATE.replace("{{ c.function | tojson }}", "{{ c.function.name }}()")
+    template = ChatTemplate(source, bos_token="", eos_token="")
+    odd = tiny_server(LocalModel("tiny", tiny_local_model().engine, template, {}))
+    told = error(odd.client.post(CHAT, json={"messages": [USER], **body}), 400)
+    assert told["param"] == param
+    assert "the chat template of tiny writes calls of tools in a form" in told["message"]
+    free = {"messages": [USER], "tools": [TOOL], "max_tokens": 1}
+    assert odd.client.post(CHAT, json=free).status_code == 200
 
 
 PARTS = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 
 import pytest
 
+from ponder.text.call_form import FORMS, HERMES, CallForm
 from ponder.text.tool_calls import ToolCall, ToolCallReader
 
 A, B = '{"name": "f", "arguments": {"x": "a b", "y": [1, null]}}', '{"name": "g", "arguments": {}}'
@@ -27,6 +29,14 @@ CASES: dict[str, tuple[str, list[str | ToolCall]]] = {
     "no arguments": ('<tool_call>{"name": "g"}</tool_call>', [ToolCall("g", "{}")]),
     "a call that the end closes": (f"So.\n<tool_call>\n{A}\n", ["So.", CALLED]),
     "two calls, the end closes one": (f"{wrapped(B)}\n<tool_call>{A}", [ToolCall("g", "{}"), CALLED]),
+    "the end of a call in a string": (
+        wrapped('{"name": "f", "arguments": {"x": "</tool_call>\\n</tool_call>"}}'),
+        [ToolCall("f", '{"x": "</tool_call>\\n</tool_call>"}')],
+    ),
+    "a call after a broken one": (
+        '<tool_call>{"a</tool_call> ' + wrapped(B),
+        ['<tool_call>{"a</tool_call>', ToolCall("g", "{}")],
+    ),
     "letters of other scripts": (
         wrapped('{"name": "f", "arguments": {"x": "\\u0141ód\\u017a 😀"}}'),
         [ToolCall("f", '{"x": "Łódź 😀"}')],
@@ -57,9 +67,9 @@ CASES: dict[str, tuple[str, list[str | ToolCall]]] = {
 }
 
 
-def read(pieces: list[str]) -> list[str | ToolCall]:
+def read(pieces: list[str], form: CallForm = HERMES) -> list[str | ToolCall]:
     """Return what comes out, texts that follow each other joined."""
-    reader = ToolCallReader(["f", "g"])
+    reader = ToolCallReader(["f", "g"], form=form)
     said: list[str | ToolCall] = []
     for one in [one for piece in pieces for one in reader.push(piece)] + reader.flush():
         assert one
@@ -70,18 +80,68 @@ def read(pieces: list[str]) -> list[str | ToolCall]:
     return said
 
 
-@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
-def test_calls(text: str, expected: list[str | ToolCall]) -> None:
-    """Calls and texts, the same for every cut; a call's arguments are JSON."""
-    assert read([text]) == expected
+def in_pieces(text: str) -> Iterator[list[str]]:
+    """Yield a text whole and cut at random."""
+    yield [text]
     rng = random.Random(3)
     for size in (1, 2, 5, 11):
         cuts = sorted(rng.sample(range(len(text) + 1), min(len(text), len(text) // size)))
         pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         assert "".join(pieces) == text
+        yield pieces
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
+def test_calls(text: str, expected: list[str | ToolCall]) -> None:
+    """Calls and texts, the same for every cut; a call's arguments are JSON."""
+    for pieces in in_pieces(text):
         assert read(pieces) == expected
     for one in expected:
         assert isinstance(one, str) or isinstance(json.loads(one.arguments), dict)
+
+
+_, TOOLCALL, LLAMA, MISTRAL, PHI, GRANITE, COMMAND_R, DEEPSEEK, _ = FORMS
+F, G = '{"name": "f", "%s": {"x": 1}}', '{"name": "g", "%s": {}}'
+FA, GA, FP = F % "arguments", G % "arguments", F % "parameters"
+CALL_F, CALL_G = ToolCall("f", '{"x": 1}'), ToolCall("g", "{}")
+ONE = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>%s\n```json\n%s\n```<｜tool▁call▁end｜>"
+BEGIN, END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
+OTHERS: dict[str, tuple[CallForm, str, list[str | ToolCall]]] = {
+    "Nemotron": (TOOLCALL, f"<toolcall> {FA} </toolcall>\n<toolcall>{GA}</toolcall>", [CALL_F, CALL_G]),
+    "Llama": (LLAMA, FP, [CALL_F]),
+    "Llama with its tag": (LLAMA, f"<|python_tag|>{FP}\n", [CALL_F]),
+    "Llama says something": (LLAMA, f"I call {FP}", [f"I call {FP}"]),
+    "Llama answers in JSON": (LLAMA, '{"x": 1}', ['{"x": 1}']),
+    "Llama and another key": (LLAMA, FA, [FA]),
+    "Llama calls and talks": (LLAMA, f"{FP} So.", [f"{FP} So."]),
+    "Mistral": (MISTRAL, f"[TOOL_CALLS] [{FA}, {GA}]", [CALL_F, CALL_G]),
+    "Mistral without white space": (MISTRAL, f"So.[TOOL_CALLS][{FA},{GA}]\n", ["So.", CALL_F, CALL_G]),
+    "Mistral with an id": (MISTRAL, f'[TOOL_CALLS][{GA[:-1]}, "id": "abcdefghi"}}]', [CALL_G]),
+    "Mistral, cut": (MISTRAL, f"[TOOL_CALLS] [{FA}, {GA}", [f"[TOOL_CALLS] [{FA}, {GA}"]),
+    "Mistral talks of calls": (MISTRAL, "[TOOL_CALLS] are: [x]", ["[TOOL_CALLS] are: [x]"]),
+    "Mistral, another list": (MISTRAL, "[TOOL_CALLS] [1]", ["[TOOL_CALLS] [1]"]),
+    "Phi": (PHI, f"<|tool_call|>[{FA}]<|/tool_call|>", [CALL_F]),
+    "Granite": (GRANITE, f"<|tool_call|>[{FA}, {GA}]", [CALL_F, CALL_G]),
+    "Command R": (
+        COMMAND_R,
+        f"Let me look.\nAction:\n```json\n[\n    {FP.replace('name', 'tool_name')}\n]```",
+        ["Let me look.", CALL_F],
+    ),
+    "Command R acts": (COMMAND_R, "Action: none", ["Action: none"]),
+    "DeepSeek": (
+        DEEPSEEK,
+        BEGIN + ONE % ("f", '{"x": 1}') + "\n" + ONE % ("g", "{}") + END,
+        [CALL_F, CALL_G],
+    ),
+    "DeepSeek and an unknown tool": (DEEPSEEK, BEGIN + ONE % ("h", "{}"), [BEGIN + ONE % ("h", "{}")]),
+}
+
+
+@pytest.mark.parametrize(("form", "text", "expected"), OTHERS.values(), ids=OTHERS.keys())
+def test_other_forms(form: CallForm, text: str, expected: list[str | ToolCall]) -> None:
+    """Of other families, the same for every cut."""
+    for pieces in in_pieces(text):
+        assert read(pieces, form) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from ponder.asks.path import Lineage
 from ponder.sampling.trace import PromptTrace, TokenTrace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FinishReason = Literal["stop", "length", "constraint", "deadline", "until"]
 
@@ -180,7 +184,7 @@ class Output:
     to draw it, as in `StochasticBeamSearch`. `lineage` says which branch of its path it is: a `Path` with it
     goes on with the same random numbers. `constrained` is there where there is a constraint. `log_weight` is
     what a text of `Faithful` counts for, and `passes` how often it was begun; both are None with other
-    methods.
+    methods. `state` [C] float32 is there if it was recorded: a value head reads it.
     """
 
     index: int
@@ -196,6 +200,7 @@ class Output:
     constrained: Constrained | None = None
     log_weight: float | None = None
     passes: int | None = None
+    state: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def mass_kept(self) -> MassKept:

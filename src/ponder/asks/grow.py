@@ -113,10 +113,12 @@ class Record:
     ----------
     prompt : trace each token of the prompt, with so many alternatives; None does not.
     trace : keep the distribution that each token was chosen from; None does not.
+    state : keep what the model's head read to choose a text's last token (`Output.state`).
     """
 
     prompt: int | None = None
     trace: TraceSettings | None = None
+    state: bool = False
 
     def __post_init__(self) -> None:
         number = self.prompt
@@ -125,6 +127,8 @@ class Record:
             raise ParameterError("prompt_logprobs", number, allowed)
         if not isinstance(self.trace, TraceSettings | None):
             raise ParameterError("trace", self.trace, "a TraceSettings, or unset")
+        if not isinstance(self.state, bool):
+            raise ParameterError("state", self.state, "true or false")
 
 
 @dataclass(frozen=True, slots=True)

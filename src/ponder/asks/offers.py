@@ -69,4 +69,5 @@ class Offers:
                 f"mix distributions by {mixture.name if mixture else ''}",
             ),
             (ask.constraint is not None and not self.constraints, "keep a text to a constraint"),
+            (ask.record.state and "States" not in self.reads, "keep what its head read"),
         ]

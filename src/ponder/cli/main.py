@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from ponder.cli import bench, chat, choose, doctor, explain, models, run, serve, solve, tour, trace
+from ponder.cli import bench, chat, choose, doctor, explain, models, run, schema, serve, solve, tour, trace
 from ponder.errors import PonderError, PonderWarning
 from ponder.traces.colours import printable
 
@@ -28,6 +28,7 @@ app.command()(chat.chat)
 app.command()(choose.choose)
 app.command()(explain.explain)
 app.command()(solve.solve)
+app.command()(schema.schema)
 app.command()(tour.tour)
 app.command()(serve.serve)
 app.add_typer(bench.app, name="bench")

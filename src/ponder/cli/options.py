@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from ponder.errors import ParameterError, renaming
 from ponder.sampling import SEMANTICS, SamplingParams, resolve_params
+
+if TYPE_CHECKING:
+    from ponder.constraints import Constraint
 
 Table = Mapping[str, Any]
 
@@ -234,6 +237,11 @@ CONSTRAINT: Table = {
         "Ban other spellings too: normal_forms, compatibility, zero_width, confusables.",
         metavar="NAME,NAME,...",
     ),
+    "ban_within": _constraint(
+        str,
+        "Ban it in string values of JSON only: values, or where a JSON pointer such as /person/name leads.",
+        metavar="values|POINTER",
+    ),
     "ban_regex": _constraint(list[str], "A regular expression that may match nowhere; repeatable."),
     "contains": _constraint(str, "The text contains this."),
     "starts_with": _constraint(str, "The text starts with this."),
@@ -316,18 +324,26 @@ def generation_options(
             if name in mixing:
                 mixing[name] = read(mixing[name])
         options["mixture"] = mixture_of(mixing)
-    described = _described(constraint)
-    if described:
-        from ponder.constraints import constraint_of
-
-        with renaming(_OPTIONS):
-            options["constraint"] = constraint_of(described)
+    kept = constraint_option(constraint)
+    if kept is not None:
+        options["constraint"] = kept
     return options
+
+
+def constraint_option(table: Table) -> Constraint | None:
+    """Return the constraint that a table's values describe; None: there are none."""
+    described = _described(table)
+    if not described:
+        return None
+    from ponder.constraints import constraint_of
+
+    with renaming(_OPTIONS):
+        return constraint_of(described)
 
 
 # What --options call fields and their members, where it is another name.
 _OPTIONS = {
-    **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants")},
+    **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants", "within")},
     "mentions": "mention",
     "thinking.minimum": "think_min",
     "thinking.maximum": "think_max",
@@ -354,7 +370,8 @@ def _described(constraint: Table) -> dict[str, Any]:
 
 def _ban(given: Table) -> dict[str, Any]:
     """Return what may not be in the text as plain data; nothing where nothing is banned."""
-    how = {name: given[f"ban_{name}"] for name in ("ignore_case", "whole_word") if f"ban_{name}" in given}
+    names = ("ignore_case", "whole_word", "within")
+    how = {name: given[f"ban_{name}"] for name in names if f"ban_{name}" in given}
     if "ban_variants" in given:
         how["variants"] = [name.strip() for name in given["ban_variants"].split(",")]
     strings = list(given.get("ban", ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tomllib
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from ponder.hub.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from ponder.server.served import Served
 
+_SWITCH_S = 0.0005  # a thread of Python's gives way to another that waits; by default after ten times as long
 _PACKAGES = ("fastapi", "prometheus_client", "pydantic", "uvicorn")
 _KINDS: Mapping[Any, str] = {
     bool: "true or false",
@@ -135,6 +137,7 @@ def serve(
     given: dict[str, Any] = {name: value for name, value in server.items() if value not in (None, [])}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     settings = ServerSettings(**given)
+    sys.setswitchinterval(_SWITCH_S)  # a step of the engine gives way many times, and waits so long for each
     name = model["model"] or DEFAULT_MODEL
     for one in (name, model["draft"]):
         if one is not None:

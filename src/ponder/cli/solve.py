@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ponder.cli.options import (
+    CONSTRAINT,
     SAMPLING,
     Chat,
     Context,
@@ -21,6 +22,7 @@ from ponder.cli.options import (
     Quantize,
     System,
     TemplateArg,
+    constraint_option,
     sampling_options,
     takes,
     template_args,
@@ -32,11 +34,10 @@ from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM
-    from ponder.rewards import Problem, Reward
-    from ponder.scaling import Budget, Journal, Ledger, Result, Strategy, Summary
+    from ponder.scaling import Ledger, Result, Summary
 
 
-@takes(sampling=SAMPLING)
+@takes(sampling=SAMPLING, constraint=CONSTRAINT)
 def solve(
     prompt: Annotated[
         str | None, typer.Argument(help="One question; standard input where it is left out.")
@@ -83,6 +84,7 @@ def solve(
     context: Context = None,
     *,
     sampling: dict[str, Any],
+    constraint: dict[str, Any],
 ) -> int:
     """Sample several answers to a question and keep one, or do so for every problem of a file.
 
@@ -90,6 +92,7 @@ def solve(
     be used is named, the others go on, and the exit status is 2.
     """
     options = sampling_options(sampling)
+    kept = constraint_option(constraint)
     file_only = {
         "template": template,
         "question_field": question_field,
@@ -111,13 +114,15 @@ def solve(
     with closing(Journal.open(journal) if journal else Journal()) as record:
         if data is None:
             problem = lm.problem(text, reference=answer, system=system, chat=chat, template_args=args)
-            asyncio.run(_solve_one(lm, problem, plan, scored_by, budget, record, json))
+            results = solve_all([problem], plan, lm.model, scored_by, budget, journal=record, constraint=kept)
+            asyncio.run(_report_one(lm, results, json))
             return 0
         reader = ProblemReader(question_field, answer_field, system, template, args)
         problems = islice(reader.read(data), limit)
         results = solve_all(
-            problems, plan, lm.model, scored_by, budget, concurrency=concurrency or 1, journal=record
-        )
+            problems, plan, lm.model, scored_by, budget,
+            concurrency=concurrency or 1, journal=record, constraint=kept,
+        )  # fmt: skip
         return asyncio.run(_report_all(results, json))
 
 
@@ -132,23 +137,16 @@ def _check_combination(
             raise ParameterError(name, value, f"used with {when}")
 
 
-async def _solve_one(
-    lm: LM,
-    problem: Problem,
-    plan: Strategy,
-    scored_by: Reward | None,
-    budget: Budget,
-    record: Journal,
-    json: bool,
-) -> None:
-    from ponder.scaling import Result, solve_all
+async def _report_one(lm: LM, results: AsyncIterator[Result | Summary], json: bool) -> None:
+    """Print the candidates and the answer."""
+    from ponder.scaling import Result
 
     with working("solving"):
-        solving = solve_all([problem], plan, lm.model, scored_by, budget, journal=record)
-        results = [item async for item in solving]
-    result = results[0]
+        result = await anext(results)
+        async for _ in results:  # the summary of one
+            pass
     assert isinstance(result, Result)
-    if result.answer is None:
+    if result.answer is None or result.problem is None:
         raise PonderError(result.error or "no answer")
     if json:
         from ponder.cli.report import print_json
@@ -162,7 +160,7 @@ async def _solve_one(
         score = "" if given is None else f"  score {given:.3f}"
         console.print(f"{mark} [{i}] {printable(candidate.answer or '(no answer)')}{score}", style="bold")
         console.print(f"      {printable(' '.join(candidate.text.split()))}")
-    verdict = {True: " (right)", False: f" (should be {problem.reference})", None: ""}[result.right]
+    verdict = {True: " (right)", False: f" (should be {result.problem.reference})", None: ""}[result.right]
     console.print(printable(f"answer: {answer.answer}{verdict}"))
     err().print(ledger_line(answer.ledger), style="dim")
 

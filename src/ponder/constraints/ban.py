@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import lru_cache
 from os import PathLike
 
-import numpy as np
-
-from ponder.constraints import bits, folding
+from ponder.constraints import folding
 from ponder.constraints.aho_corasick import AhoCorasick
-from ponder.constraints.bits import Bits
+from ponder.constraints.ban_automaton import BanAutomaton
+from ponder.constraints.ban_in_values import BanInValues
 from ponder.constraints.composition import Composable
 from ponder.constraints.folding import Folding
-from ponder.constraints.phrase_search import PhraseSearch, compile_search, word_is_last
-from ponder.constraints.recent import Recent
+from ponder.constraints.json_values import JsonValues, pointer_steps
+from ponder.constraints.phrase_search import compile_search
 from ponder.constraints.regular.dfa import Dfa
 from ponder.constraints.text_file import read_text_file
 from ponder.errors import ParameterError
-from ponder.text.vocabulary import Ints, Vocabulary
+from ponder.text.vocabulary import Vocabulary
 
 MAX_STRINGS = 10_000
 MAX_LENGTH = 1000  # characters of a string
@@ -34,8 +32,6 @@ MAX_FOLDED = 2**22  # bytes of all strings after folding
 # A ban that `&` makes one set with others: its bytes and states, and the states of both together.
 MAX_SMALL = 256
 MAX_JOINED = 2**16
-MASK_BYTES = 2**24  # of kept masks
-MAX_TRIES = 512  # tokens that a plan is looked for among
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +61,18 @@ class Ban(Composable):
         - "confusables": Greek and Cyrillic letters, digits and signs that pass for a Latin letter are that
           letter (`folding.CONFUSABLES`, `folding.SIGNS`), and case is ignored. "@" and "$" stay signs where
           whole words are banned.
+    within : where the strings are banned. None: in the text as it is written. "values": in what each string
+        value of JSON says, its escapes read, and nowhere else; so keys may have them. A JSON pointer such as
+        "/person/name": in the string that it leads to, or those within what it leads to; "*" for a key or a
+        place is each of them. JSON is every object and array that the text has, and a string that it begins
+        with. Containers are nested at most 1,000 deep then.
     """
 
     strings: str | Sequence[str]
     ignore_case: bool = False
     whole_word: bool = False
     variants: Sequence[str] | AbstractSet[str] = ()
+    within: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.strings, str):
@@ -83,6 +85,7 @@ class Ban(Composable):
                 raise ParameterError(name, getattr(self, name), "true or false")
         object.__setattr__(self, "variants", _checked_variants(self.variants))
         _check_strings(self._strings, "zero_width" in self.variants)
+        _checked_steps(self.within)
 
     @classmethod
     def from_file(
@@ -91,6 +94,7 @@ class Ban(Composable):
         ignore_case: bool = False,
         whole_word: bool = False,
         variants: Sequence[str] | AbstractSet[str] = (),
+        within: str | None = None,
     ) -> Ban:
         """Ban the lines of a file in UTF-8. Lines of nothing but white space are skipped, and nothing else.
 
@@ -100,26 +104,28 @@ class Ban(Composable):
         """
         most = MAX_BYTES + 2 * MAX_STRINGS  # with the ends of lines
         lines = (line.removesuffix("\r") for line in read_text_file("ban", path, most).split("\n"))
-        return cls(tuple(line for line in lines if line.strip()), ignore_case, whole_word, variants)
+        return cls(tuple(line for line in lines if line.strip()), ignore_case, whole_word, variants, within)
 
     @property
     def allows_control(self) -> bool:
         return True
 
     def stays_beside(self, states: int) -> bool:
-        """Return whether this is a ban of whole words, is large, or makes a large set with the others."""
-        if self.whole_word or sum(len(string.encode()) for string in self._strings) > MAX_SMALL:
+        """Return whether this has no set of its own, is large, or makes a large set with the others."""
+        if (
+            self.whole_word
+            or self.within is not None
+            or sum(len(string.encode()) for string in self._strings) > MAX_SMALL
+        ):
             return True
         own = self.dfa().num_states
         return own > MAX_SMALL or own * states > MAX_JOINED
 
     def dfa(self) -> Dfa:
-        if self.whole_word:
-            raise ParameterError(
-                "ban",
-                "whole words under |, ~ or then",
-                "whole words alone or under &; or a ban without whole_word",
-            )
+        for name, is_set in (("whole_word", self.whole_word), ("within", self.within is not None)):
+            if is_set:
+                allowed = f"a ban with {name} alone or under &; or one without {name}"
+                raise ParameterError("ban", f"a ban with {name} under |, ~ or then", allowed)
         table = folding.table(self._folding)
         spelled = [form for string in self._strings for form in folding.spellings(string, self._folding)]
         folded = [string.translate(table) for string in spelled]
@@ -133,15 +139,19 @@ class Ban(Composable):
         }
         return machine.dfa({unit.encode(): text.encode() for unit, text in units.items()})
 
-    def compile(self, vocabulary: Vocabulary) -> BanAutomaton:
+    def compile(self, vocabulary: Vocabulary) -> BanAutomaton | BanInValues:
         if self._folding.changes_text:
             table = folding.table(self._folding)
             size = len("".join(self._strings).translate(table).encode())
             if size > MAX_FOLDED:
                 raise ParameterError("ban", f"{size} bytes after folding", f"at most {MAX_FOLDED} bytes")
-        return BanAutomaton(
-            compile_search(self._strings, self._folding, vocabulary), vocabulary, self.whole_word
-        )
+        if self.within is None:
+            return self._searching(vocabulary)
+        return BanInValues(JsonValues(_checked_steps(self.within)), vocabulary, self._searching)
+
+    def _searching(self, vocabulary: Vocabulary) -> BanAutomaton:
+        search = compile_search(self._strings, self._folding, vocabulary)
+        return BanAutomaton(search, vocabulary, self.whole_word)
 
     @property
     def _strings(self) -> tuple[str, ...]:
@@ -161,6 +171,14 @@ def _checked_variants(variants: object) -> tuple[str, ...]:
         if name not in folding.VARIANTS:
             raise ParameterError("variants", name, allowed)
     return tuple(sorted(set(variants)))
+
+
+def _checked_steps(within: object) -> tuple[bytes, ...]:
+    if within is None or within == "values":
+        return ()
+    if not isinstance(within, str) or not within.startswith("/"):
+        raise ParameterError("within", within, '"values", or a JSON pointer such as "/person/name"')
+    return pointer_steps(within, "within")
 
 
 def _check_strings(strings: Sequence[str], removes: bool) -> None:
@@ -188,85 +206,3 @@ def _check_strings(strings: Sequence[str], removes: bool) -> None:
             )
     if size > MAX_BYTES:
         raise ParameterError("ban", f"{size} bytes", f"at most {MAX_BYTES} bytes of UTF-8 in all")
-
-
-class BanAutomaton:
-    """States are the numbers of a `PhraseSearch`; masks are made when first needed and kept."""
-
-    start = 0
-
-    def __init__(self, search: PhraseSearch, vocabulary: Vocabulary, whole_word: bool) -> None:
-        self._search = search
-        self._vocabulary = vocabulary
-        self._always = [
-            np.frombuffer(search.always(word), np.int32) for word in (False, True)[: 1 + whole_word]
-        ]
-        self._whole_word = whole_word
-        self._text = bits.pack(vocabulary.is_text)
-        self._masks: Recent[int, Bits] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
-
-    def mask(self, state: int) -> Bits:
-        """Return the tokens that complete no phrase from `state`."""
-        return self._masks.get(state, self._mask)
-
-    def step(self, state: int, token: int) -> int | None:
-        """Return the state after the bytes of a token; None: they complete a phrase."""
-        after = self._search.step(state, token)
-        return None if after < 0 else after
-
-    def follow(self, state: int, text: bytes) -> int | None:
-        """Return the state after some bytes; None: a phrase is complete in them."""
-        after = self._search.follow(state, text)
-        return None if after < 0 else after
-
-    def may_end(self, state: int) -> bool:
-        """Return whether the text may end: always, unless it ends in a banned whole word."""
-        return self._search.may_end(state)
-
-    def must_end(self, state: int) -> bool:
-        """Return whether every text token completes a phrase."""
-        return not (self.mask(state) & self._text).any()
-
-    def forced(self, state: int) -> tuple[int, ...]:
-        """Return the one token that may come where the text may not end, if it is only one."""
-        if self.may_end(state):
-            return ()
-        mask = self.mask(state)
-        if np.count_nonzero(mask) > 1:
-            return ()
-        possible = bits.members(mask)
-        return tuple(possible) if len(possible) == 1 else ()
-
-    def plan(self, state: int, limit: int) -> tuple[int, ...] | None:
-        """Return no token if the text may end, else one after which it may; None: no short one was found."""
-        if self.may_end(state):
-            return ()
-        if limit < 1:
-            return None
-        for token in _shortest(self._vocabulary).tolist():
-            after = self.step(state, token)
-            if after is not None and self.may_end(after):
-                return (token,)
-        return None
-
-    @property
-    def growth(self) -> int:
-        """A token that ends a banned word may need one more after it."""
-        return 1
-
-    @property
-    def exact(self) -> bool:
-        """Where whole words are banned, what follows a banned one may be a dead end."""
-        return not self._whole_word
-
-    def _mask(self, state: int) -> Bits:
-        made = self._search.mask(state)
-        return self._always[word_is_last(state)] if made is None else np.frombuffer(made, np.int32)
-
-
-@lru_cache(maxsize=8)
-def _shortest(vocabulary: Vocabulary) -> Ints:
-    """Return the shortest text tokens, `MAX_TRIES` at most."""
-    text = np.flatnonzero(vocabulary.is_text)
-    lengths = np.array([len(vocabulary.tokens[token]) for token in text.tolist()], dtype=np.int64)
-    return text[np.argsort(lengths, kind="stable")[:MAX_TRIES]]

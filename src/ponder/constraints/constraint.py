@@ -93,6 +93,15 @@ class Measuring(Protocol):
 
 
 @runtime_checkable
+class Roomy(Protocol):
+    """An automaton that knows, without a plan, how many tokens are enough for one."""
+
+    def room(self, state: Any) -> int | None:
+        """Return how many tokens are enough to end the text; None: not known."""
+        ...
+
+
+@runtime_checkable
 class Blaming(Protocol):
     """An automaton that can tell what made a text a dead end."""
 

@@ -5,7 +5,8 @@ other token does, the first of the plan itself fits: what follows it is a plan. 
 its start has one everywhere, and ends accepted. Nothing else is changed: as long as there is room for a
 plan, every allowed token may come.
 
-A plan is looked for again only when the last one may have grown too long, by at most `growth` a token.
+A plan is looked for again only when the last one may have grown too long, by at most `growth` a token. Where
+the automaton knows that there is room for one (`Roomy`), none is looked for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import UNBOUNDED, Blaming, Measuring
+from ponder.constraints.constraint import UNBOUNDED, Blaming, Measuring, Roomy
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
@@ -63,6 +64,8 @@ class Ending:
         self._automaton = allowed.automaton
         self._limit = limit
         self._begun = begun
+        self._measures = self._automaton if isinstance(self._automaton, Measuring) else None
+        self._rooms = self._automaton if isinstance(self._automaton, Roomy) else None
         self._masks: Recent[Standing, Bits | None] = Recent(MASKS)
         self._steps: Recent[tuple[Standing, int], Standing | None] = Recent(CAPACITY)
         start = self._automaton.start
@@ -102,8 +105,8 @@ class Ending:
 
     def _mask(self, standing: Standing) -> Bits | None:
         mask = self._allowed.mask(standing.state)
-        if standing.due <= standing.tokens + 1 and isinstance(self._automaton, Measuring):
-            near = self._automaton.within(standing.state, self._limit - standing.tokens)
+        if standing.due <= standing.tokens + 1 and self._measures is not None:
+            near = self._measures.within(standing.state, self._limit - standing.tokens)
             if mask is not None and near is not None:
                 return self._allowed.narrowed(mask, near)
         return mask
@@ -137,12 +140,15 @@ class Ending:
         return self._allowed.denied(standing.state, token)
 
     def _planned(self, state: Any, tokens: int) -> Standing | None:
-        """Return where a text stands from which an end in time is known."""
-        plan = self._plan(state, tokens)
-        if plan is None:
-            return None
-        spare = self._limit - tokens - len(plan)
-        return Standing(state, tokens, plan, tokens + 1 + spare // (self._automaton.growth + 1))
+        """Return where a text stands from which an end in time is known, or room for one."""
+        left = self._limit - tokens
+        needed, plan = None if self._rooms is None else self._rooms.room(state), None
+        if needed is None or needed > left:
+            plan = self._plan(state, tokens)
+            if plan is None:
+                return None
+            needed = len(plan)
+        return Standing(state, tokens, plan, tokens + 1 + (left - needed) // (self._automaton.growth + 1))
 
     def _plan(self, state: Any, tokens: int) -> tuple[int, ...] | None:
         return self._automaton.plan(state, self._limit - tokens)

@@ -14,9 +14,9 @@ from ponder.decoders.candidates import Floats
 from ponder.decoders.draw import Spot, taken
 from ponder.decoders.group import Group
 from ponder.decoders.observed import meant
-from ponder.decoders.rows import Rows, States
+from ponder.decoders.rows import Rows
 from ponder.decoders.search_rows import SearchRows
-from ponder.decoders.text import Growth, Ranked, Settled, Star
+from ponder.decoders.text import Growth, Ranked, Settled, Star, States
 from ponder.errors import ParameterError
 from ponder.sampling.observe import observe
 from ponder.sampling.params import SamplingParams

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from ponder.asks.grow import Method
 from ponder.asks.needs import Asker
 from ponder.decoders.group import Group
-from ponder.decoders.rows import Rows, States
-from ponder.decoders.text import Growth, Ranked, Settled
+from ponder.decoders.rows import Rows
+from ponder.decoders.text import Growth, Ranked, Settled, States
 from ponder.sampling.params import SamplingParams
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from ponder.decoders.text import Text
+from ponder.decoders.text import States, Text
 from ponder.sampling.distribution import TraceSettings
-
-States = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,11 @@ class Rows:
     def guess(self, text: Text) -> tuple[int, ...]:
         """Return the tokens of a text's chain that have a row."""
         return self.guessed.get(text, ())
+
+    def states_of(self, text: Text) -> States | None:
+        """Return the states [1 + chain, C] of a text's rows, where they were asked for."""
+        first = self.starts[text]
+        return None if self.states is None else self.states[first : first + 1 + len(self.guess(text))]
 
     @property
     def one_each(self) -> bool:

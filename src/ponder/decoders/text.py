@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 from typing import Any, Literal, TypeVar, overload
 
+import numpy as np
+import numpy.typing as npt
+
 from ponder.asks.events import FinishReason
 from ponder.asks.path import Lineage
 from ponder.sampling.trace import TokenTrace
@@ -269,6 +272,7 @@ class Tally:
         )
 
 
+States = npt.NDArray[np.float32]
 Reason = Literal["dead", "unlikely"]  # why a text under a constraint goes back
 
 
@@ -313,6 +317,7 @@ class Text:
     tally : what its constraint did to it.
     closing : what its end added to the text.
     stopped_by : the stop string, end token or boundary that ended it.
+    state : [C], what the head read to choose its last token, where the request keeps it.
     """
 
     index: int
@@ -330,6 +335,7 @@ class Text:
     closing: str = ""
     finish_reason: FinishReason | None = None
     stopped_by: str | int | None = None
+    state: States | None = None
     output: PastTokens = field(init=False)
 
     def __post_init__(self) -> None:
@@ -450,6 +456,7 @@ class Growth:
     settled : how many tokens of the text its decoder will never give up; None: all of them.
     why : what the first of the tokens that a constraint gives up led to.
     tally : what the constraint did to its tokens.
+    states : [tokens, C], what the head read to choose each token, where the request keeps it.
     """
 
     parent: Text
@@ -463,6 +470,7 @@ class Growth:
     settled: int | None = None
     why: Reason | None = None
     tally: Tally = Tally()
+    states: States | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from ponder.constraints.recent import Recent
 from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
 from ponder.decoders.defaults import asked_by, breakers_of, decoder_for, sentence_ends_of
-from ponder.decoders.rows import States
-from ponder.decoders.text import Node
+from ponder.decoders.text import Node, States
 from ponder.engine.job import Job
 from ponder.engine.reading import TextReading
 from ponder.engine.seat import Seat
@@ -78,6 +77,8 @@ class Admission:
         params.check_vocabulary(self.policy.model.config.vocab_size)
         decoder.check(params)
         needs = self._granted(ask, decoder, mixture, params)
+        if ask.record.state and needs.star:
+            raise ParameterError("state", True, f"false with {decoder.name}, which tries tokens ahead")
         prompts = (prompt, *(mixture.prompts(prompt) if mixture else ()))
         for one in prompts:
             self._check_tokens(one)

@@ -406,6 +406,8 @@ class Engine:
             job.nodes += number >= 0
             if text.finish_reason:
                 break
+        if growth.states is not None and added:
+            text.state = growth.states[len(added) - 1].copy()
         if guessed:
             # The last token that a growth has after its guesses is the model's own.
             right = min(len(growth.traces) - 1 + growth.stuck, len(added))
@@ -477,6 +479,8 @@ def _advance(job: Job, rows: Rows) -> list[Growth]:
     """Let a request's decoder decide; note what it chose from, if that was asked for."""
     assert job.decoder is not None, "what reads decides nothing"
     growths = job.decoder.advance(job.group, rows)
+    if job.keeps_states:
+        growths = [replace(growth, states=rows.states_of(growth.parent)) for growth in growths]
     return growths if rows.keep is None else with_distributions(growths, job.group, rows, job.decoder)
 
 
@@ -547,4 +551,5 @@ def _output(index: int, answer: Ranked, begun: int, constraints: tuple[str, ...]
         constrained,
         answer.log_weight,
         answer.passes,
+        text.state,
     )

@@ -88,7 +88,12 @@ class Job:
     @property
     def reads_states(self) -> bool:
         """Whether somebody looks at what the model's head reads for its rows of logits."""
-        return self.needs.states or any(watch.states for watch in self.watches)
+        return self.needs.states or self.keeps_states or any(watch.states for watch in self.watches)
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether its texts keep what the head read for their last token."""
+        return isinstance(self.ask, Grow) and self.ask.record.state
 
     def prompt_traces(self) -> tuple[PromptTrace | None, ...]:
         """Return the traces of prompt tokens that are new since this was last asked."""

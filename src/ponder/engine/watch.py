@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ponder.asks.read import Given, Likeliest, Logits, Of, Reading, States, TextScore, These
-from ponder.decoders.rows import States as StateRows
+from ponder.decoders.text import States as StateRows
 from ponder.sampling.sampler import best, trace_prompt
 from ponder.sampling.softmax import log_softmax, logprobs_of
 from ponder.sampling.trace import PromptTrace

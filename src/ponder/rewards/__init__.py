@@ -9,7 +9,7 @@ from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
 from ponder.rewards.measure import Measure, measure_of, measures_of, total_logprob
-from ponder.rewards.reward import Candidate, Problem, Reward, candidate_of, judged, require
+from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_of, judged, require
 from ponder.rewards.trial import TestResult, TrialLimits
 from ponder.rewards.verifier import Verifier, callable_verifier, exact_verifier, math_verifier
 
@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "Reward",
     "Scale",
+    "State",
     "TestResult",
     "TrialLimits",
     "Trials",

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from ponder.asks import Output, Path, conversation
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.answer import extract_answer
@@ -13,6 +16,8 @@ from ponder.rewards.code_tests import CodeTests
 from ponder.rewards.judgement import Judgement, Scale, checked
 from ponder.rewards.measure import Measure, measures_of
 from ponder.text import Prompt
+
+State = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class Candidate:
     steps : the text cut where it paused, in order, the whole if it grew in one go; empty if it is not known.
     path : its tokens after the prompt; None if unknown.
     measures : what the model said of each of its tokens; empty if unknown.
+    state : [C] float32, what the model's head read to choose its last token; None if unknown.
     """
 
     text: str
@@ -85,6 +91,7 @@ class Candidate:
     steps: tuple[str, ...] = ()
     path: Path | None = None
     measures: tuple[Measure, ...] = ()
+    state: State | None = field(default=None, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a reader of results wants."""
@@ -107,6 +114,7 @@ def candidate_of(output: Output, model: str) -> Candidate:
         model,
         output.finish_reason,
         measures=measures_of(output),
+        state=output.state,
     )
 
 
@@ -125,7 +133,9 @@ class Reward(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it cannot do without: "reference", the problem's answer; "tests", those of its program."""
+        """What it uses: "reference", the problem's answer, or "tests", those of its program, without which it
+        cannot score; "state", a candidate's, which is kept for it where the model can.
+        """
         ...
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:

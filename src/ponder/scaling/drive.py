@@ -11,7 +11,8 @@ from functools import partial
 from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
-from ponder.asks import LanguageModel, Service, TokenEvent, TreeEvent, Usage
+from ponder.asks import Grow, LanguageModel, Service, TokenEvent, TreeEvent, Usage
+from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
 from ponder.scaling.budget import Budget, Stopped
@@ -40,6 +41,7 @@ async def drive(
     journal: Journal | None = None,
     run: str = "",
     service: Service | None = None,
+    constraint: Constraint | None = None,
     progress_s: float = PROGRESS_S,
 ) -> AsyncGenerator[Progress | EffectDone | Answer]:
     """Run a strategy on a problem; the last item is the answer. Closing it stops the model.
@@ -53,6 +55,7 @@ async def drive(
     journal : what the run is written to, step by step.
     run : which of the journal's runs this is.
     service : how the model treats the strategy's requests among others.
+    constraint : what every text keeps to, but for those that the strategy gives a constraint of its own.
     progress_s : how often progress is told, and what grows is written to the journal.
 
     Raises
@@ -74,10 +77,14 @@ async def drive(
         "budget": plain(budget),
         "model": model.name,
         "reward": reward.name if reward else None,
+        "constraint": plain(constraint),
     }
     record.expect(begun)
     service, tree = service or Service(), Tree(problem.prompt)
-    driver = _Driver(problem, model, model.name, reward, budget, record, service, progress_s, tree)
+    needs = strategy.needs | (reward.needs if reward else frozenset())
+    driver = _Driver(
+        problem, model, model.name, reward, budget, record, service, progress_s, tree, needs, constraint
+    )
     async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
         async for item in told:
             yield item
@@ -114,9 +121,13 @@ async def solve(
     journal: Journal | None = None,
     run: str = "",
     service: Service | None = None,
+    constraint: Constraint | None = None,
 ) -> Answer:
     """Run a strategy to its end and return the answer."""
-    events = drive(strategy, problem, model, reward, budget, journal=journal, run=run, service=service)
+    events = drive(
+        strategy, problem, model, reward, budget,
+        journal=journal, run=run, service=service, constraint=constraint,
+    )  # fmt: skip
     return await answer_of(events)
 
 
@@ -157,6 +168,8 @@ class _Driver:
     service: Service
     progress_s: float
     tree: Tree
+    needs: frozenset[str] = frozenset()
+    constraint: Constraint | None = None
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
     stopped: Stopped = "done"
@@ -257,7 +270,7 @@ class _Driver:
         """Grow texts and leave them in `extended`."""
         self.record.expect({"effect": number, "extend": [self.tree.described(ask) for ask in effect.grows]})
         seed = problem_seed(0, self.problem)
-        asks = [seeded(ask, seed) for ask in effect.grows]
+        asks = [self._completed(seeded(ask, seed)) for ask in effect.grows]
         work = _Work(number, [text for i, ask in enumerate(asks) for text in begin(ask, i)], self.spent)
         for entry in self.record.results(number):
             self.record.reading(partial(work.recall, entry))
@@ -273,6 +286,13 @@ class _Driver:
         for text in work.growing:
             grown[text.number].append(self.tree.add(text, number))
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
+
+    def _completed(self, ask: Grow) -> Grow:
+        """Return an ask under the constraint that keeps what is needed of its texts, if the model can."""
+        ask = replace(ask, constraint=ask.constraint or self.constraint)
+        if "state" not in self.needs or self.model is None or "States" not in self.model.offers.reads:
+            return ask
+        return replace(ask, record=replace(ask.record, state=True))
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ponder.asks import Grow, Path
 from ponder.errors import ParameterError
-from ponder.rewards import Candidate, Judgement, Measure, extract_answer, total_logprob
+from ponder.rewards import Candidate, Judgement, Measure, State, extract_answer, total_logprob
 from ponder.scaling.budget import Stopped
 
 
@@ -26,6 +26,7 @@ class Text:
         why it ended.
     stopped_by : the boundary, stop string or token that ended it.
     measures : of all its tokens; None where the strategy put some in.
+    state : what the model's head read to choose its last token, for a reward that needs it.
     """
 
     node: int
@@ -36,6 +37,7 @@ class Text:
     finish_reason: str
     stopped_by: str | int | None = None
     measures: tuple[Measure, ...] | None = ()
+    state: State | None = field(default=None, compare=False, repr=False)
 
     @property
     def live(self) -> bool:
@@ -54,6 +56,7 @@ class Text:
             self.steps,
             self.path,
             self.measures or (),
+            self.state,
         )
 
 

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from ponder.asks import LanguageModel, Service
+from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards import Problem, Reward, UnitTests, code_verifier, judged, math_verifier
 from ponder.scaling.budget import Budget
@@ -115,6 +116,7 @@ async def solve_all(
     concurrency: int = 1,
     journal: Journal | None = None,
     service: Service | None = None,
+    constraint: Constraint | None = None,
 ) -> AsyncIterator[Result | Summary]:
     """Solve problems and yield a result for each, in their order, and at last the summary.
 
@@ -128,7 +130,7 @@ async def solve_all(
         none is hidden. Its cost is in no ledger: it knows the answer, and is not part of the strategy.
     concurrency : how many problems are worked on at a time.
     journal : what is written of each problem, as in `drive`; its run's name is the problem's number, from 0.
-    service : as in `drive`.
+    service, constraint : as in `drive`.
     """
     if concurrency < 1:
         raise ParameterError("concurrency", concurrency, "a whole number, 1 or more")
@@ -139,8 +141,9 @@ async def solve_all(
     try:
         for number, problem in enumerate(problems):
             solving = partial(
-                solve, strategy, model=model, reward=reward, budget=budget, journal=journal, service=service
-            )
+                solve, strategy, model=model, reward=reward, budget=budget,
+                journal=journal, service=service, constraint=constraint,
+            )  # fmt: skip
             running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judges)))
             if len(running) == concurrency:
                 results.append(await running[0])

@@ -36,6 +36,7 @@ from ponder.asks import (
     Usage,
 )
 from ponder.asks.path import branched
+from ponder.rewards import State
 from ponder.rewards.measure import Measure, measure_of, measures_of
 from ponder.sampling import SamplingParams
 
@@ -61,6 +62,7 @@ class Growing:
     stopped_by: str | int | None = None
     lineage: Lineage | None = None
     steady: bool = True
+    state: State | None = None
     _mark: tuple[int, int, int] = (0, 0, 0)  # what it had when the present request began
     _saved: tuple[int, int, int] = (0, 0, 0)  # what the journal has
     _ended: bool = False  # whether the journal has its end
@@ -135,7 +137,7 @@ class Growing:
         self.text = self.text[:text] + output.text
         if self.begun is None:
             self.begun = begun
-        self.lineage = output.lineage or None
+        self.lineage, self.state = output.lineage or None, output.state
         self._end(output.finish_reason, output.stopped_by)
 
     def news(self, number: int, *, last: bool) -> dict[str, Any] | None:

@@ -127,7 +127,7 @@ class Strategy(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it cannot do without: "reward"."""
+        """What it uses: "reward", without which it cannot work; "state", as in `Reward.needs`."""
         ...
 
     def search(self, problem: Problem, budget: Budget) -> Search:

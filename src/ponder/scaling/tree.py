@@ -39,6 +39,7 @@ class Tree:
             grown.finish_reason or "cancelled",
             grown.stopped_by,
             None if measures is None else (*measures, *grown.measures),
+            grown.state,
         )
         self.texts.append(text)
         self._effects.append(effect)

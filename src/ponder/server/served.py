@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ponder.asks import Grow, LanguageModel
 from ponder.text import EncodedPrompt, Prompt, Tokenizer
+from ponder.text.call_form import CallForm
 
 if TYPE_CHECKING:
     from ponder.engine import EngineStats
@@ -34,6 +35,13 @@ class Served(LanguageModel, Protocol):
         """Return the text that the model sees and its token ids.
 
         Raises PonderError for a prompt that the model cannot read.
+        """
+        ...
+
+    def call_form(self) -> CallForm | None:
+        """Return how the model writes calls of tools; None: nobody knows.
+
+        Raises PonderError where the chat template cannot be rendered.
         """
         ...
 

@@ -14,10 +14,20 @@ from typing import Any
 
 from ponder.errors import ParameterError, TemplateError
 from ponder.sandbox import ConfinedProcess, Limits
+from ponder.text.call_form import FORMS, HERMES, CallForm
 from ponder.text.conversation import RENDERERS, Conversation, Message
 
 _LIMITS = Limits(cpu_seconds=1.0, clock_seconds=5.0, memory_bytes=512 * 2**20)
 _PROBE = "needle"
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": _PROBE,
+        "description": _PROBE,
+        "parameters": {"type": "object", "properties": {_PROBE: {"type": "string"}}, "required": [_PROBE]},
+    },
+}
+_CALL = {"id": "call00001", "type": "function", "function": {"name": _PROBE, "arguments": {_PROBE: _PROBE}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class ChatTemplate:
         self._process = ConfinedProcess(script, ("jinja2", "markupsafe"), _LIMITS)
         self._process.start()
         self._known: dict[str, _Knows] = {}  # of each template
+        self._calls: list[CallForm | None] = []  # the form of calls, once it is asked for
 
     def render(self, conversation: Conversation | Sequence[Message], safe: Callable[[str], str] = str) -> str:
         """Write the conversation as the model expects it, or up to the content of a message to go on with.
@@ -86,6 +97,33 @@ class ChatTemplate:
         if not conversation.continue_final_message:
             return written
         return conversation.upto_begun(written, safe(conversation.begun))
+
+    def call_form(self) -> CallForm | None:
+        """Return how the model writes calls of tools: as its template writes one; None: that is not known.
+
+        A template that writes none says nothing of it; then it is `HERMES`, which most models were taught.
+        """
+        if not self._calls:
+            self._calls.append(self._find_call_form())
+        return self._calls[0]
+
+    def _find_call_form(self) -> CallForm | None:
+        knows = self._knows(self._tool_use or self._source)
+        if "tools" not in knows.variables or "tool_calls" not in knows.words:
+            return HERMES
+        asked = Message("user", _PROBE)
+        try:
+            before, after = (
+                self.render(Conversation(messages, (_TOOL,), add_generation_prompt=False))
+                for messages in ((asked,), (asked, Message("assistant", tool_calls=(_CALL,))))
+            )
+        except TemplateError:
+            return None
+        pairs = enumerate(zip(before, after, strict=False))
+        written = after[next((at for at, (one, other) in pairs if one != other), len(before)) :]
+        if _PROBE not in written:
+            return HERMES
+        return next((form for form in FORMS if form.is_in(written, _PROBE)), None)
 
     def close(self) -> None:
         """End the process now; a later render starts another."""

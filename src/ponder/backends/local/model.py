@@ -11,10 +11,12 @@ from ponder.asks.language_model import Resolved, Told
 from ponder.asks.offers import Offers
 from ponder.asks.read import Read
 from ponder.backends.local.answer import Answering, Asked
+from ponder.backends.local.compiling import compiling_threads
 from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer
+from ponder.text.call_form import HERMES, CallForm
 
 
 class LocalModel:
@@ -43,6 +45,7 @@ class LocalModel:
         self.template = template
         self.load_s = load_s
         self._preparing = Preparing(engine, template, generation_defaults)
+        self._compiling = compiling_threads()
         admission = engine.admission
         self._offers = Offers(
             chat=template is not None,
@@ -74,6 +77,10 @@ class LocalModel:
         """Return the text the model sees and its token ids."""
         return self._preparing.encode(prompt)
 
+    def call_form(self) -> CallForm | None:
+        """Return how the model writes calls of tools; None: nobody knows."""
+        return HERMES if self.template is None else self.template.call_form()
+
     def room(self, ask: Grow) -> int:
         """Return how many tokens may come after a request's prompt, and after its mixture's.
 
@@ -88,7 +95,8 @@ class LocalModel:
 
     async def run(self, ask: Grow | Read, *, stream: bool = True) -> AsyncGenerator[Told]:
         try:
-            job, answer = await asyncio.to_thread(self._prepare, ask)
+            threads = self._compiling if isinstance(ask, Grow) and ask.constraint is not None else None
+            job, answer = await asyncio.get_running_loop().run_in_executor(threads, self._prepare, ask)
         except RuntimeError:  # Python is ending, and starts no thread: a thread of its own may still ask
             job, answer = self._prepare(ask)
         if not stream:
@@ -116,5 +124,6 @@ class LocalModel:
         return await self.loop.probe(timeout_s)
 
     def close(self) -> None:
-        """End all requests with ClosedError, and the engine's thread."""
+        """End all requests with ClosedError, and the threads."""
         self.loop.close()
+        self._compiling.shutdown(wait=False)

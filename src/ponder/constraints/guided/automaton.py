@@ -36,6 +36,7 @@ MAX_SECONDS = 2.0  # to compile
 MAX_GIVEN_UP = 2  # threads that still compile what was given up
 GIVEN_UP = "ponder-grammar-given-up"
 MAX_KEPT = 2**16  # numbers of places
+MASKS = 512  # that are told apart: most places of a grammar have one of few
 LEAST_GROWTH = 16  # tokens
 NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
 
@@ -130,6 +131,7 @@ class GuidedAutomaton:
         self._numbers: Recent[tuple[int, int], int] = Recent(MAX_KEPT)
         self._new_number = lambda _: next(numbers)
         self._seen: Recent[int, _Seen] = Recent(max(16, MASK_BYTES // max(len(vocabulary) // 8, 1)))
+        self._masks: Recent[bytes, _Seen] = Recent(MASKS)
         self._lock = Lock()
         self.start = Place(next(numbers))
         first = LLMatcher(
@@ -214,13 +216,17 @@ class GuidedAutomaton:
 
     def _look(self, place: Place) -> _Seen:
         with self._lock:
-            matcher = self._at(place)
+            matcher = self._matchers.at(place)
             raw = matcher.compute_bitmask()
             if matcher.is_error():
                 self._matchers.forget(place)
                 if not matcher.get_error().startswith("NoExtensionBias"):
                     raise self._error(matcher, place.depth)
                 raw = bytes(len(raw))  # neither a token nor the end
+        return self._masks.get(raw, self._read)
+
+    def _read(self, raw: bytes) -> _Seen:
+        """Return what llguidance's mask says; places of equal masks share the answer."""
         whole = np.frombuffer(raw, dtype="<i4")
         end = len(self._vocabulary)
         mask = bits.frozen(whole[: len(self._shared.text)] & self._shared.text)

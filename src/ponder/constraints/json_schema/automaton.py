@@ -19,6 +19,7 @@ from ponder.constraints.json_schema.documents import Documents
 from ponder.constraints.json_schema.numerals import DigitTokens, Numerals
 from ponder.constraints.json_schema.plan import Planner
 from ponder.constraints.json_schema.reader import Closed, Mode, Open, Reader, Reading, path_of
+from ponder.constraints.json_schema.room import Room
 from ponder.constraints.json_schema.spelling import Spelling
 from ponder.constraints.json_schema.spots import Spot, spot_of
 from ponder.constraints.recent import Recent
@@ -27,16 +28,23 @@ from ponder.text.vocabulary import Vocabulary
 FEW = 32  # tokens that are tried one by one
 MASKS = 512
 VERDICTS = 256
+MAX_OPEN = 64  # containers of a text
 FEW_KEYS = 512  # tokens of keys whose order is free
 KEYS = (Mode.FIRST_KEY, Mode.NEXT_KEY, Mode.KEY, Mode.AFTER)
 STRINGS = (Mode.STRING, Mode.KEY)
 
 
 class Writing(NamedTuple):
-    """Where a text stands: in the grammar, and as JSON."""
+    """Where a text stands: in the grammar, and as JSON. Equal places mean equal texts."""
 
     place: Place
     reader: Reader
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Writing) and self.place == other.place
+
+    def __hash__(self) -> int:
+        return hash(self.place)
 
 
 class Marks:
@@ -75,6 +83,7 @@ class JsonAutomaton:
         guided: GuidedAutomaton,
         root: Spot,
         planner: Planner,
+        room: Room,
         numerals: Numerals,
         vocabulary: Vocabulary,
         *,
@@ -85,6 +94,7 @@ class JsonAutomaton:
         self._guided = guided
         self._root = root
         self._planner = planner
+        self._room = room
         self._numerals = numerals
         self._vocabulary = vocabulary
         self._is_loose = is_loose
@@ -101,8 +111,7 @@ class JsonAutomaton:
     def mask(self, state: Writing) -> Bits:
         """Return the tokens that the grammar allows, without those that are known to break a check."""
         mask = self._guided.mask(state.place)
-        reader = state.reader
-        if not self._is_loose and reader.mode is not Mode.SCALAR:
+        if not self._is_loose and state.reader.mode is not Mode.SCALAR:
             return mask
         return self._masks.get(state, lambda _: self._narrowed(mask, state))
 
@@ -182,8 +191,22 @@ class JsonAutomaton:
 
     @cached_property
     def growth(self) -> int:
-        """As much as the shortest plan, or `LEAST_GROWTH`: a guess, as a token may open many values."""
-        return max(LEAST_GROWTH, len(self.plan(self.start, UNBOUNDED) or ()))
+        """As much as two values need that a text can do without, or `LEAST_GROWTH`, but no more than a plan.
+
+        It is a guess, as a token may open many values.
+        """
+        whole = max(LEAST_GROWTH, len(self.plan(self.start, UNBOUNDED) or ()))
+        additions = self._room.additions()
+        if additions is None:
+            return whole
+        values = (self._planner.smallest(claims) or b"" for claims in additions)
+        most = max((len(self._marks.spelling.fewest(value) or ()) for value in values), default=0)
+        return min(whole, max(LEAST_GROWTH, 2 * most))
+
+    def room(self, state: Writing) -> int | None:
+        """Return a number of tokens that is enough to end the text; None: none is known."""
+        enough = self._room.enough(state.reader)
+        return None if math.isinf(enough) else int(enough)
 
     @property
     def exact(self) -> bool:
@@ -211,6 +234,8 @@ class JsonAutomaton:
     def _broken(self, state: Writing, data: bytes, reading: Reading) -> int | None:
         """Return where the first thing begins that some bytes make wrong; None: nothing is."""
         reader = reading.reader
+        if reading.deepest > MAX_OPEN:
+            return reader.length - len(data)
         if reader.mode is Mode.SCALAR and not self._numerals.fits(reader.begun):
             return reader.began
         if self._any_order and reader.mode is Mode.KEY and not self._may_become_key(reader):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
@@ -64,22 +62,10 @@ class DigitTokens:
     """The tokens of a vocabulary by how many digits they begin with."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-
-    @cached_property
-    def _leading(self) -> npt.NDArray[np.int64]:
-        found = (_LEADING.match(token) for token in self._vocabulary.tokens)
-        return np.array([len(match[0]) if match else 0 for match in found], dtype=np.int64)
-
-    @cached_property
-    def most(self) -> int:
-        """The most digits that a token begins with."""
-        return int(self._leading.max(initial=0))
-
-    @cached_property
-    def _masks(self) -> list[Bits]:
-        return [bits.frozen(bits.pack(self._leading <= left)) for left in range(self.most)]
+        found = (_LEADING.match(token) for token in vocabulary.tokens)
+        leading = np.array([len(match[0]) if match else 0 for match in found], dtype=np.int64)
+        self._masks = [bits.pack(leading <= left) for left in range(int(leading.max(initial=0)))]
 
     def at_most(self, digits: int) -> Bits | None:
         """Return the tokens that begin with no more digits than that; None: all do."""
-        return self._masks[digits] if digits < self.most else None
+        return self._masks[digits] if digits < len(self._masks) else None

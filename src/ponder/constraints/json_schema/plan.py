@@ -44,6 +44,10 @@ class Planner:
         self._instances = instances
         self._any_order = any_order
 
+    def smallest(self, claims: Claims) -> bytes | None:
+        """Return the smallest value that satisfies some claims; None: there is none."""
+        return self._instances.smallest(claims)
+
     def endings(self, text: bytes, reader: Reader) -> Iterator[bytes]:
         """Yield endings, those that seem short first."""
         frames: list[Open] = []

@@ -6,8 +6,9 @@ A `Reader` is a small immutable value. It trusts a grammar to see to it that the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 _STRING_END = re.compile(rb'["\\]')
 _SCALAR_END = re.compile(rb"[,\]}\s]")
@@ -51,28 +52,7 @@ class Open:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some bytes of what was read last that belong to one string.
-
-    Attributes
-    ----------
-    first, last : the bytes `first` to `last - 1` stand between the string's quotes.
-    is_key : whether the string is a key, and no value.
-    opens, closes : whether the quote before `first`, and the one at `last`, was read as well.
-    within : the container that the string stands in.
-    """
-
-    first: int
-    last: int
-    is_key: bool
-    opens: bool
-    closes: bool
-    within: Open | None
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """A value, or a key, that closed.
 
     Attributes
@@ -92,8 +72,7 @@ class Closed:
     is_new: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """How far a JSON text is read.
 
     Attributes
@@ -125,16 +104,20 @@ class Reader:
         ------
         ValueError : the bytes cannot stand here in any JSON text.
         """
+        inside = self.mode is Mode.STRING or self.mode is Mode.KEY
+        if inside and b'"' not in data and b"\\" not in data and not self.begun.endswith(b"\\"):
+            mode, top, length, began, begun, depth = self
+            reader = Reader(mode, top, length + len(data), began, begun + data, depth)
+            return Reading(reader, (), depth)
         return _Scan(self, data).run()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What happened in some bytes: the pieces of strings in them, and what closed, in order."""
+class Reading(NamedTuple):
+    """What happened in some bytes: what closed, in order, and the most containers that were open."""
 
     reader: Reader
     closed: tuple[Closed, ...]
-    pieces: tuple[Piece, ...]
+    deepest: int
 
 
 def path_of(container: Open | None) -> tuple[str | int, ...]:
@@ -163,8 +146,7 @@ class _Scan:
         self.mode, self.top, self.length = reader.mode, reader.top, reader.length
         self.began, self.begun, self.depth = reader.began, reader.begun, reader.depth
         self.closed: list[Closed] = []
-        self.pieces: list[Piece] = []
-        self.opened = False  # whether the present string's quote is in the data
+        self.deepest = reader.depth
 
     def run(self) -> Reading:
         place, size = 0, len(self.data)
@@ -178,7 +160,7 @@ class _Scan:
                     self._structure(self.data[place], place)
                 place += 1
         reader = Reader(self.mode, self.top, self.length + size, self.began, self.begun, self.depth)
-        return Reading(reader, tuple(self.closed), tuple(self.pieces))
+        return Reading(reader, tuple(self.closed), self.deepest)
 
     def _structure(self, byte: int, place: int) -> None:
         mode, top = self.mode, self.top
@@ -188,7 +170,7 @@ class _Scan:
         elif mode is Mode.AFTER and byte == 0x2C and top is not None:
             self.mode = Mode.NEXT_KEY if top.is_object else Mode.VALUE
         elif byte == 0x22 and mode in (Mode.FIRST_KEY, Mode.NEXT_KEY):
-            self.mode, self.began, self.begun, self.opened = Mode.KEY, at, b"", True
+            self.mode, self.began, self.begun = Mode.KEY, at, b""
         elif byte in b"}]" and self._closes(byte == 0x7D):
             assert top is not None
             self.top, self.depth = top.parent, self.depth - 1
@@ -196,9 +178,10 @@ class _Scan:
         elif mode not in (Mode.VALUE, Mode.FIRST_ITEM):
             raise ValueError(f"byte {byte} cannot stand here")
         elif byte == 0x22:
-            self.mode, self.began, self.begun, self.opened = Mode.STRING, at, b"", True
+            self.mode, self.began, self.begun = Mode.STRING, at, b""
         elif byte in b"{[":
             self.top, self.depth = Open(top, byte == 0x7B, at), self.depth + 1
+            self.deepest = max(self.deepest, self.depth)
             self.mode = Mode.FIRST_KEY if byte == 0x7B else Mode.FIRST_ITEM
         else:
             self.mode, self.began, self.begun = Mode.SCALAR, at, bytes((byte,))
@@ -230,21 +213,15 @@ class _Scan:
             if start >= len(data):
                 break
         self.begun += data[first:]
-        self._piece(first, len(data), closes=False)
         return len(data)
 
-    def _piece(self, first: int, last: int, *, closes: bool) -> None:
-        self.pieces.append(Piece(first, last, self.mode is Mode.KEY, self.opened, closes, self.top))
-        self.opened = False
-
     def _string_closed(self, first: int, last: int) -> int:
-        self._piece(first, last, closes=True)
         begun = self.begun + self.data[first:last]
         ended = self.length + last + 1
         if self.mode is Mode.KEY:
             top = self.top
             assert top is not None
-            self.top = replace(top, key=begun, keys=top.keys | {begun})
+            self.top = Open(top.parent, True, top.began, top.keys | {begun}, begun, top.count)
             self.closed.append(Closed(self.began, ended, self.top, begun, True, begun not in top.keys))
             self.mode, self.begun = Mode.COLON, b""
         else:
@@ -262,7 +239,8 @@ class _Scan:
     def _value_closed(self, began: int, ended: int, spelled: bytes = b"") -> None:
         self.begun, self.mode = b"", Mode.DONE
         if self.top is not None:
-            self.top = replace(self.top, count=self.top.count + 1)
+            top = self.top
+            self.top = Open(top.parent, top.is_object, top.began, top.keys, top.key, top.count + 1)
             self.mode = Mode.AFTER
         self.closed.append(Closed(began, ended, self.top, spelled))
 

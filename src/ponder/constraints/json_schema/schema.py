@@ -19,6 +19,7 @@ from ponder.constraints.json_schema.leaves import takes
 from ponder.constraints.json_schema.numerals import Numerals
 from ponder.constraints.json_schema.plan import Planner
 from ponder.constraints.json_schema.rewriting import Kept, Rewriter, in_any_order
+from ponder.constraints.json_schema.room import Room
 from ponder.constraints.json_schema.shapes import Shapes
 from ponder.constraints.json_schema.spots import AT_CLOSE, Spot
 from ponder.errors import ParameterError
@@ -84,6 +85,7 @@ class JsonSchema(Composable):
             guided,
             Spot(documents, ((documents.root, documents.resolver),), watched - _ASIDE),
             Planner(prepared.shapes, prepared.instances, any_order=self.any_order),
+            Room(prepared.shapes, prepared.instances),
             Numerals.of(number for document in documents.documents for number in numbers(document)),
             vocabulary,
             is_loose=self.any_order or any(kept.how == "close" for kept in rewriter.kept),

@@ -26,8 +26,9 @@ class ChatFace:
         self._show = chat_names(tokenizer, as_ids=plan.tokens_as_ids)
         self._tokenizer = tokenizer
         self._readers: defaultdict[int, ToolCallReader] = defaultdict(
-            lambda: ToolCallReader(plan.tools, plan.prefix.text)
+            lambda: ToolCallReader(plan.tools, plan.prefix.text, plan.call_form)
         )
+        self._short_ids = plan.call_form.short_ids
         self._calls: defaultdict[int, int] = defaultdict(int)  # of each choice, so far
 
     def opening(self) -> dict[str, Any]:
@@ -54,9 +55,18 @@ class ChatFace:
             return piece.text, []
         reader = self._readers[piece.index]
         said = reader.push(piece.text) + (reader.flush() if piece.finish_reason else [])
-        calls = [_as_json(one) for one in said if isinstance(one, ToolCall)]
+        calls = [self._as_json(one) for one in said if isinstance(one, ToolCall)]
         self._calls[piece.index] += len(calls)
         return "".join(one for one in said if isinstance(one, str)), calls
+
+    def _as_json(self, call: ToolCall) -> dict[str, Any]:
+        random = secrets.token_hex(12)
+        function = {"name": call.name, "arguments": call.arguments}
+        return {
+            "id": random[:9] if self._short_ids else f"call_{random}",
+            "type": "function",
+            "function": function,
+        }
 
     def _ending(self, piece: Piece) -> dict[str, Any]:
         called = piece.finish_reason == "stop" and self._calls[piece.index]
@@ -64,8 +74,3 @@ class ChatFace:
 
     def _logprobs(self, piece: Piece) -> dict[str, Any] | None:
         return chat_logprobs(piece.told, self._show, self._tokenizer) if self._wanted else None
-
-
-def _as_json(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": function}

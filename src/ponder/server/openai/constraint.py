@@ -10,7 +10,7 @@ from ponder.constraints import Ban, Constraint, OnlyTokens, constraint_of
 from ponder.constraints.plain import all_of
 from ponder.constraints.structure import either
 from ponder.errors import ParameterError, renaming
-from ponder.server.openai.calls import calls_of, is_call_certain
+from ponder.server.openai.calls import calls_of, form_of_calls, is_call_certain
 from ponder.server.openai.protocol import ChatBody, GenerationBody
 from ponder.server.openai.refused import STRUCTURED, check_members
 from ponder.server.served import Served
@@ -156,8 +156,7 @@ def _with_calls(body: GenerationBody, model: Served, form: Constraint | None) ->
     given = [] if form is None else [form]
     if not isinstance(body, ChatBody) or not body.tools:
         return given
-    vocabulary = model.tokenizer.vocabulary
-    calls = calls_of(body, vocabulary)
+    calls = calls_of(body, model)
     if form is None:
         return [] if calls is None else [calls]
     if body.tool_choice == "none":
@@ -165,7 +164,8 @@ def _with_calls(body: GenerationBody, model: Served, form: Constraint | None) ->
     if is_call_certain(body):
         allowed = "left out where tool_choice makes the answer a call"
         raise ParameterError("response_format", body.response_format, allowed)
-    certain = calls_of(body.model_copy(update={"tool_choice": "required"}), vocabulary)
+    form_of_calls(model, "response_format", body.response_format)
+    certain = calls_of(body.model_copy(update={"tool_choice": "required"}), model)
     return given if certain is None else [either(form, certain)]
 
 

@@ -11,6 +11,7 @@ from ponder.sampling import TokenTrace
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.prefix import Prefix
 from ponder.text import EncodedPrompt
+from ponder.text.call_form import HERMES, CallForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,12 @@ class Plan:
     tokens_as_ids : whether log-probabilities call tokens by their ids.
     token_ids : whether the ids of prompt and text are told.
     tools : names of those that the model was told of; calls of them are read out of a chat's texts.
+    call_form : how the model writes those.
     skip_special : whether control tokens spell nothing.
     own_ends : tokens that end a text as the model's own end does, and are not told of.
     stream, include_usage, continuous_usage, include_tree : whether and how the answer is streamed.
+    reported : whether the end of a text tells what a constraint or faithful sampling says of the whole text,
+        which is known once all texts of its prompt have ended.
     """
 
     prompts: tuple[EncodedPrompt, ...]
@@ -55,7 +59,9 @@ class Plan:
     include_usage: bool
     continuous_usage: bool
     include_tree: bool
+    reported: bool
     tools: frozenset[str] = frozenset()
+    call_form: CallForm = HERMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,14 @@ class Piece:
         """Return it as the end of its text; `by` is the stop string or token."""
         finish_reason, stop_reason = ENDINGS[reason]
         return replace(self, finish_reason=finish_reason, stop_reason=stop_reason or by)
+
+    def open(self) -> Piece:
+        """Return it without the end of its text."""
+        return replace(self, finish_reason=None, stop_reason=None)
+
+    def end(self) -> Piece:
+        """Return only how its text ended, and what is said of that."""
+        return replace(self, text="", told=(), token_ids=())
 
     def with_prompt_of(self, echo: Piece) -> Piece:
         """Return it with the prompt that another piece echoes."""

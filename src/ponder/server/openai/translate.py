@@ -17,7 +17,7 @@ from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
 from ponder.server.served import Served
 from ponder.text import infill_of
-from ponder.text.tool_calls import OPEN
+from ponder.text.call_form import HERMES
 
 MAX_TOLD = 2**18  # alternatives in one answer: some 25 MB
 
@@ -58,9 +58,10 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     sampling["stop_token_ids"] = _stop_tokens(body, own_ends if infill else ())
     constraint = read_constraint(body, model)
     tools = frozenset(tool["function"]["name"] for tool in _tools(body))
+    call_form = (model.call_form() if tools else None) or HERMES
     # Calls are read out of the text, so that it must have their marks.
     skip_special = body.skip_special_tokens is not False and not (
-        tools and OPEN in model.tokenizer.vocabulary.control
+        tools and call_form.has_any(model.tokenizer.vocabulary.control)
     )
     sampling["skip_special_tokens"] = None if skip_special else False
     record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
@@ -99,7 +100,9 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         include_usage=bool(options and options.include_usage),
         continuous_usage=bool(options and options.continuous_usage_stats),
         include_tree=bool(options and options.include_tree),
+        reported=constraint is not None or body.faithful is not None,
         tools=tools,
+        call_form=call_form,
     )
 
 

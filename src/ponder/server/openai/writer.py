@@ -77,6 +77,7 @@ class Writer:
         self._prompts: set[int] = set()  # whose texts have begun
         self._choices: set[int] = set()  # that have begun
         self._settling: defaultdict[int, Settling] = defaultdict(Settling)  # of each prompt
+        self._grown: set[int] = set()  # those whose tokens were told as they came
         self._ended: set[int] = set()  # and those that have ended
 
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
@@ -124,11 +125,16 @@ class Writer:
                     yield self._chunk([], prompt_index=prompt, tree=nodes)
             case TokenEvent():
                 yield from self._begin(prompt)
-                yield from self._grow(self._growth(prompt, event))
+                piece = self._growth(prompt, event)
+                self._grown.add(piece.index)
+                yield from self._grow(piece.open() if self._plan.reported else piece)
             case Completion():
                 yield from self._begin(prompt)
                 for piece in self._texts(prompt, event):
-                    if piece.index not in self._ended:  # found by a search, or a prefix that had ended
+                    if piece.index in self._grown:
+                        piece = piece.end()
+                    # Of others, all is new: they were found by a search, or their prefix had ended.
+                    if piece.index not in self._ended:
                         yield from self._grow(piece)
 
     def ending(self) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,137 @@
+"""A process reward that reads the policy's own hidden states: a linear head, a few kilobytes, no model.
+
+    score = sigmoid(weights . (state - mean) / scale + bias)
+
+`state` is what the model's head read to choose the last token of a reasoning step: it was computed when the
+step was generated, so that a score costs no token (MetaStone's SPRM, arXiv 2507.01951, and ReProbe, arXiv
+2511.06209, read such states as well, after one more token).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ponder.asks import LanguageModel, Read, States
+from ponder.asks import Path as AskPath
+from ponder.asks.fronts import aread_many
+from ponder.errors import CheckpointError, UnsupportedError
+from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.reward import Candidate, Problem, State
+
+Floats = npt.NDArray[np.float32]
+
+MAX_BYTES = 16 * 2**20
+_FORMAT = "ponder reward head 1"
+_TENSORS = ("mean", "scale", "weights", "bias")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A linear head over hidden states.
+
+    Attributes
+    ----------
+    mean, scale, weights : [C] float32.
+    bias : a number.
+    provenance : what it was made of: model, tasks, seed, and how well it tells right from wrong.
+    """
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    bias: float
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def scores(self, states: Floats) -> npt.NDArray[np.float64]:
+        """Return the probabilities [N] that texts with states [N, C] end right."""
+        logits = ((states - self.mean) / self.scale).astype(np.float64) @ self.weights + self.bias
+        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write it as safetensors; equal heads are equal bytes."""
+        tensors = {
+            "mean": self.mean,
+            "scale": self.scale,
+            "weights": self.weights,
+            "bias": np.array([self.bias], dtype=np.float32),
+        }
+        told = {_FORMAT: json.dumps(self.provenance, sort_keys=True)}  # one entry: their order is random
+        save_file(tensors, file, metadata=told)
+
+    @classmethod
+    def load(cls, file: str | PathLike[str]) -> Head:
+        """Read it from a file.
+
+        Raises
+        ------
+        CheckpointError : the file cannot be read, or is none that `save` writes.
+        """
+        try:
+            if Path(file).stat().st_size > MAX_BYTES:
+                raise CheckpointError(f"{file} has more than {MAX_BYTES} bytes: it is no reward head")
+            with safe_open(file, framework="numpy") as tensors:
+                told = tensors.metadata() or {}
+                mean, scale, weights, bias = (tensors.get_tensor(name) for name in _TENSORS)
+                provenance = json.loads(told[_FORMAT])
+        except OSError as error:
+            raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from error
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise CheckpointError(f"{file} is no reward head: {error}") from error
+        shapes = [array.shape for array in (mean, scale, weights)]
+        same = len(set(shapes)) == 1 and mean.ndim == 1 and bias.shape == (1,)
+        arrays = (mean, scale, weights, bias)
+        if not same or not all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays):
+            raise CheckpointError(f"{file} is no reward head: its tensors are not as they should be")
+        if not (scale > 0).all():
+            raise CheckpointError(f"{file} is no reward head: a scale is not over 0")
+        return cls(mean, scale, weights, float(bias[0]), provenance)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadReward:
+    """Scores a candidate by the state at the end of its last reasoning step.
+
+    A candidate that comes without its state is read from `model`, at the cost of the tokens that the cache
+    does not have.
+    """
+
+    head: Head
+    model: LanguageModel
+
+    name: ClassVar[str] = "head"
+    scale: ClassVar[Scale] = "probability"
+    needs: ClassVar[frozenset[str]] = frozenset({"state"})
+
+    async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        states = [candidate.state for candidate in candidates]
+        unread = {
+            i: _before_the_last_token(candidate.path)
+            for i, candidate in enumerate(candidates)
+            if states[i] is None and candidate.path is not None and candidate.path.tokens
+        }
+        readings = await aread_many(self.model, list(unread.values()))
+        for i, reading in zip(unread, readings, strict=True):
+            states[i] = None if reading.rows is None else reading.rows[-1]
+        scores = ["its tokens are not known" if state is None else self._score(state) for state in states]
+        return Judgement.of(scores, requests=tuple(reading.usage for reading in readings))
+
+    def _score(self, state: State) -> float:
+        if state.shape != self.head.mean.shape:
+            said = f"the head reads states of {len(self.head.mean)} numbers"
+            raise UnsupportedError(f"{said}, and those of {self.model.name} have {len(state)}")
+        return float(self.head.scores(state[None])[0])
+
+
+def _before_the_last_token(path: AskPath) -> Read:
+    """Ask for what the head read to choose the last token of a path."""
+    return Read(AskPath(path.prompt, path.tokens[:-1]), at="last", of=States())

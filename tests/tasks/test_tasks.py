@@ -1,0 +1,58 @@
+"""Tasks make problems whose answers are right, and the same ones again."""
+
+import re
+
+import pytest
+
+from ponder.errors import ParameterError
+from ponder.rewards import AnswerEquality, extract_answer
+from ponder.tasks import TASK_NAMES, task_named
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_problems(name: str) -> None:
+    """The same seed gives the same problems, another other ones; all begin with the same worked ones."""
+    task = task_named(name)
+    problems = task.problems(20, seed=3)
+    assert problems == task.problems(20, seed=3)
+    assert problems != task.problems(20, seed=4)
+    assert problems[:5] == task.problems(5, seed=3)
+    shown = {(one.raw or "").rsplit("Question:", 1)[0] for one in problems}
+    assert len(shown) == 1
+    assert shown.pop().count("Question:") == 4
+    for problem in problems:
+        assert (problem.raw or "").endswith(f"Question: {problem.question}\nAnswer:")
+    assert (task.problems(1, shots=0)[0].raw or "").startswith("Question:")
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_the_answer_of_a_worked_problem_is_found(name: str) -> None:
+    """As an answer in the form of the worked ones is."""
+    equal = AnswerEquality()
+    for one in task_named(name).make(5, 40):
+        assert equal(one.answer, extract_answer(one.worked) or "")
+
+
+def test_the_sums_of_word_problems_hold() -> None:
+    """Both lines of each, and the last number is the answer."""
+    for one in task_named("word_problems").make(7, 200):
+        has, more, less = map(int, re.findall(r"\d+", one.question))
+        assert str(has + more - less) == one.answer
+        for left, right in re.findall(r"^(.+) = (\d+)\.$", one.worked, re.MULTILINE):
+            first, sign, second = left.split()
+            assert int(first) + (int(second) if sign == "+" else -int(second)) == int(right)
+
+
+@pytest.mark.parametrize(
+    ("field", "values"), [("problems", {"count": 0}), ("shots", {"shots": -1}), ("seed", {"seed": 1.5})]
+)
+def test_numbers_out_of_range(field: str, values: dict) -> None:
+    """They are named."""
+    with pytest.raises(ParameterError, match=f"{field} = "):
+        task_named("word_problems").problems(**{"count": 1, **values})
+
+
+def test_an_unknown_task() -> None:
+    """Its name is said, and which there are."""
+    with pytest.raises(ParameterError, match="task = 'nothing' is not allowed: word_problems, "):
+        task_named("nothing")
