@@ -19,6 +19,7 @@ from ponder.rewards import Candidate, Problem, UnitTests, code_verifier
 from ponder.scaling import ProblemReader, pass_at_k
 
 TASKS = Path(__file__).parents[1] / "data" / "code_tasks.jsonl"
+AFTER_CODE = ["\n```\n"]
 
 
 async def judged(problem: Problem, texts: list[str], public: UnitTests) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def main() -> None:
     results = []
     for seed, problem in enumerate(problems):
         begin = time.perf_counter()
-        sampled = lm(problem.prompt, n=options.n, temperature=0.8, max_tokens=220, seed=seed)
+        sampled = lm(problem.prompt, n=options.n, temperature=0.8, max_tokens=220, stop=AFTER_CODE, seed=seed)
         texts = [output.text for output in sampled.outputs]
         tokens += sum(len(output.token_ids) for output in sampled.outputs)
         middle = time.perf_counter()
