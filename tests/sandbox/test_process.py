@@ -73,6 +73,35 @@ def test_the_limits_are_for_one_answer(process):
     assert process._process is child
 
 
+def test_a_request_may_come_with_open_files():
+    process = ConfinedProcess(WORKER, (), Limits(0.5, 2.0, 2**29, opens_files=True), takes_handles=True)
+    process.wait()
+    for said in ("first", "second"):
+        read, write = os.pipe()
+        os.write(write, said.encode())
+        assert process.ask({"read": 100}, handles=[read]) == {"value": said}
+        os.close(read)
+        os.close(write)
+    process.close()
+
+
+def test_what_it_started_ends_with_it(process):
+    child = process.ask({"leave": 60})["child"]
+    assert running(child)
+    process.close()
+    deadline = time.monotonic() + 5
+    while running(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not running(child)
+
+
+def test_a_request_may_have_a_shorter_limit(process):
+    process.wait()
+    started = time.monotonic()
+    assert process.ask({"sleep": 60}, 0.1) is None
+    assert time.monotonic() - started < 2
+
+
 def test_it_holds_no_secrets(process, monkeypatch):
     monkeypatch.setenv("SECRET", "hunter2")
     assert process.ask({"environment": "SECRET"}) == {"value": None}

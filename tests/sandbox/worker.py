@@ -19,6 +19,14 @@ def answer(request):
             socket.socket()
         case {"open": path}:
             open(path).close()
+        case {"read": size, "handles": [handle]}:
+            return {"value": os.read(handle, size).decode()}
+        case {"leave": seconds}:
+            child = os.fork()
+            if child == 0:
+                time.sleep(seconds)
+                os._exit(0)
+            return {"child": child}
         case {"exit": status}:
             os._exit(status)
         case {"say": words}:

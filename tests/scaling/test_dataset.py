@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ponder.errors import DataError, ParameterError
-from ponder.rewards import Problem
+from ponder.rewards import CodeTests, Problem
 from ponder.scaling import LineError, ProblemReader
 
 
@@ -103,3 +103,58 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def test_options_that_make_no_sense(options):
     with pytest.raises(ParameterError):
         ProblemReader(**options)
+
+
+PROGRAM_TESTS = ["f(1) == 1", "f(2) == 2", "f(3) == 3"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "tests"),
+    [
+        ({"tests": PROGRAM_TESTS, "entry": "f"}, {}, CodeTests(tuple(PROGRAM_TESTS), entry="f")),
+        (
+            {"tests": PROGRAM_TESTS},
+            {"public_share": 0.5},
+            CodeTests(tuple(PROGRAM_TESTS[:2]), tuple(PROGRAM_TESTS[2:])),
+        ),
+        (
+            {"public_tests": PROGRAM_TESTS[:1], "hidden_tests": PROGRAM_TESTS[1:]},
+            {"public_share": 0.5},
+            CodeTests(tuple(PROGRAM_TESTS[:1]), tuple(PROGRAM_TESTS[1:])),
+        ),
+        (
+            {
+                "test_list": ["assert f(1)"],
+                "challenge_test_list": [],
+                "test_setup_code": "a = 1",
+                "code": "…",
+            },
+            {},
+            CodeTests(("assert f(1)",), setup="a = 1"),
+        ),
+        (
+            {"test": "def check(candidate):\n    assert candidate(1)", "entry_point": "f"},
+            {},
+            CodeTests(
+                ("def check(candidate):\n    assert candidate(1)\ncheck(f)\n",), entry="f", header="def f"
+            ),
+        ),
+        ({"tests": []}, {}, None),
+        ({"test": "not a program's"}, {}, None),
+    ],
+)
+def test_tests_of_a_program(tmp_path, fields, options, tests):
+    (problem,) = read(tmp_path, json.dumps({"prompt": "def f", **fields}), **options)
+    assert problem == Problem("def f", id="line 1", tests=tests)
+
+
+@pytest.mark.parametrize("tests", [1, [1], {"a": 1}, None])
+def test_tests_that_are_none(tmp_path, tests):
+    (bad,) = read(tmp_path, json.dumps({"prompt": "?", "tests": tests}))
+    assert "tests is not a list of texts" in bad.message
+
+
+def test_a_share_of_tests_is_a_share():
+    for share in (0, -1, 1.5):
+        with pytest.raises(ParameterError, match="public_share"):
+            ProblemReader(public_share=share)

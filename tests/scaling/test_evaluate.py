@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ponder.errors import CapacityError, ParameterError
-from ponder.rewards import Problem
+from ponder.rewards import CodeTests, Problem
 from ponder.scaling import BestOfN, Budget, LineError, Result, Summary, solve_all, wilson_interval
 from ponder.testing import Trouble
 
@@ -79,3 +79,15 @@ def test_problems_are_read_as_they_are_needed(scripted):
 def test_concurrency_must_be_positive(scripted):
     with pytest.raises(ParameterError, match="concurrency"):
         results([], scripted("1"), concurrency=0)
+
+
+@pytest.mark.slow
+def test_a_program_is_right_if_it_passes_the_hidden_tests(scripted):
+    hidden, public = ("f(3) == 9", "f(4) == 16"), ("f(2) == 4",)
+    problems = [Problem("a", tests=CodeTests(public, hidden)), Problem("b", tests=CodeTests(public))]
+    model = scripted("def f(x): return x + x", "def f(x): return x * x")
+    *items, summary = results(problems, model)
+    if items[0].error and "cannot isolate" in items[0].error:
+        pytest.skip(items[0].error)
+    assert [item.candidates_right for item in items] == [(False, True), (True, True)]
+    assert (summary.n, summary.oracle) == (2, 2)

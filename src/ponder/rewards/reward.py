@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ponder.asks import Output, Path, conversation
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.answer import extract_answer
+from ponder.rewards.code_tests import CodeTests
 from ponder.rewards.judgement import Judgement, Scale, checked
 from ponder.rewards.measure import Measure, measures_of
 from ponder.text import Prompt
@@ -34,6 +35,7 @@ class Problem:
     raw : raw text to continue; cannot be combined with `system`.
     id : what results call the problem.
     template_args : variables of the chat template's own; cannot be combined with `raw`.
+    tests : what a program must do, where the answer is one.
     """
 
     question: str
@@ -42,6 +44,7 @@ class Problem:
     raw: str | None = None
     id: str | None = None
     template_args: Mapping[str, Any] = field(default_factory=dict)
+    tests: CodeTests | None = None
 
     def __post_init__(self) -> None:
         if self.reference is not None and (not isinstance(self.reference, str) or not self.reference.strip()):
@@ -130,9 +133,9 @@ class Reward(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it uses: "reference", the problem's answer, without which it cannot score; "state", a
-        candidate's, "certainty" and "confidence", of its `measures`, which are kept for it where the model
-        can.
+        """What it uses: "reference", the problem's answer, or "tests", those of its program, without which it
+        cannot score; "state", a candidate's, "certainty" and "confidence", of its `measures`, which are kept
+        for it where the model can.
         """
         ...
 
@@ -148,11 +151,16 @@ class Reward(Protocol):
         ...
 
 
+def require(needs: frozenset[str], reward: str, problem: Problem) -> None:
+    """Raise DataError if the problem lacks what a reward cannot do without."""
+    if "reference" in needs and problem.reference is None:
+        raise DataError(f"the reward {reward} compares with a reference answer, and the problem has none")
+    if "tests" in needs and problem.tests is None:
+        raise DataError(f"the reward {reward} runs tests, and the problem has none")
+
+
 async def judged(reward: Reward, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
     """Ask a reward and check what it says: what is no score leaves its candidate unscored."""
-    if "reference" in reward.needs and problem.reference is None:
-        raise DataError(
-            f"the reward {reward.name} compares with a reference answer, and the problem has none"
-        )
+    require(reward.needs, reward.name, problem)
     judgement = await reward.judge(problem, candidates)
     return replace(checked(judgement, len(candidates), reward.name), scale=reward.scale)

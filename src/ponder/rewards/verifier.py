@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ponder.errors import DataError, PonderError
+from ponder.errors import PonderError
 from ponder.rewards.answer import canonical
 from ponder.rewards.equality import AnswerEquality
 from ponder.rewards.judgement import Judgement, Scale
-from ponder.rewards.reward import Candidate, Problem
+from ponder.rewards.reward import Candidate, Problem, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,7 @@ class Verifier:
     scale: Scale = "probability"
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        if "reference" in self.needs and problem.reference is None:
-            raise DataError(
-                f"the reward {self.name} compares with a reference answer, and the problem has none"
-            )
+        require(self.needs, self.name, problem)
         return await asyncio.to_thread(self._judge, problem, candidates)
 
     def _judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:

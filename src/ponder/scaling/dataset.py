@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ponder.errors import DataError, ParameterError
-from ponder.rewards import Problem, extract_answer
+from ponder.rewards import CodeTests, Problem, extract_answer
+from ponder.rewards.code_tests import split
 
 QUESTION_FIELDS = ("question", "problem", "prompt", "input")
 ANSWER_FIELDS = ("answer", "solution", "target")
 ID_FIELDS = ("id", "task_id", "unique_id")
+TEST_FIELDS = ("tests", "public_tests", "test_list")
+HIDDEN_TEST_FIELDS = ("hidden_tests", "challenge_test_list")
+ENTRY_FIELDS = ("entry", "entry_point")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ class ProblemReader:
     system : a system message for every problem.
     template : raw text with "{question}" in it, given to the model in place of a conversation.
     template_args : variables of the model's chat template, for every problem.
+    public_share : how many of a program's tests are public, rounded up; the others are hidden. By default all
+        are, but for those that the line itself calls hidden.
+
+    The tests of a program are lists under `TEST_FIELDS` and `HIDDEN_TEST_FIELDS`, with `ENTRY_FIELDS` (MBPP
+    also has "test_imports" and "test_setup_code"), or one text "test" that defines `check(candidate)`, as in
+    HumanEval, whose question is the beginning of the program.
     """
 
     question_field: str | None = None
@@ -43,6 +53,7 @@ class ProblemReader:
     system: str | None = None
     template: str | None = None
     template_args: Mapping[str, Any] = field(default_factory=dict)
+    public_share: float | None = None
 
     def __post_init__(self) -> None:
         if self.template is not None and "{question}" not in self.template:
@@ -52,6 +63,8 @@ class ProblemReader:
         if self.template is not None and self.template_args:
             allowed = "left unset with a template of raw text"
             raise ParameterError("template_args", self.template_args, allowed)
+        if self.public_share is not None and not 0 < self.public_share <= 1:
+            raise ParameterError("public_share", self.public_share, "a number over 0, at most 1")
 
     def read(self, path: str | Path) -> Iterator[Problem | LineError]:
         """Read a JSONL file line by line; a bad line is an item of its own, an empty one is passed over.
@@ -84,7 +97,37 @@ class ProblemReader:
         given_id = next((str(fields[name]) for name in ID_FIELDS if name in fields), f"line {number}")
         raw = self.template.replace("{question}", question) if self.template else None
         reference = final_answer(answer)
-        return Problem(question, reference, self.system, raw, given_id, self.template_args)
+        tests = code_tests(fields, question, self.public_share)
+        return Problem(question, reference, self.system, raw, given_id, self.template_args, tests)
+
+
+def code_tests(fields: Mapping[str, Any], question: str, public_share: float | None) -> CodeTests | None:
+    """Return the tests of the program that a line asks for, if it has any; see `ProblemReader`."""
+    entry = next((_text(fields, name, ()) for name in ENTRY_FIELDS if name in fields), None)
+    header = ""
+    public: tuple[str, ...]
+    hidden: tuple[str, ...]
+    if isinstance(fields.get("test"), str) and entry is not None:
+        public, hidden, header = (f"{fields['test']}\ncheck({entry})\n",), (), question
+    else:
+        public, hidden = _texts(fields, TEST_FIELDS), _texts(fields, HIDDEN_TEST_FIELDS)
+    if not public and not hidden:
+        return None
+    if public_share is not None and not hidden:
+        public, hidden = split(public, public_share)
+    setup = [*_texts(fields, ("test_imports",)), *_texts(fields, ("test_setup_code",))]
+    return CodeTests(public, hidden, "\n".join(setup), entry, header)
+
+
+def _texts(fields: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the texts of the first of these fields that is there; one text is a list of one."""
+    name = next((name for name in names if name in fields), None)
+    if name is None:
+        return ()
+    values = [fields[name]] if isinstance(fields[name], str) else fields[name]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise DataError(f"{name} is not a list of texts")
+    return tuple(value for value in values if value.strip())
 
 
 def final_answer(answer: str | None) -> str | None:

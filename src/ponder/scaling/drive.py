@@ -13,8 +13,8 @@ from typing import Any
 
 from ponder.asks import Grow, LanguageModel, Service, TokenEvent, TreeEvent, Usage
 from ponder.constraints.constraint import Constraint
-from ponder.errors import DataError, ParameterError
-from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged
+from ponder.errors import ParameterError
+from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
 from ponder.scaling.growing import (
@@ -75,10 +75,8 @@ async def drive(
     """
     if "reward" in strategy.needs and reward is None:
         raise ParameterError("reward", None, f"a reward, which this {strategy.name} needs")
-    if reward is not None and "reference" in reward.needs and problem.reference is None:
-        raise DataError(
-            f"the reward {reward.name} compares with a reference answer, and the problem has none"
-        )
+    if reward is not None:
+        require(reward.needs, reward.name, problem)
     budget = budget or Budget()
     record = (journal or Journal()).run(run)
     begun = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 from ponder.asks import LanguageModel, Service
 from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError, PonderError
-from ponder.rewards import Problem, Reward, judged, math_verifier
+from ponder.rewards import Problem, Reward, UnitTests, code_verifier, judged, math_verifier
 from ponder.scaling.budget import Budget
 from ponder.scaling.dataset import LineError
 from ponder.scaling.drive import solve
@@ -125,15 +125,17 @@ async def solve_all(
     Parameters
     ----------
     problems : read as they are needed; `ProblemReader.read` gives them.
-    judge : says what is right (a score over 0.5) where there is a reference; by default `math_verifier`. Its
-        cost is in no ledger: it knows the answer, and is not part of the strategy.
+    judge : says what is right (a score over 0.5) where there is a reference or there are tests; by default
+        `math_verifier`, and where there are tests `code_verifier`: all hidden ones must pass, or all where
+        none is hidden. Its cost is in no ledger: it knows the answer, and is not part of the strategy.
     concurrency : how many problems are worked on at a time.
     journal : what is written of each problem, as in `drive`; its run's name is the problem's number, from 0.
     service, constraint : as in `drive`.
     """
     if concurrency < 1:
         raise ParameterError("concurrency", concurrency, "a whole number, 1 or more")
-    judge, budget = judge or math_verifier(), budget or Budget()
+    judges = Judges(judge)
+    budget = budget or Budget()
     results: list[Result] = []
     running: deque[asyncio.Task[Result]] = deque()
     try:
@@ -142,7 +144,7 @@ async def solve_all(
                 solve, strategy, model=model, reward=reward, budget=budget,
                 journal=journal, service=service, constraint=constraint,
             )  # fmt: skip
-            running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judge)))
+            running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judges)))
             if len(running) == concurrency:
                 results.append(await running[0])
                 running.popleft()
@@ -158,15 +160,41 @@ async def solve_all(
     yield summarise(results)
 
 
+class Judges:
+    """Says who judges a problem: the one that was given, or one by what the problem has."""
+
+    def __init__(self, given: Reward | None) -> None:
+        self._given = given
+
+    def of(self, problem: Problem) -> Reward | None:
+        """Return the judge of a problem; None if nobody knows its answer."""
+        if problem.tests is not None:
+            return self._given or (self._hidden if problem.tests.hidden else self._all)
+        return (self._given or self._math) if problem.reference is not None else None
+
+    @cached_property
+    def _math(self) -> Reward:
+        return math_verifier()
+
+    @cached_property
+    def _all(self) -> UnitTests:
+        return code_verifier("all", outcome=True)
+
+    @cached_property
+    def _hidden(self) -> Reward:
+        return replace(self._all, which="hidden")
+
+
 async def _result(
-    problem: Problem | LineError, solving: Callable[[Problem], Awaitable[Answer]], judge: Reward
+    problem: Problem | LineError, solving: Callable[[Problem], Awaitable[Answer]], judges: Judges
 ) -> Result:
     if isinstance(problem, LineError):
         return Result(None, None, None, problem.message)
     try:
         answer = await solving(problem)
         right = None
-        if problem.reference is not None:
+        judge = judges.of(problem)
+        if judge is not None:
             judgement = await judged(judge, problem, answer.candidates)
             right = tuple(score is not None and score > 0.5 for score in judgement.outcomes())
     except PonderError as error:
