@@ -124,7 +124,7 @@ class _Asked:
         left = iter(self.scores)
         told: list[float] = []
         for text in self.texts:
-            told.append(next(left) if text else (told or self.scores)[-1])
+            told.append(next(left) if text else told[-1] if told else self.scores[0])
         return tuple(told)
 
 

@@ -1,0 +1,28 @@
+"""How free of profane words a text is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ponder.errors import ParameterError, UnsupportedError
+from ponder.rewards.verifier import Verifier, callable_verifier
+
+
+def profanity_reward(languages: Sequence[str] = ("english",)) -> Verifier:
+    """Score a text by the share of its words that are not profane: 1 for a clean one.
+
+    The words are those of glin-profanity's lists, also where digits and signs stand for letters ("sh1t").
+    Words are all it looks at: an insult without one is clean.
+
+    Raises
+    ------
+    ParameterError : a language has no list. UnsupportedError : the package glin-profanity is not installed.
+    """
+    try:
+        from glin_profanity import Filter
+        from glin_profanity.data.dictionary import dictionary
+    except ImportError:
+        raise UnsupportedError(
+            "the profanity reward needs the package glin-profanity: pip install ponder[profanity]"
+        ) from None
