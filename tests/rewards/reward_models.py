@@ -56,9 +56,7 @@ def sentencepiece() -> Tokenizer:
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     start = tokenizer.token_to_id("<s>")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", start)]
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", start)])
     described = json.loads(tokenizer.to_str())  # the bytes are ordinary tokens
     described["added_tokens"] = [one for one in described["added_tokens"] if one["content"][:3] != "<0x"]
     return Tokenizer.from_str(json.dumps(described))

@@ -13,7 +13,6 @@ Only a convention puts markers into the text: those that a step spells are plain
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -22,6 +21,7 @@ from typing import ClassVar, Protocol
 from ponder.asks import Grow, LanguageModel, Path, Reading, Resolver
 from ponder.asks.read import Of, States, These
 from ponder.errors import ParameterError, UnsupportedError
+from ponder.rewards.logistic import logistic
 from ponder.rewards.reward import Problem
 from ponder.rewards.value_head import ValueHead
 from ponder.text import Conversation, Message, Tokenizer
@@ -131,7 +131,7 @@ class Skywork:
 
     def score(self, reading: Reading) -> float:
         assert reading.rows is not None
-        return _sigmoid(self.head(reading.rows[0])[0])
+        return logistic(self.head(reading.rows[0])[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class QwenMath:
     def score(self, reading: Reading) -> float:
         assert reading.rows is not None
         wrong, right = self.head(reading.rows[0])
-        return _sigmoid(right - wrong)
+        return logistic(right - wrong)
 
 
 def _extended(start: Ids, parts: Sequence[Ids]) -> list[Ids]:
@@ -183,7 +183,9 @@ def _tokenizer(model: LanguageModel) -> Tokenizer:
 
 
 def _without_marker(model: LanguageModel, marker: str) -> ParameterError:
-    return ParameterError("model", model.name, f"one whose tokenizer has the marker {marker} as tokens of its own")
+    return ParameterError(
+        "model", model.name, f"one whose tokenizer has the marker {marker} as tokens of its own"
+    )
 
 
 def _check_head(head: ValueHead, gives: int) -> None:
@@ -193,8 +195,4 @@ def _check_head(head: ValueHead, gives: int) -> None:
 
 def _first_of_two(first: float, second: float) -> float:
     """Return the probability of the first of two, from their logarithms."""
-    return _sigmoid(first - second)
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+    return logistic(first - second)

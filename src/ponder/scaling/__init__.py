@@ -23,7 +23,12 @@ from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.seed import problem_seed
 from ponder.scaling.selection import SELECTIONS, Selection, vote_weights
-from ponder.scaling.statistics import pass_at_k, wilson_interval
+from ponder.scaling.statistics import (
+    expected_maximum,
+    expected_maximum_interval,
+    pass_at_k,
+    wilson_interval,
+)
 from ponder.scaling.strategies import STRATEGY_NAMES, strategy_named
 from ponder.scaling.strategy import Answer, EffectDone, Node, Progress, Strategy
 
@@ -55,6 +60,8 @@ __all__ = [
     "Text",
     "Vote",
     "drive",
+    "expected_maximum",
+    "expected_maximum_interval",
     "extend",
     "judge",
     "note",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from ponder.errors import ParameterError
+from ponder.rewards import best_of_weights, expected_of_best
 
 _Z_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
@@ -37,3 +41,36 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
     if n - correct < k:
         return 1.0
     return 1.0 - math.prod(1 - k / i for i in range(n - correct + 1, n + 1))
+
+
+def expected_maximum(scores: Sequence[float], n: int) -> float:
+    """Return the expected maximum of n samples, from the scores of single ones.
+
+    The unbiased estimator: the mean of the maximum over all choices of n of them, sum_i x_(i) C(i-1, n-1) /
+    C(N, n) with the scores in rising order. What best-of-n's reward is, if its samples are like these.
+
+    Raises
+    ------
+    ParameterError : n is not from 1 to the number of scores.
+    """
+    return expected_of_best(scores, scores, n)
+
+
+def expected_maximum_interval(
+    scores: Sequence[float], n: int, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the bootstrap interval of `expected_maximum` (percentiles; Efron 1979).
+
+    It says how far other single samples would have moved it. For n near the number of scores it is too narrow:
+    nothing is known beyond the largest score.
+
+    Raises
+    ------
+    ParameterError : n is not from 1 to the number of scores, or `level` not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ParameterError("level", level, "between 0 and 1")
+    weights = best_of_weights(len(scores), n)
+    drawn = np.random.default_rng(seed).choice(np.asarray(scores, float), (resamples, len(scores)))
+    low, high = np.quantile(np.sort(drawn, axis=1) @ weights, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
