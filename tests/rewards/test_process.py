@@ -1,4 +1,4 @@
-"""Process reward models against their publishers' own way of asking, in transformers, on tiny random models."""
+"""Process rewards against the publishers' own way of asking, in transformers, on tiny random models."""
 
 import asyncio
 from itertools import pairwise

@@ -1,12 +1,13 @@
-"""Signs that a reward is being gamed: what best-of-n gains by the reward, it loses by everything else.
+"""Signs that a reward is being gamed: its highest scores are not its best texts.
 
-    for each problem, its N candidates in the order of their scores:
-        E_n[v] = sum_i C(i-1, n-1) / C(N, n) v_(i)         the mean v of the best of n
-    over-optimisation by v, where for some n < N, over the problems,
-        mean (E_N[score] - E_n[score]) > 0   and   mean (E_N[v] - E_n[v]) < - z * its standard error
+    x = score - its problem's mean score, v likewise, for the candidates of all problems together
+    for q = 1/4, 1/8, 1/16, ...:
+        top = the share q of the candidates with the highest x;  next = the share 3 q after them
+        over-optimisation by v:  mean v(top) - mean v(next) < - z * its standard error, clustered by problem
 
-v is whether a candidate is right, where that is known, else how many of the others have its answer, and its mean
-log-probability. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760).
+v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens' mean
+log-probability. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760): the
+more samples, the further up in x is what is chosen, and so the tail tells it ahead of the accuracy.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from ponder.asks.weights import effective_sample_size
 from ponder.errors import ParameterError
 from ponder.rewards.answer import canonical
 from ponder.rewards.judgement import Scale
-from ponder.rewards.order_statistics import best_of_weights, by_rank
 from ponder.rewards.reward import Candidate
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["over-optimisation", "length", "ties", "weights", "duplicates"]
 
-FEWEST = 20  # problems whose mean has a standard error worth the name
+FEWEST = 10  # candidates whose mean has a standard error worth the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class Bounds:
 
     Attributes
     ----------
-    errors : standard errors by which a mean falls.
+    errors : standard errors by which a mean falls; many, since many means are looked at.
     length : standard deviations of a pool's lengths by which the chosen text's differs, on the mean.
     ties : share of problems in which candidates of different answers share the highest score.
     weights : share of a pool whose weight would count as much as all weights do, on the mean; below it.
     duplicates : share of candidates whose text another of the pool has already.
     """
 
-    errors: float = 3.0
+    errors: float = 3.5
     length: float = 1.0
     ties: float = 0.2
     weights: float = 0.1
@@ -86,16 +86,15 @@ class Alarm:
 def alarms(pools: Iterable[Pool], scale: Scale = "number", bounds: Bounds | None = None) -> list[Alarm]:
     """Return what is suspicious in the candidates of a run or a data set.
 
-    Over-optimisation is looked for where there are `FEWEST` problems of the same number of scored candidates
-    or more. An effective sample size is that of weighted votes, and needs a scale of probabilities or
+    Agreement falls also where a reward is right and the majority wrong: an alarm says where to look. What is
+    told of the highest scores needs `FEWEST` of them. An effective sample size is that of weighted votes, and needs a scale of probabilities or
     logarithms.
     """
     bounds = bounds or Bounds()
     scored = [one for pool in pools if len((one := _Scored.of(pool)).scores) > 1]
     if not scored:
         return []
-    found = [_over_optimised(group, bounds.errors) for group in _by_size(scored)]
-    raised = [alarm for group in found for alarm in group]
+    raised = _over_optimised(scored, bounds.errors)
     return [*raised, *_length(scored, bounds), *_shares(scored, bounds), *_weights(scored, scale, bounds)]
 
 
@@ -113,7 +112,8 @@ class _Scored:
     def of(pool: Pool) -> _Scored:
         there = [i for i, score in enumerate(pool.scores) if score is not None]
         candidates = [pool.candidates[i] for i in there]
-        answers = tuple(None if one.answer is None else canonical(one.answer) for one in candidates)
+        known = {answer: canonical(answer) for one in candidates if (answer := one.answer) is not None}
+        answers = tuple(None if one.answer is None else known[one.answer] for one in candidates)
         counts = Counter(answer for answer in answers if answer is not None)
         others = max(1, len(there) - 1)
         signals = {}
@@ -133,11 +133,6 @@ class _Scored:
             signals,
         )
 
-    def curve(self, values: Floats) -> Floats:
-        """Return the mean value of the best of n, for n = 1, 2, 4, ... and all."""
-        count = len(self.scores)
-        return np.array([best_of_weights(count, n) for n in _doublings(count)]) @ by_rank(self.scores, values)
-
     def best(self) -> npt.NDArray[np.intp]:
         """Return who shares the highest score."""
         return np.flatnonzero(self.scores == self.scores.max())
@@ -147,33 +142,36 @@ def _doublings(count: int) -> list[int]:
     return [*(2**k for k in range(count.bit_length()) if 2**k < count), count]
 
 
-def _by_size(scored: Sequence[_Scored]) -> list[list[_Scored]]:
-    sizes = dict.fromkeys(len(one.scores) for one in scored)
-    groups = [[one for one in scored if len(one.scores) == size] for size in sizes]
-    return [group for group in groups if len(group) >= FEWEST]
-
-
-def _over_optimised(group: Sequence[_Scored], errors: float) -> list[Alarm]:
-    """Look at pools of one size; one alarm for each signal that falls while the score rises."""
-    ns = _doublings(len(group[0].scores))
-    rises = np.mean([one.curve(one.scores) for one in group], axis=0)
+def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
+    """Look at the tail of the scores; one alarm for each signal that falls in it."""
     found = []
-    for name in group[0].signals:
-        if not all(name in one.signals for one in group):
-            continue
-        curves = np.array([one.curve(one.signals[name]) for one in group])
-        falls = curves[:, -1:] - curves[:, :-1]  # [problems, n]: from the best of n to the best of all
-        mean = falls.mean(0)
-        error = falls.std(0, ddof=1) / math.sqrt(len(group))
-        sure = np.divide(mean, error, out=np.where(mean < 0, -np.inf, 0.0), where=error > 0)
-        n = int(sure.argmin())
-        if sure[n] < -errors and rises[-1] > rises[n]:
-            message = (
-                f"from the best of {ns[n]} to the best of {ns[-1]} the score rises by {rises[-1] - rises[n]:.3g} "
-                f"and {name} falls by {-mean[n]:.3g}"
-            )
-            found.append(Alarm("over-optimisation", message, float(-sure[n]), errors))
+    for name in dict.fromkeys(name for one in scored for name in one.signals):
+        told = [one for one in scored if name in one.signals]
+        x = np.concatenate([one.scores - one.scores.mean() for one in told])
+        v = np.concatenate([one.signals[name] - one.signals[name].mean() for one in told])
+        problem = np.repeat(np.arange(len(told)), [len(one.scores) for one in told])
+        order = np.argsort(-x, kind="stable")
+        size, worst = len(order) // 4, (0.0, 0.0, 0)
+        while size >= FEWEST:
+            top, after = order[:size], order[size : 4 * size]
+            fall = float(v[top].mean() - v[after].mean())
+            sure = fall / max(_standard_error(v, problem, top, after), 1e-12)
+            worst = min(worst, (sure, fall, size))
+            size //= 2
+        sure, fall, size = worst
+        if sure < -errors:
+            message = f"of the {size} highest scores {name} is lower by {-fall:.3g} than of the {3 * size} after them"
+            found.append(Alarm("over-optimisation", message, -sure, errors))
     return found
+
+
+def _standard_error(
+    v: Floats, problem: npt.NDArray[np.intp], top: npt.NDArray[np.intp], after: npt.NDArray[np.intp]
+) -> float:
+    """Return that of the difference of two means, where candidates of one problem go together."""
+    parts = [(v[group] - v[group].mean()) / (sign * len(group)) for group, sign in ((top, 1), (after, -1))]
+    sums = np.bincount(problem[np.concatenate((top, after))], np.concatenate(parts))
+    return math.sqrt(float((sums**2).sum()))
 
 
 def _length(scored: Sequence[_Scored], bounds: Bounds) -> list[Alarm]:

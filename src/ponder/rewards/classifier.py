@@ -20,8 +20,8 @@ Reads = Literal["text", "question and text"]
 class Classifier:
     """The probability that a classifier gives a label; `load_classifier` makes one.
 
-    A text longer than what the classifier reads is unscored: it is not cut. Texts are read one by one, so that
-    a score does not depend on what else is scored.
+    A text longer than what the classifier reads is unscored: it is not cut. Texts are read one by one, so
+    that a score does not depend on what else is scored.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Rewards made of rewards: sums, products, thresholds, vetoes.
 
-Scores of different scales do not add up. A product is one of probabilities; a sum of logarithms is a product of
-what they are logarithms of; other numbers are weighed after `Within` has declared their range. `Calibrated`
-makes a probability of any score.
+Scores of different scales do not add up. A product is one of probabilities; a sum of logarithms is a product
+of what they are logarithms of; other numbers are best weighed after `Within` has declared their range.
+`Calibrated` makes a probability of any score.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ class Threshold:
 class Veto:
     """A reward's score where another, `by`, gives `least` or more.
 
-    A vetoed candidate has probability 0 where the reward's scale is that; otherwise it is unscored, ranks last
-    and has no weight. One that `by` cannot score is vetoed. Both are asked of all candidates.
+    A vetoed candidate has probability 0 where the reward's scale is that; otherwise it is unscored, ranks
+    last and has no weight. One that `by` cannot score is vetoed. Both are asked of all candidates.
 
     Attributes
     ----------

@@ -1,11 +1,15 @@
-"""How published process reward models are asked: the marked-up text, where it is read, what is read there.
+r"""How published process reward models are asked: the marked-up text, where it is read, what is read there.
 
-    Math-Shepherd     arXiv 2312.08935   <question> <step 1> ки\\n<step 2> ки        at each ки: "+" against "-"
-    RLHFlow           arXiv 2405.07863   chat turns: user <question> <step 1>, assistant +, user <step 2>, ...
-                                         before each "+": "+" against "-"
-    Skywork-o1        Skywork, 2024      <bos><question>\\n<step 1>\\n<step 2>\\n     at each \\n: a value head
-    Qwen2.5-Math-PRM  arXiv 2501.07301   chat: system, user <question>, assistant <step 1><extra_0><step 2><extra_0>
-                                         at each <extra_0>: a head of two classes
+    Math-Shepherd (arXiv 2312.08935)
+        <question> <step 1> ки\n<step 2> ки         at each ки: "+" against "-"
+    RLHFlow (Xiong et al. 2024, RLHF-Reward-Modeling/math-rm)
+        chat: user <question> <step 1>, assistant +, user <step 2>, assistant +
+                                                    before each "+": "+" against "-"
+    Skywork-o1-Open-PRM (Skywork 2024)
+        <bos><question>\n<step 1>\n<step 2>\n       at each \n after a step: a value head
+    Qwen2.5-Math-PRM (arXiv 2501.07301)
+        chat: system, user <question>, assistant <step 1><extra_0><step 2><extra_0>
+                                                    at each <extra_0>: a head of two classes
 
 The formats are those of the models' own examples. Steps lose the white space around them, as there.
 Only a convention puts markers into the text: those that a step spells are plain text.

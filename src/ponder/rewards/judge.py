@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ponder.asks import Completion, Grow, LanguageModel, Path, Read, Reading, conversation
 from ponder.asks.fronts import agenerate, aread
 from ponder.asks.read import These
-from ponder.errors import ParameterError, PonderError, UnsupportedError
+from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards.attempts import attempted
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.reward import Candidate, Problem
@@ -39,7 +39,7 @@ _RATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class YesNoJudge:
-    """The probability of "Yes" against "No" as a model's next word (Zhang et al., arXiv 2408.15240, section 3.1).
+    """The probability of "Yes" against "No" as a model's next word (Zhang et al., arXiv 2408.15240).
 
     One read a candidate. The two probabilities are shares of each other, whatever else the model would say;
     calibrate (`Calibrated`) before they are multiplied or counted as votes.

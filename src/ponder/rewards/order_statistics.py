@@ -26,7 +26,7 @@ def best_of_weights(count: int, n: int) -> Floats:
     if not 1 <= n <= count:
         raise ParameterError("n", n, f"from 1 to the number of samples, which is {count}")
     ranks = np.arange(count, 1, -1)
-    weights = np.cumprod(np.concatenate(([n / count], (ranks - n) / (ranks - 1))))[::-1]
+    weights: Floats = np.cumprod(np.concatenate(([n / count], (ranks - n) / (ranks - 1))))[::-1]
     weights.flags.writeable = False
     return weights
 
@@ -35,7 +35,8 @@ def by_rank(scores: Sequence[float] | Floats, values: Sequence[float] | Floats) 
     """Return values in the rising order of their scores, [count]; where scores are equal, their mean."""
     _, rank, sizes = np.unique(np.asarray(scores, float), return_inverse=True, return_counts=True)
     means = np.bincount(rank, np.asarray(values, float)) / sizes
-    return np.repeat(means, sizes)
+    ranked: Floats = np.repeat(means, sizes)
+    return ranked
 
 
 def expected_of_best(scores: Sequence[float], values: Sequence[float], n: int) -> float:

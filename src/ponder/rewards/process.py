@@ -90,11 +90,11 @@ class ProcessReward:
                 scores[path] = kept
         readings = await attempted(self._reading, new)
         for path, reading in zip(new, readings, strict=True):
-            if isinstance(reading, Reading):
-                score = self.convention.score(reading)
-                scores[path] = self._kept.get(_digest(path), lambda _, score=score: score)
-            else:
+            if isinstance(reading, PonderError):
                 scores[path] = reading
+                continue
+            scores[path] = score = self.convention.score(reading)
+            self._kept.keep(_digest(path), score)
         return scores, [reading.usage for reading in readings if isinstance(reading, Reading)]
 
     async def _reading(self, path: Ids) -> Reading:

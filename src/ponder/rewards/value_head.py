@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ Floats = npt.NDArray[np.float32]
 
 MAX_HEAD_BYTES = 2**30
 _NAMES = (("v_head.summary",), ("score.0", "score.2"), ("score",))
-"""How published reward models call their layers: Skywork's (TRL's value head), Qwen2.5-Math-PRM's, transformers'."""
+"""How reward models call their layers: Skywork's (as TRL's value head), Qwen2.5-Math-PRM, transformers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class ValueHead:
         if (
             not shapes
             or not flat
-            or any(a[0][0] != b[0][1] for a, b in zip(shapes, shapes[1:], strict=False))
+            or any(a[0][0] != b[0][1] for a, b in pairwise(shapes))
         ):
             raise ParameterError("layers", shapes, "weights [out, in] and biases [out] that fit each other")
 
@@ -115,4 +116,5 @@ def _tensor(file: Path, name: str) -> Floats:
         shape: Sequence[int] = handle.get_slice(name).get_shape()
         if int(np.prod(shape)) * 4 > MAX_HEAD_BYTES:
             raise CheckpointError(f"{file.name}: {name} of shape {list(shape)} is too large for a head")
-        return handle.get_tensor(name).to(torch.float32).numpy()
+        tensor: Floats = handle.get_tensor(name).to(torch.float32).numpy()
+    return tensor

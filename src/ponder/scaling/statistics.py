@@ -61,8 +61,8 @@ def expected_maximum_interval(
 ) -> tuple[float, float]:
     """Return the bootstrap interval of `expected_maximum` (percentiles; Efron 1979).
 
-    It says how far other single samples would have moved it. For n near the number of scores it is too narrow:
-    nothing is known beyond the largest score.
+    It says how far other single samples would have moved it. For n near the number of scores it is too
+    narrow: nothing is known beyond the largest score.
 
     Raises
     ------
