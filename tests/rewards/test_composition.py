@@ -32,8 +32,12 @@ class Says:
         self.name, self.scale, self.needs, self.scores = name, scale, frozenset(), scores
 
     async def judge(self, problem, candidates):
-        steps = tuple(() if score is None else score if isinstance(score, tuple) else (score,) for score in self.scores)
-        unscored = tuple(Unscored(i, f"{self.name} failed") for i, score in enumerate(self.scores) if score is None)
+        steps = tuple(
+            () if score is None else score if isinstance(score, tuple) else (score,) for score in self.scores
+        )
+        unscored = tuple(
+            Unscored(i, f"{self.name} failed") for i, score in enumerate(self.scores) if score is None
+        )
         return Judgement(steps, unscored, 3, (COST,))
 
 
@@ -108,7 +112,11 @@ def test_a_veto():
 
 
 def test_what_a_part_needs_is_needed():
-    for reward in (Weighted({exact_verifier(): 1}), Product((exact_verifier(),)), Veto(Says("a"), exact_verifier(), 1)):
+    for reward in (
+        Weighted({exact_verifier(): 1}),
+        Product((exact_verifier(),)),
+        Veto(Says("a"), exact_verifier(), 1),
+    ):
         assert "reference" in reward.needs
         with pytest.raises(DataError, match="the problem has none"):
             ask(reward)

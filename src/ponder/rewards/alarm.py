@@ -5,9 +5,9 @@
         top = the share q of the candidates with the highest x;  next = the share 3 q after them
         over-optimisation by v:  mean v(top) - mean v(next) < - z * its standard error, clustered by problem
 
-v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens' mean
-log-probability. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760): the
-more samples, the further up in x is what is chosen, and so the tail tells it ahead of the accuracy.
+v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens'
+mean log-probability. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760):
+the more samples, the further up in x is what is chosen, and so the tail tells it ahead of the accuracy.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def alarms(pools: Iterable[Pool], scale: Scale = "number", bounds: Bounds | None
     """Return what is suspicious in the candidates of a run or a data set.
 
     Agreement falls also where a reward is right and the majority wrong: an alarm says where to look. What is
-    told of the highest scores needs `FEWEST` of them. An effective sample size is that of weighted votes, and needs a scale of probabilities or
-    logarithms.
+    told of the highest scores needs `FEWEST` of them. An effective sample size is that of weighted votes, and
+    needs a scale of probabilities or logarithms.
     """
     bounds = bounds or Bounds()
     scored = [one for pool in pools if len((one := _Scored.of(pool)).scores) > 1]
@@ -160,7 +160,7 @@ def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
             size //= 2
         sure, fall, size = worst
         if sure < -errors:
-            message = f"of the {size} highest scores {name} is lower by {-fall:.3g} than of the {3 * size} after them"
+            message = f"of the {size} highest scores {name} is lower by {-fall:.3g} than of those after them"
             found.append(Alarm("over-optimisation", message, -sure, errors))
     return found
 

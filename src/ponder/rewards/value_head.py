@@ -37,11 +37,7 @@ class ValueHead:
     def __post_init__(self) -> None:
         shapes = [(list(weight.shape), list(bias.shape)) for weight, bias in self.layers]
         flat = all(len(weight) == 2 and bias == weight[:1] for weight, bias in shapes)
-        if (
-            not shapes
-            or not flat
-            or any(a[0][0] != b[0][1] for a, b in pairwise(shapes))
-        ):
+        if not shapes or not flat or any(a[0][0] != b[0][1] for a, b in pairwise(shapes)):
             raise ParameterError("layers", shapes, "weights [out, in] and biases [out] that fit each other")
 
     @property
