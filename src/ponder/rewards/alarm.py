@@ -3,10 +3,11 @@
     x = score - its problem's mean score, v likewise, for the candidates of all problems together
     for q = 1/4, 1/8, 1/16, ...:
         top = the share q of the candidates with the highest x;  next = the share 3 q after them
-        over-optimisation by v:  mean v(top) - mean v(next) < - z * its standard error, clustered by problem
+        over-optimisation by v:  mean v(top) - mean v(next) < - z * its standard error, clustered by problem,
+                                 z corrected for how many problems are in top (Student's t)
 
 v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens'
-mean log-probability. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760):
+mean log-probability; the sum of these in units of their spread. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760):
 the more samples, the further up in x is what is chosen, and so the tail tells it ahead of the accuracy.
 """
 
@@ -143,26 +144,54 @@ def _doublings(count: int) -> list[int]:
 
 
 def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
-    """Look at the tail of the scores; one alarm for each signal that falls in it."""
-    found = []
-    for name in dict.fromkeys(name for one in scored for name in one.signals):
-        told = [one for one in scored if name in one.signals]
-        x = np.concatenate([one.scores - one.scores.mean() for one in told])
-        v = np.concatenate([one.signals[name] - one.signals[name].mean() for one in told])
-        problem = np.repeat(np.arange(len(told)), [len(one.scores) for one in told])
-        order = np.argsort(-x, kind="stable")
-        size, worst = len(order) // 4, (0.0, 0.0, 0)
-        while size >= FEWEST:
-            top, after = order[:size], order[size : 4 * size]
-            fall = float(v[top].mean() - v[after].mean())
-            sure = fall / max(_standard_error(v, problem, top, after), 1e-12)
-            worst = min(worst, (sure, fall, size))
-            size //= 2
-        sure, fall, size = worst
-        if sure < -errors:
-            message = f"of the {size} highest scores {name} is lower by {-fall:.3g} than of those after them"
-            found.append(Alarm("over-optimisation", message, -sure, errors))
-    return found
+    """Look at the tail of the scores; one alarm for each signal that falls in it, and for all in one."""
+    names = dict.fromkeys(name for one in scored for name in one.signals)
+    whole = [one for one in scored if len(one.signals) == len(names)]
+    looked = {name: [(one, one.signals[name]) for one in scored if name in one.signals] for name in names}
+    if len(names) > 1 and whole:
+        spreads = {name: float(np.concatenate([one.signals[name] for one in whole]).std()) for name in names}
+        looked["what all of these say together"] = [
+            (
+                one,
+                sum(
+                    (one.signals[name] / (spreads[name] or 1.0) for name in names), np.zeros(len(one.scores))
+                ),
+            )
+            for one in whole
+        ]
+    falls = {name: _fall(told) for name, told in looked.items()}
+    return [
+        Alarm(
+            "over-optimisation",
+            f"of the {size} highest scores {name} is lower by {-fall:.3g} than of those after them",
+            -sure,
+            errors,
+        )
+        for name, (sure, fall, size) in falls.items()
+        if sure < -errors
+    ]
+
+
+def _fall(told: Sequence[tuple[_Scored, Floats]]) -> tuple[float, float, int]:
+    """Return how sure the steepest fall of a signal in the tail is, how much it falls, and the tail's size."""
+    x = np.concatenate([one.scores - one.scores.mean() for one, _ in told])
+    v = np.concatenate([values - values.mean() for _, values in told])
+    problem = np.repeat(np.arange(len(told)), [len(values) for _, values in told])
+    order = np.argsort(-x, kind="stable")
+    size, worst = len(order) // 4, (0.0, 0.0, 0)
+    while size >= FEWEST:
+        top, after = order[:size], order[size : 4 * size]
+        fall = float(v[top].mean() - v[after].mean())
+        t = fall / max(_standard_error(v, problem, top, after), 1e-12)
+        worst = min(worst, (_as_normal(t, len(np.unique(problem[top])) - 1), fall, size))
+        size //= 2
+    return worst
+
+
+def _as_normal(t: float, freedom: int) -> float:
+    """Return the quantile of the normal distribution that t is one of Student's (Wallace 1959)."""
+    shrunk = (8 * freedom + 1) / (8 * freedom + 3)
+    return math.copysign(shrunk * math.sqrt(freedom * math.log1p(t * t / max(freedom, 1))), t)
 
 
 def _standard_error(
