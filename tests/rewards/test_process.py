@@ -30,6 +30,8 @@ from ponder.testing import ScriptedModel
 from ponder.text import TokenIds
 from rewards.reward_models import LLAMA, QWEN, byte_level, sentencepiece, write_reward_model
 
+pytestmark = pytest.mark.slow  # transformers is imported, and models are written
+
 QUESTION = "Janet has 16 eggs and eats 3. How many are left?"
 STEPS = ["Step 1: She eats three, so 16 - 3 = 13.", "Step 2: 13 * 2 = 26.", "The rest is 26 ünd."]
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."

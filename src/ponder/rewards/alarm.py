@@ -7,8 +7,9 @@
                                  z corrected for how many problems are in top (Student's t)
 
 v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens'
-mean log-probability; the sum of these in units of their spread. Best-of-n against a proxy rises and then falls in truth (Gao et al., arXiv 2210.10760):
-the more samples, the further up in x is what is chosen, and so the tail tells it ahead of the accuracy.
+mean log-probability; and the sum of these in units of their spread. Best-of-n against a proxy rises and then
+falls in truth (Gao et al., arXiv 2210.10760): the more samples, the further up in x is what is chosen, and so
+the tail tells it ahead of the accuracy.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ class _Scored:
     def of(pool: Pool) -> _Scored:
         there = [i for i, score in enumerate(pool.scores) if score is not None]
         candidates = [pool.candidates[i] for i in there]
-        known = {answer: canonical(answer) for one in candidates if (answer := one.answer) is not None}
+        given = {one.answer for one in candidates}
+        known = {answer: canonical(answer) for answer in given if answer is not None}
         answers = tuple(None if one.answer is None else known[one.answer] for one in candidates)
         counts = Counter(answer for answer in answers if answer is not None)
         others = max(1, len(there) - 1)
@@ -173,7 +175,7 @@ def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
 
 
 def _fall(told: Sequence[tuple[_Scored, Floats]]) -> tuple[float, float, int]:
-    """Return how sure the steepest fall of a signal in the tail is, how much it falls, and the tail's size."""
+    """Return how sure a signal's surest fall in the tail is, how much it falls, and the tail's size."""
     x = np.concatenate([one.scores - one.scores.mean() for one, _ in told])
     v = np.concatenate([values - values.mean() for _, values in told])
     problem = np.repeat(np.arange(len(told)), [len(values) for _, values in told])

@@ -25,8 +25,9 @@ def best_of_weights(count: int, n: int) -> Floats:
     """
     if not 1 <= n <= count:
         raise ParameterError("n", n, f"from 1 to the number of samples, which is {count}")
-    ranks = np.arange(count, 1, -1)
-    weights: Floats = np.cumprod(np.concatenate(([n / count], (ranks - n) / (ranks - 1))))[::-1]
+    ranks = np.arange(count, 1, -1, dtype=np.float64)
+    factors = np.concatenate((np.array([n / count]), (ranks - n) / (ranks - 1)))
+    weights: Floats = np.multiply.accumulate(factors)[::-1]
     weights.flags.writeable = False
     return weights
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards.reward import Problem
@@ -29,10 +30,11 @@ def profanity_reward(languages: Sequence[str] = ("english",)) -> Verifier:
     known = sorted(DictionaryLoader.LANGUAGE_FILES)
     if isinstance(languages, str) or not languages or not set(languages) <= set(known):
         raise ParameterError("languages", languages, "a list of " + ", ".join(known))
-    found = Filter({"languages": list(languages), "detect_leetspeak": True}).check_profanity
+    make: Any = Filter  # its types demand every option
+    found = make({"languages": list(languages), "detect_leetspeak": True}).check_profanity
 
     def clean(problem: Problem, text: str) -> float:
-        places = {match["index"] for match in found(text).get("matches", ())}
+        places = {match["index"] for match in found(text).get("matches") or ()}
         return 1 - min(1.0, len(places) / max(1, len(text.split())))
 
     return callable_verifier(clean, "profanity")

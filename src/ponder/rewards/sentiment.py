@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards.verifier import Verifier, callable_verifier
@@ -26,5 +26,6 @@ def sentiment_reward(wanted: Literal["positive", "negative"] = "positive") -> Ve
         raise UnsupportedError(
             "the sentiment reward needs the package vaderSentiment: pip install ponder[sentiment]"
         ) from None
-    score, sign = SentimentIntensityAnalyzer().polarity_scores, 1 if wanted == "positive" else -1
+    analyser: Any = SentimentIntensityAnalyzer  # its package has no types
+    score, sign = analyser().polarity_scores, 1 if wanted == "positive" else -1
     return callable_verifier(lambda problem, text: sign * score(text)["compound"], "sentiment")
