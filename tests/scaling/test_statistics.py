@@ -133,6 +133,16 @@ def test_a_bootstrap_of_nothing_or_of_unequal_numbers_is_refused():
     for first, second in (([], []), ([1.0], [1.0, 0.0])):
         with pytest.raises(ParameterError):
             paired_bootstrap(first, second)
+    with pytest.raises(ParameterError, match="resamples"):
+        paired_bootstrap([1.0], [0.0], resamples=0)
+
+
+def test_a_gap_must_be_within_the_discordance():
+    for gap, discordance in ((0.0, 0.2), (0.3, 0.2), (0.1, 1.1)):
+        with pytest.raises(ParameterError, match="discordance"):
+            problems_needed(gap, discordance)
+    with pytest.raises(ParameterError, match="power"):
+        problems_needed(0.1, 0.2, power=1.0)
 
 
 def test_difficulty_is_absolute():

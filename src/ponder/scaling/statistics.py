@@ -12,6 +12,7 @@ import numpy as np
 
 from ponder.errors import ParameterError
 from ponder.rewards import best_of_weights, expected_of_best
+from ponder.scaling.parameters import check_count, check_number
 
 _Z_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
@@ -94,8 +95,10 @@ def paired_bootstrap(
 
     Raises
     ------
-    ParameterError : not as many values in one as in the other, or none.
+    ParameterError : not as many values in one as in the other, or none; no level or number of resamples.
     """
+    check_number("level", level, over=0, below=1)
+    check_count("resamples", resamples)
     groups = list(range(len(first))) if problems is None else list(problems)
     if not first or not len(first) == len(second) == len(groups):
         allowed = f"as many as the {len(first)} of first, and 1 at least"
@@ -140,6 +143,8 @@ def problems_needed(gap: float, discordance: float, *, level: float = 0.95, powe
     gap : g, the difference of the shares of right answers.
     discordance : d, the share of problems that exactly one of the two has right; at least the gap.
     """
+    check_number("level", level, over=0, below=1)
+    check_number("power", power, over=0, below=1)
     if not 0 < abs(gap) <= discordance <= 1:
         raise ParameterError("discordance", discordance, f"from the gap, which is {gap} and not 0, to 1")
     z_level, z_power = NormalDist().inv_cdf((1 + level) / 2), NormalDist().inv_cdf(power)
