@@ -1,6 +1,7 @@
 """Tasks make problems whose answers are right, and the same ones again."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_sums_of_two_steps_hold() -> None:
 @pytest.mark.parametrize(
     ("field", "values"), [("problems", {"count": 0}), ("shots", {"shots": -1}), ("seed", {"seed": 1.5})]
 )
-def test_numbers_out_of_range(field: str, values: dict) -> None:
+def test_numbers_out_of_range(field: str, values: dict[str, Any]) -> None:
     """They are named."""
     with pytest.raises(ParameterError, match=f"{field} = "):
         task_named("word_problems").problems(**{"count": 1, **values})

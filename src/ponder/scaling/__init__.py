@@ -25,6 +25,7 @@ from ponder.scaling.effects import (
 )
 from ponder.scaling.evaluate import Result, Summary, solve_all, summarise
 from ponder.scaling.journal import Journal
+from ponder.scaling.label_tree import Label, LabelTree, labels
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.lookahead import look_ahead
 from ponder.scaling.mcts import Mcts
@@ -51,8 +52,9 @@ from ponder.scaling.statistics import (
 )
 from ponder.scaling.step_beam import StepBeam
 from ponder.scaling.stopping import BetaRule, Doubling, Learned, Never, StopRule, Unanimous
-from ponder.scaling.strategies import STRATEGY_NAMES, strategy_named
+from ponder.scaling.strategies import STOP_RULES, STRATEGY_NAMES, settings_of, strategy_named
 from ponder.scaling.strategy import Answer, EffectDone, Node, Progress, Strategy
+from ponder.scaling.train_reward import LabelledSteps, label, train
 
 __all__ = [
     "AbMcts",
@@ -75,6 +77,9 @@ __all__ = [
     "Extended",
     "Gaussian",
     "Journal",
+    "Label",
+    "LabelTree",
+    "LabelledSteps",
     "Judge",
     "Learned",
     "Ledger",
@@ -89,6 +94,7 @@ __all__ = [
     "Rebase",
     "Result",
     "SELECTIONS",
+    "STOP_RULES",
     "STRATEGY_NAMES",
     "Scored",
     "Search",
@@ -111,6 +117,8 @@ __all__ = [
     "expected_maximum_interval",
     "extend",
     "judge",
+    "label",
+    "labels",
     "look_ahead",
     "mcnemar_test",
     "note",
@@ -120,10 +128,12 @@ __all__ = [
     "problems_needed",
     "replay",
     "score",
+    "settings_of",
     "solve",
     "solve_all",
     "strategy_named",
     "summarise",
+    "train",
     "vote_weights",
     "wilson_interval",
 ]
