@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 from ponder.asks import LanguageModel, Service
@@ -20,6 +22,8 @@ from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.statistics import wilson_interval
 from ponder.scaling.strategy import Answer, Strategy
+
+AHEAD = 4  # times the concurrency: how many problems may be under way, or done before an earlier one
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +141,23 @@ async def solve_all(
     judges = Judges(judge)
     budget = budget or Budget()
     results: list[Result] = []
-    running: deque[asyncio.Task[Result]] = deque()
+    unsolved = enumerate(problems)
+    running: deque[asyncio.Task[Result]] = deque()  # in the problems' order; some are done, and wait
     try:
-        for number, problem in enumerate(problems):
-            solving = partial(
-                solve, strategy, model=model, reward=reward, budget=budget,
-                journal=journal, service=service, constraint=constraint,
-            )  # fmt: skip
-            running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judges)))
-            if len(running) == concurrency:
-                results.append(await running[0])
-                running.popleft()
+        while True:
+            room = min(concurrency - sum(map(_is_busy, running)), AHEAD * concurrency - len(running))
+            for number, problem in islice(unsolved, room):
+                solving = partial(
+                    solve, strategy, model=model, reward=reward, budget=budget,
+                    run=str(number), journal=journal, service=service, constraint=constraint,
+                )  # fmt: skip
+                running.append(asyncio.create_task(_result(problem, solving, judges)))
+            if not running:
+                break
+            await asyncio.wait(list(filter(_is_busy, running)), return_when=FIRST_COMPLETED)
+            while running and not _is_busy(running[0]):
+                results.append(running.popleft().result())
                 yield results[-1]
-        while running:
-            results.append(await running[0])
-            running.popleft()
-            yield results[-1]
     finally:
         for task in running:
             task.cancel()
@@ -183,6 +188,10 @@ class Judges:
     @cached_property
     def _hidden(self) -> Reward:
         return replace(self._all, which="hidden")
+
+
+def _is_busy(task: asyncio.Task[Any]) -> bool:
+    return not task.done()
 
 
 async def _result(
