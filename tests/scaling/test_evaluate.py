@@ -35,6 +35,7 @@ def test_results_in_order_then_the_summary(scripted, concurrency):
     assert items[2].candidates_right == (False, True)
     assert items[1].error == "line 2: not JSON"
     assert (summary.n, summary.correct, summary.oracle, summary.errors) == (3, 1, 2, 1)
+    assert summary.alone == pytest.approx((0.5 + 0.5 + 0) / 3)
     assert summary.ledger.requests == 4
     values = summary.as_json()
     assert values["accuracy"] == pytest.approx(1 / 3)

@@ -277,5 +277,6 @@ def _summary_line(summary: Summary) -> str:
     low, high = values["interval"]
     return (
         f"accuracy {summary.accuracy:.3f} (95%: {low:.3f} to {high:.3f}), {summary.correct} of {summary.n}, "
-        f"a right answer among the candidates for {summary.oracle}; {summary.errors} errors"
+        f"a candidate alone {summary.alone:.3f}, a right one among them for {summary.oracle}; "
+        f"{summary.errors} errors"
     )

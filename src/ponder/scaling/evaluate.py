@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -70,12 +71,14 @@ class Summary:
     n : problems that were answered and have a reference.
     correct : of those, answered rightly.
     oracle : of those, with a right answer among the candidates: what a perfect choice would reach.
+    alone : of those, the mean share of right candidates: what a candidate taken at random would reach.
     errors : lines and problems without an answer; not part of `n`.
     """
 
     n: int
     correct: int
     oracle: int
+    alone: float
     errors: int
     ledger: Ledger
 
@@ -92,6 +95,7 @@ class Summary:
             "accuracy": self.accuracy,
             "interval": list(wilson_interval(self.correct, self.n)),
             "oracle": self.oracle,
+            "alone": self.alone if self.n else None,
             "errors": self.errors,
             "ledger": self.ledger.as_json(),
         }
@@ -104,9 +108,15 @@ def summarise(results: Sequence[Result]) -> Summary:
         len(judged),
         sum(result.right is True for result in judged),
         sum(any(result.candidates_right or ()) for result in judged),
+        math.fsum(map(_share, judged)) / max(1, len(judged)),
         sum(result.error is not None for result in results),
         sum((result.answer.ledger for result in results if result.answer), Ledger()),
     )
+
+
+def _share(result: Result) -> float:
+    right = result.candidates_right or (False,)
+    return sum(right) / len(right)
 
 
 async def solve_all(
