@@ -1,11 +1,11 @@
 """What a head on the policy's own states adds to votes, on problems that it has not seen.
 
-    python benchmarks/scripts/reward_head.py [--model NAME] [--tasks NAME ...] [--problems P] [--train T] [--n N]
+    python benchmarks/scripts/reward_head.py [--model M] [--tasks NAME ...] [--problems P] [--train T] [--n N]
 
-For each task a head is trained on T problems, a quarter of them held out. Then N texts are drawn for each of P
-others, once, and each way of choosing chooses among the same texts: a text at random (the share of right ones),
-votes, votes weighted by the head or by likelihood, the head's best, and the ceiling. Votes and weighted votes
-are compared by McNemar's exact test.
+For each task a head is trained on T problems, a quarter of them held out. Then N texts are drawn for each
+of P others, once, and each way of choosing chooses among the same texts: a text at random (the share of
+right ones), votes, votes weighted by the head or by likelihood, the head's best, and the ceiling. Votes and
+weighted votes are compared by McNemar's exact test.
 """
 
 import argparse
