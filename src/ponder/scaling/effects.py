@@ -51,6 +51,11 @@ class Text:
         """Whether it paused and can go on."""
         return self.finish_reason == "until"
 
+    @property
+    def finished(self) -> bool:
+        """Whether it ended by itself or has its full length: not paused, not cut off by the budget."""
+        return self.finish_reason not in ("until", "cancelled")
+
     def first(self, tokens: int) -> Path:
         """Return the path of its first so many tokens, to go on from in another way."""
         lineage = tuple((position, child) for position, child in self.path.lineage if position < tokens)

@@ -48,7 +48,7 @@ class Growing:
     """A text that one effect grows: sample `index` of the ask `number`.
 
     `begun` are the tokens of the ask's path; None while only the model knows them, since some were given as
-    text. `finish_reason` is None while it may grow on. `offsets` are as in `Text`, of what grew; None: unknown.
+    text. `finish_reason` is None while it may grow on. `offsets` are as in `Text`, but of what grew.
     """
 
     ask: Grow
