@@ -81,8 +81,10 @@ class Tree:
         """Return what is known of a path that holds the first tokens of a text."""
         count = len(path.tokens)
         for text in reversed(self.texts):
-            same = text.path.prompt == path.prompt and text.path.tokens[:count] == path.tokens
-            if not same or text.offsets is None:
+            tokens = text.path.tokens
+            if text.offsets is None or tokens[count - 1 : count] != path.tokens[-1:]:
+                continue  # the last token first: comparing all of them takes long
+            if tokens[:count] != path.tokens or text.path.prompt != path.prompt:
                 continue
             shown, above = text.text[: text.offsets[count - 1]], text
             while above.parent >= 0 and len(above.path.tokens) > count:
