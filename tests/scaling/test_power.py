@@ -180,15 +180,19 @@ def test_a_cut_text_is_whole():
     """Its text, steps, log-probabilities and place in the tree are those of all its tokens."""
     characters = ScriptedModel().characters
     prompt = characters.decode(characters.prompt(PROBLEM.prompt))
-    strategy = PowerSampling(4.0, 5, 4, "majority", {"max_tokens": 16, "stop": ["2\n", "+="]})
+    sampling = {"max_tokens": 16, "min_tokens": 12, "stop": ["2\n", "+="]}
+    strategy = PowerSampling(1.0, 4, 1, "majority", sampling)
     model = ScriptedModel()
-    events = told(strategy, Budget(5), model=model)
+    events = told(strategy, Budget(8), model=model)
     whole = {-1: ""}
     for effect in effects(events, "extend"):
         for node in effect.nodes:
             whole[node.node] = whole[node.parent] + node.text
     noted = effects(events, "note")[-1].note["texts"]
-    assert any(effect.note["accepted"] for effect in effects(events, "note")[1:])
+    assert any(  # one that was cut behind a block
+        len(candidate.steps) > 1 and any(position > 4 for position, _ in candidate.path.lineage)
+        for candidate in events[-1].candidates
+    )
     for node, candidate in zip(noted, events[-1].candidates, strict=True):
         assert whole[node] == candidate.text == "".join(candidate.steps)
         assert characters.decode(candidate.path.tokens).startswith(candidate.text)
@@ -200,6 +204,20 @@ def test_a_cut_text_is_whole():
     assert any(ask.until == End() for ask in cuts)
     lengths = [len(prompt) + len(ask.path.tokens) for ask in model.requests[1:]]
     assert events[-1].ledger.hit_tokens == sum(lengths) - len(lengths)  # but for one token each
+
+
+@pytest.mark.slow
+def test_a_text_that_the_budget_cuts_off_is_not_accepted():
+    strategy = PowerSampling(0.2, 16, 3, "majority", {"max_tokens": 16})
+    moved = 0
+    for tokens in range(10, 90, 5):
+        events = told(strategy, Budget(2, tokens))
+        nodes = [node for effect in effects(events, "extend") for node in effect.nodes]
+        _first, *moves = [effect.note for effect in effects(events, "note")]
+        moved += any(move["accepted"] for move in moves)
+        for move in moves:
+            assert all(nodes[node].finish_reason != "cancelled" for node in move["texts"])
+    assert moved
 
 
 def test_the_best_so_far_is_the_likeliest_text_that_was_met():
