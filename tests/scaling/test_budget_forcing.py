@@ -4,9 +4,10 @@ import asyncio
 import operator
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from ponder.asks import Path
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards import Problem
 from ponder.scaling import Budget, BudgetForcing, Text, solve
@@ -14,7 +15,7 @@ from ponder.testing import Babble, Place, ScriptedModel
 from scaling.test_drive import assert_ledger_is_the_models
 
 PROBLEM = Problem("What is 6 * 7?", "42")
-unhurried = settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+unhurried = settings(deadline=None, max_examples=200, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 def solved(strategy, model, n=1, tokens=None, problem=PROBLEM):
@@ -58,6 +59,7 @@ def forced(following, strategy, limit):
 
 @pytest.mark.slow
 @unhurried
+@example(21, 3, "=", 7, 18, 2, 0, None)  # an end right after what was put in
 @given(
     number=st.integers(0, 30),
     waits=st.integers(0, 3),
@@ -139,6 +141,21 @@ def test_a_stop_string_is_an_end_too(piece):
     answer = solved(forcing(1, end=None, sampling={"max_tokens": 60, "stop": ".\n"}), model)
     assert answer.text == "abWait42"
     assert model.characters.decode(answer.candidate.path.tokens) == answer.text
+
+
+def test_a_stop_string_right_after_what_was_put_in():
+    model = ScriptedModel(lambda place: "." if place.text.count("No") < 3 else "")
+    answer = solved(forcing(3, "No", None, sampling={"max_tokens": 60, "stop": "."}), model)
+    assert answer.text == "NoNoNo"
+    assert model.characters.decode(answer.candidate.path.tokens) == answer.text
+
+
+def test_a_text_is_cut_before_what_it_has_not_shown():
+    """Tokens that show nothing yet, and those of a text that was put in, are not parted."""
+    text = Text(0, -1, Path("?", tuple(b"ab<XY>c")), "ab<XY>c", (), "stop", offsets=(1, 2, 2, -1, 6, 6, 7))
+    paths = [text.before(character) for character in range(8)]
+    assert [len(path.tokens) for path in paths] == [0, 1, 2, 2, 2, 2, 5, 7]
+    assert [path.text for path in paths] == ["", "", "", "<", "<X", "<XY", "", ""]
 
 
 def test_what_is_reserved_is_there_for_the_answer():

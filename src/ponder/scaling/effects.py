@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +30,8 @@ class Text:
     state : what the model's head read to choose its last token, for a reward that needs it.
     grown : how many tokens the model added to its path this time.
     offsets : for each token, how many characters of `text` are shown once it has come; None where that is not
-        known. A token may show nothing yet: the beginning of a character, or of a stop string.
+        known. A token may show nothing yet: the beginning of a character, or of a stop string. Of what the
+        strategy put in as text only the last token has one, the others -1.
     """
 
     node: int
@@ -70,11 +70,9 @@ class Text:
         """
         if self.offsets is None:
             raise UnsupportedError("a text cannot be cut where its model does not tell tokens one by one")
-        whole = bisect_left(self.offsets, character)
-        if whole < len(self.offsets) and self.offsets[whole] == character:
-            whole += 1
-        shown = self.offsets[whole - 1] if whole else 0
-        return replace(self.first(whole), text=self.text[shown:character])
+        shown = max((offset for offset in self.offsets if offset <= character), default=0)
+        tokens = self.offsets.index(shown) + 1 if shown > 0 else 0
+        return replace(self.first(tokens), text=self.text[max(0, shown) : character])
 
     def candidate(self, model: str) -> Candidate:
         """Return it as rewards see it."""

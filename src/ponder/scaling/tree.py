@@ -84,7 +84,11 @@ class Tree:
             tokens = text.path.tokens
             if text.offsets is None or tokens[count - 1 : count] != path.tokens[-1:]:
                 continue  # the last token first: comparing all of them takes long
-            if tokens[:count] != path.tokens or text.path.prompt != path.prompt:
+            if (
+                tokens[:count] != path.tokens
+                or text.path.prompt != path.prompt
+                or text.offsets[count - 1] < 0
+            ):
                 continue
             shown, above = text.text[: text.offsets[count - 1]], text
             while above.parent >= 0 and len(above.path.tokens) > count:
@@ -116,12 +120,13 @@ class Tree:
 
 
 def _offsets(before: _Before, grown: Growing) -> tuple[int, ...] | None:
-    """Return the offsets of a text; tokens that the strategy gave as text are not told apart."""
+    """Return the offsets of a text."""
     if before.offsets is None or grown.offsets is None or grown.begun is None:
         return None
     shown = len(before.text)
-    given = (shown,) * (len(grown.begun) - len(before.offsets))
-    return (*before.offsets, *given, *(shown + offset for offset in grown.offsets))
+    given = len(grown.begun) - len(before.offsets)
+    put_in = (*[-1] * (given - 1), shown) if given else ()
+    return (*before.offsets, *put_in, *(shown + offset for offset in grown.offsets))
 
 
 def _place(path: Path) -> _Place:
