@@ -336,6 +336,7 @@ class LM:
         n: int = 8,
         reward: Reward | Callable[[Problem, str], float] | str | None = None,
         select: Selection | None = None,
+        settings: Mapping[str, Any] | None = None,
         constraint: Constraint | None = None,
         reference: str | None = None,
         system: str | None = None,
@@ -353,7 +354,8 @@ class LM:
         n : how many texts to sample, unless `budget` says.
         reward : a `Reward`, the name of one (`ponder.rewards.REWARD_NAMES`), or a function of the problem
             and a candidate's text.
-        select : "plain", "weighted" or "majority"; by default plain with a reward and majority without.
+        select : how one is kept, as in `BestOfN`; None: as the strategy does it.
+        settings : the strategy's fields by name, where it is given by name (`strategy_named`).
         constraint : what every candidate keeps to.
         reference : the right answer, for rewards that compare with it.
         journal : what is written to as it happens; a run that it holds a part of is gone on with.
@@ -364,12 +366,11 @@ class LM:
         if isinstance(strategy, str):
             strategy = strategy_named(
                 strategy,
-                selection=select,
-                rewarded=scored_by is not None,
-                sampling=sampling,
+                {"selection": select, **(settings or {})},
+                sampling,
             )
-        elif select or sampling:
-            allowed = "a name, where select or sampling parameters are given"
+        elif select or settings or sampling:
+            allowed = "a name, where select, settings or sampling parameters are given"
             raise ParameterError("strategy", strategy, allowed)
         problem = self.problem(
             question, reference=reference, system=system, chat=chat, template_args=template_args

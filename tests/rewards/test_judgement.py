@@ -95,6 +95,12 @@ def test_scales_and_needs():
         "math": ("probability", "reference"),
         "exact": ("probability", "reference"),
         "arithmetic": ("number",),
+        "self-certainty": ("number", "certainty"),
+        "entropy": ("number",),
+        "code": ("probability", "tests"),
+        "public-code": ("probability", "tests"),
+        "sentiment": ("number",),
+        "profanity": ("number",),
     }
     assert arithmetic_verifier().name == "arithmetic"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ponder.asks import Boundary
 from ponder.errors import DataError, ParameterError, PonderError
 from ponder.rewards import Judgement, Problem, callable_verifier, math_verifier
 from ponder.sampling import SamplingParams
@@ -17,6 +18,7 @@ from ponder.scaling import (
     Budget,
     Ledger,
     Progress,
+    StepBeam,
     drive,
     problem_seed,
     solve,
@@ -253,4 +255,10 @@ def test_strategies_by_name():
     with pytest.raises(ParameterError, match="one of best-of-n"):
         strategy_named("beam")
     with pytest.raises(ParameterError, match="plain, weighted, borda, majority"):
-        strategy_named("best-of-n", selection="vote")
+        strategy_named("best-of-n", {"selection": "vote"})
+    with pytest.raises(ParameterError, match="keep = 3 is not allowed: left unset with best-of-n"):
+        strategy_named("best-of-n", {"keep": 3})
+    with pytest.raises(ParameterError, match="rule = 'mine' is not allowed: one of beta"):
+        strategy_named("self-consistency", {"rule": "mine"})
+    beam = strategy_named("step-beam", {"keep": 2, "step": "\n", "expand": None}, {"temperature": 0.5})
+    assert beam == StepBeam(2, step=Boundary(("\n",)), sampling={"temperature": 0.5}, equal=beam.equal)

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from ponder.errors import CapacityError, ParameterError
-from ponder.rewards import CodeTests, Problem
+from ponder.rewards import CodeTests, Judgement, Problem
 from ponder.scaling import BestOfN, Budget, LineError, Result, Summary, solve_all, wilson_interval
-from ponder.testing import Trouble
+from ponder.testing import ScriptedModel, Trouble
 
 
 def results(problems, model, n=2, **options):
@@ -35,6 +35,7 @@ def test_results_in_order_then_the_summary(scripted, concurrency):
     assert items[2].candidates_right == (False, True)
     assert items[1].error == "line 2: not JSON"
     assert (summary.n, summary.correct, summary.oracle, summary.errors) == (3, 1, 2, 1)
+    assert summary.alone == pytest.approx((0.5 + 0.5 + 0) / 3)
     assert summary.ledger.requests == 4
     values = summary.as_json()
     assert values["accuracy"] == pytest.approx(1 / 3)
@@ -91,3 +92,33 @@ def test_a_program_is_right_if_it_passes_the_hidden_tests(scripted):
         pytest.skip(items[0].error)
     assert [item.candidates_right for item in items] == [(False, True), (True, True)]
     assert (summary.n, summary.oracle) == (2, 2)
+
+
+class Slow:
+    """A reward that is done with the first problem only once it was asked about the sixth."""
+
+    name, scale, needs = "slow", "number", frozenset()
+
+    def __init__(self):
+        self.asked, self.sixth = 0, asyncio.Event()
+
+    async def judge(self, problem, candidates):
+        self.asked += 1
+        if self.asked == 6:
+            self.sixth.set()
+        if problem.question == "0":
+            await self.sixth.wait()
+        return Judgement.of([1.0] * len(candidates))
+
+
+def test_a_slow_problem_holds_up_no_other():
+    """While the first is under way others begin as some end, and results come in their order."""
+
+    async def collect():
+        problems = [Problem(str(number)) for number in range(6)]
+        stream = solve_all(problems, BestOfN("plain"), ScriptedModel(), Slow(), Budget(1), concurrency=2)
+        async with asyncio.timeout(20):
+            return [item async for item in stream]
+
+    *solved, _ = asyncio.run(collect())
+    assert [one.problem.question for one in solved] == [str(number) for number in range(6)]

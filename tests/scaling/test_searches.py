@@ -54,7 +54,7 @@ STRATEGIES = [
     AbMcts(Beta(), **WHOLE),
     PowerSampling(4.0, 10, 2, "weighted", **WHOLE),
     BudgetForcing(1, end="+", selection="plain", **WHOLE),
-    BudgetForcing(1, end=None, least=6, most=9, grace=4, selection="plain", **WHOLE),
+    BudgetForcing(1, end="", least=6, most=9, grace=4, selection="plain", **WHOLE),
     Revision(rounds=3, selection="weighted", **WHOLE),
 ]
 all_strategies = pytest.mark.parametrize(

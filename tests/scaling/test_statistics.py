@@ -4,13 +4,17 @@ import math
 import random
 from itertools import combinations
 
+import numpy as np
 import pytest
 from scipy.stats import betabinom, binom, binomtest
 
 from ponder.errors import ParameterError
+from ponder.rewards import expected_of_best
 from ponder.scaling import (
     BetaBinomial,
     difficulty,
+    expected_maximum,
+    expected_maximum_interval,
     mcnemar_test,
     paired_bootstrap,
     pass_at_k,
@@ -129,6 +133,16 @@ def test_a_bootstrap_of_nothing_or_of_unequal_numbers_is_refused():
     for first, second in (([], []), ([1.0], [1.0, 0.0])):
         with pytest.raises(ParameterError):
             paired_bootstrap(first, second)
+    with pytest.raises(ParameterError, match="resamples"):
+        paired_bootstrap([1.0], [0.0], resamples=0)
+
+
+def test_a_gap_must_be_within_the_discordance():
+    for gap, discordance in ((0.0, 0.2), (0.3, 0.2), (0.1, 1.1)):
+        with pytest.raises(ParameterError, match="discordance"):
+            problems_needed(gap, discordance)
+    with pytest.raises(ParameterError, match="power"):
+        problems_needed(0.1, 0.2, power=1.0)
 
 
 def test_difficulty_is_absolute():
@@ -156,3 +170,43 @@ def test_so_many_problems_show_a_gap_four_times_in_five(discordance, gap, n):
         outcomes = binom.sf(fewest - 1, pairs, share) + binom.cdf(pairs - fewest, pairs, share)
         power += binom.pmf(pairs, n, discordance) * outcomes
     assert power == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.parametrize("scores", [[3.0], [1.0, 4.0, 2.0, 2.0], [0.0, 0.0, 1.0, 1.0, 1.0, 5.0]])
+def test_the_expected_maximum_is_the_mean_over_all_choices(scores):
+    for n in range(1, len(scores) + 1):
+        choices = [max(chosen) for chosen in combinations(scores, n)]
+        assert expected_maximum(scores, n) == pytest.approx(sum(choices) / len(choices))
+
+
+def test_the_expected_maximum_predicts_that_of_another_sample():
+    """Of uniform numbers it is n / (n + 1); the interval covers it in most of the samples."""
+    covered = []
+    for seed in range(40):
+        scores = np.random.default_rng(seed).random(100).tolist()
+        low, high = expected_maximum_interval(scores, 4, resamples=400, seed=seed)
+        assert low < expected_maximum(scores, 4) < high
+        covered.append(low < 4 / 5 < high)
+    assert sum(covered) >= 32
+    assert expected_maximum_interval(scores, 4) == expected_maximum_interval(scores, 4)
+
+
+def test_the_value_of_the_best_scored_with_ties_shared():
+    scores, values = [1, 2, 2, 0], [10.0, 0.0, 1.0, 7.0]
+
+    def kept(chosen):
+        best = max(scores[i] for i in chosen)
+        tied = [values[i] for i in chosen if scores[i] == best]
+        return sum(tied) / len(tied)
+
+    for n in range(1, 5):
+        choices = [kept(chosen) for chosen in combinations(range(4), n)]
+        assert expected_of_best(scores, values, n) == pytest.approx(sum(choices) / len(choices))
+
+
+def test_an_expected_maximum_needs_as_many_scores():
+    for n in (0, 3):
+        with pytest.raises(ParameterError, match="from 1 to the number of samples, which is 2"):
+            expected_maximum([1.0, 2.0], n)
+    with pytest.raises(ParameterError, match="between 0 and 1"):
+        expected_maximum_interval([1.0, 2.0], 1, level=95)

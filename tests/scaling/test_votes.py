@@ -233,6 +233,7 @@ def test_on_a_model_a_reward_of_certainty_is_told_what_it_needs(tiny_model, of):
             assert score == pytest.approx(np.mean([m.certainty for m in candidate.measures]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [consistent(Unanimous(2)), short(), confident()])
 def test_on_a_model_votes_do_not_depend_on_the_company(tiny_model, strategy):
     """Eight problems at a time give what one at a time gives."""

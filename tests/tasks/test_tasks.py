@@ -1,6 +1,7 @@
 """Tasks make problems whose answers are right, and the same ones again."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -33,20 +34,25 @@ def test_the_answer_of_a_worked_problem_is_found(name: str) -> None:
         assert equal(one.answer, extract_answer(one.worked) or "")
 
 
-def test_the_sums_of_word_problems_hold() -> None:
+def test_the_sums_of_two_steps_hold() -> None:
     """Both lines of each, and the last number is the answer."""
+    for name in ("word_problems", "multiply_add"):
+        for one in task_named(name).make(7, 200):
+            sums = re.findall(r"^(\d+ [-+*] \d+) = (\d+)\.$", one.worked, re.MULTILINE)
+            assert [eval(left) for left, _ in sums] == [int(right) for _, right in sums]
+            assert len(sums) == 2
+            assert sums[-1][1] == one.answer
     for one in task_named("word_problems").make(7, 200):
         has, more, less = map(int, re.findall(r"\d+", one.question))
         assert str(has + more - less) == one.answer
-        for left, right in re.findall(r"^(.+) = (\d+)\.$", one.worked, re.MULTILINE):
-            first, sign, second = left.split()
-            assert int(first) + (int(second) if sign == "+" else -int(second)) == int(right)
+    for one in task_named("multiply_add").make(7, 200):
+        assert str(eval(one.question)) == one.answer
 
 
 @pytest.mark.parametrize(
     ("field", "values"), [("problems", {"count": 0}), ("shots", {"shots": -1}), ("seed", {"seed": 1.5})]
 )
-def test_numbers_out_of_range(field: str, values: dict) -> None:
+def test_numbers_out_of_range(field: str, values: dict[str, Any]) -> None:
     """They are named."""
     with pytest.raises(ParameterError, match=f"{field} = "):
         task_named("word_problems").problems(**{"count": 1, **values})
@@ -54,5 +60,7 @@ def test_numbers_out_of_range(field: str, values: dict) -> None:
 
 def test_an_unknown_task() -> None:
     """Its name is said, and which there are."""
-    with pytest.raises(ParameterError, match="task = 'nothing' is not allowed: word_problems, "):
+    with pytest.raises(
+        ParameterError, match="task = 'nothing' is not allowed: multiply_add, word_problems, "
+    ):
         task_named("nothing")

@@ -30,6 +30,8 @@ class Usage:
     generated_tokens : tokens of all texts grown, beams that lost included.
     proposed_tokens, accepted_tokens : guesses of speculative decoding that the model was run on, and those of
         them that were its own choice.
+    attended_tokens : how many tokens the computed ones saw, themselves among them, over all layers.
+    logit_rows : how many rows of logits were computed.
     """
 
     prompt_tokens: int
@@ -39,6 +41,8 @@ class Usage:
     generated_tokens: int
     proposed_tokens: int = 0
     accepted_tokens: int = 0
+    attended_tokens: int = 0
+    logit_rows: int = 0
 
 
 ProgressState = Literal["waiting", "prefill", "preempted"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ponder.asks.cost import Cost
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read
 from ponder.errors import UnsupportedError
@@ -26,6 +27,7 @@ class Offers:
     context : the most tokens that a text may have, with its prompt; None: nobody knows.
     draft, entropy_head : whether a draft model and an entropy head are loaded.
     tokenizer : how it cuts text; None: nobody knows that.
+    cost : what its forward passes cost; None: nobody knows that.
     """
 
     chat: bool = True
@@ -40,6 +42,7 @@ class Offers:
     draft: bool = False
     entropy_head: bool = False
     tokenizer: Tokenizer | None = None
+    cost: Cost | None = None
 
     def refuse(self, ask: Grow | Read, backend: str) -> None:
         """Raise UnsupportedError for what a backend of this name does not have."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -127,3 +128,12 @@ class ModelConfig:
     mlp_bias: bool = False
     qk_norm: bool = False
     tie_embeddings: bool = False
+
+    def attended(self, positions: Sequence[int]) -> int:
+        """Return how many tokens those at some positions see, themselves among them, over all layers."""
+        full = self.sliding_windows.count(None)
+        seen = full * (sum(positions) + len(positions))
+        for window in self.sliding_windows:
+            if window is not None:
+                seen += sum(min(position + 1, window) for position in positions)
+        return seen

@@ -42,6 +42,7 @@ ROPE_TYPES = ("default", "linear", "dynamic", "llama3", "yarn", "longrope", "pro
 
 _KINDS = {"torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+_REWARD_HEADS = ("v_head.", "score.")  # the beginnings of names in reward models
 _MAX_TOKENIZER_BYTES = 2**28
 _MAX_JSON_BYTES = 2**25
 _TOKENS = 2**31
@@ -98,7 +99,7 @@ def open_hf_directory(path: Path, name: str | None = None) -> Checkpoint:
     """
     fields = _json_fields(path, "config.json")
     config = model_config(fields)
-    files = tensor_files(path)
+    config, files = _without_reward_head(config, tensor_files(path))
     if config.tie_embeddings:
         config, files = _tied(config, files)
     check_tensors(path.name, config, {n: file.shape for n, file in files.items()}, file_name)
@@ -210,6 +211,18 @@ def tensor_files(path: Path) -> dict[str, TensorFile]:
                     raise refuse(shard, f"dtype of {tensor}", view.get_dtype(), ", ".join(DTYPES))
                 files[tensor] = TensorFile(path / shard, tuple(view.get_shape()), tensor)
     return files
+
+
+def _without_reward_head(
+    config: ModelConfig, files: dict[str, TensorFile]
+) -> tuple[ModelConfig, dict[str, TensorFile]]:
+    """Leave out the head of a reward model, which `rewards/value_head.py` reads.
+
+    Where it stands in place of the output layer, the embeddings take that place: only the states count.
+    """
+    rest = {name: file for name, file in files.items() if not name.startswith(_REWARD_HEADS)}
+    headless = len(rest) < len(files) and "lm_head.weight" not in rest
+    return replace(config, tie_embeddings=True) if headless else config, rest
 
 
 def _tied(config: ModelConfig, files: dict[str, TensorFile]) -> tuple[ModelConfig, dict[str, TensorFile]]:

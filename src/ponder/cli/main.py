@@ -11,7 +11,21 @@ from typing import TextIO
 
 import typer
 
-from ponder.cli import bench, chat, choose, doctor, explain, models, run, schema, serve, solve, tour, trace
+from ponder.cli import (
+    bench,
+    chat,
+    choose,
+    doctor,
+    explain,
+    models,
+    run,
+    schema,
+    serve,
+    solve,
+    tour,
+    trace,
+    train_reward,
+)
 from ponder.errors import PonderError, PonderWarning
 from ponder.traces.colours import printable
 
@@ -29,6 +43,7 @@ app.command()(choose.choose)
 app.command()(explain.explain)
 app.command()(solve.solve)
 app.command()(schema.schema)
+app.command()(train_reward.train_reward)
 app.command()(tour.tour)
 app.command()(serve.serve)
 app.add_typer(bench.app, name="bench")

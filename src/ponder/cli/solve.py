@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from ponder.cli.options import (
     Model,
     Quantize,
     System,
+    Table,
     TemplateArg,
     constraint_option,
     sampling_options,
@@ -34,10 +36,28 @@ from ponder.traces.colours import printable
 
 if TYPE_CHECKING:
     from ponder.lm import LM
-    from ponder.scaling import Ledger, Result, Summary
+    from ponder.rewards import Problem
+    from ponder.scaling import Ledger, LineError, Result, Summary
+
+TASK_PROBLEMS = 10
+SETTINGS: Table = {
+    "keep": Annotated[int | None, typer.Option(help="How many texts a step beam keeps.")],
+    "expand": Annotated[int | None, typer.Option(help="To how many each of them grows.")],
+    "step": Annotated[str | None, typer.Option(help="What ends a reasoning step; a task knows its own.")],
+    "max_steps": Annotated[int | None, typer.Option(help="How many reasoning steps a text has at most.")],
+    "lookahead": Annotated[int | None, typer.Option(help="Score a step by where so many more lead.")],
+    "selection": Annotated[
+        str | None,
+        typer.Option("--select", help="How one is kept: hybrid, plain, weighted, borda, majority."),
+    ],
+    "others": Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another setting of the strategy (repeatable)."),
+    ],
+}
 
 
-@takes(sampling=SAMPLING, constraint=CONSTRAINT)
+@takes(settings=SETTINGS, sampling=SAMPLING, constraint=CONSTRAINT)
 def solve(
     prompt: Annotated[
         str | None, typer.Argument(help="One question; standard input where it is left out.")
@@ -45,14 +65,23 @@ def solve(
     data: Annotated[
         Path | None, typer.Option(help="A JSONL file of problems: question, and answer where it is known.")
     ] = None,
-    strategy: Annotated[str, typer.Option(help="How the budget is spent: best-of-n.")] = "best-of-n",
+    task: Annotated[
+        str | None,
+        typer.Option(help="A family of problems: multiply_add, word_problems, or one of reasoning_gym."),
+    ] = None,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="How the budget is spent: best-of-n, self-consistency, short-m, deep-conf, step-beam, dvts, "
+            "rebase, particles, speculative-rejection, mcts, ab-mcts."
+        ),
+    ] = "best-of-n",
     reward: Annotated[
         str | None,
-        typer.Option(help="What scores candidates: likelihood, mean-likelihood, arithmetic, math, exact."),
-    ] = None,
-    select: Annotated[
-        str | None,
-        typer.Option(help="plain (default with a reward), weighted, or majority (default without)."),
+        typer.Option(
+            help="What scores candidates: likelihood, mean-likelihood, self-certainty, entropy, arithmetic, "
+            "math, exact, code, public-code, sentiment, profanity, or head:FILE."
+        ),
     ] = None,
     answer: Annotated[
         str | None, typer.Option(help="The right answer, for rewards that compare with it.")
@@ -62,9 +91,11 @@ def solve(
     ] = None,
     question_field: Annotated[str | None, typer.Option(help="Field of the question in --data.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Field of the answer in --data.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many lines of --data.", min=1)] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only the first so many problems; 10 of a --task by default.", min=1)
+    ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Problems of --data worked on at a time; 1 by default.", min=1)
+        int | None, typer.Option(help="Problems worked on at a time; 1 by default.", min=1)
     ] = None,
     max_generated_tokens: Annotated[
         int | None, typer.Option(help="Stop after so many tokens in all.")
@@ -83,42 +114,54 @@ def solve(
     quantize: Quantize = None,
     context: Context = None,
     *,
+    settings: dict[str, Any],
     sampling: dict[str, Any],
     constraint: dict[str, Any],
 ) -> int:
-    """Sample several answers to a question and keep one, or do so for every problem of a file.
+    """Spend a budget on an answer to a question, or to each problem of a file or a task.
 
-    With --data each problem gives a line and the last line is the summary; a line of the file that cannot
-    be used is named, the others go on, and the exit status is 2.
+    With --data or --task each problem gives a line and the last line is the summary; a line of the file that
+    cannot be used is named, the others go on, and the exit status is 2.
     """
     options = sampling_options(sampling)
     kept = constraint_option(constraint)
-    file_only = {
-        "template": template,
-        "question_field": question_field,
-        "answer_field": answer_field,
-        "limit": limit,
-        "concurrency": concurrency,
-    }
-    _check_combination(prompt, data, {"answer": answer, "chat": chat}, file_only)
-    args = template_args(template_arg)
-    text = read_prompt(prompt) if data is None else ""
-    lm = load_lm(model, device, quantize, context=context)
+    _check_source(
+        {"a prompt": prompt, "--data": data, "--task": task},
+        {
+            "a prompt": {"answer": answer, "chat": chat},
+            "--data": {"template": template, "question_field": question_field, "answer_field": answer_field},
+            "--data or --task": {"limit": limit, "concurrency": concurrency},
+            "a prompt or --data": {"system": system, "template_args": template_arg},
+        },
+    )
     from ponder.rewards import reward_named
-    from ponder.scaling import Budget, Journal, ProblemReader, solve_all, strategy_named
+    from ponder.scaling import Budget, Journal, ProblemReader, settings_of, solve_all, strategy_named
+    from ponder.tasks import task_named
 
+    args = template_args(template_arg)
+    family = None if task is None else task_named(task)
+    text = read_prompt(prompt) if data is None and family is None else ""
+    given = _settings(settings)
+    if family is not None:
+        options = {**family.sampling, **options}
+        if family.step is not None and "step" in settings_of(strategy):
+            given = {"step": family.step, **given}
     budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
+    plan = strategy_named(strategy, given, options)
+    lm = load_lm(model, device, quantize, context=context)
     scored_by = reward_named(reward, lm.model) if reward else None
-    selection: Any = select
-    plan = strategy_named(strategy, selection=selection, rewarded=scored_by is not None, sampling=options)
     with closing(Journal.open(journal) if journal else Journal()) as record:
-        if data is None:
+        if data is None and family is None:
             problem = lm.problem(text, reference=answer, system=system, chat=chat, template_args=args)
             results = solve_all([problem], plan, lm.model, scored_by, budget, journal=record, constraint=kept)
             asyncio.run(_report_one(lm, results, json))
             return 0
-        reader = ProblemReader(question_field, answer_field, system, template, args)
-        problems = islice(reader.read(data), limit)
+        if family is not None:
+            problems: Iterator[Problem | LineError] = iter(family.problems(limit or TASK_PROBLEMS))
+        else:
+            assert data is not None, "one of three sources is given"
+            reader = ProblemReader(question_field, answer_field, system, template, args)
+            problems = islice(reader.read(data), limit)
         results = solve_all(
             problems, plan, lm.model, scored_by, budget,
             concurrency=concurrency or 1, journal=record, constraint=kept,
@@ -126,15 +169,31 @@ def solve(
         return asyncio.run(_report_all(results, json))
 
 
-def _check_combination(
-    prompt: str | None, data: Path | None, prompt_only: Mapping[str, Any], file_only: Mapping[str, Any]
-) -> None:
-    if data is not None and prompt is not None:
-        raise ParameterError("data", str(data), "used without a prompt")
-    unused, when = (prompt_only, "a prompt") if data is not None else (file_only, "--data")
-    for name, value in unused.items():
-        if value is not None:
-            raise ParameterError(name, value, f"used with {when}")
+def _check_source(sources: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse several sources of problems, and options that the one that is given does not have."""
+    given = [name for name, value in sources.items() if value is not None] or ["a prompt"]
+    if len(given) > 1:
+        raise ParameterError(given[1].removeprefix("--"), str(sources[given[1]]), f"used without {given[0]}")
+    for whose, values in options.items():
+        for name, value in values.items():
+            if value is not None and value != [] and given[0] not in whose:
+                raise ParameterError(name, value, f"used with {whose}")
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a strategy's settings, those of --set among them: numbers, true and false, or else text."""
+    given = {name: value for name, value in settings.items() if name != "others" and value is not None}
+    if "step" in given:
+        given["step"] = given["step"].replace("\\n", "\n")  # as it can be written in a shell
+    for pair in settings["others"] or ():
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise ParameterError("set", pair, "NAME=VALUE")
+        try:
+            given[name] = loads(value)
+        except ValueError:
+            given[name] = value
+    return given
 
 
 async def _report_one(lm: LM, results: AsyncIterator[Result | Summary], json: bool) -> None:
@@ -218,5 +277,6 @@ def _summary_line(summary: Summary) -> str:
     low, high = values["interval"]
     return (
         f"accuracy {summary.accuracy:.3f} (95%: {low:.3f} to {high:.3f}), {summary.correct} of {summary.n}, "
-        f"a right answer among the candidates for {summary.oracle}; {summary.errors} errors"
+        f"a candidate alone {summary.alone:.3f}, a right one among them for {summary.oracle}; "
+        f"{summary.errors} errors"
     )

@@ -30,6 +30,10 @@ class Recent(Generic[K, V]):
         with self._lock:
             return self._kept.get(key)
 
+    def keep(self, key: K, answer: V) -> None:
+        """Keep an answer that was found otherwise."""
+        self.get(key, lambda _: answer)
+
     def get(self, key: K, compute: Callable[[K], V]) -> V:
         """Return the answer that is kept, or compute and keep it."""
         with self._lock:

@@ -268,6 +268,8 @@ class Engine:
                 if not row.guessed and row.trie is None:  # else when it is known what stays
                     row.branch.publish()
                 computed += len(row.tokens)
+                entry.job.attended += self.policy.model.config.attended(row.positions())
+                entry.job.logit_rows += row.num_logits
                 entry.job.proposed += row.guessed
                 self._totals.proposed_tokens += row.guessed
             entry.job.computed += computed

@@ -31,7 +31,7 @@ class Job:
     width : the most texts that live at once, or tokens that are tried.
     request_id, arrival : given at submission; `arrival` orders jobs of equal priority.
     ends_at : the deadline on the engine's clock, in seconds.
-    hits, computed, generated, proposed, accepted : tokens, as in `Usage`.
+    hits, computed, generated, proposed, accepted, attended, logit_rows : as in `Usage`.
     running : whether it has its turn; a waiting job holds no pages.
     reached : how much of the path has been in the cache already; a preemption does not take it back.
     nodes : how many tokens its tree has.
@@ -54,6 +54,8 @@ class Job:
     generated: int = 0
     proposed: int = 0
     accepted: int = 0
+    attended: int = 0
+    logit_rows: int = 0
     running: bool = False
     reached: int = 0
     nodes: int = 0
@@ -138,4 +140,6 @@ class Job:
             self.generated,
             self.proposed,
             self.accepted,
+            self.attended,
+            self.logit_rows,
         )

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
 from ponder.rewards.arithmetic import arithmetic_verifier
+from ponder.rewards.code import code_verifier
+from ponder.rewards.confidence import Confidence
+from ponder.rewards.head import Head, HeadReward
 from ponder.rewards.likelihood import Likelihood
+from ponder.rewards.profanity import profanity_reward
 from ponder.rewards.reward import Reward
+from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.verifier import exact_verifier, math_verifier
 
-REWARD_NAMES = ("likelihood", "mean-likelihood", "math", "exact", "arithmetic")
+HEAD = "head:"
+
+_REWARDS: Mapping[str, Callable[[LanguageModel], Reward]] = {
+    "likelihood": lambda model: Likelihood(model),
+    "mean-likelihood": lambda model: Likelihood(model, normalise="tokens"),
+    "self-certainty": lambda _: Confidence("self-certainty"),
+    "entropy": lambda _: Confidence("entropy"),
+    "math": lambda _: math_verifier(),
+    "exact": lambda _: exact_verifier(),
+    "arithmetic": lambda _: arithmetic_verifier(),
+    "code": lambda _: code_verifier(),
+    "public-code": lambda _: code_verifier("public"),
+    "sentiment": lambda _: sentiment_reward(),
+    "profanity": lambda _: profanity_reward(),
+}
+REWARD_NAMES = tuple(_REWARDS)
 
 
 def reward_named(name: str, model: LanguageModel) -> Reward:
-    """Return a reward by name; those that need a model use `model`.
+    """Return a reward by name; "head:FILE" is a trained `Head`. Those that need a model use `model`.
 
     Raises
     ------
     ParameterError : there is no such reward.
+    CheckpointError : the file is no head.
+    UnsupportedError : a package that the reward needs is not installed.
     """
-    match name:
-        case "likelihood":
-            return Likelihood(model)
-        case "mean-likelihood":
-            return Likelihood(model, normalise="tokens")
-        case "math":
-            return math_verifier()
-        case "exact":
-            return exact_verifier()
-        case "arithmetic":
-            return arithmetic_verifier()
-    raise ParameterError("reward", name, "one of " + ", ".join(REWARD_NAMES))
+    if name.startswith(HEAD):
+        return HeadReward(Head.load(name.removeprefix(HEAD)), model)
+    if name not in _REWARDS:
+        raise ParameterError("reward", name, f"one of {', '.join(REWARD_NAMES)}, or {HEAD}FILE")
+    return _REWARDS[name](model)

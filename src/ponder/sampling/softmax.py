@@ -54,7 +54,7 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
 def certainties(logits: torch.Tensor) -> torch.Tensor:
     """KL(uniform || softmax) in nats of [R, V] logits -> [R] float64: log S + max x - mean x - log V."""
     size = logits.shape[-1]
-    means = [row_sum(part.double()) / size for part in torch.split(logits, SLAB)]
+    means = [row_sum(part).double() / size for part in torch.split(logits, SLAB)]
     return log_sums(logits) - torch.cat(means) - math.log(size)
 
 

@@ -48,7 +48,7 @@ class BudgetForcing:
     ----------
     waits : how many ends of the thoughts are ignored.
     wait : what is put in their place.
-    end : what ends the thoughts, as it is spelled in the text; the end of the text does too. None: only that,
+    end : what ends the thoughts, as it is spelled in the text; the end of the text does too. "": only that,
         for models without such a mark.
     least : tokens up to which every end is ignored.
     most : tokens after which the thoughts are made to end; None: never.
@@ -61,7 +61,7 @@ class BudgetForcing:
 
     waits: int = 2
     wait: str = "Wait"
-    end: str | None = "</think>"
+    end: str = "</think>"
     least: int = 0
     most: int | None = None
     grace: int = 0
@@ -83,7 +83,9 @@ class BudgetForcing:
         for name in ("wait", "close"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise ParameterError(name, getattr(self, name), "text that is not empty")
-        if self.end is not None:
+        if not isinstance(self.end, str):
+            raise ParameterError("end", self.end, 'text, or "" for the end of the text')
+        if self.end:
             Boundary((self.end,))
         check_choice("selection", self.selection, SELECTIONS)
         check_sampling(self.sampling)
@@ -127,7 +129,7 @@ class BudgetForcing:
         """Return where a text pauses next."""
         if one.answers:
             return End()
-        ends = () if self.end is None else (self.end,)
+        ends = (self.end,) if self.end else ()
         if one.limit is None:
             return Boundary(ends) if ends else End()
         left = max(1, one.limit - self.grace) - one.tokens
@@ -139,7 +141,7 @@ class BudgetForcing:
         """Return where a text goes on; None: nowhere."""
         if one.answers or text.finish_reason not in ("until", "stop"):
             return None
-        ended = text.finish_reason == "stop" or (self.end is not None and text.stopped_by == self.end)
+        ended = text.finish_reason == "stop" or (self.end != "" and text.stopped_by == self.end)
         over = one.limit is not None and one.tokens >= one.limit
         if ended and not over and (one.ignored < self.waits or one.tokens < self.least):
             one.ignored += 1
@@ -155,12 +157,12 @@ class BudgetForcing:
         if ended:
             return text.path
         before = "" if text.text.endswith(LINE_BREAK) else LINE_BREAK
-        end = "" if self.end is None else self.end + LINE_BREAK
+        end = self.end + LINE_BREAK if self.end else ""
         return replace(text.path, text=f"{before}{end}{self.close}")
 
     def _without_end(self, text: Text) -> Path:
         """Return a text without what ended its thoughts."""
-        if text.live and self.end is not None:
+        if text.live:
             return text.before(text.text.rindex(self.end))
         if isinstance(text.stopped_by, str):  # not shown; its first token may have shown something before it
             last = max(0, len(text.text) - 1)

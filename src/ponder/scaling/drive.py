@@ -12,6 +12,7 @@ from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 from ponder.asks import Grow, LanguageModel, Service, TokenEvent, TreeEvent, Usage
+from ponder.asks.cost import Cost
 from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
@@ -280,7 +281,8 @@ class _Driver:
         self.record.expect({"effect": number, "extend": [self.tree.described(ask) for ask in effect.grows]})
         seed = problem_seed(0, self.problem)
         asks = [self._completed(seeded(ask, seed)) for ask in effect.grows]
-        work = _Work(number, [text for i, ask in enumerate(asks) for text in begin(ask, i)], self.spent)
+        growing = [text for i, ask in enumerate(asks) for text in begin(ask, i)]
+        work = _Work(number, growing, self.spent, self.model.offers.cost if self.model is not None else None)
         for entry in self.record.results(number):
             self.record.reading(partial(work.recall, entry))
             self.clock.before = float(entry["seconds"])
@@ -374,11 +376,15 @@ class _Driver:
 
 @dataclass(slots=True)
 class _Work:
-    """An `Extend` under way: its texts, the requests that grow them now, and what the others have cost."""
+    """An `Extend` under way: its texts, the requests that grow them now, and what the others have cost.
+
+    `price` is what the model's forward passes cost, where that is known.
+    """
 
     number: int
     growing: list[Growing]
     before: Ledger
+    price: Cost | None = None
     cost: Ledger = field(default_factory=Ledger)
     requests: list[Request] = field(default_factory=list)
     done: bool = False
@@ -388,7 +394,7 @@ class _Work:
         return self.before + self._cost()
 
     def _cost(self) -> Ledger:
-        return sum((ledger_of(request.usage) for request in self.requests), self.cost)
+        return sum((ledger_of(request.usage, self.price) for request in self.requests), self.cost)
 
     def unfinished(self) -> list[Growing]:
         return [text for text in self.growing if text.finish_reason is None]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 from ponder.asks import LanguageModel, Service
@@ -20,6 +23,8 @@ from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.statistics import wilson_interval
 from ponder.scaling.strategy import Answer, Strategy
+
+AHEAD = 4  # times the concurrency: how many problems may be under way, or done before an earlier one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,14 @@ class Summary:
     n : problems that were answered and have a reference.
     correct : of those, answered rightly.
     oracle : of those, with a right answer among the candidates: what a perfect choice would reach.
+    alone : of those, the mean share of right candidates: what a candidate taken at random would reach.
     errors : lines and problems without an answer; not part of `n`.
     """
 
     n: int
     correct: int
     oracle: int
+    alone: float
     errors: int
     ledger: Ledger
 
@@ -88,6 +95,7 @@ class Summary:
             "accuracy": self.accuracy,
             "interval": list(wilson_interval(self.correct, self.n)),
             "oracle": self.oracle,
+            "alone": self.alone if self.n else None,
             "errors": self.errors,
             "ledger": self.ledger.as_json(),
         }
@@ -100,9 +108,15 @@ def summarise(results: Sequence[Result]) -> Summary:
         len(judged),
         sum(result.right is True for result in judged),
         sum(any(result.candidates_right or ()) for result in judged),
+        math.fsum(map(_share, judged)) / max(1, len(judged)),
         sum(result.error is not None for result in results),
         sum((result.answer.ledger for result in results if result.answer), Ledger()),
     )
+
+
+def _share(result: Result) -> float:
+    right = result.candidates_right or (False,)
+    return sum(right) / len(right)
 
 
 async def solve_all(
@@ -137,22 +151,23 @@ async def solve_all(
     judges = Judges(judge)
     budget = budget or Budget()
     results: list[Result] = []
-    running: deque[asyncio.Task[Result]] = deque()
+    unsolved = enumerate(problems)
+    running: deque[asyncio.Task[Result]] = deque()  # in the problems' order; some are done, and wait
     try:
-        for number, problem in enumerate(problems):
-            solving = partial(
-                solve, strategy, model=model, reward=reward, budget=budget,
-                journal=journal, service=service, constraint=constraint,
-            )  # fmt: skip
-            running.append(asyncio.create_task(_result(problem, partial(solving, run=str(number)), judges)))
-            if len(running) == concurrency:
-                results.append(await running[0])
-                running.popleft()
+        while True:
+            room = min(concurrency - sum(map(_is_busy, running)), AHEAD * concurrency - len(running))
+            for number, problem in islice(unsolved, room):
+                solving = partial(
+                    solve, strategy, model=model, reward=reward, budget=budget,
+                    run=str(number), journal=journal, service=service, constraint=constraint,
+                )  # fmt: skip
+                running.append(asyncio.create_task(_result(problem, solving, judges)))
+            if not running:
+                break
+            await asyncio.wait(list(filter(_is_busy, running)), return_when=FIRST_COMPLETED)
+            while running and not _is_busy(running[0]):
+                results.append(running.popleft().result())
                 yield results[-1]
-        while running:
-            results.append(await running[0])
-            running.popleft()
-            yield results[-1]
     finally:
         for task in running:
             task.cancel()
@@ -183,6 +198,10 @@ class Judges:
     @cached_property
     def _hidden(self) -> Reward:
         return replace(self._all, which="hidden")
+
+
+def _is_busy(task: asyncio.Task[Any]) -> bool:
+    return not task.done()
 
 
 async def _result(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ponder.asks import Usage
+from ponder.asks.cost import Cost
 from ponder.rewards import Judgement
 
 
@@ -25,6 +26,9 @@ class Ledger:
     reward_prompt_tokens, reward_cached_tokens, reward_generated_tokens, reward_hit_tokens : as in `Usage`,
         over the requests that rewards made.
     reward_requests : how many those are.
+    attended_tokens, logit_rows : as in `Usage`.
+    flops, published_flops : floating-point operations of the strategy's requests, as computed and as papers
+        count them (`Cost`); 0 of a model that does not tell.
     """
 
     prompt_tokens: int = 0
@@ -42,6 +46,10 @@ class Ledger:
     reward_generated_tokens: int = 0
     reward_hit_tokens: int = 0
     reward_requests: int = 0
+    attended_tokens: int = 0
+    logit_rows: int = 0
+    flops: int = 0
+    published_flops: int = 0
 
     def __add__(self, other: Ledger) -> Ledger:
         mine, theirs = asdict(self), asdict(other)
@@ -56,9 +64,14 @@ class Ledger:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def ledger_of(usage: Usage | None) -> Ledger:
+def ledger_of(usage: Usage | None, cost: Cost | None = None) -> Ledger:
     """Return what one request to the model cost, but for its time; None: it has told nothing yet."""
-    return Ledger(requests=1) if usage is None else Ledger(**asdict(usage), requests=1)
+    if usage is None:
+        return Ledger(requests=1)
+    ledger = Ledger(**asdict(usage), requests=1)
+    if cost is None:
+        return ledger
+    return replace(ledger, flops=cost.flops(usage), published_flops=cost.published_flops(usage))
 
 
 def reward_ledger(judgement: Judgement) -> Ledger:

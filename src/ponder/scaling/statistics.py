@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 
 from ponder.errors import ParameterError
+from ponder.rewards import best_of_weights, expected_of_best
+from ponder.scaling.parameters import check_count, check_number
 
 _Z_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
@@ -93,8 +95,10 @@ def paired_bootstrap(
 
     Raises
     ------
-    ParameterError : not as many values in one as in the other, or none.
+    ParameterError : not as many values in one as in the other, or none; no level or number of resamples.
     """
+    check_number("level", level, over=0, below=1)
+    check_count("resamples", resamples)
     groups = list(range(len(first))) if problems is None else list(problems)
     if not first or not len(first) == len(second) == len(groups):
         allowed = f"as many as the {len(first)} of first, and 1 at least"
@@ -139,8 +143,43 @@ def problems_needed(gap: float, discordance: float, *, level: float = 0.95, powe
     gap : g, the difference of the shares of right answers.
     discordance : d, the share of problems that exactly one of the two has right; at least the gap.
     """
+    check_number("level", level, over=0, below=1)
+    check_number("power", power, over=0, below=1)
     if not 0 < abs(gap) <= discordance <= 1:
         raise ParameterError("discordance", discordance, f"from the gap, which is {gap} and not 0, to 1")
     z_level, z_power = NormalDist().inv_cdf((1 + level) / 2), NormalDist().inv_cdf(power)
     root = z_level * math.sqrt(discordance) + z_power * math.sqrt(discordance - gap * gap)
     return math.ceil(root * root / (gap * gap))
+
+
+def expected_maximum(scores: Sequence[float], n: int) -> float:
+    """Return the expected maximum of n samples, from the scores of single ones.
+
+    The unbiased estimator: the mean of the maximum over all choices of n of them, sum_i x_(i) C(i-1, n-1) /
+    C(N, n) with the scores in rising order. What best-of-n's reward is, if its samples are like these.
+
+    Raises
+    ------
+    ParameterError : n is not from 1 to the number of scores.
+    """
+    return expected_of_best(scores, scores, n)
+
+
+def expected_maximum_interval(
+    scores: Sequence[float], n: int, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the bootstrap interval of `expected_maximum` (percentiles; Efron 1979).
+
+    It says how far other single samples would have moved it. For n near the number of scores it is too
+    narrow: nothing is known beyond the largest score.
+
+    Raises
+    ------
+    ParameterError : n is not from 1 to the number of scores, or `level` not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ParameterError("level", level, "between 0 and 1")
+    weights = best_of_weights(len(scores), n)
+    drawn = np.random.default_rng(seed).choice(np.asarray(scores, float), (resamples, len(scores)))
+    low, high = np.quantile(np.sort(drawn, axis=1) @ weights, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -3,31 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from ponder.asks import Boundary
 from ponder.errors import ParameterError
+from ponder.scaling.ab_mcts import AbMcts
 from ponder.scaling.best_of_n import BestOfN
-from ponder.scaling.selection import Selection
+from ponder.scaling.deep_conf import DeepConf
+from ponder.scaling.dvts import DVTS
+from ponder.scaling.mcts import Mcts
+from ponder.scaling.particles import Particles
+from ponder.scaling.posterior import Beta, Gaussian
+from ponder.scaling.rebase import Rebase
+from ponder.scaling.self_consistency import SelfConsistency
+from ponder.scaling.short_m import ShortM
+from ponder.scaling.speculative_rejection import SpeculativeRejection
+from ponder.scaling.step_beam import StepBeam
+from ponder.scaling.stopping import BetaRule, Doubling, Never, StopRule, Unanimous
 from ponder.scaling.strategy import Strategy
 
-STRATEGY_NAMES = (BestOfN.name,)
+STRATEGIES: Mapping[str, Any] = {
+    kind.name: kind
+    for kind in (
+        *(BestOfN, SelfConsistency, ShortM, DeepConf),
+        *(StepBeam, DVTS, Rebase, Particles, SpeculativeRejection, Mcts, AbMcts),
+    )
+}
+STRATEGY_NAMES = tuple(STRATEGIES)
+STOP_RULES: Mapping[str, StopRule] = {
+    rule.name: rule for rule in (BetaRule(), Unanimous(), Doubling(), Never())
+}
+
+_BY_NAME: Mapping[
+    tuple[str, str], Mapping[str, Any]
+] = {  # settings that are values, for faces that have names
+    (SelfConsistency.name, "rule"): STOP_RULES,
+    (AbMcts.name, "prior"): {"gaussian": Gaussian(), "beta": Beta()},
+}
+_GIVEN_OTHERWISE = frozenset({"sampling", "equal"})
+
+
+def settings_of(name: str) -> tuple[str, ...]:
+    """Return the names of the settings that a strategy has."""
+    return tuple(one.name for one in fields(_kind(name)) if one.name not in _GIVEN_OTHERWISE)
 
 
 def strategy_named(
-    name: str,
-    *,
-    selection: Selection | None = None,
-    rewarded: bool = True,
-    sampling: Mapping[str, Any] | None = None,
+    name: str, settings: Mapping[str, Any] | None = None, sampling: Mapping[str, Any] | None = None
 ) -> Strategy:
     """Return a strategy by name.
 
-    A selection that is not given is plain, or majority where there is no reward.
+    Parameters
+    ----------
+    settings : its fields by name; None is the default. A `step` may be text, a `rule` one of `STOP_RULES` by
+        name, and AB-MCTS's `prior` "gaussian" or "beta".
+    sampling : the sampling parameters of its texts.
 
     Raises
     ------
-    ParameterError : there is no such strategy, or it does not allow one of the values.
+    ParameterError : there is no such strategy, it has no such setting, or a value is not allowed.
     """
-    if name == BestOfN.name:
-        return BestOfN(selection or ("plain" if rewarded else "majority"), sampling or {})
-    raise ParameterError("strategy", name, "one of " + ", ".join(STRATEGY_NAMES))
+    kind, known = _kind(name), settings_of(name)
+    given = {key: value for key, value in (settings or {}).items() if value is not None}
+    for key, value in given.items():
+        if key not in known:
+            raise ParameterError(key, value, f"left unset with {name}, whose settings are {', '.join(known)}")
+    if isinstance(step := given.get("step"), str):
+        given["step"] = Boundary((step,))
+    for key, value in given.items():
+        values = _BY_NAME.get((name, key))
+        if values is not None and isinstance(value, str):
+            if value not in values:
+                raise ParameterError(key, value, "one of " + ", ".join(values))
+            given[key] = values[value]
+    strategy: Strategy = kind(**given, sampling=dict(sampling or {}))
+    return strategy
+
+
+def _kind(name: str) -> Any:
+    if name not in STRATEGIES:
+        raise ParameterError("strategy", name, "one of " + ", ".join(STRATEGY_NAMES))
+    return STRATEGIES[name]

@@ -43,7 +43,7 @@ def gym_task(name: str) -> Task:
         raise UnsupportedError(f"the task {name} needs {needed}") from None
     if name not in DATASETS:
         raise ParameterError(
-            "task", name, f"word_problems, {', '.join(SETTINGS)}, or another of reasoning_gym"
+            "task", name, f"multiply_add, word_problems, {', '.join(SETTINGS)}, or another of reasoning_gym"
         )
     return Task(name, partial(_examples, reasoning_gym.create_dataset, name))
 

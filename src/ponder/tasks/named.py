@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ponder.tasks.gym import SETTINGS, gym_task
-from ponder.tasks.task import Task
-from ponder.tasks.word_problems import word_problems
+from collections.abc import Mapping
 
-TASK_NAMES = ("word_problems", *SETTINGS)
+from ponder.tasks.gym import SETTINGS, gym_task
+from ponder.tasks.steps import multiply_add, word_problems
+from ponder.tasks.task import Make, Task
+
+_STEPS: Mapping[str, Make] = {"multiply_add": multiply_add, "word_problems": word_problems}
+
+TASK_NAMES = (*_STEPS, *SETTINGS)
 
 
 def task_named(name: str) -> Task:
@@ -16,6 +20,6 @@ def task_named(name: str) -> Task:
     ------
     ParameterError, UnsupportedError : as `gym_task`.
     """
-    if name == "word_problems":
-        return Task(name, word_problems, stop="\n\n", max_tokens=48, step="\n")
+    if name in _STEPS:
+        return Task(name, _STEPS[name], stop="\n\n", max_tokens=48, step="\n")
     return gym_task(name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ponder.asks import Boundary
 from ponder.errors import ParameterError
 from ponder.rewards import Problem
 
@@ -46,6 +47,11 @@ class Task:
     stop: str = "\n"
     max_tokens: int = 24
     step: str | None = None
+
+    @property
+    def boundary(self) -> Boundary:
+        """Where a reasoning step ends; the end of an answer that has one step."""
+        return Boundary((self.step or self.stop,), tokens=self.max_tokens)
 
     @property
     def sampling(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ponder.asks.offers import Offers
 from ponder.asks.read import Read
 from ponder.backends.local.answer import Answering, Asked
 from ponder.backends.local.compiling import compiling_threads
+from ponder.backends.local.cost import cost_of
 from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
@@ -53,6 +54,7 @@ class LocalModel:
             draft=admission.draft is not None,
             entropy_head=admission.entropy_head is not None,
             tokenizer=engine.tokenizer,
+            cost=cost_of(engine.model.config),
         )
 
     @property

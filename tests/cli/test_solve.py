@@ -1,0 +1,73 @@
+"""`ponder solve` with tasks and strategies by name, and a head that `ponder train-reward` makes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ponder.rewards import Head
+from ponder.scaling import STRATEGY_NAMES
+
+TASK = ("solve", "--task", "multiply_add", "--limit", "1", "-n", "4", "--seed", "1", "--json")
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STRATEGY_NAMES)
+def test_strategies_by_name(ponder, name: str) -> None:
+    """Each answers a problem of a task, whose stop string and steps are its own."""
+    ran = ponder(*TASK, "--strategy", name, "--reward", "likelihood", "--max-generated-tokens", "150")
+    assert ran.status == 0, ran.err
+    result, summary = lines(ran.out)
+    assert result["candidates"]
+    assert summary["n"] == 1
+    assert summary["ledger"]["generated_tokens"] <= 150
+    assert all("\n\n" not in one["text"] for one in result["candidates"])
+
+
+def test_settings(ponder) -> None:
+    """They reach the strategy: --set too, as numbers or text."""
+    ran = ponder(
+        *TASK, "--strategy", "step-beam", "--reward", "likelihood", "--keep", "1", "--expand", "2",
+        "--set", "convention=its-hub", "--set", "aggregate=mean", "--max-steps", "2",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert 1 <= len(lines(ran.out)[0]["candidates"]) <= 4
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--strategy", "dvts", "--keep", "2"), "keep = 2 is not allowed: left unset with dvts"),
+        (("--set", "keep"), "set = 'keep' is not allowed: NAME=VALUE"),
+        (("--strategy", "step-beam"), "reward = None"),
+        (("--data", "x.jsonl"), "task = 'multiply_add' is not allowed: used without --data"),
+        (("--system", "x"), "system = 'x' is not allowed: used with a prompt or --data"),
+    ],
+)
+def test_refused(ponder, options: tuple[str, ...], says: str) -> None:
+    """In one line, with the exit status 2."""
+    ran = ponder(*TASK, *options)
+    assert ran.status == 2
+    assert says in ran.err + ran.out
+
+
+@pytest.mark.slow
+def test_a_head(ponder, tmp_path: Path) -> None:
+    """It is made of a task's problems, says what it was made of, and scores what is solved."""
+    file = tmp_path / "head.safetensors"
+    ran = ponder("train-reward", str(file), "--problems", "12", "--json")
+    assert ran.status == 0, ran.err
+    (told,) = lines(ran.out)
+    assert told["tasks"] == ["multiply_add"]
+    assert Head.load(file).provenance == {key: value for key, value in told.items() if key != "file"}
+    assert file.stat().st_size < 2**20
+    ran = ponder(*TASK, "--reward", f"head:{file}")
+    assert ran.status == 0, ran.err
+    result, summary = lines(ran.out)
+    assert all(0 < one["score"] < 1 for one in result["candidates"])
+    assert summary["ledger"]["reward_tokens"] == 0
