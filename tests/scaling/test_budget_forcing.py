@@ -15,7 +15,7 @@ from ponder.testing import Babble, Place, ScriptedModel
 from scaling.test_drive import assert_ledger_is_the_models
 
 PROBLEM = Problem("What is 6 * 7?", "42")
-unhurried = settings(deadline=None, max_examples=200, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+unhurried = settings(deadline=None, max_examples=120, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 def solved(strategy, model, n=1, tokens=None, problem=PROBLEM):

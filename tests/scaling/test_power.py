@@ -210,7 +210,7 @@ def test_a_cut_text_is_whole():
 def test_a_text_that_the_budget_cuts_off_is_not_accepted():
     strategy = PowerSampling(0.2, 16, 3, "majority", {"max_tokens": 16})
     moved = 0
-    for tokens in range(10, 90, 5):
+    for tokens in range(10, 90, 11):
         events = told(strategy, Budget(2, tokens))
         nodes = [node for effect in effects(events, "extend") for node in effect.nodes]
         _first, *moves = [effect.note for effect in effects(events, "note")]
