@@ -8,8 +8,9 @@ from ponder.asks import conversation
 from ponder.errors import ParameterError
 from ponder.rewards import Problem
 from ponder.scaling import AbMcts, Beta, Gaussian, Scored, problem_seed
-from ponder.scaling.ab_mcts import AnswerNode, back_up, generates, revision, selected
+from ponder.scaling.ab_mcts import AnswerNode, back_up, generates, selected
 from ponder.scaling.dice import dice
+from ponder.scaling.revision_prompt import revision_prompt
 from ponder.text import Conversation
 from scaling.step_tree import EQUAL, PROBLEM, StepTree, searched
 
@@ -108,7 +109,7 @@ def test_answers_are_samples_of_the_question_or_revisions():
         expected = PROBLEM.prompt
         if told["revised"] is not None:
             attempt = answer.candidates[told["revised"]].text
-            expected = revision(PROBLEM, attempt, AbMcts().revise)
+            expected = revision_prompt(PROBLEM, [attempt], AbMcts().revise)
             assert [message.role for message in ask.path.prompt] == ["user", "assistant", "user"]
         assert ask.path.prompt == expected
         asked.append((told["revised"], ask.path.lineage))
@@ -118,8 +119,9 @@ def test_answers_are_samples_of_the_question_or_revisions():
 
 
 def test_a_revision_of_raw_text_goes_on_as_raw_text():
-    assert revision(Problem("?", raw="Q: 1+1\nA:"), " 3", "Again.") == "Q: 1+1\nA: 3\n\nAgain.\n\n"
-    prompt = revision(Problem("?", system="Short.", template_args={"x": 1}), "3", "Again.")
+    raw = revision_prompt(Problem("?", raw="Q: 1+1\nA:"), [" 3", "4"], "Again.")
+    assert raw == "Q: 1+1\nA: 3\n\nAgain.\n\n4\n\nAgain.\n\n"
+    prompt = revision_prompt(Problem("?", system="Short.", template_args={"x": 1}), ["3"], "Again.")
     assert isinstance(prompt, Conversation)
     assert [message.content for message in prompt.messages] == ["Short.", "?", "3", "Again."]
     assert prompt.template_args == {"x": 1}

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 import pytest
 
 from ponder.asks import Grow, Path, Tokens
+from ponder.asks.fronts import score
 from ponder.rewards import Likelihood, Problem
-from ponder.scaling import BestOfN, Budget, Choice, Journal, drive, extend, replay, solve, solve_all
+from ponder.scaling import (
+    BestOfN,
+    Budget,
+    Choice,
+    Journal,
+    PowerSampling,
+    drive,
+    extend,
+    replay,
+    solve,
+    solve_all,
+)
 from scaling.step_search import Ones, Reads, StepBeam
 from stepping import assert_model_at_rest, forget_model
 
@@ -146,6 +158,20 @@ def test_on_the_model_pieces_are_the_whole_text(local_model, stop):
     pieces = asyncio.run(solve(TokenByToken(sampling), problem, local_model))
     assert pieces.candidate.path.tokens == whole.candidate.path.tokens
     assert (pieces.candidate.text, pieces.candidate.finish_reason) == (whole.candidate.text, "stop")
+
+
+def test_on_the_model_a_text_that_was_cut_is_whole(local_model):
+    """Text and log-probability are those of its tokens; only what comes after the cut was computed."""
+    problem = Problem("How many cards are in 8 packs of 11 cards?", raw=FEW_SHOT)
+    strategy = PowerSampling(1.0, 6, 3, "majority", {"max_tokens": 12})
+    answer = asyncio.run(solve(strategy, problem, local_model, None, Budget(2)))
+    for one in answer.candidates:
+        assert local_model.tokenizer.decode(list(one.path.tokens), skip_special=False).startswith(one.text)
+        assert "".join(one.steps) == one.text
+        (read,) = score(local_model, problem.prompt, [one.path.tokens], ends=False).texts
+        assert one.logprob == pytest.approx(read.logprob, abs=1e-3)
+    ledger = answer.ledger
+    assert ledger.computed_tokens <= ledger.prompt_tokens // ledger.requests + 2 * ledger.generated_tokens
 
 
 def test_on_the_model_a_limit_that_suffices_changes_no_text(local_model):

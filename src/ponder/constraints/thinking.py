@@ -34,8 +34,7 @@ class Thinking(Composable):
     characters after it. The tokens counted are those before the first token that spells nothing but `close`.
 
     This is the mask's half of budget forcing (s1, arXiv 2501.19393). The other half appends "Wait" where
-    the model wants to close; a mask can't see that. For that, pause the text at `close` by
-    `until=Boundary([close])` and continue the path before it with "Wait" as further tokens.
+    the model wants to close; a mask can't see that. `ponder.scaling.BudgetForcing` does it.
 
     Attributes
     ----------

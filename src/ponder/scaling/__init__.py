@@ -5,6 +5,7 @@ from ponder.scaling.answer_prior import AnswerPrior
 from ponder.scaling.best_of_n import BestOfN
 from ponder.scaling.beta_binomial import BetaBinomial
 from ponder.scaling.budget import Budget, Stopped
+from ponder.scaling.budget_forcing import BudgetForcing
 from ponder.scaling.dataset import LineError, ProblemReader
 from ponder.scaling.deep_conf import DeepConf
 from ponder.scaling.drive import drive, replay, solve
@@ -31,7 +32,9 @@ from ponder.scaling.lookahead import look_ahead
 from ponder.scaling.mcts import Mcts
 from ponder.scaling.particles import Particles
 from ponder.scaling.posterior import Beta, Gaussian
+from ponder.scaling.power import PowerSampling
 from ponder.scaling.rebase import Rebase
+from ponder.scaling.revision import Revision
 from ponder.scaling.scored import Scored, choose, score
 from ponder.scaling.seed import problem_seed
 from ponder.scaling.selection import SELECTIONS, Selection, vote_weights
@@ -65,6 +68,7 @@ __all__ = [
     "BetaBinomial",
     "BetaRule",
     "Budget",
+    "BudgetForcing",
     "Choice",
     "DVTS",
     "DeepConf",
@@ -89,10 +93,12 @@ __all__ = [
     "Node",
     "Note",
     "Particles",
+    "PowerSampling",
     "ProblemReader",
     "Progress",
     "Rebase",
     "Result",
+    "Revision",
     "SELECTIONS",
     "STOP_RULES",
     "STRATEGY_NAMES",

@@ -18,7 +18,7 @@ Inoue et al., arXiv 2503.04412, and the authors' code, TreeQuest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,11 +32,9 @@ from ponder.scaling.dice import dice
 from ponder.scaling.effects import Search, extend, note
 from ponder.scaling.parameters import check_choice, check_sampling, sampling_for
 from ponder.scaling.posterior import Gaussian, Prior
+from ponder.scaling.revision_prompt import REVISE, check_revise, revision_prompt
 from ponder.scaling.scored import AGGREGATES, Aggregate, Scored, best, choose, score
 from ponder.scaling.selection import SELECTIONS, Selection
-from ponder.text import Conversation, Message, Prompt
-
-REVISE = "That answer may be wrong or incomplete. Look for mistakes, then give the whole answer again."
 
 
 @dataclass(slots=True)
@@ -82,8 +80,7 @@ class AbMcts:
     needs: ClassVar[frozenset[str]] = frozenset({"reward"})
 
     def __post_init__(self) -> None:
-        if not isinstance(self.revise, str) or not self.revise.strip():
-            raise ParameterError("revise", self.revise, "text that is not empty")
+        check_revise(self.revise)
         check_choice("aggregate", self.aggregate, AGGREGATES)
         check_choice("selection", self.selection, SELECTIONS)
         check_sampling(self.sampling)
@@ -95,7 +92,7 @@ class AbMcts:
             node = selected(root, self.prior, dice(sampling["seed"], number))
             prompt = problem.prompt
             if node.scored is not None:
-                prompt = revision(problem, node.scored.text.text, self.revise)
+                prompt = revision_prompt(problem, [node.scored.text.text], self.revise)
             path = Path(prompt, lineage=branched((), 0, len(node.children)))  # the next sample of this prompt
             extended = yield from extend(Grow(path, {**sampling, "n": 1}))
             answers += yield from score(extended.texts, self.aggregate)
@@ -137,17 +134,3 @@ def back_up(parent: AnswerNode, scored: Scored) -> None:
         node.itself.append(reward)
         node.parent.continued.append(reward)
         node = node.parent
-
-
-def revision(problem: Problem, answer: str, request: str) -> Prompt:
-    """Return a problem's prompt with an answer and the request to revise it."""
-    prompt = problem.prompt
-    if isinstance(prompt, Conversation):
-        return replace(prompt, messages=_revised(prompt.messages, answer, request))
-    if isinstance(prompt, tuple):
-        return _revised(prompt, answer, request)
-    return f"{prompt}{answer}\n\n{request}\n\n"
-
-
-def _revised(messages: tuple[Message, ...], answer: str, request: str) -> tuple[Message, ...]:
-    return (*messages, Message("assistant", answer), Message("user", request))

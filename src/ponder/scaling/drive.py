@@ -35,7 +35,7 @@ from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy
 from ponder.scaling.tree import Tree
 
 PROGRESS_S = 0.1
-VERSION = 2
+VERSION = 3
 
 _TICK = 1e-6  # timers may wake as much too early
 _LIMITS = ("max_generated_tokens", "seconds")

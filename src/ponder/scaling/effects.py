@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ponder.asks import Grow, Path
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards import Candidate, Judgement, Measure, State, extract_answer, total_logprob
 from ponder.scaling.budget import Stopped
 
@@ -20,13 +20,18 @@ class Text:
     ----------
     node, parent : numbers in the tree, in the order in which texts were grown; -1 is the prompt.
     path : where to go on from.
-    text : the whole output, from the prompt on. Tokens that the strategy put into a path are not in it.
+    text : the whole output, from the prompt on, with what the strategy put into a path as text. Other tokens
+        that it put there are not in it.
     steps : the same, cut where growing paused.
     finish_reason : "until" where it paused and can go on; "cancelled" where the budget cut it off; otherwise
         why it ended.
     stopped_by : the boundary, stop string or token that ended it.
     measures : of all its tokens; None where the strategy put some in.
     state : what the model's head read to choose its last token, for a reward that needs it.
+    grown : how many tokens the model added to its path this time.
+    offsets : for each token, how many characters of `text` are shown once it has come; None where that is not
+        known. A token may show nothing yet: the beginning of a character, or of a stop string. Of what the
+        strategy put in as text only the last token has one, the others -1.
     """
 
     node: int
@@ -38,11 +43,36 @@ class Text:
     stopped_by: str | int | None = None
     measures: tuple[Measure, ...] | None = ()
     state: State | None = field(default=None, compare=False, repr=False)
+    grown: int = 0
+    offsets: tuple[int, ...] | None = ()
 
     @property
     def live(self) -> bool:
         """Whether it paused and can go on."""
         return self.finish_reason == "until"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended by itself or has its full length: not paused, not cut off by the budget."""
+        return self.finish_reason not in ("until", "cancelled")
+
+    def first(self, tokens: int) -> Path:
+        """Return the path of its first so many tokens, to go on from in another way."""
+        lineage = tuple((position, child) for position, child in self.path.lineage if position < tokens)
+        return Path(self.path.prompt, self.path.tokens[:tokens], lineage=lineage)
+
+    def before(self, character: int) -> Path:
+        """Return the path of its text before a character: of whole tokens, and what is left as text.
+
+        Raises
+        ------
+        UnsupportedError : it is not known which characters are which token's.
+        """
+        if self.offsets is None:
+            raise UnsupportedError("a text cannot be cut where its model does not tell tokens one by one")
+        shown = max((offset for offset in self.offsets if offset <= character), default=0)
+        tokens = self.offsets.index(shown) + 1 if shown > 0 else 0
+        return replace(self.first(tokens), text=self.text[max(0, shown) : character])
 
     def candidate(self, model: str) -> Candidate:
         """Return it as rewards see it."""

@@ -48,7 +48,7 @@ class Growing:
     """A text that one effect grows: sample `index` of the ask `number`.
 
     `begun` are the tokens of the ask's path; None while only the model knows them, since some were given as
-    text. `finish_reason` is None while it may grow on.
+    text. `finish_reason` is None while it may grow on. `offsets` are as in `Text`, but of what grew.
     """
 
     ask: Grow
@@ -57,6 +57,7 @@ class Growing:
     begun: tuple[int, ...] | None
     tokens: list[int] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
+    offsets: list[int] | None = field(default_factory=list)
     text: str = ""
     finish_reason: str | None = None
     stopped_by: str | int | None = None
@@ -114,6 +115,8 @@ class Growing:
         if event.trace is not None:
             self.tokens.append(event.trace.token_id)
             self.measures.append(measure_of(event.trace))
+            if self.offsets is not None:
+                self.offsets.append(len(self.text))
         if event.finish_reason is not None:
             self._end(event.finish_reason, event.stopped_by)
 
@@ -124,7 +127,7 @@ class Growing:
 
     def go_back(self, event: BackEvent) -> None:
         """Forget tokens."""
-        self.steady = False
+        self.steady, self.offsets = False, None
         tokens, measures, text = self._mark
         del self.tokens[tokens + event.tokens :], self.measures[measures + event.tokens :]
         self.text = self.text[:text] + event.text
@@ -132,6 +135,9 @@ class Growing:
     def settle(self, output: Output, begun: tuple[int, ...]) -> None:
         """Take what a request answered in place of what it told on the way."""
         tokens, measures, text = self._mark
+        told = self.tokens[tokens:], self.text[text:]
+        if told != (list(output.token_ids), output.text):
+            self.offsets = None
         self.tokens[tokens:] = output.token_ids
         self.measures[measures:] = measures_of(output)
         self.text = self.text[:text] + output.text
@@ -148,6 +154,7 @@ class Growing:
         tokens, measures, text = self._saved
         entry: dict[str, Any] = {"text": number, "tokens": self.tokens[tokens:]}
         entry |= {"measures": self.measures[measures:], "more": self.text[text:]}
+        entry["offsets"] = None if self.offsets is None else self.offsets[tokens:]
         if ended:
             entry |= {"finish": self.finish_reason, "stopped_by": self.stopped_by}
             entry |= {"lineage": self.lineage, "begun": self.begun}
@@ -159,6 +166,8 @@ class Growing:
         self.tokens += entry["tokens"]
         self.measures += (Measure(*one) for one in entry["measures"])
         self.text += entry["more"]
+        known, more = self.offsets, entry["offsets"]
+        self.offsets = None if known is None or more is None else known + more
         if "finish" in entry:
             self.finish_reason, self.stopped_by = entry["finish"], entry["stopped_by"]
             lineage, begun = entry["lineage"], entry["begun"]

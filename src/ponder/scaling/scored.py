@@ -31,7 +31,7 @@ class Scored:
     ----------
     score : one number made of the scores of its steps; None if the text is not scored.
     steps : the scores of its steps; empty if it is not scored.
-    why : why it is not scored; "" if it is.
+    why : why it is not scored; "" if it is, or where there is no reward.
     scale : the reward's.
     """
 
@@ -48,8 +48,8 @@ class Scored:
 
     @property
     def finished(self) -> bool:
-        """Whether the text ended by itself or has its full length: not paused, not cut off by the budget."""
-        return self.text.finish_reason not in ("until", "cancelled")
+        """Whether the text is."""
+        return self.text.finished
 
     @property
     def value(self) -> float | None:
@@ -62,10 +62,12 @@ def score(
 ) -> Generator[Effect, Any, list[Scored]]:
     """Have the reward score texts; with `judged`, by what it says of these in their place.
 
+    Without a reward nobody is scored.
     `aggregate` says which number the scores of a text's steps become.
     """
     judgement: Judgement | None = yield from judge(texts if judged is None else judged)
-    assert judgement is not None, "a strategy that scores needs a reward"
+    if judgement is None:
+        return [Scored(text, None) for text in texts]
     why = {one.index: one.why for one in judgement.unscored}
     return [
         Scored(
@@ -86,7 +88,12 @@ def ranked(texts: Iterable[Scored]) -> list[Scored]:
 
 def best(texts: Iterable[Scored]) -> Text:
     """Return the best of the finished texts, or of all where none is finished."""
-    return ranked(_answers(list(texts)))[0].text
+    return leader(list(texts)).text
+
+
+def leader(texts: Sequence[Scored]) -> Scored:
+    """Return the best of the finished texts with its score, or of all where none is finished."""
+    return ranked(_answers(texts))[0]
 
 
 def choose(
@@ -97,23 +104,28 @@ def choose(
 ) -> Choice:
     """Settle on one of the finished texts, or of all where no finished one is scored.
 
+    Without a reward, on one of the finished texts, or of all where none is finished.
+
     Raises
     ------
     PonderError : nobody is scored; says why.
     """
     candidates = _answers(list(texts))
-    if all(one.score is None for one in candidates):
+    rewarded = any(one.score is not None or one.why for one in candidates)
+    if rewarded and all(one.score is None for one in candidates):
         raise PonderError(candidates[0].why)
-    scores = tuple(one.score for one in candidates)
+    scores = tuple(one.score for one in candidates) if rewarded else None
     answers = [extract_answer(one.text.text) for one in candidates]
     scale = candidates[0].scale
     chosen, votes = select(selection, answers, scores, scale, equal)
-    unscored = tuple(Unscored(i, one.why) for i, one in enumerate(candidates) if one.score is None)
-    judgement = Judgement(tuple(one.steps for one in candidates), unscored, scale=scale)
+    judgement = None
+    if rewarded:
+        unscored = tuple(Unscored(i, one.why) for i, one in enumerate(candidates) if one.score is None)
+        judgement = Judgement(tuple(one.steps for one in candidates), unscored, scale=scale)
     return Choice(chosen, tuple(one.text for one in candidates), judgement, scores, votes, sampling)
 
 
-def _answers(texts: list[Scored]) -> list[Scored]:
-    """Return the finished texts if one of them is scored, otherwise all."""
+def _answers(texts: Sequence[Scored]) -> Sequence[Scored]:
+    """Return the finished texts if one of them is scored, or need not be; otherwise all."""
     finished = [one for one in texts if one.finished]
-    return finished if any(one.score is not None for one in finished) else texts
+    return finished if any(one.score is not None or not one.why for one in finished) else texts

@@ -278,8 +278,9 @@ class _Text:
         entropy = -math.fsum(math.exp(logprob) * logprob for logprob in logprobs.values())
         likeliest = sorted(logprobs.items(), key=lambda pair: -pair[1])[: self.params.top_logprobs]
         top = tuple((self.model.characters.token(text), logprob) for text, logprob in likeliest)
-        own = word.logprob
-        return TokenTrace(token, own, own, own, entropy, 1, 1, 1.0, top=top)
+        own, drawn = word.logprob, word.drawn_logprob
+        drawn = own if drawn is None else drawn
+        return TokenTrace(token, own, drawn, drawn, entropy, 1, 1, 1.0, top=top)
 
     def _show(self, word: Word, token: int, position: int) -> str:
         may_stop = position >= self.params.min_tokens

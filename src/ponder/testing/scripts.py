@@ -47,6 +47,7 @@ class Place:
 class Word:
     """One token: its text, "" for the end token; its raw log-probability; whether the text ends with it.
 
+    `drawn_logprob` is that under what it was drawn from; None: the same as the raw one.
     `distribution` has the raw log-probability of each token that could have come, its own among them; it is
     empty where nobody knows.
     """
@@ -55,6 +56,7 @@ class Word:
     logprob: float = -0.5
     ends: bool = False
     distribution: Mapping[str, float] = field(default_factory=dict)
+    drawn_logprob: float | None = None
 
 
 class Script(Protocol):
@@ -137,13 +139,13 @@ class Babble:
         words = [word for word in self.vocabulary if word or place.may_end]
         raw = self._logprobs(place)
         if place.temperature <= 0:
-            return max(
-                (Word(word, raw[word], distribution=raw) for word in words), key=lambda word: word.logprob
-            )
+            likeliest = max(words, key=raw.__getitem__)
+            return Word(likeliest, raw[likeliest], distribution=raw, drawn_logprob=0.0)
         weights = [math.exp(raw[word] / place.temperature) for word in words]
         told = f"{place.seed}/{stream_of(place.lineage)}/{place.position}"
         (word,) = random.Random(_number(told)).choices(words, weights)
-        return Word(word, raw[word], distribution=raw)
+        drawn = raw[word] / place.temperature - math.log(math.fsum(weights))
+        return Word(word, raw[word], distribution=raw, drawn_logprob=drawn)
 
     def logprob(self, place: Place, token: str) -> float:
         return self._logprobs(place).get(token, -30.0)
