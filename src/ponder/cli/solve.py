@@ -73,7 +73,8 @@ def solve(
         str,
         typer.Option(
             help="How the budget is spent: best-of-n, self-consistency, short-m, deep-conf, step-beam, dvts, "
-            "rebase, particles, speculative-rejection, mcts, ab-mcts."
+            "rebase, particles, speculative-rejection, mcts, ab-mcts, revision, budget-forcing, "
+            "power-sampling."
         ),
     ] = "best-of-n",
     reward: Annotated[

@@ -10,12 +10,15 @@ from ponder.asks import Boundary
 from ponder.errors import ParameterError
 from ponder.scaling.ab_mcts import AbMcts
 from ponder.scaling.best_of_n import BestOfN
+from ponder.scaling.budget_forcing import BudgetForcing
 from ponder.scaling.deep_conf import DeepConf
 from ponder.scaling.dvts import DVTS
 from ponder.scaling.mcts import Mcts
 from ponder.scaling.particles import Particles
 from ponder.scaling.posterior import Beta, Gaussian
+from ponder.scaling.power import PowerSampling
 from ponder.scaling.rebase import Rebase
+from ponder.scaling.revision import Revision
 from ponder.scaling.self_consistency import SelfConsistency
 from ponder.scaling.short_m import ShortM
 from ponder.scaling.speculative_rejection import SpeculativeRejection
@@ -28,6 +31,7 @@ STRATEGIES: Mapping[str, Any] = {
     for kind in (
         *(BestOfN, SelfConsistency, ShortM, DeepConf),
         *(StepBeam, DVTS, Rebase, Particles, SpeculativeRejection, Mcts, AbMcts),
+        *(Revision, BudgetForcing, PowerSampling),
     )
 }
 STRATEGY_NAMES = tuple(STRATEGIES)
