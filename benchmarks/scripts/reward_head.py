@@ -13,6 +13,7 @@ import asyncio
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import ponder
@@ -67,7 +68,8 @@ async def trained(lm: ponder.LM, task: Task, problems: int) -> tuple[Head, float
     async for one in label(task.problems(problems, TRAINING_SEED), lm.model, tree, concurrency=4):
         if one.steps is not None:
             steps.append(one.steps)
-    return train(steps, {"model": lm.name, "tasks": [task.name]}), time.perf_counter() - start
+    made_of = {"model": lm.name, "tasks": [task.name], "seed": TRAINING_SEED, "temperature": TEMPERATURE}
+    return train(steps, made_of), time.perf_counter() - start
 
 
 async def solved(lm: ponder.LM, task: Task, head: Head, problems: int, n: int) -> list[Result]:
@@ -131,12 +133,15 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--train", type=int, default=150)
     parser.add_argument("--n", type=int, default=16)
+    parser.add_argument("--heads", type=Path, help="a folder to write the heads to")
     asked = parser.parse_args()
     lm = ponder.load(asked.model, device="cpu")
     found: dict[str, Any] = {}
     for name in asked.tasks:
         task = task_named(name)
         head, seconds = asyncio.run(trained(lm, task, asked.train))
+        if asked.heads is not None:
+            head.save(asked.heads / f"{name}.safetensors")
         results = asyncio.run(solved(lm, task, head, asked.problems, asked.n))
         found[name] = {
             "training": {**head.provenance, "seconds": round(seconds, 1)},

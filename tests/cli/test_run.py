@@ -32,7 +32,13 @@ def test_json_has_every_field(ponder):
     assert result["params"]["temperature"] == {"value": 0.8, "from": "caller"}
     assert result["params"]["top_k"] == {"value": 0, "from": "default"}
     assert result["params"]["constraint"]["value"] == {
-        "Ban": {"strings": ["z"], "ignore_case": False, "whole_word": False, "variants": []}
+        "Ban": {
+            "strings": ["z"],
+            "ignore_case": False,
+            "whole_word": False,
+            "variants": [],
+            "within": None,
+        }
     }
     (output,) = result["outputs"]
     assert set(output) >= {"text", "token_ids", "finish_reason", "logprob", "tokens"}
