@@ -52,7 +52,8 @@ def test_json_has_every_field(ponder):
         assert len(token["top"]) == 3
     assert result["usage"]["generated_tokens"] == len(output["token_ids"])
     usage = ("prompt_tokens", "hit_tokens", "cached_tokens", "computed_tokens", "generated_tokens")
-    assert set(result["usage"]) == {*usage, "proposed_tokens", "accepted_tokens"}
+    others = ("proposed_tokens", "accepted_tokens", "attended_tokens", "logit_rows")
+    assert set(result["usage"]) == {*usage, *others}
     assert result["usage"]["proposed_tokens"] == 0
     assert set(result["timing"]) >= {"load_s", "ttft_s", "decode_tok_s"}
 
