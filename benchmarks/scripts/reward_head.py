@@ -72,17 +72,13 @@ async def trained(lm: ponder.LM, task: Task, problems: int) -> tuple[Head, float
     return train(steps, made_of), time.perf_counter() - start
 
 
-async def solved(lm: ponder.LM, task: Task, head: Head, problems: int, n: int) -> list[Result]:
-    """Return n scored texts for each of so many problems."""
+async def solved(lm: ponder.LM, task: Task, head: Head, asked: argparse.Namespace) -> list[Result]:
+    """Return scored texts for problems that the head was not trained on."""
+    known = {one.question for one in task.problems(asked.train, TRAINING_SEED)}
+    others = [one for one in task.problems(2 * asked.problems, SEED) if one.question not in known]
     strategy = BestOfN("weighted", {**task.sampling, "temperature": TEMPERATURE, "seed": SEED})
-    found = solve_all(
-        task.problems(problems, SEED),
-        strategy,
-        lm.model,
-        HeadReward(head, lm.model),
-        Budget(n),
-        concurrency=4,
-    )
+    reward, budget = HeadReward(head, lm.model), Budget(asked.n)
+    found = solve_all(others[: asked.problems], strategy, lm.model, reward, budget, concurrency=4)
     return [item async for item in found if isinstance(item, Result) and item.answer is not None]
 
 
@@ -142,7 +138,7 @@ def main() -> None:
         head, seconds = asyncio.run(trained(lm, task, asked.train))
         if asked.heads is not None:
             head.save(asked.heads / f"{name}.safetensors")
-        results = asyncio.run(solved(lm, task, head, asked.problems, asked.n))
+        results = asyncio.run(solved(lm, task, head, asked))
         found[name] = {
             "training": {**head.provenance, "seconds": round(seconds, 1)},
             **compared(results),

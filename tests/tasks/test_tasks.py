@@ -7,7 +7,8 @@ import pytest
 
 from ponder.errors import ParameterError
 from ponder.rewards import AnswerEquality, extract_answer
-from ponder.tasks import TASK_NAMES, task_named
+from ponder.tasks import TASK_NAMES, Task, task_named
+from ponder.tasks.task import Example
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
@@ -18,6 +19,7 @@ def test_problems(name: str) -> None:
     assert problems == task.problems(20, seed=3)
     assert problems != task.problems(20, seed=4)
     assert problems[:5] == task.problems(5, seed=3)
+    assert len({one.question for one in task.problems(300)}) == 300
     shown = {(one.raw or "").rsplit("Question:", 1)[0] for one in problems}
     assert len(shown) == 1
     assert shown.pop().count("Question:") == 4
@@ -56,6 +58,14 @@ def test_numbers_out_of_range(field: str, values: dict[str, Any]) -> None:
     """They are named."""
     with pytest.raises(ParameterError, match=f"{field} = "):
         task_named("word_problems").problems(**{"count": 1, **values})
+
+
+def test_more_problems_than_there_are() -> None:
+    """A question is never given twice."""
+    few = Task("few", lambda seed, count: [Example(str(i % 5), "", str(i % 5)) for i in range(count)])
+    assert [one.question for one in few.problems(5)] == ["0", "1", "2", "3", "4"]
+    with pytest.raises(ParameterError, match="problems = 6 is not allowed: at most about 5"):
+        few.problems(6)
 
 
 def test_an_unknown_task() -> None:

@@ -9,14 +9,14 @@ from ponder.errors import ParameterError
 from ponder.rewards.arithmetic import arithmetic_verifier
 from ponder.rewards.code import code_verifier
 from ponder.rewards.confidence import Confidence
-from ponder.rewards.head import Head, HeadReward, shipped_head
+from ponder.rewards.head import Head, HeadReward
 from ponder.rewards.likelihood import Likelihood
 from ponder.rewards.profanity import profanity_reward
 from ponder.rewards.reward import Reward
 from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.verifier import exact_verifier, math_verifier
 
-HEAD = "head"
+HEAD = "head:"
 
 _REWARDS: Mapping[str, Callable[[LanguageModel], Reward]] = {
     "likelihood": lambda model: Likelihood(model),
@@ -35,19 +35,16 @@ REWARD_NAMES = tuple(_REWARDS)
 
 
 def reward_named(name: str, model: LanguageModel) -> Reward:
-    """Return a reward by name. Those that need a model use `model`.
-
-    "head" is the `Head` that comes with the model, and "head:FILE" one of a file.
+    """Return a reward by name; "head:FILE" is a trained `Head`. Those that need a model use `model`.
 
     Raises
     ------
     ParameterError : there is no such reward.
     CheckpointError : the file is no head.
-    UnsupportedError : no head comes with the model, or a package that the reward needs is not installed.
+    UnsupportedError : a package that the reward needs is not installed.
     """
-    kind, _, file = name.partition(":")
-    if kind == HEAD:
-        return HeadReward(Head.load(file) if file else shipped_head(model.name), model)
+    if name.startswith(HEAD):
+        return HeadReward(Head.load(name.removeprefix(HEAD)), model)
     if name not in _REWARDS:
-        raise ParameterError("reward", name, f"one of {', '.join(REWARD_NAMES)}, {HEAD} or {HEAD}:FILE")
+        raise ParameterError("reward", name, f"one of {', '.join(REWARD_NAMES)}, or {HEAD}FILE")
     return _REWARDS[name](model)

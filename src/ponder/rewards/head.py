@@ -97,21 +97,6 @@ class Head:
         return cls(mean, scale, weights, float(bias[0]), provenance)
 
 
-def shipped_head(model: str) -> Head:
-    """Return the head that comes with the package for a model, by its name.
-
-    Raises
-    ------
-    UnsupportedError : there is none.
-    """
-    file = Path(__file__).with_name("heads") / f"{Path(model).name}.safetensors"
-    if not file.exists():
-        raise UnsupportedError(
-            f"no reward head comes with {model}: ponder train-reward makes one, for head:FILE"
-        )
-    return Head.load(file)
-
-
 @dataclass(frozen=True, slots=True)
 class HeadReward:
     """Scores a candidate by the state at the end of its last reasoning step.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from operator import add, attrgetter
 
 from ponder.asks import Usage
 from ponder.asks.cost import Cost
@@ -52,23 +54,32 @@ class Ledger:
     published_flops: int = 0
 
     def __add__(self, other: Ledger) -> Ledger:
-        mine, theirs = asdict(self), asdict(other)
-        return Ledger(**{name: mine[name] + theirs[name] for name in mine})
+        return Ledger(*map(add, _values(self), _values(other)))
 
     def as_json(self) -> dict[str, int | float]:
         """Return the fields, seconds rounded to a tenth of a millisecond."""
-        return {**asdict(self), "seconds": round(self.seconds, 4)}
+        return {**_named(self), "seconds": round(self.seconds, 4)}
 
     def as_entry(self) -> dict[str, int | float]:
         """Return the fields that are not 0, exactly; `Ledger(**entry)` is the same ledger."""
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name, value in _named(self).items() if value}
+
+
+_NAMES = tuple(one.name for one in fields(Ledger))
+_OF_USAGE = tuple(one.name for one in fields(Usage))
+_values: Callable[[Ledger], tuple[int, ...]] = attrgetter(*_NAMES)  # a ledger is added up at every token
+_used: Callable[[Usage], tuple[int, ...]] = attrgetter(*_OF_USAGE)
+
+
+def _named(ledger: Ledger) -> dict[str, int | float]:
+    return dict(zip(_NAMES, _values(ledger), strict=True))
 
 
 def ledger_of(usage: Usage | None, cost: Cost | None = None) -> Ledger:
     """Return what one request to the model cost, but for its time; None: it has told nothing yet."""
     if usage is None:
         return Ledger(requests=1)
-    ledger = Ledger(**asdict(usage), requests=1)
+    ledger = Ledger(**dict(zip(_OF_USAGE, _used(usage), strict=True)), requests=1)
     if cost is None:
         return ledger
     return replace(ledger, flops=cost.flops(usage), published_flops=cost.published_flops(usage))

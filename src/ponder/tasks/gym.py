@@ -20,7 +20,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "styles": ("plain",),
     },
     "gcd": {"min_numbers": 2, "max_numbers": 2, "min_value": 2, "max_value": 40},
-    "lcm": {"min_numbers": 2, "max_numbers": 2, "min_value": 2, "max_value": 12},
+    "lcm": {"min_numbers": 2, "max_numbers": 2, "min_value": 2, "max_value": 20},
     "letter_counting": {"min_words": 2, "max_words": 4},
     "products": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 2},
 }

@@ -31,7 +31,7 @@ def _word_problem(rng: random.Random) -> Example:
 
 
 def _multiply_add(rng: random.Random) -> Example:
-    first, second, third = rng.randint(2, 9), rng.randint(2, 5), rng.randint(1, 9)
+    first, second, third = rng.randint(2, 12), rng.randint(2, 9), rng.randint(1, 12)
     product, result = first * second, first * second + third
     worked = f"{first} * {second} = {product}.\n{product} + {third} = {result}.\nThe answer is {result}."
     return Example(f"{first} * {second} + {third}", worked, str(result))

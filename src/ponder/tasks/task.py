@@ -59,11 +59,11 @@ class Task:
         return {"stop": [self.stop], "max_tokens": self.max_tokens}
 
     def problems(self, count: int, seed: int = 0, shots: int = 4) -> list[Problem]:
-        """Return `count` problems, each a raw prompt of `shots` worked ones and a question.
+        """Return `count` problems, each a raw prompt of `shots` worked ones and a question of its own.
 
         Raises
         ------
-        ParameterError : a number is out of its range.
+        ParameterError : a number is out of its range, or the task has fewer different questions.
         """
         for name, value, least, most in (
             ("problems", count, 1, 10**6),
@@ -82,5 +82,16 @@ class Task:
                 raw=f"{shown}Question: {one.question}\nAnswer:",
                 id=f"{self.name} {seed}.{number}",
             )
-            for number, one in enumerate(self.make(seed, count))
+            for number, one in enumerate(self._different(seed, count))
         ]
+
+    def _different(self, seed: int, count: int) -> list[Example]:
+        """Return examples whose questions differ, so that none is counted, or learned from, twice."""
+        for tries in (count, 2 * count, 8 * count, 64 * count):
+            found: dict[str, Example] = {}
+            for one in self.make(seed, tries):
+                found.setdefault(one.question, one)
+            if len(found) >= count:
+                return list(found.values())[:count]
+        allowed = f"at most about {len(found)}: {self.name} has no more different questions"
+        raise ParameterError("problems", count, allowed)
