@@ -14,9 +14,9 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "chain_sum": {"min_terms": 2, "max_terms": 3, "min_digits": 1, "max_digits": 2},
     "fraction_simplification": {
         "min_value": 1,
-        "max_value": 12,
+        "max_value": 20,
         "min_factor": 2,
-        "max_factor": 5,
+        "max_factor": 7,
         "styles": ("plain",),
     },
     "gcd": {"min_numbers": 2, "max_numbers": 2, "min_value": 2, "max_value": 40},
