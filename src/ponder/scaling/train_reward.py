@@ -25,6 +25,7 @@ from ponder.scaling.label_tree import LabelTree, labels
 from ponder.scaling.ledger import Ledger
 
 HELD_OUT = 0.25  # of the problems
+FOLDS = 4
 DECAYS = (1e-3, 1e-2, 1e-1, 1.0)
 ROUNDS = 30  # of Newton's method; it converges in fewer
 
@@ -68,7 +69,7 @@ async def label(
 def train(
     labelled: Sequence[LabelledSteps], provenance: dict[str, Any], *, decays: Sequence[float] = DECAYS
 ) -> Head:
-    """Fit a head; the decay is the one that fits a fifth of the problems best which it was not fitted on.
+    """Fit a head; the decay is the one that fits problems best which it was not fitted on.
 
     Raises
     ------
@@ -82,9 +83,7 @@ def train(
         if not 0 < (steps.values * steps.ends).sum() < steps.ends.sum():
             kind = "right" if steps.values.any() else "wrong"
             raise DataError(f"all texts of the {name} problems are {kind}: there is nothing to learn")
-    own = max(1, len(labelled[:-held]) // 5)
-    inner, outer = _joined(labelled[: -held - own]), _joined(labelled[-held - own : -held])
-    decay = min(decays, key=lambda one: _loss(fit(inner, one), outer))
+    decay = min(decays, key=lambda one: _loss_of_others(labelled[:-held], one))
     head = fit(training, decay)
     told = {**provenance, "decay": decay, "problems": len(labelled), "steps": len(training.values)}
     return replace(head, provenance={**told, "held_out": quality(head, test)})
@@ -154,6 +153,15 @@ def _loss(head: Head, steps: LabelledSteps) -> float:
     p = np.clip(head.scores(steps.states), 1e-12, 1 - 1e-12)
     losses = steps.values * np.log(p) + (1 - steps.values) * np.log(1 - p)
     return -float(np.average(losses, weights=steps.ends))
+
+
+def _loss_of_others(labelled: Sequence[LabelledSteps], decay: float) -> float:
+    """Return the mean loss on each fold of the problems of a head that was fitted on the other folds."""
+    losses = []
+    for fold in range(FOLDS):
+        others = _joined([one for i, one in enumerate(labelled) if i % FOLDS != fold])
+        losses.append(_loss(fit(others, decay), _joined(labelled[fold::FOLDS])))
+    return sum(losses) / FOLDS
 
 
 def _joined(labelled: Sequence[LabelledSteps]) -> LabelledSteps:
