@@ -75,14 +75,23 @@ def processes(trial):
     return sorted(found)
 
 
+def serve_one(trial):
+    """Let a good program pass, so that both sides are up again; return how many processes there are then."""
+    assert passed(trial, "def f(x): return x", "f(3) == 3") == [True]
+    seen, ends = [], time.monotonic() + 3
+    while (len(seen) < 20 or len(set(seen[-20:])) > 1) and time.monotonic() < ends:
+        seen.append(len(processes(trial)))
+        time.sleep(0.01)
+    return seen[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*FORGED, *HARMFUL])
 def test_a_hostile_program_passes_nothing_and_leaves_nothing(hasty, name):
-    before = processes(hasty)
+    before = serve_one(hasty)
     program = {**FORGED, **HARMFUL}[name]
     assert passed(hasty, program, TEST) == [False]
-    assert processes(hasty) == before
-    assert passed(hasty, "def f(x): return x", "f(3) == 3") == [True], "the next one is served"
+    assert serve_one(hasty) == before, "the next one is served, and nothing is left of this one"
 
 
 @pytest.mark.timed
