@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ponder.asks import Boundary, End, Grow, Path, Service, Tokens
+from ponder.asks import Boundary, End, Grow, Path, Record, Service, Tokens
 from ponder.asks.fronts import generate
 from ponder.errors import CapacityError, DataError, ParameterError
 from ponder.rewards import Problem, exact_verifier
@@ -388,3 +388,24 @@ def test_many_problems_share_a_model():
     *_, summary = asyncio.run(results())
     assert_ledger_is_the_models(summary.ledger, model)
     assert asdict(summary.ledger)["requests"] == len(model.requests)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Grow one text, and keep what `record` says of it."""
+
+    record: Record
+
+    name, needs = "recording", frozenset()
+
+    def search(self, problem, budget):
+        grown = yield from extend(Grow(Path(problem.prompt), {"max_tokens": 4}, record=self.record))
+        return Choice(0, grown.texts)
+
+
+@pytest.mark.parametrize("record", [Record(), Record(state=True), Record(certainty=True)])
+def test_what_a_strategy_records_is_kept(tiny_model, record):
+    """Though neither the strategy nor a reward says that it needs it."""
+    answer = asyncio.run(solve(Recording(record), Problem("ab", raw="ab"), tiny_model))
+    assert (answer.candidate.state is not None) == record.state
+    assert all((one.certainty is not None) == record.certainty for one in answer.candidate.measures)

@@ -303,8 +303,8 @@ class _Driver:
         reads = self.model.offers.reads if self.model is not None else frozenset()
         record = replace(
             ask.record,
-            state="state" in self.needs and "States" in reads,
-            certainty="certainty" in self.needs and "Logits" in reads,
+            state=ask.record.state or ("state" in self.needs and "States" in reads),
+            certainty=ask.record.certainty or ("certainty" in self.needs and "Logits" in reads),
         )
         ask = replace(ask, constraint=ask.constraint or self.constraint, record=record)
         return with_confidence(ask) if "confidence" in self.needs else ask
