@@ -87,11 +87,10 @@ def chosen(result: Result, way: Way, equal: AnswerEquality) -> bool:
     answer = result.answer
     assert answer is not None
     assert result.candidates_right is not None
-    scores, scale = answer.scores, "probability"
-    if way.scores == "likelihood":
-        scores, scale = tuple(one.logprob for one in answer.candidates), "logarithm"
-    kind: Scale = "logarithm" if scale == "logarithm" else "probability"
-    best, _ = select(way.selection, [one.answer for one in answer.candidates], scores, kind, equal)
+    likelihoods = [one.logprob for one in answer.candidates]
+    scores = answer.scores if way.scores == "head" else likelihoods
+    scale: Scale = "probability" if way.scores == "head" else "logarithm"
+    best, _ = select(way.selection, [one.answer for one in answer.candidates], scores, scale, equal)
     return result.candidates_right[best]
 
 

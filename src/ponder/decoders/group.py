@@ -174,10 +174,11 @@ class Group:
         if self.allowed is not None:
             must_go_on = must_go_on or not self.allowed.may_end(state)
             given_up = text.given_up_at(len(output))
-            allowed = self.allowed.mask(state, given_up.all.union(refused))
+            left_out = given_up.all.union(refused)
+            allowed = self.allowed.mask(state, left_out)
             if given_up.unlikely and allowed is not None and not allowed.any():
                 allowed = self.allowed.mask(state, given_up.dead.union(refused))
-            stream = redrawn(stream, len(given_up.all.union(refused)))
+            stream = redrawn(stream, len(left_out))
         forbidden = tuple(self.end_ids) if must_go_on else ()
         return Row(stream, self.prompt, output, forbidden, allowed, *rest)
 

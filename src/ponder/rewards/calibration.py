@@ -20,19 +20,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.judgement import Judgement, Scale
-from ponder.rewards.logistic import logistic
+from ponder.rewards.logistic import fit_logistic, logistic
 from ponder.rewards.reward import Candidate, Problem, Reward, judged
 
 FORMAT = "ponder.calibration.v1"
 _MAX_BYTES = 2**16
-_STEPS = 100
-_TOLERANCE = 1e-10
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,36 +126,11 @@ def calibrate(reward: str, scores: Sequence[float], right: Sequence[bool]) -> Ca
     verdicts = np.asarray(right, dtype=np.bool_)
     won, lost = int(verdicts.sum()), int((~verdicts).sum())
     targets = np.where(verdicts, (won + 1) / (won + 2), 1 / (lost + 2))
-    mean, spread = (
-        float(values.mean()),
-        float(values.std()) or 1.0,
-    )  # so that the fit does not depend on units
-    slope, offset = _newton((values - mean) / spread, targets)
+    mean, spread = float(values.mean()), float(values.std()) or 1.0  # else the fit would depend on units
+    x = np.stack([(values - mean) / spread, np.ones_like(values)], axis=1)
+    slope, offset = fit_logistic(x, targets, np.ones_like(values), np.zeros(2)).tolist()
     if slope <= 0:  # the best curve that does not fall is flat
         share = float(targets.mean())
         slope, offset = 0.0, math.log(share / (1 - share))
     slope /= spread
     return Calibration(reward, slope, offset - slope * mean, won, lost)
-
-
-def _newton(x: Floats, targets: Floats) -> tuple[float, float]:
-    """Minimise the convex loss by Newton's method with step halving."""
-    features = np.stack([x, np.ones_like(x)])
-    at = np.zeros(2)
-    loss = _loss(at @ features, targets)
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(at @ features, -500, 500)))
-        gradient = features @ (p - targets)
-        hessian = (features * (p * (1 - p))) @ features.T + 1e-12 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        size = 1.0
-        while (after := _loss((at - size * step) @ features, targets)) > loss and size > 1e-10:
-            size /= 2
-        if loss - after < _TOLERANCE:
-            break
-        at, loss = at - size * step, after
-    return float(at[0]), float(at[1])
-
-
-def _loss(x: Floats, targets: Floats) -> float:
-    return float((np.logaddexp(0, x) - targets * x).sum())

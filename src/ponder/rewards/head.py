@@ -26,6 +26,7 @@ from ponder.asks import Path as AskPath
 from ponder.asks.fronts import aread_many
 from ponder.errors import CheckpointError, UnsupportedError
 from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.logistic import logistics
 from ponder.rewards.reward import Candidate, Problem, State
 
 Floats = npt.NDArray[np.float32]
@@ -54,8 +55,8 @@ class Head:
 
     def scores(self, states: Floats) -> npt.NDArray[np.float64]:
         """Return the probabilities [N] that texts with states [N, C] end right."""
-        logits = ((states - self.mean) / self.scale).astype(np.float64) @ self.weights + self.bias
-        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+        standardised = ((states - self.mean) / self.scale).astype(np.float64)
+        return logistics(standardised @ self.weights + self.bias)
 
     def save(self, file: str | PathLike[str]) -> None:
         """Write it as safetensors; equal heads are equal bytes."""

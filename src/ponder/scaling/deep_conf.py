@@ -100,7 +100,7 @@ class DeepConf:
         bar = lowest_kept([confidence(text, "lowest", window) for text in texts], self.eta)
         while True:
             lowest = [confidence(text, "lowest", window) for text in texts]
-            kept = [i for i in passing(lowest, bar) if ended(texts[i])]
+            kept = [i for i in passing(lowest, bar) if texts[i].finished]
             weights = [confidence(text, self.of, window) for text in texts]
             choice = self._choice(texts, weights, kept, sampling)
             yield from note(choice.texts[choice.chosen], kept=kept, bar=bar)
@@ -172,11 +172,6 @@ def fallen(text: Text, window: int, bar: float) -> bool:
     if confidences is None or len(confidences) < window:
         return False
     return bool(group_confidences(confidences, window).min() < bar)
-
-
-def ended(text: Text) -> bool:
-    """Whether a text ended by itself, or has its full length."""
-    return text.finish_reason not in ("until", "cancelled")
 
 
 def agreed(votes: Sequence[Vote]) -> float:

@@ -73,5 +73,5 @@ class ShortM:
 
 def first_to_end(texts: list[Text]) -> list[int]:
     """Return the indices of texts that have ended, the shortest first, and last those cut at `max_tokens`."""
-    ended = [i for i, text in enumerate(texts) if text.finish_reason not in ("until", "cancelled")]
+    ended = [i for i, text in enumerate(texts) if text.finished]
     return sorted(ended, key=lambda i: (texts[i].finish_reason == "length", len(texts[i].path.tokens), i))

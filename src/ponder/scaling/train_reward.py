@@ -20,6 +20,7 @@ from ponder.asks import LanguageModel
 from ponder.errors import DataError, ParameterError
 from ponder.rewards import Problem
 from ponder.rewards.head import Head
+from ponder.rewards.logistic import fit_logistic
 from ponder.scaling.evaluate import Result, solve_all
 from ponder.scaling.label_tree import LabelTree, labels
 from ponder.scaling.ledger import Ledger
@@ -27,7 +28,6 @@ from ponder.scaling.ledger import Ledger
 HELD_OUT = 0.25  # of the problems
 FOLDS = 4
 DECAYS = (1e-3, 1e-2, 1e-1, 1.0)
-ROUNDS = 30  # of Newton's method; it converges in fewer
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ async def label(
 def train(
     labelled: Sequence[LabelledSteps], provenance: dict[str, Any], *, decays: Sequence[float] = DECAYS
 ) -> Head:
-    """Fit a head; the decay is the one that fits problems best which it was not fitted on.
+    """Fit a head, with the decay that is best in a cross-validation over the training problems.
 
     Raises
     ------
@@ -83,29 +83,22 @@ def train(
         if not 0 < (steps.values * steps.ends).sum() < steps.ends.sum():
             kind = "right" if steps.values.any() else "wrong"
             raise DataError(f"all texts of the {name} problems are {kind}: there is nothing to learn")
-    decay = min(decays, key=lambda one: _loss_of_others(labelled[:-held], one))
+    folds = _folds(labelled[:-held])
+    decay = min(decays, key=lambda one: sum(_loss(fit(others, one), own) for others, own in folds))
     head = fit(training, decay)
     told = {**provenance, "decay": decay, "problems": len(labelled), "steps": len(training.values)}
     return replace(head, provenance={**told, "held_out": quality(head, test)})
 
 
 def fit(steps: LabelledSteps, decay: float) -> Head:
-    """Fit logistic regression to soft labels by Newton's method, in float64."""
+    """Fit logistic regression to soft labels, in float64."""
     mean = steps.states.mean(axis=0)
     scale = np.maximum(steps.states.std(axis=0), 1e-6).astype(np.float32)
     x = np.c_[(steps.states - mean) / scale, np.ones(len(steps.values))].astype(np.float64)
     weight = steps.ends / steps.ends.sum()
     penalty = np.full(x.shape[1], decay)
-    penalty[-1] = 0.0
-    w = np.zeros(x.shape[1])
-    for _ in range(ROUNDS):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -500, 500)))
-        gradient = x.T @ (weight * (p - steps.values)) + penalty * w
-        curvature = (x.T * (weight * p * (1 - p))) @ x + np.diag(penalty) + 1e-9 * np.eye(len(w))
-        step = np.linalg.solve(curvature, gradient)
-        w -= step
-        if np.abs(step).max() < 1e-8:
-            break
+    penalty[-1] = 0.0  # the bias
+    w = fit_logistic(x, steps.values, weight, penalty)
     return Head(mean.astype(np.float32), scale, w[:-1].astype(np.float32), float(w[-1]))
 
 
@@ -155,13 +148,15 @@ def _loss(head: Head, steps: LabelledSteps) -> float:
     return -float(np.average(losses, weights=steps.ends))
 
 
-def _loss_of_others(labelled: Sequence[LabelledSteps], decay: float) -> float:
-    """Return the mean loss on each fold of the problems of a head that was fitted on the other folds."""
-    losses = []
-    for fold in range(FOLDS):
-        others = _joined([one for i, one in enumerate(labelled) if i % FOLDS != fold])
-        losses.append(_loss(fit(others, decay), _joined(labelled[fold::FOLDS])))
-    return sum(losses) / FOLDS
+def _folds(labelled: Sequence[LabelledSteps]) -> list[tuple[LabelledSteps, LabelledSteps]]:
+    """Return for each fold of the problems the steps of the others, and its own."""
+    return [
+        (
+            _joined([one for i, one in enumerate(labelled) if i % FOLDS != fold]),
+            _joined(labelled[fold::FOLDS]),
+        )
+        for fold in range(FOLDS)
+    ]
 
 
 def _joined(labelled: Sequence[LabelledSteps]) -> LabelledSteps:
