@@ -22,7 +22,7 @@ together: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed"
 
 # Tests that compare with a package whose import alone takes seconds.
-PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin)' tests) tests/parity
+PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin|rewards.reward_models)' tests) tests/parity
 
 # While one writes: one case of each test that is quick and needs no real model, while ruff and mypy read the code.
 check: $(VENV)/.installed-dev

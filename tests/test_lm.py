@@ -249,6 +249,7 @@ def test_choices_that_go_on_from_one_another(local_model):
     assert chosen.mass == pytest.approx(math.exp(sums[0]))
 
 
+@pytest.mark.slow
 def test_a_choice_of_one_token_is_drawn_as_often_as_it_scores(lm):
     """Where texts are single tokens, sampling under `OneOf` and `choose` have the same shares."""
     texts, count = ("a", "b", "c", "d"), 1000

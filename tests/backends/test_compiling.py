@@ -33,6 +33,7 @@ class Slow:
         return Ban("e").compile(vocabulary)
 
 
+@pytest.mark.slow
 def test_requests_without_constraints_do_not_wait_for_compiling() -> None:
     """However many constraints wait to be compiled; these come one after another in a few threads."""
     model, may = tiny_local_model(seed=4), threading.Event()

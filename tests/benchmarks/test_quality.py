@@ -133,6 +133,7 @@ def test_a_model_against_itself() -> None:
     assert again == Quality("b", 3 * 15, reference.perplexity, Divergence(0.0, 0.0, 0.0, 1.0, 0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [None, 1, 5, 16, 100])
 def test_logits_are_the_models_own_however_the_text_is_cut(chunk: int | None) -> None:
     model = tiny_transformer(tiny_config(rope_layers=(True, False)), seed=3)

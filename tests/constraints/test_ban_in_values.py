@@ -270,6 +270,7 @@ def test_a_word_that_an_escape_may_go_on_with():
     assert follow(automaton, automaton.start, b'["Alice\\n') is None
 
 
+@pytest.mark.slow
 def test_it_stands_beside_all_others():
     """Under & beside sets, counts and JSON; under |, ~ and then it is refused by name."""
     ban = Ban("Alice", ignore_case=True, within="/name")

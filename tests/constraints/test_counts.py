@@ -3,6 +3,7 @@
 import random
 import re
 import unicodedata
+from functools import cache
 from itertools import product
 
 import pytest
@@ -15,15 +16,20 @@ from ponder.constraints.sentences import ABBREVIATIONS
 from ponder.errors import ParameterError
 from ponder.text import Vocabulary
 
-MARKS = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] == "M")
-WORD = re.compile(rf"\w[\w{MARKS}]*(?:['’-]\w[\w{MARKS}]*)*")
 STOP = re.compile(r"[.!?…。！？][.!?…。！？\"'”’»)\]」』）]*")
 SHORT = re.compile(rf"(?<!\w)(?:[^\W\d_]|{'|'.join(map(re.escape, ABBREVIATIONS))})\Z")
 
 
+@cache
+def word():
+    """What a word is: a pattern with all combining marks, which are looked for only once a test needs them."""
+    marks = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] == "M")
+    return re.compile(rf"\w[\w{marks}]*(?:['’-]\w[\w{marks}]*)*")
+
+
 def words(text):
     """How many words a text has, and what comes after the last one."""
-    found = list(WORD.finditer(text))
+    found = list(word().finditer(text))
     return len(found), text[found[-1].end() if found else 0 :]
 
 

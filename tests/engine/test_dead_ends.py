@@ -302,6 +302,7 @@ def test_a_path_goes_on_as_itself(engine: Engine, constraint: Any) -> None:
             assert rest.token_ids == whole.token_ids[cut:]
 
 
+@pytest.mark.slow
 def test_an_oracle_that_lets_a_text_end_anywhere(engine: Engine) -> None:
     """Many refusals do not make the end more likely than it is."""
     ends = dict.fromkeys(engine.tokenizer.eos_ids, -4.0)

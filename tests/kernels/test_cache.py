@@ -107,6 +107,7 @@ if native.missing is None:
     MODELS |= {"native": lambda: tiny_transformer(kernels="native"), "native, bfloat16": in_bfloat16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("cached", [1, 14, 30])
 def test_an_accepted_branch_of_a_tree_is_compacted(make, cached):

@@ -143,6 +143,7 @@ def test_a_process_that_does_not_start_is_one_clear_error(monkeypatch):
         AnswerEquality()("x + 1", "1 + x")
 
 
+@pytest.mark.slow
 def test_groups_in_the_order_of_their_first(equal):
     answers = ["0.5", "18", None, "1/2", "$18.00", "1,000", r"\frac{1}{2}", "1000"]
     assert group_answers(answers, equal) == [[0, 3, 6], [1, 4], [5, 7]]

@@ -101,6 +101,7 @@ def test_streams_are_64_bit_numbers():
     assert len(set(uniforms(9, [stream << 32 for stream in range(1000)], [0] * 1000).tolist())) == 1000
 
 
+@pytest.mark.slow
 def test_all_places_differ_and_batches_do_not_matter():
     """No two of 65,536 places share a number, and each is what it is alone."""
     places = [(sample, position) for sample in range(64) for position in range(64)]

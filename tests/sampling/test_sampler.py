@@ -95,6 +95,7 @@ def test_sample_is_these_steps(setting):
     assert [trace.token_id for trace in traces] == expected.tolist()
 
 
+@pytest.mark.slow
 def test_sample_itself_follows_the_exact_distribution(sample):
     """6,000 whole calls' worth of rows, with penalties and bias, follow the distribution they define."""
     params = SamplingParams(

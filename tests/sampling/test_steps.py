@@ -150,6 +150,7 @@ def test_xtc_excludes_all_likely_tokens_but_one(logits, threshold, seed):
         assert {i for i, p in enumerate(got) if p == 0} == gone
 
 
+@pytest.mark.slow
 def test_xtc_rolls_as_often_as_asked():
     """And with other numbers than those that choose the token."""
     logits = torch.tensor([[0.0, 0.0, -1.0]]).repeat(4000, 1)

@@ -59,6 +59,7 @@ levels = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(rows, levels, st.integers(0, 2**32))
 def test_top_p_is_the_full_sort(shape_and_size, p, seed):
@@ -79,6 +80,7 @@ def test_top_k_is_the_full_sort(shape, size, data):
     assert kept(top_k(torch.from_numpy(probs), k)) == [sorted(ordered(row)[:k]) for row in probs]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.sampled_from(SHAPES), st.integers(3, 400), st.floats(0, 1, width=32), st.integers(0, 2**32))
 def test_min_p_is_its_definition(shape, size, p, seed):

@@ -124,6 +124,7 @@ def test_unknown_members_of_messages_are_named_once(shared: Tiny) -> None:
     assert "timestamp" in counted.headers["x-ponder-warning"]
 
 
+@pytest.mark.slow
 def test_a_warning_is_short_and_printable(shared: Tiny) -> None:
     """Whatever a client calls its members."""
     names = ["a\r\nSet-Cookie: b", "ä" * 500, "\x1b[31m", "", *(f"x{i}" for i in range(5000))]

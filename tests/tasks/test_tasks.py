@@ -68,6 +68,7 @@ def test_more_problems_than_there_are() -> None:
         few.problems(6)
 
 
+@pytest.mark.slow
 def test_an_unknown_task() -> None:
     """Its name is said, and which there are."""
     with pytest.raises(
