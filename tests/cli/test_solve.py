@@ -56,6 +56,17 @@ def test_refused(ponder, options: tuple[str, ...], says: str) -> None:
     assert says in ran.err + ran.out
 
 
+def test_progress(ponder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is on stderr where that is a terminal, and gone before anything is printed."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    ran = ponder(*TASK)
+    assert "0 done, 1 under way, " in ran.err
+    assert " tokens generated; best so far " in ran.err
+    assert ran.err.endswith("\r\x1b[2K")
+    assert len(lines(ran.out)) == 2
+
+
 @pytest.mark.slow
 def test_a_head(ponder, tmp_path: Path) -> None:
     """It is made of a task's problems, says what it was made of, and scores what is solved."""

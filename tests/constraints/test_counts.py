@@ -21,10 +21,15 @@ SHORT = re.compile(rf"(?<!\w)(?:[^\W\d_]|{'|'.join(map(re.escape, ABBREVIATIONS)
 
 
 @cache
+def marks():
+    """All combining marks, which are looked for once a test needs them."""
+    return "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] == "M")
+
+
+@cache
 def word():
-    """What a word is: a pattern with all combining marks, which are looked for only once a test needs them."""
-    marks = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] == "M")
-    return re.compile(rf"\w[\w{marks}]*(?:['’-]\w[\w{marks}]*)*")
+    """What a word is: a pattern."""
+    return re.compile(rf"\w[\w{marks()}]*(?:['’-]\w[\w{marks()}]*)*")
 
 
 def words(text):
@@ -239,7 +244,7 @@ def test_letters_marks_and_spaces_are_where_the_classes_look_for_them():
     """From U+40000 on there are none, but for the marks of plane 14."""
     rest = "".join(map(chr, range(0x40000, 0x110000)))
     assert not re.search(r"[\w\s]", rest)
-    assert all(code < 0x20000 or 0xE0000 <= code < 0xE0200 for code in map(ord, MARKS))
+    assert all(code < 0x20000 or 0xE0000 <= code < 0xE0200 for code in map(ord, marks()))
 
 
 def test_the_table_is_shared_and_equal_states_have_one_mask():

@@ -6,7 +6,7 @@ import pytest
 
 from ponder.errors import CapacityError, ParameterError
 from ponder.rewards import CodeTests, Judgement, Problem
-from ponder.scaling import BestOfN, Budget, LineError, Result, Summary, solve_all, wilson_interval
+from ponder.scaling import BestOfN, Budget, LineError, Result, StepBeam, Summary, solve_all, wilson_interval
 from ponder.testing import ScriptedModel, Trouble
 
 
@@ -122,3 +122,27 @@ def test_a_slow_problem_holds_up_no_other():
 
     *solved, _ = asyncio.run(collect())
     assert [one.problem.question for one in solved] == [str(number) for number in range(6)]
+
+
+def test_a_reward_that_lacks_is_said_once(scripted):
+    """And not for each problem."""
+
+    async def first():
+        return await anext(solve_all(PROBLEMS, StepBeam(), scripted("1")))
+
+    with pytest.raises(ParameterError, match="a reward, which this step-beam needs"):
+        asyncio.run(first())
+
+
+def test_watched(scripted):
+    """Each problem's progress is told with the problem, the last with all of its tokens and its best text."""
+    told = {}
+    *items, _ = results(
+        PROBLEMS, scripted("so 1", "or 2"), watch=lambda problem, now: told.update({problem.id: now})
+    )
+    for item in items:
+        if item.problem is not None:
+            last = told[item.problem.id]
+            assert last.ledger.generated_tokens == item.answer.ledger.generated_tokens
+            assert last.best == item.answer.candidate
+    assert len(told) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from json import loads
@@ -29,7 +29,7 @@ from ponder.cli.options import (
     takes,
     template_args,
 )
-from ponder.cli.terminal import err, load_lm, out, read_prompt, working
+from ponder.cli.terminal import err, load_lm, out, progress, read_prompt
 from ponder.errors import DataError, ParameterError, PonderError
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.traces.colours import printable
@@ -37,7 +37,7 @@ from ponder.traces.colours import printable
 if TYPE_CHECKING:
     from ponder.lm import LM
     from ponder.rewards import Problem
-    from ponder.scaling import Ledger, LineError, Result, Summary
+    from ponder.scaling import Ledger, LineError, Progress, Result, Summary
 
 TASK_PROBLEMS = 10
 SETTINGS: Table = {
@@ -151,11 +151,14 @@ def solve(
     plan = strategy_named(strategy, given, options)
     lm = load_lm(model, device, quantize, context=context)
     scored_by = reward_named(reward, lm.model) if reward else None
-    with closing(Journal.open(journal) if journal else Journal()) as record:
+    with closing(Journal.open(journal) if journal else Journal()) as record, progress() as say:
+        watch = _Watch(say)
         if data is None and family is None:
             problem = lm.problem(text, reference=answer, system=system, chat=chat, template_args=args)
-            results = solve_all([problem], plan, lm.model, scored_by, budget, journal=record, constraint=kept)
-            asyncio.run(_report_one(lm, results, json))
+            results = solve_all(
+                [problem], plan, lm.model, scored_by, budget, journal=record, constraint=kept, watch=watch.see
+            )
+            asyncio.run(_report_one(lm, results, watch, json))
             return 0
         if family is not None:
             problems: Iterator[Problem | LineError] = iter(family.problems(limit or TASK_PROBLEMS))
@@ -165,9 +168,9 @@ def solve(
             problems = islice(reader.read(data), limit)
         results = solve_all(
             problems, plan, lm.model, scored_by, budget,
-            concurrency=concurrency or 1, journal=record, constraint=kept,
+            concurrency=concurrency or 1, journal=record, constraint=kept, watch=watch.see,
         )  # fmt: skip
-        return asyncio.run(_report_all(results, json))
+        return asyncio.run(_report_all(results, watch, json))
 
 
 def _check_source(sources: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
@@ -197,15 +200,39 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-async def _report_one(lm: LM, results: AsyncIterator[Result | Summary], json: bool) -> None:
+class _Watch:
+    """Says how far problems are while they are worked on."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._done, self._tokens = say, 0, 0
+        self._under_way: dict[str, Progress] = {}
+
+    def see(self, problem: Problem, progress: Progress) -> None:
+        """Take in where a problem is, and show it."""
+        self._under_way[problem.id or problem.question] = progress
+        now = self._under_way.values()
+        tokens = self._tokens + sum(one.ledger.generated_tokens for one in now)
+        best = f"; best so far {progress.best.answer}" if progress.best and progress.best.answer else ""
+        self._say(f"{self._done} done, {len(now)} under way, {tokens} tokens generated{best}")
+
+    def done(self, result: Result) -> None:
+        """Take in that one is done, which is about to be printed."""
+        if result.problem is not None:
+            self._under_way.pop(result.problem.id or result.problem.question, None)
+        self._done += 1
+        self._tokens += result.answer.ledger.generated_tokens if result.answer else 0
+        self._say("")
+
+
+async def _report_one(lm: LM, results: AsyncIterator[Result | Summary], watch: _Watch, json: bool) -> None:
     """Print the candidates and the answer."""
     from ponder.scaling import Result
 
-    with working("solving"):
-        result = await anext(results)
-        async for _ in results:  # the summary of one
-            pass
+    result = await anext(results)
+    async for _ in results:  # the summary of one
+        pass
     assert isinstance(result, Result)
+    watch.done(result)
     if result.answer is None or result.problem is None:
         raise PonderError(result.error or "no answer")
     if json:
@@ -233,7 +260,7 @@ def ledger_line(ledger: Ledger) -> str:
     )
 
 
-async def _report_all(results: AsyncIterator[Result | Summary], json: bool) -> int:
+async def _report_all(results: AsyncIterator[Result | Summary], watch: _Watch, json: bool) -> int:
     """Print results as they come; return the exit status, 2 where a line or a problem failed."""
     from ponder.cli.report import print_json
     from ponder.scaling import Summary
@@ -250,6 +277,7 @@ async def _report_all(results: AsyncIterator[Result | Summary], json: bool) -> i
                 err().print(ledger_line(item.ledger), style="dim")
             continue
         seen += 1
+        watch.done(item)
         if json:
             print_json(item.as_json())
         else:

@@ -56,13 +56,23 @@ def working(message: str) -> Iterator[None]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yield what shows one line of progress on stderr; nothing where stderr is no terminal."""
+    """Yield what shows one line of progress on stderr, "" for none; nothing where that is no terminal.
+
+    Whoever prints something else meanwhile takes the line away before.
+    """
     console = err()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield lambda line: None
         return
-    with console.status("") as status:
-        yield lambda line: status.update(printable(line)[: console.width - 4])
+
+    def say(line: str) -> None:
+        console.file.write("\r\x1b[2K" + printable(line)[: console.width - 1])
+        console.file.flush()
+
+    try:
+        yield say
+    finally:
+        say("")
 
 
 def load_lm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -31,7 +31,7 @@ from ponder.scaling.growing import (
 from ponder.scaling.journal import Journal, JournalRun, plain
 from ponder.scaling.ledger import Ledger, ledger_of, reward_ledger
 from ponder.scaling.seed import problem_seed
-from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy
+from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy, check_reward
 from ponder.scaling.tree import Tree
 
 PROGRESS_S = 0.1
@@ -74,8 +74,7 @@ async def drive(
     DataError : the journal is of another run; names the line.
     PonderError : for what else the caller can mend.
     """
-    if "reward" in strategy.needs and reward is None:
-        raise ParameterError("reward", None, f"a reward, which this {strategy.name} needs")
+    check_reward(strategy, reward)
     if reward is not None:
         require(reward.needs, reward.name, problem)
     budget = budget or Budget()
@@ -132,21 +131,26 @@ async def solve(
     run: str = "",
     service: Service | None = None,
     constraint: Constraint | None = None,
+    watch: Callable[[Problem, Progress], None] | None = None,
 ) -> Answer:
-    """Run a strategy to its end and return the answer."""
+    """Run a strategy to its end and return the answer; `watch` is told of its progress."""
     events = drive(
         strategy, problem, model, reward, budget,
         journal=journal, run=run, service=service, constraint=constraint,
     )  # fmt: skip
-    return await answer_of(events)
+    return await answer_of(events, partial(watch, problem) if watch else None)
 
 
-async def answer_of(events: AsyncGenerator[Progress | EffectDone | Answer]) -> Answer:
+async def answer_of(
+    events: AsyncGenerator[Progress | EffectDone | Answer], watch: Callable[[Progress], None] | None = None
+) -> Answer:
     """Return the answer that a run ends with."""
     async with aclosing(events):
         async for event in events:
             if isinstance(event, Answer):
                 return event
+            if watch is not None and isinstance(event, Progress):
+                watch(event)
     raise AssertionError("a run ends with an answer")
 
 

@@ -22,7 +22,7 @@ from ponder.scaling.drive import solve
 from ponder.scaling.journal import Journal
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.statistics import wilson_interval
-from ponder.scaling.strategy import Answer, Strategy
+from ponder.scaling.strategy import Answer, Progress, Strategy, check_reward
 
 AHEAD = 4  # times the concurrency: how many problems may be under way, or done before an earlier one
 
@@ -131,6 +131,7 @@ async def solve_all(
     journal: Journal | None = None,
     service: Service | None = None,
     constraint: Constraint | None = None,
+    watch: Callable[[Problem, Progress], None] | None = None,
 ) -> AsyncIterator[Result | Summary]:
     """Solve problems and yield a result for each, in their order, and at last the summary.
 
@@ -145,9 +146,15 @@ async def solve_all(
     concurrency : how many problems are worked on at a time.
     journal : what is written of each problem, as in `drive`; its run's name is the problem's number, from 0.
     service, constraint : as in `drive`.
+    watch : is told of the progress of each problem.
+
+    Raises
+    ------
+    ParameterError : `concurrency` is out of its range, or the strategy needs a reward and there is none.
     """
     if concurrency < 1:
         raise ParameterError("concurrency", concurrency, "a whole number, 1 or more")
+    check_reward(strategy, reward)
     judges = Judges(judge)
     budget = budget or Budget()
     results: list[Result] = []
@@ -159,7 +166,7 @@ async def solve_all(
             for number, problem in islice(unsolved, room):
                 solving = partial(
                     solve, strategy, model=model, reward=reward, budget=budget,
-                    run=str(number), journal=journal, service=service, constraint=constraint,
+                    run=str(number), journal=journal, service=service, constraint=constraint, watch=watch,
                 )  # fmt: skip
                 running.append(asyncio.create_task(_result(problem, solving, judges)))
             if not running:

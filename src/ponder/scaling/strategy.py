@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ponder.rewards import Candidate, Problem, Unscored
+from ponder.errors import ParameterError
+from ponder.rewards import Candidate, Problem, Reward, Unscored
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Search, Vote
 from ponder.scaling.ledger import Ledger
@@ -138,3 +139,9 @@ class Strategy(Protocol):
         chooses among them.
         """
         ...
+
+
+def check_reward(strategy: Strategy, reward: Reward | None) -> None:
+    """Raise ParameterError if a strategy needs a reward and there is none."""
+    if "reward" in strategy.needs and reward is None:
+        raise ParameterError("reward", None, f"a reward, which this {strategy.name} needs")
