@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in quick if first[item.path, item.originalname] is item]
 
 
-settings.register_profile("ponder", settings(), deadline=None)  # first calls and busy machines are slow
+# Each run draws other examples. First calls and busy machines are slow.
+settings.register_profile("ponder", settings(), max_examples=50, deadline=None)
 settings.load_profile("ponder")
 # For tests/arm.sh: an emulated processor takes a minute to draw its first example.
 settings.register_profile("emulated", suppress_health_check=[HealthCheck.too_slow])
