@@ -13,13 +13,16 @@ run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
 	@$(BIN)/ponder tour
 
-test: $(VENV)/.installed-dev
-	@$(BIN)/ponder models pull smollm2-135m
+test:
 	@$(MAKE) --no-print-directory --jobs=2 lint together
-	$(BIN)/python -m pytest -m timed
+	$(BIN)/python -m pytest -m timed $(TIMED)
 
 together: $(VENV)/.installed-dev
+	@$(BIN)/ponder models pull smollm2-135m
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed"
+
+# Files with tests that measure time: to read the others takes longer than some of these.
+TIMED = $(shell grep -rl --include='test_*.py' 'mark\.timed' tests)
 
 # Tests that compare with a package whose import alone takes seconds.
 PEERS = $(shell grep -rlE '^(import|from) (transformers|openai|lm_eval|parity|decoders.hf_twin|rewards.reward_models)' tests) tests/parity
@@ -63,10 +66,20 @@ $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(SOURCES) benchmarks/pyproject.toml | $(BIN)/python
-	@echo 'installing ponder, torch and the tools of the tests into $(VENV): a minute or two'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]' --editable benchmarks
+# For the tests pip fetches packages while another one compiles: each takes a minute or two.
+$(VENV)/.installed-dev: $(VENV)/.packages $(VENV)/.compiled
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.packages: tests/packages.py pyproject.toml benchmarks/pyproject.toml | $(BIN)/python
+	@echo 'installing torch and the tools of the tests into $(VENV)'
+	@$(BIN)/python tests/packages.py > $(VENV)/packages.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $(VENV)/packages.txt
+	@touch $@
+
+$(VENV)/.compiled: $(SOURCES) benchmarks/pyproject.toml | $(BIN)/python
+	@echo 'compiling ponder into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --editable . --editable benchmarks
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

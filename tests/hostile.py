@@ -21,6 +21,12 @@ MODEL = "smollm2-135m"
 VOCABULARY = 49152
 CONTEXT = 8192
 LONG: dict[str, Any] = {"prompt": "Once upon a time", "max_tokens": 4000, "ignore_eos": True}
+COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
+HUGE = 10**9
+NO_IDS = (-1, VOCABULARY, HUGE, 2**31, 2**62, 2**63, -(2**63) - 1, 2**64, 10**4000)
+
+AT_ONCE, WITH_A_LARGE_BODY = 1.0, 3.0  # seconds until a refusal
+LARGE = 500_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,22 @@ class Target:
     def files(self) -> int:
         """Return how many files and sockets it has open."""
         return len(list(Path(f"/proc/{self.process_id}/fd").iterdir()))
+
+
+def refusal(target: Target, path: str, body: Any, status: int = 400) -> dict[str, Any]:
+    """Return the error to a body; it must come in time and tell nothing of the server's inside."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    start = time.perf_counter()
+    response = target.post(path, content)
+    took = time.perf_counter() - start
+    shown = content[:200]
+    assert response.status_code == status, (shown, response.text[:500])
+    assert took < (WITH_A_LARGE_BODY if len(content) > LARGE else AT_ONCE), (shown, took)
+    assert len(response.content) < 2000, shown
+    told = error(response, status)
+    assert not any(word in told["message"] for word in ("Traceback", "site-packages", ".py", "pydantic"))
+    assert all(isinstance(told[member], str) for member in ("message", "type"))
+    return told
 
 
 def check_log(lines: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import string
 from typing import Any
@@ -154,6 +155,11 @@ def random_entropy_head(hidden_size: int, window: int = 4, spread: float = 1.0) 
 def tiny_local_model(tokenizer: Tokenizer | None = None, **options: Any) -> LocalModel:
     """A `LocalModel` over a `tiny_engine` of these options, with a chat template."""
     engine = tiny_engine(tokenizer, **options)
-    tokenizer = engine.tokenizer
-    template = ChatTemplate(TEMPLATE, bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token)
+    template = tiny_template(engine.tokenizer.bos_token, engine.tokenizer.eos_token)
     return LocalModel("tiny", engine, template, {})
+
+
+@functools.cache
+def tiny_template(bos_token: str, eos_token: str) -> ChatTemplate:
+    """One for all: its process, which a model's end ends, starts again when another's chat needs it."""
+    return ChatTemplate(TEMPLATE, bos_token=bos_token, eos_token=eos_token)

@@ -20,12 +20,12 @@ def lines(text: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", STRATEGY_NAMES)
 def test_strategies_by_name(ponder, name: str) -> None:
     """Each answers a problem of a task, whose stop string and steps are its own."""
-    ran = ponder(*TASK, "--strategy", name, "--reward", "likelihood", "--max-generated-tokens", "150")
+    ran = ponder(*TASK, "--strategy", name, "--reward", "likelihood", "--max-generated-tokens", "80")
     assert ran.status == 0, ran.err
     result, summary = lines(ran.out)
     assert result["candidates"]
     assert summary["n"] == 1
-    assert summary["ledger"]["generated_tokens"] <= 150
+    assert summary["ledger"]["generated_tokens"] <= 80
     assert all("\n\n" not in one["text"] for one in result["candidates"])
 
 

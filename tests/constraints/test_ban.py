@@ -60,7 +60,7 @@ def allowed(state, vocabulary=VOCABULARY):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(some_texts, st.booleans(), walks)
 def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_case, seed):
     """At every step of a random walk a token is masked iff the text with it would contain a banned string."""
@@ -77,7 +77,7 @@ def test_exactly_what_would_complete_a_banned_string_is_masked(banned, ignore_ca
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(some_texts, st.booleans(), walks)
 def test_long_walks_stay_free(banned, ignore_case, seed):
     """Walks that keep close to the banned strings never write one, and always may end."""

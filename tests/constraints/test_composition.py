@@ -98,7 +98,7 @@ languages = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(languages)
 def test_the_set_is_what_python_says(known):
     """Of all short texts exactly those are accepted that the predicate holds for."""
@@ -108,7 +108,7 @@ def test_the_set_is_what_python_says(known):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_tokens_spell_texts_of_the_set(known, seed):
     """Along random walks masks, ends, forced tokens and plans are those of brute force."""
@@ -125,7 +125,7 @@ def test_tokens_spell_texts_of_the_set(known, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(languages, seeds)
 def test_no_dead_ends_where_bytes_have_no_token(known, seed):
     """A token is allowed only if tokens lead on to an end; where nothing does, the set is refused."""

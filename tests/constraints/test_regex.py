@@ -41,7 +41,7 @@ SHORT = ["".join(letters) for n in range(4) for letters in product("a1 é\n", re
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(patterns, st.booleans(), texts)
 def test_what_python_matches(pattern, ignore_case, some):
     """Of short texts and random ones exactly those are allowed that `re.fullmatch` matches."""

@@ -17,7 +17,7 @@ def path(trie, node):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(strings)
 def test_a_trie_has_each_string_at_its_node(given_strings):
     """Nodes are the beginnings of the strings; children and strings of a node stand together."""

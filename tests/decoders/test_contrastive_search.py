@@ -347,7 +347,7 @@ def test_preemption_at_any_step_changes_nothing(prompt):
     """While the prompt is computed, and while tokens are tried: what is brought back is tried as before."""
     request = ask(prompt=prompt, max_tokens=9, ignore_eos=True, trace=TraceSettings(top=2), prompt_logprobs=1)
     wanted, _ = answer(make(row_invariant=True), request)
-    for steps in range(1, 10):
+    for steps in (1, 2, 3, 5, 9):
         for forgetful in (False, True):
             engine = make(row_invariant=True)
             engine.submit(request)

@@ -20,7 +20,7 @@ OPERATIONS = ("grow", "fork", "back", "look", "since")
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 50)), max_size=60))
 def test_tokens_are_lists_that_share(operations: list[tuple[str, int]]) -> None:
     """Whatever is done to one of several texts, each has the tokens that a list of its own would have."""

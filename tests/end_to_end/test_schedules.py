@@ -87,10 +87,7 @@ def alone(local_model, asked):
     [
         (0, 400, EngineLimits(), 2),
         (1, 400, EngineLimits(token_budget=40), 1),
-        (2, 60, EngineLimits(), 1),
         (3, 24, EngineLimits(token_budget=100), 2),
-        (4, 400, EngineLimits(max_rows=7), 2),
-        (5, 400, EngineLimits(token_budget=16), 2),
     ],
 )
 def test_any_schedule_gives_the_same(local_model, asked, alone, request, seed, pages, limits, threads):

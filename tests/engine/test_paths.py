@@ -31,8 +31,8 @@ from ponder.text import TokenIds, Vocabulary
 from stepping import assert_at_rest, run
 from tiny_models import random_entropy_head, tiny_config, tiny_tokenizer, tiny_transformer
 
-CASES = 600
-PARTS = 12
+CASES = 300
+PARTS = 6
 PROMPT = tuple(random.Random(3).choices(range(4, 60), k=40))
 
 

@@ -408,7 +408,7 @@ def test_any_operations(model, vocabulary):
     counts = Counter()
     run_state_machine_as_test(
         lambda: machine(model, vocabulary, counts)(),
-        settings=settings(max_examples=40, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=30, deadline=None),
     )
     assert counts["finished"] > 0
 

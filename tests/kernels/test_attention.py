@@ -85,6 +85,8 @@ def bias_of(kind: str, heads: int) -> Slopes | Buckets | None:
 def dense(batch: RaggedBatch, window: int | None, bias: Slopes | Buckets | None) -> torch.Tensor:
     """Softmax(q k^T / sqrt D + bias) v in float64, one query and head after another."""
     plan, out = batch.plan, torch.zeros(batch.q.shape, dtype=torch.float64)
+    if bias is not None:  # [distance, heads]
+        added = torch.stack([bias.at(torch.tensor(behind)) for behind in range(max(plan.context_lengths))])
     row = 0
     for i, (new, context) in enumerate(zip(plan.query_lengths, plan.context_lengths, strict=True)):
         for j in range(new):
@@ -98,9 +100,7 @@ def dense(batch: RaggedBatch, window: int | None, bias: Slopes | Buckets | None)
                 k, v = batch.keys[i][seen, group].double(), batch.values[i][seen, group].double()
                 scores = k @ batch.q[row, head].double() / math.sqrt(k.shape[1])
                 if bias is not None:
-                    for place in range(len(seen)):
-                        behind = torch.tensor(len(seen) - 1 - place)
-                        scores[place] += bias.at(behind)[head].double()
+                    scores += added[: len(seen), head].flip(0).double()
                 weights = (scores - scores.max()).exp()
                 out[row, head] = weights @ v / weights.sum()
             row += 1

@@ -168,9 +168,8 @@ SOME = (
 @pytest.mark.parametrize("name", SOME)
 def test_whatever_else_is_asked(engine, truth, name, kind):
     """Samples, penalties, ends and constraints act on the mixture, as they do on a model's own logits."""
-    for seed in range(2):
-        request = ask(name, seed=seed, **KINDS[kind])
-        assert_as_truth(truth, request, answer(engine, request))
+    request = ask(name, seed=1, **KINDS[kind])
+    assert_as_truth(truth, request, answer(engine, request))
 
 
 @pytest.mark.parametrize("name", SOME)

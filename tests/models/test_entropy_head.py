@@ -35,7 +35,7 @@ def by_the_formula(logs, s):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(st.floats(-6, 4), min_size=ROWS, max_size=ROWS), st.floats(0.1, 30))
 def test_the_formula(logs, log_size):
     """Up to rounding: c is added and taken away there."""
@@ -58,7 +58,7 @@ def test_x_is_at_least_one():
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from([0.0, 1.0, -1.0, 700.0, -700.0, 1e30, -1e30]), min_size=ROWS, max_size=ROWS),
     st.sampled_from([0.0, -3.0, 20.0, 1e300]),
@@ -202,7 +202,7 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damaged_files_are_refused_or_read(tmp_path_factory, data):
     """A changed byte is one of the numbers', or it is found."""

@@ -8,7 +8,7 @@ from ponder.sampling import SamplingParams
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import distributions
 
-ROWS, VOCABULARY = 10_000, 200
+ROWS, VOCABULARY = 4_000, 200
 BATCH = 2_000
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,16 @@ def equal():
     made.close()
 
 
+@pytest.fixture(scope="module")
+def hasty():
+    """One that gives up after half a second of work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(equality_module, "_LIMITS", replace(equality_module._LIMITS, cpu_seconds=0.5))
+        made = AnswerEquality()
+    yield made
+    made.close()
+
+
 def judged(a, b):
     return verify(parse(f"${a}$"), parse(f"${b}$"))
 
@@ -38,7 +49,7 @@ WRITTEN = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(WRITTEN, WRITTEN)
 def test_numbers_are_equal_as_math_verify_finds(a, b):
     assert same_number(a, b) == judged(a, b)
@@ -85,11 +96,11 @@ def test_words_are_no_products_of_letters(equal):
     "hostile",
     ["9**9**9**9", "9^{9^{9^{9}}}", r"(10^{10^{8}})!", "9" * 10**6, r"\sum_{n=1}^{10000000} \frac{1}{n}"],
 )
-def test_a_hostile_expression_is_not_equal_and_ends(equal, hostile):
+def test_a_hostile_expression_is_not_equal_and_ends(hasty, hostile):
     start = time.perf_counter()
-    assert not equal("1", hostile)
+    assert not hasty("1", hostile)
     assert time.perf_counter() - start < 10
-    assert equal("x + 1", "1 + x")
+    assert hasty("x + 1", "1 + x")
 
 
 @pytest.mark.slow

@@ -136,7 +136,7 @@ def test_a_truncation_is_its_definition(name, data, logits, temperature):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(logits=LOGITS, threshold=st.floats(0.01, 0.6), seed=st.integers(0, 2**32))
 def test_xtc_excludes_all_likely_tokens_but_one(logits, threshold, seed):
     """Where the roll says so; the least likely of those over the threshold stays."""
@@ -280,7 +280,7 @@ def test_a_temperature_of_zero_puts_it_off():
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 3), max_size=40))
 def test_common_suffixes(text):
     """The Z algorithm agrees with comparing token by token."""
@@ -295,7 +295,7 @@ def test_common_suffixes(text):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     text=st.lists(st.integers(0, 4), max_size=30),
     breakers=st.frozensets(st.integers(0, 4), max_size=2),

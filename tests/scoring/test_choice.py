@@ -15,7 +15,7 @@ some_logprobs = st.lists(st.floats(-2000, 0), min_size=1, max_size=8)
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(sequences)
 def test_the_trie_is_the_set_of_beginnings(chosen):
     """One node per distinct beginning; paths spell the sequences; depth, parent, ancestry agree with them."""
@@ -33,7 +33,7 @@ def test_the_trie_is_the_set_of_beginnings(chosen):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(sequences, st.integers(1, 6))
 def test_parts_have_each_inner_node_once(chosen, size):
     """A node that others follow is some part's own, once; each part has the nodes above its own."""
@@ -63,7 +63,7 @@ def test_by_hand():
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(some_logprobs)
 def test_shares(logprobs):
     """Shares sum to one and are in the ratios of the probabilities; the mass is the probabilities' sum."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from serving import ServeProcess, ended, error
+from tiny_directory import write_tiny_directory
 
 
 def serve(*args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
@@ -117,7 +118,15 @@ def test_missing_extra() -> None:
     assert "pip install 'ponder[server]'" in done.stderr
 
 
-def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> None:
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """A small model's directory."""
+    write_tiny_directory(tmp_path / "small")
+    return str(tmp_path / "small")
+
+
+@pytest.mark.slow
+def test_flags_before_environment_before_file(small: str, tmp_path: Path) -> None:
     """Each beats the next; what only the file says holds."""
     path = tmp_path / "ponder.toml"
     path.write_text(
@@ -125,7 +134,7 @@ def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> Non
         'served-model-name = ["one", "two"]\nallowed-origin = ["https://app.example"]\n'
     )
     env = {"PONDER_SERVE_MAX_PROMPTS": "5", "PONDER_SERVE_MAX_LOGPROBS": "6", "PONDER_API_KEY": "a b"}
-    served = ServeProcess("--config", str(path), "--max-logprobs", "7", **env)
+    served = ServeProcess("-m", small, "--config", str(path), "--max-logprobs", "7", **env)
     try:
         served.wait_until_loaded()
         url = served.url + "/v1/completions"
@@ -145,12 +154,13 @@ def test_flags_before_environment_before_file(checkpoint, tmp_path: Path) -> Non
         served.kill()
 
 
-def test_draft_model(checkpoint) -> None:
+@pytest.mark.slow
+def test_draft_model(small: str) -> None:
     """A second model guesses for the requests that say so; where it is the first, it is always right."""
-    served = ServeProcess("--draft", "smollm2-135m", "--cache-bytes", "300000000")
+    served = ServeProcess("-m", small, "--draft", small)
     try:
         served.wait_until_loaded()
-        body = {"prompt": "The capital of France is", "temperature": 0, "max_tokens": 12}
+        body = {"prompt": "the capital is", "temperature": 0, "max_tokens": 12, "ignore_eos": True}
         plain, guessed = (
             httpx.post(served.url + "/v1/completions", json={**body, **more}, timeout=60).json()
             for more in ({}, {"draft": True, "draft_tokens": 3})

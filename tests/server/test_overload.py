@@ -1,4 +1,4 @@
-"""Ten times as many clients as may wait: against `ponder serve`."""
+"""Ten times as many clients as may wait, and texts of megabytes: against `ponder serve`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from hostile import Target, wait_for
+from hostile import CHAT, COMPLETIONS, NO_IDS, Target, refusal, wait_for
 from serving import error, events
 
 WAITING = 16
@@ -115,4 +116,53 @@ def test_one_request_as_large_as_the_queue(target: Target) -> None:
         response = target.post("/v1/completions", {"prompt": ["a"] * 200, "max_tokens": 1, "stream": stream})
         assert error(response, 400)["param"] == "prompt"
         wait_for(target.idle, 10)
+    target.check_unharmed()
+
+
+@pytest.mark.timed
+def test_long_texts(target: Target) -> None:
+    """What cannot fit the context is refused before it is read to the end, and others go on meanwhile."""
+    long, words = "a" * 4_000_000, "a b c d " * 500_000
+    slowest = 0.0
+    with ThreadPoolExecutor() as pool:
+        for path, body in (
+            (COMPLETIONS, {"prompt": long}),
+            (COMPLETIONS, {"prompt": words}),
+            (COMPLETIONS, {"prompt": ["a", words]}),
+            (COMPLETIONS, {"prompt": [5] * 100_000}),
+            (COMPLETIONS, {"prompt": [5] * 1_000_000}),
+            (COMPLETIONS, {"prompt": words, "truncate_prompt_tokens": 5}),
+            (CHAT, {"messages": [{"role": "user", "content": long}]}),
+            (CHAT, {"messages": [{"role": "user", "content": words}]}),
+            (CHAT, {"messages": [{"role": "user", "content": "x"}] * 8000}),
+            (CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "x "}] * 90_000}]}),
+            ("/tokenize", {"prompt": words}),
+            ("/tokenize", {"prompt": words, "return_token_strs": True}),
+            ("/tokenize", {"messages": [{"role": "user", "content": words}]}),
+        ):
+            answer = pool.submit(refusal, target, path, body)
+            while not answer.done():
+                start = time.perf_counter()
+                assert target.client.get("/version").status_code == 200
+                slowest = max(slowest, time.perf_counter() - start)
+            assert answer.result()["message"]
+            assert slowest < 1, (str(body)[:100], slowest)
+    target.check_unharmed()
+
+
+@pytest.mark.timed
+def test_detokenize(target: Target) -> None:
+    """Ids that are none are refused wherever they stand, and a long list holds nobody up."""
+    for i in NO_IDS:
+        assert refusal(target, "/detokenize", {"tokens": [5, i]})["param"] == "tokens"
+    with ThreadPoolExecutor() as pool:
+        tokens = b",".join(b"%d" % (i % 1000) for i in range(900_000))
+        answer = pool.submit(target.post, "/detokenize", b'{"tokens": [%s]}' % tokens)
+        slowest = 0.0
+        while not answer.done():
+            start = time.perf_counter()
+            assert target.client.get("/version").status_code == 200
+            slowest = max(slowest, time.perf_counter() - start)
+        assert answer.result().status_code in (200, 400)
+        assert slowest < 1
     target.check_unharmed()

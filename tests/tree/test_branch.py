@@ -221,7 +221,7 @@ def _root(node):
 
 
 TestBranchesAreLists = pytest.mark.slow(BranchesAreLists.TestCase)
-TestBranchesAreLists.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestBranchesAreLists.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize(

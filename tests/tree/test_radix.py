@@ -213,7 +213,7 @@ class TheTreeIsADictionary(RuleBasedStateMachine):
 
 
 TestTheTreeIsADictionary = pytest.mark.slow(TheTreeIsADictionary.TestCase)
-TestTheTreeIsADictionary.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestTheTreeIsADictionary.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize("suffix", [1, 15, 16, 17, 40])

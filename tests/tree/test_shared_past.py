@@ -151,7 +151,7 @@ class PathsAreLists(RuleBasedStateMachine):
 
 
 TestPathsAreLists = pytest.mark.slow(PathsAreLists.TestCase)
-TestPathsAreLists.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestPathsAreLists.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def long_branch(length: int) -> Branch:
