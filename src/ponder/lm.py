@@ -334,7 +334,7 @@ class LM:
         *,
         strategy: Strategy | str = "best-of-n",
         n: int = 8,
-        reward: Reward | Callable[[Problem, str], float] | str | None = None,
+        reward: Reward | Callable[[Problem, str], float | tuple[float, str]] | str | None = None,
         select: Selection | None = None,
         settings: Mapping[str, Any] | None = None,
         constraint: Constraint | None = None,

@@ -47,6 +47,7 @@ def test_settings(ponder) -> None:
         (("--strategy", "step-beam"), "reward = None"),
         (("--data", "x.jsonl"), "task = 'multiply_add' is not allowed: used without --data"),
         (("--system", "x"), "system = 'x' is not allowed: used with a prompt or --data"),
+        (("--public-share", "0.5"), "public_share = 0.5 is not allowed: used with --data"),
     ],
 )
 def test_refused(ponder, options: tuple[str, ...], says: str) -> None:
@@ -65,6 +66,26 @@ def test_progress(ponder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert " tokens generated; best so far " in ran.err
     assert ran.err.endswith("\r\x1b[2K")
     assert len(lines(ran.out)) == 2
+
+
+@pytest.mark.slow
+def test_programs(ponder, tmp_path: Path) -> None:
+    """The answer is a program; half of its tests are the search's, and it ends after its block."""
+    data = tmp_path / "tasks.jsonl"
+    data.write_text(json.dumps({"id": "a", "prompt": "?", "tests": ["f(1) == 1", "f(2) == 2", "f(3) == 3"]}))
+    asked = ("solve", "--data", str(data), "-n", "4", "--max-tokens", "4", "--strategy", "revision")
+    ran = ponder(*asked, "--set", "rounds=2", "--reward", "public-code", "--json")
+    if "cannot isolate" in ran.err:
+        pytest.skip(ran.err)
+    assert ran.status == 0, ran.err
+    result, summary = lines(ran.out)
+    assert result["right"] is False
+    assert summary["n"] == 1
+    assert {one["score"] for one in result["candidates"]} == {0.0}
+    assert [one["answer"] for one in result["candidates"]] == [one["text"] for one in result["candidates"]]
+    assert result["sampling"]["stop"] == ["\n```\n"]
+    ran = ponder(*asked, "--reward", "public-code", "--public-share", "1", "--stop", "x")
+    assert ran.out.splitlines()[0] == "a  wrong  score 0.000"
 
 
 @pytest.mark.slow

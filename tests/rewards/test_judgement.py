@@ -97,8 +97,8 @@ def test_scales_and_needs():
         "arithmetic": ("number",),
         "self-certainty": ("number", "certainty"),
         "entropy": ("number",),
-        "code": ("probability", "tests"),
-        "public-code": ("probability", "tests"),
+        "code": ("number", "tests"),
+        "public-code": ("number", "tests"),
         "sentiment": ("number",),
         "profanity": ("number",),
     }

@@ -13,6 +13,7 @@ from ponder.scaling.dice import dice
 from ponder.scaling.revision_prompt import revision_prompt
 from ponder.text import Conversation
 from scaling.step_tree import EQUAL, PROBLEM, StepTree, searched
+from scaling.test_revision import attempted
 
 DRAWS = 1200
 STATES = [([0.9], []), ([0.0], []), ([0.2, 0.4, 0.3], [0.8]), ([1.0, 1.0, 1.0], [0.5, 0.5])]
@@ -108,7 +109,7 @@ def test_answers_are_samples_of_the_question_or_revisions():
     for ask, told in zip(model.requests, notes, strict=True):
         expected = PROBLEM.prompt
         if told["revised"] is not None:
-            attempt = answer.candidates[told["revised"]].text
+            attempt = attempted(answer.candidates[told["revised"]].text)
             expected = revision_prompt(PROBLEM, [attempt], AbMcts().revise)
             assert [message.role for message in ask.path.prompt] == ["user", "assistant", "user"]
         assert ask.path.prompt == expected
@@ -119,9 +120,11 @@ def test_answers_are_samples_of_the_question_or_revisions():
 
 
 def test_a_revision_of_raw_text_goes_on_as_raw_text():
-    raw = revision_prompt(Problem("?", raw="Q: 1+1\nA:"), [" 3", "4"], "Again.")
+    raw = revision_prompt(Problem("?", raw="Q: 1+1\nA:"), [attempted(" 3"), attempted("4")], "Again.")
     assert raw == "Q: 1+1\nA: 3\n\nAgain.\n\n4\n\nAgain.\n\n"
-    prompt = revision_prompt(Problem("?", system="Short.", template_args={"x": 1}), ["3"], "Again.")
+    prompt = revision_prompt(
+        Problem("?", system="Short.", template_args={"x": 1}), [attempted("3")], "Again."
+    )
     assert isinstance(prompt, Conversation)
     assert [message.content for message in prompt.messages] == ["Short.", "?", "3", "Again."]
     assert prompt.template_args == {"x": 1}

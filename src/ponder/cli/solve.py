@@ -92,6 +92,13 @@ def solve(
     ] = None,
     question_field: Annotated[str | None, typer.Option(help="Field of the question in --data.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Field of the answer in --data.")] = None,
+    public_share: Annotated[
+        float | None,
+        typer.Option(
+            help="With --data: which share of a program's tests a search may see, the first ones; half with "
+            "--reward public-code, otherwise all. The others say what is right."
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Only the first so many problems; 10 of a --task by default.", min=1)
     ] = None,
@@ -130,7 +137,12 @@ def solve(
         {"a prompt": prompt, "--data": data, "--task": task},
         {
             "a prompt": {"answer": answer, "chat": chat},
-            "--data": {"template": template, "question_field": question_field, "answer_field": answer_field},
+            "--data": {
+                "template": template,
+                "question_field": question_field,
+                "answer_field": answer_field,
+                "public_share": public_share,
+            },
             "--data or --task": {"limit": limit, "concurrency": concurrency},
             "a prompt or --data": {"system": system, "template_args": template_arg},
         },
@@ -164,7 +176,9 @@ def solve(
             problems: Iterator[Problem | LineError] = iter(family.problems(limit or TASK_PROBLEMS))
         else:
             assert data is not None, "one of three sources is given"
-            reader = ProblemReader(question_field, answer_field, system, template, args)
+            if public_share is None and reward == "public-code":
+                public_share = 0.5
+            reader = ProblemReader(question_field, answer_field, system, template, args, public_share)
             problems = islice(reader.read(data), limit)
         results = solve_all(
             problems, plan, lm.model, scored_by, budget,
@@ -295,6 +309,10 @@ def _result_line(result: Result) -> str:
     if result.error is not None:
         return f"{name}  error  {result.error}"
     verdict = {True: "right", False: "wrong", None: "-"}[result.right]
+    if result.problem and result.problem.tests is not None:  # the answer is a program
+        scores = result.answer.scores if result.answer else None
+        score = scores[result.answer.chosen] if scores and result.answer else None
+        return f"{name}  {verdict}" + ("" if score is None else f"  score {score:.3f}")
     reference = f" (should be {result.problem.reference})" if result.problem and result.right is False else ""
     return f"{name}  {verdict}  {result.answer.answer if result.answer else None}{reference}"
 

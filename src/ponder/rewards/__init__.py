@@ -13,6 +13,7 @@ from ponder.rewards.confidence import CERTAINTIES, Certainty, Confidence
 from ponder.rewards.constraint import ConstraintReward
 from ponder.rewards.conventions import Convention, MathShepherd, QwenMath, RlhFlow, Skywork
 from ponder.rewards.equality import AnswerEquality, group_answers
+from ponder.rewards.feedback import MOST_FEEDBACK, Feedback
 from ponder.rewards.head import Head, HeadReward
 from ponder.rewards.judge import RatingJudge, YesNoJudge
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
@@ -41,10 +42,12 @@ __all__ = [
     "Confidence",
     "ConstraintReward",
     "Convention",
+    "Feedback",
     "Head",
     "HeadReward",
     "Judgement",
     "Likelihood",
+    "MOST_FEEDBACK",
     "MathShepherd",
     "Measure",
     "Pool",

@@ -7,9 +7,9 @@
                                  z corrected for how many problems are in top (Student's t)
 
 v is whether a candidate is right, where that is known; how many of the others have its answer; its tokens'
-mean log-probability; and the sum of these in units of their spread. Best-of-n against a proxy rises and then
-falls in truth (Gao et al., arXiv 2210.10760): the more samples, the further up in x is what is chosen, and so
-the tail tells it ahead of the accuracy.
+mean log-probability; and the sum of these in units of their spread within a problem. Best-of-n against a
+proxy rises and then falls in truth (Gao et al., arXiv 2210.10760): the more samples, the further up in x is
+what is chosen, and so the tail tells it ahead of the accuracy.
 """
 
 from __future__ import annotations
@@ -61,14 +61,15 @@ class Bounds:
 
     Attributes
     ----------
-    errors : standard errors by which a mean falls; many, since many means are looked at.
+    errors : standard errors by which a mean falls; many, since many means are looked at: some 25 a call, so
+        that by chance this much is seen once in some 450 calls (25 times 9e-5).
     length : standard deviations of a pool's lengths by which the chosen text's differs, on the mean.
     ties : share of problems in which candidates of different answers share the highest score.
     weights : share of a pool whose weight would count as much as all weights do, on the mean; below it.
     duplicates : share of candidates whose text another of the pool has already.
     """
 
-    errors: float = 3.5
+    errors: float = 3.75
     length: float = 1.0
     ties: float = 0.2
     weights: float = 0.1
@@ -151,7 +152,10 @@ def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
     whole = [one for one in scored if len(one.signals) == len(names)]
     looked = {name: [(one, one.signals[name]) for one in scored if name in one.signals] for name in names}
     if len(names) > 1 and whole:
-        spreads = {name: float(np.concatenate([one.signals[name] for one in whole]).std()) for name in names}
+        spreads = {
+            name: float(np.concatenate([_centred(one.signals[name]) for one in whole]).std())
+            for name in names
+        }
         looked["what all of these say together"] = [
             (
                 one,
@@ -176,8 +180,8 @@ def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
 
 def _fall(told: Sequence[tuple[_Scored, Floats]]) -> tuple[float, float, int]:
     """Return how sure a signal's surest fall in the tail is, how much it falls, and the tail's size."""
-    x = np.concatenate([one.scores - one.scores.mean() for one, _ in told])
-    v = np.concatenate([values - values.mean() for _, values in told])
+    x = np.concatenate([_centred(one.scores) for one, _ in told])
+    v = np.concatenate([_centred(values) for _, values in told])
     problem = np.repeat(np.arange(len(told)), [len(values) for _, values in told])
     order = np.argsort(-x, kind="stable")
     size, worst = len(order) // 4, (0.0, 0.0, 0)
@@ -188,6 +192,12 @@ def _fall(told: Sequence[tuple[_Scored, Floats]]) -> tuple[float, float, int]:
         worst = min(worst, (_as_normal(t, len(np.unique(problem[top])) - 1), fall, size))
         size //= 2
     return worst
+
+
+def _centred(values: Floats) -> Floats:
+    """Return a problem's values without what they have in common."""
+    centred: Floats = values - values.mean()
+    return centred
 
 
 def _as_normal(t: float, freedom: int) -> float:

@@ -13,9 +13,14 @@ from typing import ClassVar
 
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards.code_tests import CodeTests, Which
+from ponder.rewards.feedback import cut
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.reward import Candidate, Problem, require
 from ponder.rewards.trial import TestResult, Trial, TrialLimits
+
+_FAILED = 3  # failed tests that feedback shows
+_SHOWN = 200  # characters of each, and of what came of it
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # in memory, another each time
 
 _FENCED = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -62,6 +67,9 @@ class Trials:
 class UnitTests:
     """The share of a problem's tests that the program in a text passes; or 1 if it passes all, else 0.
 
+    Feedback is which of the public tests failed, and what the program returned or raised: of hidden ones it
+    says nothing, also where they score. A share is no chance of being right: its scale is a number.
+
     Attributes
     ----------
     which : the tests: all, or the public or hidden ones.
@@ -74,12 +82,15 @@ class UnitTests:
     trials: Trials = field(repr=False, compare=False)
 
     name: ClassVar[str] = "code"
-    scale: ClassVar[Scale] = "probability"
     needs: ClassVar[frozenset[str]] = frozenset({"tests"})
 
     def __post_init__(self) -> None:
         if self.which not in ("all", "public", "hidden"):
             raise ParameterError("tests", self.which, "all, public or hidden")
+
+    @property
+    def scale(self) -> Scale:
+        return "probability" if self.outcome else "number"
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score candidates; equal programs are run once, and one that cannot be run is unscored."""
@@ -88,17 +99,36 @@ class UnitTests:
         assert tests is not None
         programs = {candidate.text: code_of(candidate.text, tests.entry) for candidate in candidates}
         distinct = dict.fromkeys(programs.values())
-        scores = await asyncio.gather(*(self._score(program, tests) for program in distinct))
-        score_of = dict(zip(distinct, scores, strict=True))
-        return Judgement.of([score_of[programs[candidate.text]] for candidate in candidates])
+        said = await asyncio.gather(*(self._tried(program, tests) for program in distinct))
+        said_of = dict(zip(distinct, said, strict=True))
+        told = [said_of[programs[candidate.text]] for candidate in candidates]
+        feedback = () if self.which == "hidden" else tuple(words for _, words in told)
+        return Judgement.of([score for score, _ in told], feedback=feedback)
 
-    async def _score(self, program: str, tests: CodeTests) -> float | str:
+    async def _tried(self, program: str, tests: CodeTests) -> tuple[float | str, str]:
+        """Return a program's score, or why there is none, and what its public tests say."""
         try:
             results = await self.trials.results(program, tests, self.which)
         except PonderError as error:
-            return str(error)
+            return str(error), ""
         passed = sum(result.passed for result in results)
-        return float(passed == len(results)) if self.outcome else passed / len(results)
+        score = float(passed == len(results)) if self.outcome else passed / len(results)
+        return score, failures_of(results[: len(tests.public)]) if tests.public else ""
+
+
+def failures_of(results: Sequence[TestResult]) -> str:
+    """Return how many tests a program passes, and of those that failed the first few, each with what came."""
+    failed = [result for result in results if not result.passed]
+    passed = f"{len(results) - len(failed)} of {len(results)} tests pass."
+    shown = [
+        f"\n\nThis test fails:\n{cut(result.test.strip(), _SHOWN)}\n{_what_came(result)}" for result in failed
+    ]
+    return passed + "".join(shown[:_FAILED])
+
+
+def _what_came(result: TestResult) -> str:
+    """Return it on one line: the program wrote a part of it, which is not to look like another message."""
+    return cut(_ADDRESS.sub("0x...", " ".join(result.why.split())), _SHOWN)
 
 
 def code_verifier(

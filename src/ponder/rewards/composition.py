@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ponder.errors import ParameterError
+from ponder.rewards.feedback import joined
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last
 from ponder.rewards.reward import Candidate, Problem, Reward, judged
 
@@ -239,9 +240,14 @@ async def _combined(
 
 
 def _joined(scores: Sequence[float | str], judgements: Sequence[Judgement]) -> Judgement:
-    """Return scores with what all judgements cost."""
+    """Return scores with what all judgements cost and say."""
     requests = tuple(usage for judgement in judgements for usage in judgement.requests)
-    return Judgement.of(scores, tokens=sum(one.tokens for one in judgements), requests=requests)
+    return Judgement.of(
+        scores,
+        tokens=sum(one.tokens for one in judgements),
+        requests=requests,
+        feedback=joined(one.feedback for one in judgements),
+    )
 
 
 def _why(judgement: Judgement, index: int) -> str:

@@ -14,6 +14,7 @@ from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.reward import Candidate, Problem
 from ponder.text import Vocabulary
 
+_SHOWN = 40  # characters before the place where a text breaks it
 _BYTES = Vocabulary(tuple(bytes([byte]) for byte in range(256)))
 
 
@@ -23,7 +24,7 @@ class ConstraintReward:
 
     Each step but the last has 1 if the text up to its end can still be completed; so has the last if the text
     paused there ("until"). Where a constraint is not exact (`Automaton.exact`), "can be" means: nothing is
-    known against it.
+    known against it. Feedback is where a text breaks it, if the text's bytes are read.
 
     Attributes
     ----------
@@ -46,7 +47,8 @@ class ConstraintReward:
     def _judge(self, candidates: Sequence[Candidate]) -> Judgement:
         vocabulary = self._vocabulary()
         automaton = self._compiled.get(self.constraint, vocabulary)
-        steps = []
+        steps: list[tuple[float, ...]] = []
+        feedback: list[str] = []
         for candidate in candidates:
             state: Any = automaton.start
             scores = []
@@ -56,7 +58,10 @@ class ConstraintReward:
             if candidate.finish_reason != "until":
                 scores[-1] = float(state is not None and automaton.may_end(state))
             steps.append(tuple(scores))
-        return Judgement(tuple(steps))
+            feedback.append(
+                "" if scores[-1] or self.model is not None else _broken(automaton, candidate.text)
+            )
+        return Judgement(tuple(steps), feedback=tuple(feedback))
 
     def _vocabulary(self) -> Vocabulary:
         if self.model is None:
@@ -74,6 +79,20 @@ class ConstraintReward:
             return [[token for token in path.tokens if token not in vocabulary.end_ids]]
         assert self.model.offers.tokenizer is not None
         return [self.model.offers.tokenizer.encode(candidate.text, add_bos=False)]
+
+
+def _broken(automaton: Automaton[Any], text: str) -> str:
+    """Return where a text breaks a constraint on its bytes."""
+    state: Any = automaton.start
+    for place, character in enumerate(text):
+        state = follow(automaton, state, character.encode(errors="surrogatepass"))
+        if state is None or is_dead(automaton, state):
+            if place == 0:
+                return f"The text may not begin with {character!r}."
+            return (
+                f"The text may not go on with {character!r} after {text[max(0, place - _SHOWN) : place]!r}."
+            )
+    return f"The text may not end after {text[-_SHOWN:]!r}."
 
 
 def _can_go_on(automaton: Automaton[Any], state: Any) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ponder.asks import Usage
 from ponder.errors import PonderError
+from ponder.rewards.feedback import Feedback, bounded
 
 Scale = Literal["probability", "logarithm", "number"]
 """Of being right; its logarithm, so that differences matter and exp(score) is a weight; or anything, the more
@@ -55,6 +56,8 @@ class Judgement:
     tokens : what models computed for it, but for `requests`.
     requests : what each request to a language model cost that the reward made.
     scale : the reward's.
+    feedback : what who revises a candidate may be told: which tests failed, what is wrong; `judged` keeps
+        each within `MOST_FEEDBACK` printable characters.
     """
 
     steps: tuple[tuple[float, ...], ...]
@@ -62,13 +65,20 @@ class Judgement:
     tokens: int = 0
     requests: tuple[Usage, ...] = ()
     scale: Scale = "number"
+    feedback: Feedback = ()
 
     @staticmethod
-    def of(scores: Sequence[float | str], *, tokens: int = 0, requests: tuple[Usage, ...] = ()) -> Judgement:
+    def of(
+        scores: Sequence[float | str],
+        *,
+        tokens: int = 0,
+        requests: tuple[Usage, ...] = (),
+        feedback: Feedback = (),
+    ) -> Judgement:
         """Return a judgement of outcomes: one score a candidate, or why there is none."""
         steps = tuple(() if isinstance(score, str) else (float(score),) for score in scores)
         unscored = tuple(Unscored(i, score) for i, score in enumerate(scores) if isinstance(score, str))
-        return Judgement(steps, unscored, tokens, requests)
+        return Judgement(steps, unscored, tokens, requests, feedback=feedback)
 
     @property
     def computed_tokens(self) -> int:
@@ -88,7 +98,12 @@ class Judgement:
 
 
 def checked(judgement: Judgement, count: int, reward: str) -> Judgement:
-    """Return a judgement of `count` candidates in which whatever is no score is named as unscored."""
+    """Return a judgement of `count` candidates in which whatever is no score is named as unscored.
+
+    Raises
+    ------
+    ParameterError : there is feedback, and not one text for each candidate.
+    """
     given = judgement.steps
     shown = [steps[0] if len(steps) == 1 else list(steps) for steps in given[:8]]
     why = f"the reward {reward} gave {shown}: one finite score for each of the {count} candidates is allowed"
@@ -101,4 +116,6 @@ def checked(judgement: Judgement, count: int, reward: str) -> Judgement:
         for i, scores in enumerate(given)
     )
     unscored = tuple(Unscored(i, named.get(i, why)) for i in range(count) if not steps[i])
-    return Judgement(steps, unscored, judgement.tokens, judgement.requests)
+    return replace(
+        judgement, steps=steps, unscored=unscored, feedback=bounded(judgement.feedback, count, reward)
+    )

@@ -18,11 +18,12 @@ from ponder.rewards.reward import Candidate, Problem, require
 class Verifier:
     """Scores candidates one by one with `check`, in a thread of its own.
 
-    A candidate for which `check` raises a PonderError is unscored.
+    `check` returns a score, or a score and what is wrong in words, the candidate's feedback. A candidate for
+    which it raises a PonderError is unscored.
     """
 
     name: str
-    check: Callable[[Problem, Candidate], float]
+    check: Callable[[Problem, Candidate], float | tuple[float, str]]
     needs: frozenset[str] = frozenset({"reference"})
     scale: Scale = "probability"
 
@@ -31,13 +32,16 @@ class Verifier:
         return await asyncio.to_thread(self._judge, problem, candidates)
 
     def _judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        return Judgement.of([self._scored(problem, candidate) for candidate in candidates])
+        said = [self._checked(problem, candidate) for candidate in candidates]
+        feedback = tuple(words for _, words in said)
+        return Judgement.of([score for score, _ in said], feedback=feedback if any(feedback) else ())
 
-    def _scored(self, problem: Problem, candidate: Candidate) -> float | str:
+    def _checked(self, problem: Problem, candidate: Candidate) -> tuple[float | str, str]:
         try:
-            return self.check(problem, candidate)
+            said = self.check(problem, candidate)
         except PonderError as error:
-            return str(error)
+            return str(error), ""
+        return said if isinstance(said, tuple) else (said, "")
 
 
 def math_verifier(equal: Callable[[str, str], bool] | None = None) -> Verifier:
@@ -61,20 +65,25 @@ def exact_verifier() -> Verifier:
     return Verifier("exact", check)
 
 
-def callable_verifier(function: Callable[[Problem, str], float | bool], name: str = "callable") -> Verifier:
+def callable_verifier(
+    function: Callable[[Problem, str], float | bool | tuple[float | bool, str]], name: str = "callable"
+) -> Verifier:
     """Score with a function of the problem and the candidate's text.
 
-    A candidate for which it raises, or returns something that is not a finite number, is unscored.
+    It returns a number, or a number and what is wrong in words: feedback, which a strategy that revises shows
+    to the model. A candidate for which it raises, or returns anything else, is unscored.
     """
 
-    def check(problem: Problem, candidate: Candidate) -> float:
+    def check(problem: Problem, candidate: Candidate) -> tuple[float, str]:
         try:
-            score = function(problem, candidate.text)
+            said = function(problem, candidate.text)
         except Exception as error:
             raise PonderError(f"the reward {name} failed: {type(error).__name__}: {error}") from error
-        if not isinstance(score, int | float) or not math.isfinite(score):
-            raise PonderError(f"the reward {name} returned {score!r}: a finite number or a bool is allowed")
-        return float(score)
+        match said if isinstance(said, tuple) else (said, ""):
+            case (int() | float() as score, str() as words) if math.isfinite(score):
+                return float(score), words
+        allowed = "a finite number or a bool is allowed, alone or with feedback as text"
+        raise PonderError(f"the reward {name} returned {said!r}: {allowed}")
 
     return Verifier(name, check, needs=frozenset(), scale="number")
 

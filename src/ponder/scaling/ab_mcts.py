@@ -30,7 +30,7 @@ from ponder.rewards import AnswerEquality, Problem
 from ponder.scaling.budget import Budget
 from ponder.scaling.dice import dice
 from ponder.scaling.effects import Search, extend, note
-from ponder.scaling.parameters import check_choice, check_sampling, sampling_for
+from ponder.scaling.parameters import check_choice, check_flag, check_sampling, sampling_for
 from ponder.scaling.posterior import Gaussian, Prior
 from ponder.scaling.revision_prompt import REVISE, check_revise, revision_prompt
 from ponder.scaling.scored import AGGREGATES, Aggregate, Scored, best, choose, score
@@ -60,17 +60,20 @@ class AbMcts:
     """Write N answers, the budget's n, one after the other: each is new, or revises one that there is.
 
     Rewards must lie in [0, 1], or be logarithms of such numbers. An answer that is not scored is a child of
-    which nothing is known. A revision sees the question and the answer that it revises, nothing else.
+    which nothing is known. A revision sees the question, the answer that it revises, and what the reward said
+    of that in words; nothing else.
 
     Attributes
     ----------
     prior : what is known of a reward beforehand, `Gaussian()` or `Beta()`.
     revise : what the user says after an answer, to have it revised.
+    feedback : as in `Revision`.
     aggregate, selection, sampling, equal : as in `StepBeam`.
     """
 
     prior: Prior = field(default_factory=Gaussian)
     revise: str = REVISE
+    feedback: bool = True
     aggregate: Aggregate = "last"
     selection: Selection = "plain"
     sampling: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class AbMcts:
 
     def __post_init__(self) -> None:
         check_revise(self.revise)
+        check_flag("feedback", self.feedback)
         check_choice("aggregate", self.aggregate, AGGREGATES)
         check_choice("selection", self.selection, SELECTIONS)
         check_sampling(self.sampling)
@@ -92,7 +96,7 @@ class AbMcts:
             node = selected(root, self.prior, dice(sampling["seed"], number))
             prompt = problem.prompt
             if node.scored is not None:
-                prompt = revision_prompt(problem, [node.scored.text.text], self.revise)
+                prompt = revision_prompt(problem, [node.scored], self.revise, feedback=self.feedback)
             path = Path(prompt, lineage=branched((), 0, len(node.children)))  # the next sample of this prompt
             extended = yield from extend(Grow(path, {**sampling, "n": 1}))
             answers += yield from score(extended.texts, self.aggregate)

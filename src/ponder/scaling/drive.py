@@ -245,7 +245,7 @@ class _Driver:
             ledger = self.record.reading(lambda: Ledger(**found["ledger"]))
         return Answer(
             choice.chosen,
-            tuple(text.candidate(self.model_name) for text in choice.texts),
+            tuple(text.candidate(self.model_name, self.problem) for text in choice.texts),
             choice.scores,
             choice.votes,
             ledger,
@@ -259,7 +259,7 @@ class _Driver:
         self.record.expect(
             {"effect": number, "note": plain(effect.data), "best": best.node if best else None}
         )
-        self.best = best.candidate(self.model_name) if best else self.best
+        self.best = best.candidate(self.model_name, self.problem) if best else self.best
 
     async def _judge(self, effect: Judge, number: int) -> Judgement | None:
         self.record.expect({"effect": number, "judge": [text.node for text in effect.texts]})
@@ -269,7 +269,7 @@ class _Driver:
         if not recorded:
             self._live()
             if self.reward is not None:
-                candidates = [text.candidate(self.model_name) for text in effect.texts]
+                candidates = [text.candidate(self.model_name, self.problem) for text in effect.texts]
                 judgement = await judged(self.reward, self.problem, candidates)
             cost = reward_ledger(judgement) if judgement else Ledger()
             told = asdict(judgement) if judgement else None
@@ -455,6 +455,7 @@ def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float
         told["tokens"],
         tuple(Usage(**usage) for usage in told["requests"]),
         told["scale"],
+        tuple(told.get("feedback", ())),
     )
     return judgement, cost, seconds
 

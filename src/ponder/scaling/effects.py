@@ -8,7 +8,16 @@ from typing import Any
 
 from ponder.asks import Grow, Path
 from ponder.errors import ParameterError, UnsupportedError
-from ponder.rewards import Candidate, Judgement, Measure, State, extract_answer, total_logprob
+from ponder.rewards import (
+    Candidate,
+    Judgement,
+    Measure,
+    Problem,
+    State,
+    code_of,
+    extract_answer,
+    total_logprob,
+)
 from ponder.scaling.budget import Stopped
 
 
@@ -74,11 +83,12 @@ class Text:
         tokens = self.offsets.index(shown) + 1 if shown > 0 else 0
         return replace(self.first(tokens), text=self.text[max(0, shown) : character])
 
-    def candidate(self, model: str) -> Candidate:
-        """Return it as rewards see it."""
+    def candidate(self, model: str, problem: Problem) -> Candidate:
+        """Return it as rewards see it; the answer to a problem with tests is a program."""
+        tests = problem.tests
         return Candidate(
             self.text,
-            extract_answer(self.text),
+            extract_answer(self.text) if tests is None else code_of(self.text, tests.entry),
             len(self.path.tokens),
             None if self.measures is None else total_logprob(self.measures),
             model,

@@ -33,6 +33,7 @@ class Scored:
     steps : the scores of its steps; empty if it is not scored.
     why : why it is not scored; "" if it is, or where there is no reward.
     scale : the reward's.
+    feedback : what it says in words; "" for nothing.
     """
 
     text: Text
@@ -40,6 +41,7 @@ class Scored:
     steps: tuple[float, ...] = ()
     why: str = ""
     scale: Scale = "number"
+    feedback: str = ""
 
     @property
     def rank(self) -> float:
@@ -76,6 +78,7 @@ def score(
             steps,
             why.get(i, ""),
             judgement.scale,
+            judgement.feedback[i] if judgement.feedback else "",
         )
         for i, (text, steps) in enumerate(zip(texts, judgement.steps, strict=True))
     ]
