@@ -9,15 +9,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ponder.asks import Grow, Path, Tokens
+from ponder.asks import Boundary, Grow, Path, Tokens
 from ponder.errors import CapacityError, DataError
 from ponder.rewards import Judgement, Problem
 from ponder.scaling import (
+    DVTS,
     Answer,
+    BetaRule,
     Budget,
     Choice,
     Journal,
     Progress,
+    Rebase,
+    SelfConsistency,
     drive,
     extend,
     replay,
@@ -25,6 +29,7 @@ from ponder.scaling import (
     solve_all,
 )
 from ponder.testing import Babble, ScriptedModel, Trouble
+from scaling.forged import summed
 from scaling.step_search import Ones, StepBeam, best_of_n
 from scaling.test_drive import assert_ledger_is_the_models
 
@@ -163,6 +168,24 @@ def test_the_clock_goes_on_from_where_it_was():
     assert resumed.ledger.seconds >= 0.1
 
 
+@pytest.mark.parametrize("events", [1, 4, 6, 9, 11])
+def test_on_a_model_a_run_that_is_closed_within_a_step_counts_no_token_twice(tiny_model, events):
+    """The engine counts a step's tokens with the first that it tells."""
+    problem, budget = Problem("?", raw="abc"), Budget(4, max_generated_tokens=30)
+    args = (best_of_n("majority", {"max_tokens": 12, "seed": 1}), problem, tiny_model, None, budget)
+
+    async def some():
+        async with aclosing(drive(*args, journal=journal, progress_s=0)) as told:
+            for _ in range(events):
+                await anext(told)
+
+    journal = Journal()
+    asyncio.run(some())
+    answer, resumed = asyncio.run(solve(*args)), asyncio.run(solve(*args, journal=journal))
+    assert [one.path for one in resumed.candidates] == [one.path for one in answer.candidates]
+    assert resumed.ledger.generated_tokens == answer.ledger.generated_tokens == 30
+
+
 @dataclass(frozen=True)
 class PutsIn:
     """Goes on from a text that it put in itself, whose tokens only the model knows."""
@@ -208,21 +231,86 @@ def test_what_does_not_fit_is_one_error_that_names_the_line():
         replayed(best_of_n("weighted"), journal, Problem("other"))
     with pytest.raises(DataError, match=r"line 1: .*budget"):
         run(best_of_n("weighted"), ScriptedModel(), journal, budget=Budget(3))
-    with pytest.raises(DataError, match=r"line 1: .*reward"):
-        asyncio.run(solve(best_of_n("majority"), PROBLEM, ScriptedModel(), None, Budget(2), journal=journal))
-    with pytest.raises(DataError, match=r"line 2: the journal has extend .*0\.8.* where .*0\.5"):
-        replayed(best_of_n("weighted", {"temperature": 0.5}), journal)
+    with pytest.raises(DataError, match=r'line 1: .*reward = "ones" where the run has "twos"'):
+        run(best_of_n("weighted"), ScriptedModel(), journal, Ones("twos"), Budget(2))
     with pytest.raises(DataError, match=r"line \d+: the journal ends before the run"):
         replayed(best_of_n("weighted"), Journal(journal.lines[:4]))
     with pytest.raises(DataError, match="has no run"):
         replayed(best_of_n("weighted"), Journal())
     changed = [line.replace('"chosen":', '"chosen":1') for line in journal.lines]
-    with pytest.raises(DataError, match=rf"line {len(changed)}: the journal has answer"):
+    with pytest.raises(DataError, match=rf"line {len(changed)}: not as it was written"):
         replayed(best_of_n("weighted"), Journal(changed))
+    with pytest.raises(DataError, match=rf"line {len(changed)}: the journal has answer\.chosen = 1\d* where"):
+        replayed(best_of_n("weighted"), summed(changed))
     with pytest.raises(DataError, match="line 3: not a line of a journal"):
-        replayed(best_of_n("weighted"), Journal([*journal.lines[:2], '{"run":"","of":0,"grown":[{}]}']))
-    with pytest.raises(DataError, match="line 2: not JSON"):
-        Journal(["{}", "{"])
+        replayed(best_of_n("weighted"), summed([*journal.lines[:2], '{"run":"","of":0,"grown":[{}]}']))
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (['{"run":""}', "{"], "line 2: not JSON"),
+        (['{"question":"1 + 1"}'], "line 1: not a line of a journal, since it is of no run"),
+        (['{"run":"0","begin":3}'], "line 1: written in format 3 of journals, and only format 4 can be read"),
+        (["[1]"], "line 1: a JSON object is needed"),
+        (["9" * 5000], "line 1: not JSON that can be read"),
+        (["[" * 100_000], "line 1: not JSON that can be read"),
+    ],
+    ids=["cut", "data", "old", "list", "digits", "deep"],
+)
+def test_what_is_no_journal_is_refused_before_anything_is_added(tmp_path, lines, says):
+    path = tmp_path / "run.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    for read in (Journal.open, Journal.read):
+        with pytest.raises(DataError, match=says):
+            read(path)
+    assert path.read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "differs"),
+    [
+        (
+            best_of_n("weighted"),
+            best_of_n("plain"),
+            'settings.selection = "weighted" where the run has "plain"',
+        ),
+        (
+            best_of_n("plain"),
+            best_of_n("plain", {"temperature": 0.5}),
+            "no strategy.settings.sampling.temperature where the run has 0.5",
+        ),
+        (Rebase(), Rebase(max_steps=9), "strategy.settings.max_steps = 40 where the run has 9"),
+        (
+            SelfConsistency(BetaRule(0.9)),
+            SelfConsistency(BetaRule(0.8)),
+            "strategy.settings.rule.threshold = 0.9 where the run has 0.8",
+        ),
+        (
+            Rebase(step=Boundary(("\n",))),
+            Rebase(step=Boundary((";",))),
+            r'strategy.settings.step.strings\[0\] = "\\n" where the run has ";"',
+        ),
+        (Rebase(), DVTS(), 'strategy.name = "rebase" where the run has "dvts"'),
+    ],
+)
+def test_another_setting_is_another_run(first, second, differs):
+    """The error names the line and the setting. Nothing is asked, and nothing is added."""
+    journal, budget = Journal(), Budget(4, max_generated_tokens=20)
+    run(first, ScriptedModel(), journal, budget=budget)
+    cut, model = Journal(journal.lines[:3]), ScriptedModel()
+    with pytest.raises(DataError, match=rf"line 1: the journal has .*{differs}"):
+        run(second, model, cut, budget=budget)
+    assert (len(cut.lines), model.requests) == (3, [])
+
+
+def test_of_a_strategy_from_outside_the_name_is_written_and_what_it_asks():
+    journal, _ = whole_run(StepBeam(2, 3, 3))
+    assert json.loads(journal.lines[0])["strategy"] == {"name": "step-beam"}
+    with pytest.raises(
+        DataError, match=r"line 2: the journal has extend\[0\].params.n = 6 where the run has 4"
+    ):
+        run(StepBeam(2, 2, 3), ScriptedModel(), Journal(journal.lines[:2]))
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from ponder.cli import (
     doctor,
     explain,
     models,
+    replay,
     run,
     schema,
     serve,
@@ -42,6 +43,7 @@ app.command()(chat.chat)
 app.command()(choose.choose)
 app.command()(explain.explain)
 app.command()(solve.solve)
+app.command()(replay.replay)
 app.command()(schema.schema)
 app.command()(train_reward.train_reward)
 app.command()(tour.tour)

@@ -34,6 +34,7 @@ from ponder.scaling.particles import Particles
 from ponder.scaling.posterior import Beta, Gaussian
 from ponder.scaling.power import PowerSampling
 from ponder.scaling.rebase import Rebase
+from ponder.scaling.replayed import Replayed, replayed
 from ponder.scaling.revision import Revision
 from ponder.scaling.scored import Scored, choose, score
 from ponder.scaling.seed import problem_seed
@@ -97,6 +98,7 @@ __all__ = [
     "ProblemReader",
     "Progress",
     "Rebase",
+    "Replayed",
     "Result",
     "Revision",
     "SELECTIONS",
@@ -133,6 +135,7 @@ __all__ = [
     "problem_seed",
     "problems_needed",
     "replay",
+    "replayed",
     "score",
     "settings_of",
     "solve",

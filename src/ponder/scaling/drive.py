@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -14,7 +15,7 @@ from typing import Any
 from ponder.asks import Grow, LanguageModel, Service, TokenEvent, TreeEvent, Usage
 from ponder.asks.cost import Cost
 from ponder.constraints.constraint import Constraint
-from ponder.errors import ParameterError
+from ponder.errors import DataError, ParameterError, PonderError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
 from ponder.scaling.budget import Budget, Stopped
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
@@ -28,14 +29,14 @@ from ponder.scaling.growing import (
     together,
     with_confidence,
 )
-from ponder.scaling.journal import Journal, JournalRun, plain
-from ponder.scaling.ledger import Ledger, ledger_of, reward_ledger
+from ponder.scaling.journal import VERSION, Journal, JournalRun, plain
+from ponder.scaling.ledger import Ledger, ledger_of, ledger_told, reward_ledger, seconds_told
 from ponder.scaling.seed import problem_seed
+from ponder.scaling.strategies import described
 from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy, check_reward
 from ponder.scaling.tree import Tree
 
 PROGRESS_S = 0.1
-VERSION = 3
 
 _TICK = 1e-6  # timers may wake as much too early
 _LIMITS = ("max_generated_tokens", "seconds")
@@ -81,7 +82,7 @@ async def drive(
     record = (journal or Journal()).run(run)
     begun = {
         "begin": VERSION,
-        "strategy": strategy.name,
+        "strategy": described(strategy),
         "problem": plain(problem),
         "budget": plain(budget),
         "model": model.name,
@@ -106,18 +107,27 @@ async def replay(
 
     Raises
     ------
-    DataError : the journal is of something else, or ends before the run does; names the line.
+    DataError : the journal is of something else, is not as it was written, or ends before the run does
+        (UnfinishedError); names the line.
+    PonderError : what the run itself ended with.
     """
     record = journal.run(run, only_read=True)
     start = record.begin()
-    record.expect({"begin": VERSION, "strategy": strategy.name, "problem": plain(problem)})
-    limits = record.reading(lambda: {name: start["budget"][name] for name in ("n", *_LIMITS)})
-    budget, model = Budget(**limits), str(record.reading(lambda: start["model"]))
+    record.expect({"begin": VERSION, "strategy": described(strategy), "problem": plain(problem)})
+    budget = record.reading(lambda: Budget(**{name: start["budget"][name] for name in ("n", *_LIMITS)}))
+    model = str(record.reading(lambda: start["model"]))
     tree = Tree(problem.prompt)
     driver = _Driver(problem, None, model, None, budget, record, Service(), PROGRESS_S, tree)
-    async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
-        async for item in told:
-            yield item
+    try:
+        async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
+            async for item in told:
+                yield item
+    except DataError:
+        raise
+    except Exception as error:  # from a strategy that was told what no model and no reward tells
+        if isinstance(error, PonderError) and record.at_end:
+            raise
+        raise record.refused(f"the run cannot go on from here: {type(error).__name__}: {error}") from error
 
 
 async def solve(
@@ -224,6 +234,7 @@ class _Driver:
 
     def _live(self) -> LanguageModel:
         """Return the model, which is about to be asked; from here on the clock runs."""
+        self.record.require_end("is not done with what it asked for")
         if self.model is None:
             raise self.record.ended()
         self.clock.start()
@@ -242,7 +253,8 @@ class _Driver:
         }
         found = self.record.expect({"answer": told}, also={"ledger": ledger.as_entry()})
         if found is not None:
-            ledger = self.record.reading(lambda: Ledger(**found["ledger"]))
+            ledger = self.record.reading(lambda: self._added_up(found["ledger"]))
+            self.record.require_end("ends with its answer")
         return Answer(
             choice.chosen,
             tuple(text.candidate(self.model_name, self.problem) for text in choice.texts),
@@ -253,6 +265,14 @@ class _Driver:
             choice.sampling,
             choice.judgement.unscored if choice.judgement else (),
         )
+
+    def _added_up(self, entry: Mapping[str, Any]) -> Ledger:
+        """Return an answer's ledger, which is what all effects have spent, and some seconds more."""
+        ledger = ledger_told(entry)
+        if replace(ledger, seconds=0.0) != self.spent or ledger.seconds < self.clock.before:
+            spent = self._ledger().as_entry()
+            raise ValueError(f"its ledger is {dict(entry)}, and what was spent adds up to {spent}")
+        return ledger
 
     def _note(self, effect: Note, number: int) -> None:
         best = effect.best
@@ -288,9 +308,8 @@ class _Driver:
         growing = [text for i, ask in enumerate(asks) for text in begin(ask, i)]
         work = _Work(number, growing, self.spent, self.model.offers.cost if self.model is not None else None)
         for entry in self.record.results(number):
-            self.record.reading(partial(work.recall, entry))
-            self.clock.before = float(entry["seconds"])
-            self.stopped = entry.get("stopped", self.stopped)
+            self.clock.before, stopped = self.record.reading(partial(work.recall, entry))
+            self.stopped = stopped or self.stopped
         self.spent = work.spent()
         self.generates = self.generates or self.spent.generated_tokens > 0
         if not work.done:
@@ -417,17 +436,22 @@ class _Work:
     def news(self) -> dict[str, Any]:
         """Return what the journal does not have yet."""
         news = [text.news(i, last=self.done) for i, text in enumerate(self.growing)]
-        return {"grown": [entry for entry in news if entry], "spent": self._cost().as_entry()}
+        spent = self._cost()
+        if not self.done:  # what is not written will be generated again, and is not counted twice
+            untold = sum(request.untold() for request in self.requests)
+            spent = replace(spent, generated_tokens=spent.generated_tokens - untold)
+        return {"grown": [entry for entry in news if entry], "spent": spent.as_entry()}
 
-    def recall(self, entry: Mapping[str, Any]) -> None:
-        """Take what a journal has of it."""
+    def recall(self, entry: Mapping[str, Any]) -> tuple[float, Stopped | None]:
+        """Take what a journal has of it; return the seconds of the run by then, and what ended the work."""
         for index in entry.get("again", ()):
             text = self.growing[index]
             self.growing[index] = begin(text.ask, text.number)[text.index]
         for told in entry["grown"]:
             self.growing[told["text"]].recall(told)
-        self.cost = Ledger(**entry["spent"])
+        self.cost = ledger_told(entry["spent"])
         self.done = "stopped" in entry
+        return seconds_told(entry), entry.get("stopped")
 
     def go_on(self, *, paths: bool) -> list[int]:
         """Make texts ready to go on; return those that can only begin again."""
@@ -446,11 +470,14 @@ def _advance(search: Search, result: Extended | Judgement | None) -> Effect | Ch
 
 
 def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float]:
-    cost, seconds, told = Ledger(**entry["spent"]), float(entry["seconds"]), entry["judged"]
+    cost, seconds, told = ledger_told(entry["spent"]), seconds_told(entry), entry["judged"]
     if told is None:
         return None, cost, seconds
+    steps = tuple(tuple(map(float, scores)) for scores in told["steps"])
+    if not all(math.isfinite(score) for scores in steps for score in scores):
+        raise ValueError("a score that is no finite number")
     judgement = Judgement(
-        tuple(map(tuple, told["steps"])),
+        steps,
         tuple(Unscored(**one) for one in told["unscored"]),
         told["tokens"],
         tuple(Usage(**usage) for usage in told["requests"]),

@@ -11,6 +11,7 @@ which changes none of its tokens.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -108,6 +109,10 @@ class Growing:
         """Remember where a request finds it."""
         self._mark = self._sizes()
 
+    def since_mark(self) -> int:
+        """Return by how many tokens the present request has grown it."""
+        return len(self.tokens) - self._mark[0]
+
     def take(self, event: TokenEvent) -> None:
         """Add a token."""
         self.steady = self.steady and event.settled is None
@@ -164,7 +169,10 @@ class Growing:
     def recall(self, entry: Mapping[str, Any]) -> None:
         """Take what a journal has of it."""
         self.tokens += entry["tokens"]
-        self.measures += (Measure(*one) for one in entry["measures"])
+        measures = [Measure(*one) for one in entry["measures"]]
+        if not all(math.isfinite(measure.logprob) for measure in measures):
+            raise ValueError("a log-probability that is no finite number")
+        self.measures += measures
         self.text += entry["more"]
         known, more = self.offsets, entry["offsets"]
         self.offsets = None if known is None or more is None else known + more
@@ -225,6 +233,15 @@ class Request:
                 text.settle(output, event.begun)
         if isinstance(event, TokenEvent | TreeEvent | ProgressEvent | Completion):
             self.usage = event.usage
+
+    def untold(self) -> int:
+        """Return how many tokens are counted and not told yet, as a step's are with the first that is told.
+
+        0 where that is not known: of searches, and of texts that the model goes back in.
+        """
+        if self.usage is None or self.grow.method is not None or not all(text.steady for text in self.texts):
+            return 0
+        return max(0, self.usage.generated_tokens - sum(text.since_mark() for text in self.texts))
 
 
 def shares(growing: Sequence[Growing], left: int | None) -> list[int]:

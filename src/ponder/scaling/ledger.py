@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from operator import add, attrgetter
+from typing import Any
 
 from ponder.asks import Usage
 from ponder.asks.cost import Cost
@@ -61,7 +63,7 @@ class Ledger:
         return {**_named(self), "seconds": round(self.seconds, 4)}
 
     def as_entry(self) -> dict[str, int | float]:
-        """Return the fields that are not 0, exactly; `Ledger(**entry)` is the same ledger."""
+        """Return the fields that are not 0, exactly; `ledger_told` makes the same ledger of them."""
         return {name: value for name, value in _named(self).items() if value}
 
 
@@ -73,6 +75,20 @@ _used: Callable[[Usage], tuple[int, ...]] = attrgetter(*_OF_USAGE)
 
 def _named(ledger: Ledger) -> dict[str, int | float]:
     return dict(zip(_NAMES, _values(ledger), strict=True))
+
+
+def ledger_told(entry: Mapping[str, Any]) -> Ledger:
+    """Return the ledger that an entry tells of. Raises ValueError or TypeError if it is none."""
+    for name, value in entry.items():
+        kind = float if name == "seconds" else int
+        if type(value) is not kind or not 0 <= value < math.inf:
+            raise ValueError(f"{name} = {value!r} in a ledger")
+    return Ledger(**entry)
+
+
+def seconds_told(entry: Mapping[str, Any]) -> float:
+    """Return the seconds of a line, which are checked like a ledger's."""
+    return ledger_told({"seconds": entry["seconds"]}).seconds
 
 
 def ledger_of(usage: Usage | None, cost: Cost | None = None) -> Ledger:

@@ -7,12 +7,15 @@ from dataclasses import fields
 from typing import Any
 
 from ponder.asks import Boundary
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, UnsupportedError
+from ponder.rewards import AnswerEquality
 from ponder.scaling.ab_mcts import AbMcts
+from ponder.scaling.answer_prior import AnswerPrior
 from ponder.scaling.best_of_n import BestOfN
 from ponder.scaling.budget_forcing import BudgetForcing
 from ponder.scaling.deep_conf import DeepConf
 from ponder.scaling.dvts import DVTS
+from ponder.scaling.journal import plain
 from ponder.scaling.mcts import Mcts
 from ponder.scaling.particles import Particles
 from ponder.scaling.posterior import Beta, Gaussian
@@ -23,7 +26,7 @@ from ponder.scaling.self_consistency import SelfConsistency
 from ponder.scaling.short_m import ShortM
 from ponder.scaling.speculative_rejection import SpeculativeRejection
 from ponder.scaling.step_beam import StepBeam
-from ponder.scaling.stopping import BetaRule, Doubling, Never, StopRule, Unanimous
+from ponder.scaling.stopping import BetaRule, Doubling, Learned, Never, StopRule, Unanimous
 from ponder.scaling.strategy import Strategy
 
 STRATEGIES: Mapping[str, Any] = {
@@ -44,6 +47,13 @@ _BY_NAME: Mapping[
 ] = {  # settings that are values, for faces that have names
     (SelfConsistency.name, "rule"): STOP_RULES,
     (AbMcts.name, "prior"): {"gaussian": Gaussian(), "beta": Beta()},
+}
+_KINDS: Mapping[str, Any] = {  # whatever a strategy's settings are made of
+    kind.__name__: kind
+    for kind in (
+        *(*STRATEGIES.values(), Boundary, AnswerEquality),
+        *(BetaRule, Unanimous, Doubling, Never, Learned, AnswerPrior, Gaussian, Beta),
+    )
 }
 _GIVEN_OTHERWISE = frozenset({"sampling", "equal"})
 
@@ -83,6 +93,53 @@ def strategy_named(
             given[key] = values[value]
     strategy: Strategy = kind(**given, sampling=dict(sampling or {}))
     return strategy
+
+
+def described(strategy: Strategy) -> dict[str, Any]:
+    """Return a strategy as plain data, of which `strategy_described` makes it again.
+
+    Of one that is none of `STRATEGIES` it is the name alone.
+    """
+    kind = STRATEGIES.get(strategy.name)
+    if kind is None or type(strategy) is not kind:
+        return {"name": strategy.name}
+    settings = plain(strategy)
+    del settings["is"]
+    return {"name": strategy.name, "settings": settings}
+
+
+def strategy_described(told: Mapping[str, Any]) -> Strategy:
+    """Return the strategy that was `described`.
+
+    Raises
+    ------
+    UnsupportedError : the strategy is none of `STRATEGIES`, or has a setting, such as a function, that is not
+        ponder's.
+    ParameterError : a setting is not allowed.
+    """
+    if "settings" not in told:
+        raise UnsupportedError(f"the strategy {told['name']} is not ponder's, and is not made from its name")
+    strategy: Strategy = _made({"is": _kind(told["name"]).__name__, **told["settings"]})
+    return strategy
+
+
+def _made(told: Any) -> Any:
+    """Return what `plain` told of."""
+    if isinstance(told, list):
+        return tuple(map(_made, told))
+    if not isinstance(told, dict):
+        return told
+    given = {name: value if name == "sampling" else _made(value) for name, value in told.items()}
+    kind = given.pop("is", None)
+    if kind is None:
+        return given
+    if kind not in _KINDS:
+        raise UnsupportedError(
+            f"a {kind}, which the strategy has, is not ponder's, and is not made from its name"
+        )
+    if isinstance(biases := given.get("sampling", {}).get("logit_bias"), list):
+        given["sampling"] = {**given["sampling"], "logit_bias": dict(biases)}
+    return _KINDS[kind](**given)
 
 
 def _kind(name: str) -> Any:
