@@ -361,7 +361,7 @@ class LM:
         journal : what is written to as it happens; a run that it holds a part of is gone on with.
         """
         scored_by = self._reward(reward)
-        _check_role("budget", budget, "exceeded", "a ponder.scaling.Budget")
+        _check_role("budget", budget, "limit_passed", "a ponder.scaling.Budget")
         _check_constraint(constraint)
         if isinstance(strategy, str):
             strategy = strategy_named(

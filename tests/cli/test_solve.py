@@ -20,7 +20,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", STRATEGY_NAMES)
 def test_strategies_by_name(ponder, name: str) -> None:
     """Each answers a problem of a task, whose stop string and steps are its own."""
-    ran = ponder(*TASK, "--strategy", name, "--reward", "likelihood", "--max-generated-tokens", "80")
+    ran = ponder(*TASK, "--strategy", name, "--reward", "likelihood", "--budget-generated", "80")
     assert ran.status == 0, ran.err
     result, summary = lines(ran.out)
     assert result["candidates"]
@@ -39,6 +39,15 @@ def test_settings(ponder) -> None:
     assert 1 <= len(lines(ran.out)[0]["candidates"]) <= 4
 
 
+def test_a_budget_over_everything(ponder) -> None:
+    """Tokens and operations as they were computed stay within it."""
+    ran = ponder(*TASK, "--budget-tokens", "300", "--budget-flops", "1e11")
+    assert ran.status == 0, ran.err
+    ledger = lines(ran.out)[1]["ledger"]
+    assert 0 < ledger["computed_tokens"] <= 300
+    assert 0 < ledger["flops"] <= 1e11
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -48,6 +57,10 @@ def test_settings(ponder) -> None:
         (("--data", "x.jsonl"), "task = 'multiply_add' is not allowed: used without --data"),
         (("--system", "x"), "system = 'x' is not allowed: used with a prompt or --data"),
         (("--public-share", "0.5"), "public_share = 0.5 is not allowed: used with --data"),
+        (("--budget-flops", "-1"), "budget_flops = -1.0 is not allowed: a finite number over 0"),
+        (("--budget-tokens", "0"), "budget_tokens = 0 is not allowed: a whole number, 1 or more"),
+        (("--budget-tokens", "9"), "max_computed_tokens = 9 is not allowed: at least "),
+        (("--budget-flops", "2e3"), "max_flops = 2000.0 is not allowed: at least "),
     ],
 )
 def test_refused(ponder, options: tuple[str, ...], says: str) -> None:

@@ -60,6 +60,9 @@ class Ones:
     scale: Scale = "probability"
     needs: frozenset[str] = frozenset()
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return True
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         steps = [
             tuple(step.count("1") / len(step) for step in candidate.steps if step) for candidate in candidates

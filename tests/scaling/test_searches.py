@@ -60,6 +60,7 @@ STRATEGIES = [
 all_strategies = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=[f"{one.name}-{i}" for i, one in enumerate(STRATEGIES)]
 )
+LEAST = len(ScriptedModel().characters.prompt(PROBLEM.prompt)) + 1
 quick = settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
@@ -97,20 +98,29 @@ def effects(events, kind):
 @pytest.mark.slow
 @all_strategies
 @quick
-@given(n=st.integers(1, 6), tokens=st.one_of(st.none(), st.integers(1, 60)), data=st.data())
-def test_budget_ledger_and_journal(strategy, n, tokens, data):
+@given(
+    n=st.integers(1, 6),
+    tokens=st.one_of(st.none(), st.integers(1, 60)),
+    computed=st.one_of(st.none(), st.integers(LEAST, 150)),
+    data=st.data(),
+)
+def test_budget_ledger_and_journal(strategy, n, tokens, computed, data):
     """An answer within the budget, all of it counted, told again the same, and gone on with from any line."""
-    budget, journal, model = Budget(n, tokens), Journal(), ScriptedModel()
+    budget = Budget(n, tokens, max_computed_tokens=computed)
+    journal, model = Journal(), ScriptedModel()
     events = told(strategy, budget, journal=journal, model=model)
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert_ledger_is_the_models(answer.ledger, model)
     generated = answer.ledger.generated_tokens
-    assert generated == tokens if answer.stopped == "tokens" else generated <= (tokens or generated)
+    assert generated <= (tokens or generated)
+    assert answer.ledger.computed_tokens <= (computed or math.inf)
+    assert generated == tokens if answer.stopped == "tokens" and not computed else True
     assert generated == sum(node.tokens for event in effects(events, "extend") for node in event.nodes)
     if answer.stopped == "done":
         assert {candidate.finish_reason for candidate in answer.candidates} <= {"stop", "length"}
-        assert tokens is None or told(strategy, Budget(n))[-1].candidates == answer.candidates
+        unlimited = tokens is None and computed is None
+        assert unlimited or told(strategy, Budget(n))[-1].candidates == answer.candidates
     assert replayed(strategy, journal) == answer
 
     cut = Journal(journal.lines[: data.draw(st.integers(0, len(journal.lines)))])
@@ -119,7 +129,7 @@ def test_budget_ledger_and_journal(strategy, n, tokens, data):
     if any('"again"' in line for line in cut.lines):  # after what was put in as text, texts begin again
         assert strategy.name == "budget-forcing"
         assert generated <= resumed.ledger.generated_tokens <= (tokens or math.inf)
-        assert tokens or resumed.candidates == answer.candidates
+        assert tokens or computed or resumed.candidates == answer.candidates
         return
     assert replace(resumed, ledger=answer.ledger) == answer
     assert resumed.ledger.generated_tokens == generated

@@ -30,7 +30,7 @@ from ponder.cli.options import (
     template_args,
 )
 from ponder.cli.terminal import err, load_lm, out, progress, read_prompt
-from ponder.errors import DataError, ParameterError, PonderError
+from ponder.errors import DataError, ParameterError, PonderError, renaming
 from ponder.hub.registry import DEFAULT_MODEL
 from ponder.traces.colours import printable
 
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from ponder.scaling import Ledger, LineError, Progress, Result, Summary
 
 TASK_PROBLEMS = 10
+LIMITS = {
+    "max_computed_tokens": "budget_tokens",
+    "max_generated_tokens": "budget_generated",
+    "max_flops": "budget_flops",
+    "seconds": "budget_seconds",
+}
 SETTINGS: Table = {
     "keep": Annotated[int | None, typer.Option(help="How many texts a step beam keeps.")],
     "expand": Annotated[int | None, typer.Option(help="To how many each of them grows.")],
@@ -105,10 +111,16 @@ def solve(
     concurrency: Annotated[
         int | None, typer.Option(help="Problems worked on at a time; 1 by default.", min=1)
     ] = None,
-    max_generated_tokens: Annotated[
-        int | None, typer.Option(help="Stop after so many tokens in all.")
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="For each problem: stop after so many tokens, computed or generated.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    budget_generated: Annotated[
+        int | None, typer.Option(help="Stop after so many generated tokens in all texts.")
+    ] = None,
+    budget_flops: Annotated[
+        float | None, typer.Option(help="Stop after so many floating-point operations, such as 2e12.")
+    ] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     journal: Annotated[
         Path | None,
         typer.Option(help="A file to write each step to; a run that it holds already is gone on with."),
@@ -159,7 +171,8 @@ def solve(
         options = {**family.sampling, **options}
         if family.step is not None and "step" in settings_of(strategy):
             given = {"step": family.step, **given}
-    budget = Budget(options.pop("n", 8), max_generated_tokens, seconds)
+    with renaming(LIMITS):
+        budget = Budget(options.pop("n", 8), budget_generated, budget_seconds, budget_tokens, budget_flops)
     plan = strategy_named(strategy, given, options)
     lm = load_lm(model, device, quantize, context=context)
     scored_by = reward_named(reward, lm.model) if reward else None
@@ -268,9 +281,11 @@ async def _report_one(lm: LM, results: AsyncIterator[Result | Summary], watch: _
 
 def ledger_line(ledger: Ledger) -> str:
     """Return one line on what answers cost."""
+    flops = f"{ledger.flops:.3g} FLOPs, " if ledger.flops else ""
     return (
-        f"{ledger.prompt_tokens} prompt, {ledger.cached_tokens} cached, {ledger.generated_tokens} generated, "
-        f"{ledger.reward_tokens} reward tokens, {ledger.seconds:.1f} s"
+        f"{ledger.generated_tokens} tokens generated, {ledger.computed_tokens} computed and "
+        f"{ledger.cached_tokens} read from the cache, {ledger.reward_tokens} by the reward, {flops}"
+        f"{ledger.seconds:.1f} s"
     )
 
 

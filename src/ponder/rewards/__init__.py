@@ -22,7 +22,7 @@ from ponder.rewards.measure import Measure, measure_of, measures_of, total_logpr
 from ponder.rewards.order_statistics import best_of_weights, expected_of_best
 from ponder.rewards.process import ProcessReward
 from ponder.rewards.profanity import profanity_reward
-from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_of, judged, require
+from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_of, is_free, judged, require
 from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.trial import TestResult, TrialLimits
 from ponder.rewards.value_head import ValueHead, load_value_head
@@ -87,6 +87,7 @@ __all__ = [
     "expected_of_best",
     "extract_answer",
     "group_answers",
+    "is_free",
     "judged",
     "last",
     "load_classifier",

@@ -21,10 +21,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from ponder.asks import LanguageModel
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.logistic import fit_logistic, logistic
-from ponder.rewards.reward import Candidate, Problem, Reward, judged
+from ponder.rewards.reward import Candidate, Problem, Reward, is_free, judged
 
 FORMAT = "ponder.calibration.v1"
 _MAX_BYTES = 2**16
@@ -103,6 +104,9 @@ class Calibrated:
     @property
     def needs(self) -> frozenset[str]:
         return self.reward.needs
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return is_free(self.reward, policy, candidates)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)

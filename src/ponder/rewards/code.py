@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import ClassVar
 
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards.code_tests import CodeTests, Which
 from ponder.rewards.feedback import cut
@@ -91,6 +92,9 @@ class UnitTests:
     @property
     def scale(self) -> Scale:
         return "probability" if self.outcome else "number"
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return True
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score candidates; equal programs are run once, and one that cannot be run is unscored."""

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
 from ponder.rewards.feedback import joined
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last
-from ponder.rewards.reward import Candidate, Problem, Reward, judged
+from ponder.rewards.reward import Candidate, Problem, Reward, is_free, judged
 
 Aggregate = Callable[[Sequence[float]], float]
 
@@ -70,6 +71,9 @@ class Weighted:
     def needs(self) -> frozenset[str]:
         return _needs(*(reward for reward, _ in self.parts))
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return all(is_free(reward, policy, candidates) for reward, _ in self.parts)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         weights = [weight for _, weight in self.parts]
         rewards = [reward for reward, _ in self.parts]
@@ -106,6 +110,9 @@ class Product:
     def needs(self) -> frozenset[str]:
         return _needs(*self.parts)
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return all(is_free(reward, policy, candidates) for reward in self.parts)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return await _combined(self.parts, problem, candidates, self.aggregate, math.prod)
 
@@ -133,6 +140,9 @@ class Within:
     @property
     def needs(self) -> frozenset[str]:
         return self.reward.needs
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return is_free(self.reward, policy, candidates)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)
@@ -170,6 +180,9 @@ class Threshold:
     def needs(self) -> frozenset[str]:
         return self.reward.needs
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return is_free(self.reward, policy, candidates)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)
         steps = tuple(tuple(float(score >= self.least) for score in own) for own in judgement.steps)
@@ -204,6 +217,9 @@ class Veto:
     @property
     def needs(self) -> frozenset[str]:
         return _needs(self.reward, self.by)
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return is_free(self.reward, policy, candidates) and is_free(self.by, policy, candidates)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         own, other = await asyncio.gather(

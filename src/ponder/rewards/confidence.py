@@ -22,6 +22,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.measure import Measure
@@ -118,6 +119,9 @@ class Confidence:
             case "self-certainty":
                 return frozenset({"certainty"})
         return frozenset({"confidence"})
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return True
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return Judgement.of([self._score(candidate.measures) for candidate in candidates])

@@ -41,6 +41,9 @@ class ConstraintReward:
     scale: ClassVar[Scale] = "probability"
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return True
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return await asyncio.to_thread(self._judge, candidates)
 

@@ -113,6 +113,9 @@ class HeadReward:
     scale: ClassVar[Scale] = "probability"
     needs: ClassVar[frozenset[str]] = frozenset({"state"})
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return "States" in policy.offers.reads
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         states = [candidate.state for candidate in candidates]
         unread = {

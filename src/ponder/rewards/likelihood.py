@@ -38,6 +38,9 @@ class Likelihood:
         if self.normalise not in ("sum", "tokens"):
             raise ParameterError("normalise", self.normalise, "sum or tokens")
 
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return policy.name == self.model.name and all(one.logprob is not None for one in candidates)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         own = [c.logprob for c in candidates if c.logprob is not None and c.model == self.model.name]
         if len(own) == len(candidates):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ponder.asks import Output, Path, conversation
+from ponder.asks import LanguageModel, Output, Path, conversation
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.answer import extract_answer
 from ponder.rewards.code_tests import CodeTests
@@ -119,7 +119,10 @@ def candidate_of(output: Output, model: str) -> Candidate:
 
 
 class Reward(Protocol):
-    """Says how good candidates are."""
+    """Says how good candidates are.
+
+    It may also have `free_for(policy, candidates)`: see `is_free`.
+    """
 
     @property
     def name(self) -> str:
@@ -149,6 +152,16 @@ class Reward(Protocol):
         PonderError : for what the caller can mend.
         """
         ...
+
+
+def is_free(reward: Reward, policy: LanguageModel, candidates: Sequence[Candidate] = ()) -> bool:
+    """Whether a reward has no model compute anything for candidates that a run of `policy` has grown.
+
+    A reward that has no `free_for` to say so is not free. Without candidates the answer is about those to
+    which the strategy added nothing.
+    """
+    told = getattr(reward, "free_for", None)
+    return told is not None and bool(told(policy, candidates))
 
 
 def require(needs: frozenset[str], reward: str, problem: Problem) -> None:

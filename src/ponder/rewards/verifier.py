@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ponder.asks import LanguageModel
 from ponder.errors import PonderError
 from ponder.rewards.answer import canonical
 from ponder.rewards.equality import AnswerEquality
@@ -26,6 +27,9 @@ class Verifier:
     check: Callable[[Problem, Candidate], float | tuple[float, str]]
     needs: frozenset[str] = frozenset({"reference"})
     scale: Scale = "probability"
+
+    def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
+        return True
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         require(self.needs, self.name, problem)

@@ -17,14 +17,18 @@ from ponder.asks.cost import Cost
 from ponder.constraints.constraint import Constraint
 from ponder.errors import DataError, ParameterError, PonderError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
-from ponder.scaling.budget import Budget, Stopped
+from ponder.scaling.budget import BUDGET_FIELDS, Budget, Charge, Stopped
+from ponder.scaling.charges import Charges, Entry, charge_of, charges_of
 from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
 from ponder.scaling.growing import (
     Growing,
+    Limit,
     Request,
     begin,
+    begin_again,
     forget_unfinished,
     plan,
+    reached,
     seeded,
     together,
     with_confidence,
@@ -39,7 +43,6 @@ from ponder.scaling.tree import Tree
 PROGRESS_S = 0.1
 
 _TICK = 1e-6  # timers may wake as much too early
-_LIMITS = ("max_generated_tokens", "seconds")
 
 
 async def drive(
@@ -79,6 +82,7 @@ async def drive(
     if reward is not None:
         require(reward.needs, reward.name, problem)
     budget = budget or Budget()
+    charges = await charges_of(budget, problem, model, reward)
     record = (journal or Journal()).run(run)
     begun = {
         "begin": VERSION,
@@ -93,8 +97,9 @@ async def drive(
     service, tree = service or Service(), Tree(problem.prompt)
     needs = strategy.needs | (reward.needs if reward else frozenset())
     driver = _Driver(
-        problem, model, model.name, reward, budget, record, service, progress_s, tree, needs, constraint
-    )
+        problem, model, model.name, reward, budget, record, service, progress_s, tree, needs, constraint,
+        charges,
+    )  # fmt: skip
     async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
         async for item in told:
             yield item
@@ -114,7 +119,7 @@ async def replay(
     record = journal.run(run, only_read=True)
     start = record.begin()
     record.expect({"begin": VERSION, "strategy": described(strategy), "problem": plain(problem)})
-    budget = record.reading(lambda: Budget(**{name: start["budget"][name] for name in ("n", *_LIMITS)}))
+    budget = record.reading(lambda: Budget(**{name: start["budget"][name] for name in BUDGET_FIELDS}))
     model = str(record.reading(lambda: start["model"]))
     tree = Tree(problem.prompt)
     driver = _Driver(problem, None, model, None, budget, record, Service(), PROGRESS_S, tree)
@@ -194,8 +199,10 @@ class _Driver:
     tree: Tree
     needs: frozenset[str] = frozenset()
     constraint: Constraint | None = None
+    charges: Charges | None = None
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
+    charged: Charge = field(default_factory=Charge)  # for the effects that are over
     stopped: Stopped = "done"
     generates: bool = False  # whether there is a token yet
     best: Candidate | None = None
@@ -290,6 +297,8 @@ class _Driver:
             self._live()
             if self.reward is not None:
                 candidates = [text.candidate(self.model_name, self.problem) for text in effect.texts]
+                if self.charges is not None:
+                    self.charges.refuse(self.budget, self.reward, candidates)
                 judgement = await judged(self.reward, self.problem, candidates)
             cost = reward_ledger(judgement) if judgement else Ledger()
             told = asdict(judgement) if judgement else None
@@ -307,6 +316,8 @@ class _Driver:
         asks = [self._completed(seeded(ask, seed)) for ask in effect.grows]
         growing = [text for i, ask in enumerate(asks) for text in begin(ask, i)]
         work = _Work(number, growing, self.spent, self.model.offers.cost if self.model is not None else None)
+        if self.charges is not None:
+            work.entries = await asyncio.to_thread(self.charges.enter, asks)
         for entry in self.record.results(number):
             self.clock.before, stopped = self.record.reading(partial(work.recall, entry))
             self.stopped = stopped or self.stopped
@@ -316,6 +327,9 @@ class _Driver:
             async with aclosing(self._grow(work)) as progress:
                 async for item in progress:
                     yield item
+        self.charged += work.charge([0] * len(work.growing))
+        if self.charges is not None:
+            self.charges.keep(work.entries, work.growing)
         grown: list[list[Text]] = [[] for _ in asks]
         for text in work.growing:
             grown[text.number].append(self.tree.add(text, number))
@@ -334,14 +348,13 @@ class _Driver:
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()
-        if self.budget.max_generated_tokens is not None:
-            _refuse_searches(work.growing)
+        _refuse_unplanned(work.growing, self.budget)
         if again := work.go_on(paths=model.offers.paths == "tokens"):
             self._save(work, again=again)
         shown = time.perf_counter()
         try:
-            while work.unfinished() and self._may_grow():
-                work.ask(plan(work.growing, self._left(), self.service))
+            while work.unfinished() and self._may_grow(work, limit := self._limit(work)):
+                work.ask(plan(work.growing, limit, self.service))
                 async with aclosing(together(model, work.requests, self._patience)) as events:
                     async for event in events:
                         if not isinstance(event, TokenEvent | TreeEvent):
@@ -375,18 +388,20 @@ class _Driver:
     def _texts(self, work: _Work) -> tuple[str, ...]:
         return tuple(self.tree.text_before(text.ask.path) + text.text for text in work.growing)
 
-    def _left(self) -> int | None:
-        most = self.budget.max_generated_tokens
-        return None if most is None else max(0, most - self.spent.generated_tokens)
+    def _limit(self, work: _Work) -> Limit | None:
+        """Return how the budget limits what grows now."""
+        if not self.budget.limits_growth:
+            return None
+        return lambda gains: self.budget.limit_passed(self.charged + work.charge(gains))
 
     def _late(self) -> bool:
         """Whether the time is over; there is one token at least, so that there is an answer."""
         seconds = self.budget.seconds
         return seconds is not None and self.generates and self.clock.now() + _TICK >= seconds
 
-    def _may_grow(self) -> bool:
-        if self.stopped == "done" and self._left() == 0:
-            self.stopped = "tokens"
+    def _may_grow(self, work: _Work, limit: Limit | None) -> bool:
+        if self.stopped == "done" and limit is not None:
+            self.stopped = reached(work.growing, limit)
         if self.stopped == "done" and self._late():
             self.stopped = "seconds"
         return self.stopped == "done"
@@ -401,13 +416,15 @@ class _Driver:
 class _Work:
     """An `Extend` under way: its texts, the requests that grow them now, and what the others have cost.
 
-    `price` is what the model's forward passes cost, where that is known.
+    `price` is what the model's forward passes cost, where that is known; `entries` is what the asks' paths
+    are charged, where the budget limits that.
     """
 
     number: int
     growing: list[Growing]
     before: Ledger
     price: Cost | None = None
+    entries: tuple[Entry, ...] = ()
     cost: Ledger = field(default_factory=Ledger)
     requests: list[Request] = field(default_factory=list)
     done: bool = False
@@ -418,6 +435,10 @@ class _Work:
 
     def _cost(self) -> Ledger:
         return sum((ledger_of(request.usage, self.price) for request in self.requests), self.cost)
+
+    def charge(self, gains: Sequence[int]) -> Charge:
+        """Return what its texts are charged once they have grown by so many more tokens."""
+        return charge_of(self.growing, gains, self.entries, self.price)
 
     def unfinished(self) -> list[Growing]:
         return [text for text in self.growing if text.finish_reason is None]
@@ -445,8 +466,7 @@ class _Work:
     def recall(self, entry: Mapping[str, Any]) -> tuple[float, Stopped | None]:
         """Take what a journal has of it; return the seconds of the run by then, and what ended the work."""
         for index in entry.get("again", ()):
-            text = self.growing[index]
-            self.growing[index] = begin(text.ask, text.number)[text.index]
+            self.growing[index] = begin_again(self.growing[index])
         for told in entry["grown"]:
             self.growing[told["text"]].recall(told)
         self.cost = ledger_told(entry["spent"])
@@ -487,10 +507,14 @@ def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float
     return judgement, cost, seconds
 
 
-def _refuse_searches(growing: Sequence[Growing]) -> None:
-    for text in growing:
-        method = text.ask.method
-        if method is not None and not method.streams:
-            raise ParameterError(
-                "method", method.name, "one that draws texts, where the budget limits generated tokens"
-            )
+def _refuse_unplanned(growing: Sequence[Growing], budget: Budget) -> None:
+    """Refuse what costs more than is known before, where the budget limits that."""
+    what = "what is computed" if budget.needs_charges else "generated tokens"
+    for text in growing if budget.limits_growth else ():
+        method, mixture, constraint = text.ask.method, text.ask.mixture, text.ask.constraint
+        if method is not None and (budget.needs_charges or not method.streams):
+            allowed = f"one that draws texts, where the budget limits {what}"
+            raise ParameterError("method", method.name, allowed)
+        for name, value in (("mixture", mixture), ("constraint", constraint)):
+            if value is not None and budget.needs_charges:
+                raise ParameterError(name, value, f"left unset where the budget limits {what}")

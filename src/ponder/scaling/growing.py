@@ -5,7 +5,8 @@ they grow freely. Otherwise all are asked to grow to the same length and to paus
 did not use is shared out again among the others, and when less than a token each is left the first ones get
 one. So the limit is kept to the token whatever the model does at the same time, nothing is generated that is
 not counted, and what is generated does not depend on who was quicker. A text that paused goes on as a path,
-which changes none of its tokens.
+which changes none of its tokens. A `Limit` says of growths whether they are within the budget; growths that
+are smaller for each text cost less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from operator import add
 from typing import Any
 
 from ponder.asks import (
@@ -40,6 +42,10 @@ from ponder.asks.path import branched
 from ponder.rewards import State
 from ponder.rewards.measure import CONFIDENCE_TOKENS, Measure, measure_of, measures_of
 from ponder.sampling import SamplingParams
+from ponder.scaling.budget import Stopped
+
+Limit = Callable[[Sequence[int]], Stopped]
+"""Which limit is passed if each text grows by so many more tokens; "done": none."""
 
 _MAX_TOKENS = SamplingParams().max_tokens
 
@@ -50,6 +56,7 @@ class Growing:
 
     `begun` are the tokens of the ask's path; None while only the model knows them, since some were given as
     text. `finish_reason` is None while it may grow on. `offsets` are as in `Text`, but of what grew.
+    `given_up` is how many tokens it had and took back.
     """
 
     ask: Grow
@@ -64,6 +71,7 @@ class Growing:
     stopped_by: str | int | None = None
     lineage: Lineage | None = None
     steady: bool = True
+    given_up: int = 0
     state: State | None = None
     _mark: tuple[int, int, int] = (0, 0, 0)  # what it had when the present request began
     _saved: tuple[int, int, int] = (0, 0, 0)  # what the journal has
@@ -72,6 +80,11 @@ class Growing:
     @property
     def untouched(self) -> bool:
         return not self.tokens and self.finish_reason is None
+
+    @property
+    def full(self) -> bool:
+        """Whether it can grow no more, and has not been told to have ended."""
+        return self.finish_reason is None and self.most() == 0
 
     def path(self) -> Path:
         """Return it as a path to go on from."""
@@ -134,6 +147,7 @@ class Growing:
         """Forget tokens."""
         self.steady, self.offsets = False, None
         tokens, measures, text = self._mark
+        self.given_up += len(self.tokens) - tokens - event.tokens
         del self.tokens[tokens + event.tokens :], self.measures[measures + event.tokens :]
         self.text = self.text[:text] + event.text
 
@@ -160,6 +174,8 @@ class Growing:
         entry: dict[str, Any] = {"text": number, "tokens": self.tokens[tokens:]}
         entry |= {"measures": self.measures[measures:], "more": self.text[text:]}
         entry["offsets"] = None if self.offsets is None else self.offsets[tokens:]
+        if self.given_up:
+            entry["given_up"] = self.given_up
         if ended:
             entry |= {"finish": self.finish_reason, "stopped_by": self.stopped_by}
             entry |= {"lineage": self.lineage, "begun": self.begun}
@@ -174,6 +190,7 @@ class Growing:
             raise ValueError("a log-probability that is no finite number")
         self.measures += measures
         self.text += entry["more"]
+        self.given_up = entry.get("given_up", self.given_up)
         known, more = self.offsets, entry["offsets"]
         self.offsets = None if known is None or more is None else known + more
         if "finish" in entry:
@@ -186,6 +203,13 @@ class Growing:
 
     def _sizes(self) -> tuple[int, int, int]:
         return len(self.tokens), len(self.measures), len(self.text)
+
+
+def begin_again(text: Growing) -> Growing:
+    """Return a text as it was before it grew; what it had is given up."""
+    new = begin(text.ask, text.number)[text.index]
+    new.given_up = text.given_up + len(text.tokens)
+    return new
 
 
 def begin(ask: Grow, number: int) -> list[Growing]:
@@ -204,13 +228,8 @@ def forget_unfinished(growing: list[Growing], *, paths: bool) -> list[Growing]:
         for text in growing
         if text.finish_reason is None and not text.untouched and (text.begun is None or not paths)
     }
-    again: dict[int, list[Growing]] = {}
-    for text in growing:
-        if text.number in lost and text.number not in again:
-            again[text.number] = begin(text.ask, text.number)
     return [
-        again[text.number][text.index] if text.number in lost and text.finish_reason is None else text
-        for text in growing
+        begin_again(text) if text.number in lost and text.finish_reason is None else text for text in growing
     ]
 
 
@@ -244,44 +263,64 @@ class Request:
         return max(0, self.usage.generated_tokens - sum(text.since_mark() for text in self.texts))
 
 
-def shares(growing: Sequence[Growing], left: int | None) -> list[int]:
-    """Return by how many tokens each text may grow now, of those that are left for all; None: any number.
+def shares(growing: Sequence[Growing], limit: Limit | None) -> list[int]:
+    """Return by how many tokens each text may grow now; None: there is no limit.
 
     All may grow to the same length, the greatest that is sure to suffice; where that is nobody's gain, the
-    first of the shortest by one token. It does not matter for the end where texts stood on the way.
+    first of the shortest by one token. It does not matter for the end where texts stood on the way. A text
+    that has not begun, and whose prompt alone costs too much, gets nothing.
     """
-    most = [text.most() for text in growing]
-    if left is None or sum(most) <= left:
+    most = [text.most() if text.finish_reason is None else 0 for text in growing]
+    if limit is None or limit(most) == "done":
         return most
+    for i, text in enumerate(growing):
+        if text.untouched and limit(_one(i, growing)) != "done":
+            most[i] = 0
     lengths = [len(text.tokens) for text in growing]
 
     def gains(level: int) -> list[int]:
         return [min(max(0, level - length), bound) for length, bound in zip(lengths, most, strict=True)]
 
-    low, high = min(lengths), max(lengths) + left + 1  # gains(low) suffice, gains(high) do not
+    low, high = min(lengths), max(map(add, lengths, most)) + 1  # gains(low) suffice, or nothing does
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if sum(gains(middle)) <= left else (low, middle)
+        low, high = (middle, high) if limit(gains(middle)) == "done" else (low, middle)
     if any(gains(low)):
         return gains(low)
-    share: list[int] = []
-    for gain in gains(low + 1):
-        share.append(min(gain, left - sum(share)))
+    share = [0] * len(growing)
+    for i, gain in enumerate(gains(low + 1)):
+        share[i] = gain
+        if gain and limit(share) != "done":
+            share[i] = 0
     return share
 
 
-def plan(growing: Sequence[Growing], left: int | None, service: Service) -> list[Request]:
-    """Return the requests that grow texts by their shares of what is left.
+def reached(growing: Sequence[Growing], limit: Limit) -> Stopped:
+    """Return the limit that lets no text grow by another token; "done": one may."""
+    found: Stopped = "done"
+    for i, text in enumerate(growing):
+        if text.finish_reason is None:
+            found = limit(_one(i, growing))
+            if found == "done":
+                break
+    return found
+
+
+def _one(index: int, growing: Sequence[Growing]) -> list[int]:
+    return [int(i == index) for i in range(len(growing))]
+
+
+def plan(growing: Sequence[Growing], limit: Limit | None, service: Service) -> list[Request]:
+    """Return the requests that grow texts by their shares of what the limit leaves.
 
     Samples that have not begun are one request, so that their prompt is computed once.
     """
-    active = [text for text in growing if text.finish_reason is None]
     requests = []
-    share = dict(zip(map(id, active), shares(active, left), strict=True))
-    for number in sorted({text.number for text in active}):
+    share = dict(zip(map(id, growing), shares(growing, limit), strict=True))
+    for number in sorted({text.number for text in growing if text.finish_reason is None}):
         samples = [text for text in growing if text.number == number]
         # A text that can grow no more is asked for all the same: the model says how it ends.
-        allowed = [text for text in samples if share.get(id(text), 0) > 0 or _full(text, share)]
+        allowed = [text for text in samples if share[id(text)] > 0 or text.full]
         if all(text.untouched for text in samples) and allowed:
             first = allowed[0]
             until = first.until(share[id(first)])
@@ -295,10 +334,6 @@ def plan(growing: Sequence[Growing], left: int | None, service: Service) -> list
         for text in request.texts:
             text.begin()
     return requests
-
-
-def _full(text: Growing, share: Mapping[int, int]) -> bool:
-    return id(text) in share and text.most() == 0
 
 
 def _parameter(ask: Grow, name: str, default: int) -> int:

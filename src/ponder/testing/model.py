@@ -19,6 +19,7 @@ from ponder.asks import (
     ProgressEvent,
     Read,
     Reading,
+    Resolved,
     TextScore,
     Timing,
     TokenEvent,
@@ -91,6 +92,13 @@ class ScriptedModel:
         self._writer = _script(self.script)
         self._computed: dict[int, Any] = {}  # a trie of the tokens that are in the cache
 
+    def resolve(self, ask: Grow) -> Resolved:
+        """Say how a request would apply."""
+        self.offers.refuse(ask, self.name)
+        prompt = self.characters.prompt(ask.path.prompt)
+        begun = (*ask.path.tokens, *self.characters.encode(ask.path.text))
+        return Resolved(self.characters.decode(prompt), prompt, begun, resolved_params(ask))
+
     async def run(self, ask: Grow | Read, *, stream: bool = True) -> AsyncGenerator[Told]:
         self.offers.refuse(ask, self.name)
         number = len(self.requests)
@@ -113,10 +121,8 @@ class ScriptedModel:
             self.closed += not finished
 
     async def _grow(self, ask: Grow, number: int) -> AsyncGenerator[Told]:
-        resolved = resolved_params(ask)
-        params = resolved.params
-        prompt = self.characters.prompt(ask.path.prompt)
-        begun = (*ask.path.tokens, *self.characters.encode(ask.path.text))
+        resolved = self.resolve(ask)
+        params, prompt, begun = resolved.params.params, resolved.token_ids, resolved.begun
         texts = [_Text.begin(self, ask, prompt, begun, params, index) for index in range(params.n)]
         before = (*prompt, *begun)
         hits = self._known(before)
@@ -142,10 +148,8 @@ class ScriptedModel:
                     )
             await self._befall(number, grown)
             outputs = tuple(text.output() for text in texts)
-            shown = self.characters.decode(prompt)
-            yield Completion(
-                self.name, shown, resolved, ask, outputs, usage(), Timing(0, 0, 0, None), begun=begun
-            )
+            applied, timing = resolved.params, Timing(0, 0, 0, None)
+            yield Completion(self.name, resolved.prompt, applied, ask, outputs, usage(), timing, begun=begun)
         finally:
             for text in texts:
                 self._keep((*before, *text.grown[:-1]))

@@ -19,4 +19,5 @@ def cost_of(config: ModelConfig) -> Cost:
         token=2 * config.num_layers * layer,
         attended=4 * heads * config.head_dim,
         row=2 * width * config.vocab_size,
+        windows=config.sliding_windows,
     )
