@@ -68,6 +68,14 @@ OPTIONS = {
         ["--think-min", "2", "--think-max", "9", "--choice", "a"],
         Thinking(2, 9, answer=OneOf(("a",))),
     ),
+    "a budget": (
+        [
+            *("--think-max", "0", "--think-grace", "3", "--think-rank", "2", "--think-reserve", "9"),
+            *("--think-message", "Now.", "--think-per", "block", "--think-opened", "auto"),
+        ],
+        Thinking(0, 0, opened="auto", grace=3, rank=2, message="Now.", reserve=9, per="block"),
+    ),
+    "an opening": (["--think-max", "4", "--think-opened", "false"], Thinking(0, 4, opened=False)),
     "together": (["--min-words", "2", "--ban", "x"], Ban(("x",)) & Words(2)),
 }
 
@@ -101,6 +109,7 @@ BAD = {
     "mention": (["--mention", ""], "mention", "strings of 1 to"),
     "words": (["--min-words", "5", "--max-words", "4"], "max_words", "at least the minimum"),
     "thinking": (["--think-min", "-1"], "think_min", "0 to"),
+    "opened": (["--think-opened", "maybe"], "think_opened", "true, false or auto"),
 }
 
 

@@ -176,6 +176,13 @@ def test_the_end_is_forced_token_by_token():
         ({"close": 3}, "close"),
         ({"answer": "text"}, "answer"),
         ({"opened": 1}, "opened"),
+        ({"grace": -1}, "grace"),
+        ({"rank": 1001}, "rank"),
+        ({"reserve": 1.5}, "reserve"),
+        ({"message": "x" * 1001}, "message"),
+        ({"per": "text"}, "per"),
+        ({"calls": ("(",)}, "calls"),
+        ({"calls": ("(", "")}, "calls"),
     ],
 )
 def test_bad_fields_are_refused(fields, named):
@@ -195,6 +202,37 @@ def test_bad_fields_are_refused(fields, named):
 def test_vocabularies_without_a_way_are_refused(vocabulary, match):
     with pytest.raises(ParameterError, match=match):
         Thinking().compile(vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("thinking", "named", "match"),
+    [
+        (Thinking(close="b", message="abc"), "message", "nothing of 'b'"),
+        (Thinking(close="bb", message="ab"), "message", "nothing of 'bb'"),
+        (Thinking(2, 3, close=">", message="ab"), "maximum", "at least 4"),
+        (Thinking(close=">", message="é"), "message", "can spell"),
+        (Thinking(close=">", reserve=1), "reserve", "no request"),
+        (Thinking(2, close=">", reserve=8).situated("", 10), "reserve", "at most 7"),
+        (Thinking(close=">").then(OneOf(("a",))), "constraint", "around the whole text"),
+        (Thinking(0, 3, close=">") & Ban(">"), "constraint", "none was found"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(thinking, named, match):
+    """By its name, when it is compiled: before any token."""
+    vocabulary = Vocabulary((b"a", b"b", b"c", b">"), ())
+    with pytest.raises(ParameterError, match=match) as caught:
+        thinking.compile(vocabulary)
+    assert caught.value.field == named
+
+
+def test_the_prompt_says_whether_thoughts_are_open():
+    """Only its end does, white space aside."""
+    auto = Thinking(open="<", opened="auto")
+    assert auto.situated("a<\n\n", 9).opened is True
+    for end in ("", "a", "a<b", "<>"):
+        assert auto.situated(end, 9).opened == "auto"
+    assert (auto & Ban("x")).situated("<", 9).parts[0].opened is True
+    assert Thinking(opened=False).situated("<think>", 9).opened is False
 
 
 def test_names_are_part_of_a_vocabulary():

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from ponder.backends.local import LocalModel
 from ponder.text import ChatTemplate, Tokenizer
 from serving import Tiny, error, events, serving
-from tiny_models import CONTROL, TEMPLATE, tiny_local_model, tiny_tokenizer
+from tiny_models import ALPHABET, CONTROL, TEMPLATE, tiny_local_model, tiny_tokenizer
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 HELLO = [{"role": "user", "content": "hello"}]
@@ -117,6 +117,33 @@ TEXTS: list[tuple[dict[str, Any], str]] = [
         "(?s).{2,}</think>cat",
     ),
 ]
+
+
+BUDGETS: list[tuple[dict[str, Any], str, int]] = [
+    ({"thinking_token_budget": 5}, "</think>", 5),
+    ({"thinking_budget_tokens": 5, "reasoning_budget_message": "done"}, "done</think>", 5),
+    ({"reasoning_budget_tokens": 0, "guided_choice": ["cat"]}, "</think>cat", 0),
+]
+
+
+@pytest.mark.parametrize(("body", "part", "budget"), BUDGETS, ids=range(len(BUDGETS)))
+def test_budgets_of_thoughts(shared: Tiny, body: dict[str, Any], part: str, budget: int) -> None:
+    """Where the prompt opens thoughts, they end in time, and are counted, in a stream too."""
+    bias = {str(ALPHABET.index("<")): -20}  # they end as they must, and not before
+    asked = {"prompt": "a<think>\n", "max_tokens": 40, "seed": 3, "n": 2, "logit_bias": bias, **body}
+    whole = shared.client.post(COMPLETIONS, json=asked).json()
+    told = shared.client.post(
+        COMPLETIONS, json=asked | {"stream": True, "stream_options": {"include_usage": True}}
+    )
+    for usage in (whole["usage"], events(told.text)[-1]["usage"]):
+        assert usage["completion_tokens_details"]["reasoning_tokens"] == 2 * budget
+    for choice in whole["choices"]:
+        thoughts, close, _ = choice["text"].partition("</think>")
+        assert len(thoughts) == budget
+        assert part in thoughts + choice["text"][len(thoughts) :]
+        assert close
+    closed = shared.client.post(COMPLETIONS, json=asked | {"prompt": "a<think>b</think>"}).json()
+    assert closed["usage"]["completion_tokens_details"]["reasoning_tokens"] == 0
 
 
 @pytest.mark.parametrize(("body", "pattern"), TEXTS, ids=range(len(TEXTS)))
@@ -352,6 +379,28 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown name": ({"constraint": {"min_word": 1}}, "constraint.min_word", "did you mean min_words?"),
     "ours": ({"constraint": {"ban": [""]}}, "constraint.ban", "not empty"),
     "ours inside": ({"constraint": {"thinking": {"minimum": -1}}}, "constraint.thinking.minimum", "0 to"),
+    "a budget": ({"thinking_token_budget": -2}, "thinking_token_budget", "or -1"),
+    "two budgets": (
+        {"thinking_token_budget": 2, "reasoning_budget_tokens": 3},
+        "reasoning_budget_tokens",
+        "thinking_token_budget",
+    ),
+    "a message alone": ({"reasoning_budget_message": "a"}, "reasoning_budget_message", "without one of"),
+    "a long message": (
+        {"thinking_budget_tokens": 2, "reasoning_budget_message": "abc"},
+        "thinking_budget_tokens",
+        "at least 3",
+    ),
+    "a budget twice": (
+        {"thinking_token_budget": 2, "constraint": {"thinking": {"maximum": 2}}},
+        "thinking_token_budget",
+        "constraint.thinking",
+    ),
+    "a reserve": (
+        {"constraint": {"thinking": {"reserve": 60}}},
+        "constraint.thinking.reserve",
+        "max_tokens, which is 60",
+    ),
     "ours, compiled": ({"constraint": {"choice": ["é"]}}, "constraint.choice", "vocabulary"),
     "two that fight": (
         {"guided_regex": "a", "bad_words": ["a"]},

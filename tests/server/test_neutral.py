@@ -31,7 +31,7 @@ NEUTRAL: list[tuple[str, Any]] = [
     ("top_logprobs", 0),
     ("stream_interval", 1),
     ("return_token_offsets", False),
-    ("thinking_token_budget", 0),
+    *[(name, -1) for name in ("thinking_token_budget", "thinking_budget_tokens", "reasoning_budget_tokens")],
 ]
 
 ASKS: list[tuple[str, Any, str]] = [

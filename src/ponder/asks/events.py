@@ -186,9 +186,10 @@ class Output:
     sum of raw log-probabilities; `score` what outputs are ranked by: the length-normalised score of beams,
     and for samples, which are not ranked, `logprob`. `inclusion` is how probable a stochastic beam search was
     to draw it, as in `StochasticBeamSearch`. `lineage` says which branch of its path it is: a `Path` with it
-    goes on with the same random numbers. `constrained` is there where there is a constraint. `log_weight` is
-    what a text of `Faithful` counts for, and `passes` how often it was begun; both are None with other
-    methods. `state` [C] float32 is there if it was recorded: a value head reads it.
+    goes on with the same random numbers. `constrained` is there where there is a constraint, and
+    `thoughts`, how many of the tokens are thoughts, where that is one of `Thinking`. `log_weight` is what a
+    text of `Faithful` counts for, and `passes` how often it was begun; both are None with other methods.
+    `state` [C] float32 is there if it was recorded: a value head reads it.
     """
 
     index: int
@@ -205,6 +206,7 @@ class Output:
     log_weight: float | None = None
     passes: int | None = None
     state: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    thoughts: int | None = None
 
     @property
     def mass_kept(self) -> MassKept:

@@ -255,6 +255,16 @@ CONSTRAINT: Table = {
     "max_chars": _constraint(int, "The most characters of the text."),
     "think_min": _constraint(int, "The least tokens before </think>; what else is asked is the answer's."),
     "think_max": _constraint(int, "The most tokens before </think>, which then is written."),
+    "think_grace": _constraint(int, "From so many tokens before that on, it is written after a line break."),
+    "think_rank": _constraint(int, "And there where it is among so many likeliest tokens."),
+    "think_message": _constraint(str, "What is put before </think> where it is written so."),
+    "think_reserve": _constraint(int, "How many of the tokens at most are left for the answer."),
+    "think_per": _constraint(str, "Whether the limits are for all blocks or for each.", metavar="turn|block"),
+    "think_opened": _constraint(
+        str,
+        "Whether the prompt ends with <think>, or the text begins with it, or it is looked for.",
+        metavar="true|false|auto",
+    ),
 }
 
 
@@ -341,12 +351,17 @@ def constraint_option(table: Table) -> Constraint | None:
         return constraint_of(described)
 
 
+# What --think-... options call the members of `thinking`.
+_THINKING = {
+    "minimum": "min",
+    "maximum": "max",
+    **{name: name for name in ("grace", "rank", "message", "reserve", "per", "opened")},
+}
 # What --options call fields and their members, where it is another name.
 _OPTIONS = {
     **{f"ban.{name}": f"ban_{name}" for name in ("ignore_case", "whole_word", "variants", "within")},
     "mentions": "mention",
-    "thinking.minimum": "think_min",
-    "thinking.maximum": "think_max",
+    **{f"thinking.{name}": f"think_{option}" for name, option in _THINKING.items()},
 }
 
 
@@ -362,8 +377,10 @@ def _described(constraint: Table) -> dict[str, Any]:
     ban = _ban(given)
     if ban:
         fields["ban"] = ban
-    thinking = {end: given.get(f"think_{end[:3]}") for end in ("minimum", "maximum")}
-    if thinking != {"minimum": None, "maximum": None}:
+    thinking = {name: constraint.get(f"think_{option}") for name, option in _THINKING.items()}
+    if thinking["opened"] in ("true", "false"):
+        thinking["opened"] = thinking["opened"] == "true"
+    if any(value is not None for value in thinking.values()):
         fields["thinking"] = thinking
     return fields
 

@@ -22,6 +22,8 @@ from ponder.constraints.constraint import (
     Constraint,
     Language,
     Measuring,
+    Thoughtful,
+    situated,
     step_all,
 )
 from ponder.constraints.joint_plan import find_plan, plans_of
@@ -220,6 +222,10 @@ class Conjunction(Composable):
 
     parts: tuple[Constraint, ...]
 
+    def situated(self, prompt_end: str, limit: int) -> Conjunction:
+        """Return this of its parts for such a request."""
+        return Conjunction(tuple(situated(part, prompt_end, limit) for part in self.parts))
+
     def compile(self, vocabulary: Vocabulary) -> JointAutomaton:
         languages = tuple(part for part in self.parts if isinstance(part, Language))
         others = [part for part in self.parts if not isinstance(part, Language)]
@@ -241,6 +247,7 @@ class JointAutomaton:
     ) -> None:
         self.parts = parts
         self.names = names
+        self._thinks = [(i, part) for i, part in enumerate(parts) if isinstance(part, Thoughtful)]
         self._vocabulary = vocabulary
         self._masks: Recent[tuple[Hashable, ...], Bits | None] = Recent(
             max(16, MASK_BYTES // max(len(vocabulary) // 8, 1))
@@ -303,6 +310,16 @@ class JointAutomaton:
         pairs = zip(self.parts, state, strict=True)
         found = [part.violation(at) for part, at in pairs if isinstance(part, Blaming)]
         return max((back for back in found if back is not None), default=None)
+
+    def landing(self, state: tuple[Hashable, ...]) -> tuple[int, int] | None:
+        """Return what a part that thinks would have come, if it is likely."""
+        found = (part.landing(state[i]) for i, part in self._thinks)
+        return next((one for one in found if one is not None), None)
+
+    def thoughts(self, state: tuple[Hashable, ...]) -> int | None:
+        """Return how many tokens of the text are thoughts; None: no part thinks."""
+        found = (part.thoughts(state[i]) for i, part in self._thinks)
+        return next((one for one in found if one is not None), None)
 
     @property
     def growth(self) -> int:

@@ -110,6 +110,19 @@ class Blaming(Protocol):
         ...
 
 
+@runtime_checkable
+class Thoughtful(Protocol):
+    """An automaton that knows of thoughts, and when it is time for the model to end them."""
+
+    def landing(self, state: Any) -> tuple[int, int] | None:
+        """Return a token that must come if it is one of so many likeliest, by the model's row; or None."""
+        ...
+
+    def thoughts(self, state: Any) -> int | None:
+        """Return how many tokens of the text are thoughts; None: this does not think."""
+        ...
+
+
 class Constraint(Protocol):
     """A declared value: frozen, comparable, hashable, free of any tokenizer.
 
@@ -123,6 +136,15 @@ class Constraint(Protocol):
         ------
         ParameterError : no text over this vocabulary is allowed, or the automaton would be too large.
         """
+        ...
+
+
+@runtime_checkable
+class Situated(Protocol):
+    """A constraint that hangs on the request."""
+
+    def situated(self, prompt_end: str, limit: int) -> Constraint:
+        """Return what it is for a prompt that ends so and texts of at most so many tokens."""
         ...
 
 
@@ -145,6 +167,11 @@ class Language(Protocol):
         ...
 
     def compile(self, vocabulary: Vocabulary) -> Automaton[Any]: ...
+
+
+def situated(constraint: Constraint, prompt_end: str, limit: int) -> Constraint:
+    """Return what a constraint is for a prompt that ends so and texts of at most so many tokens."""
+    return constraint.situated(prompt_end, limit) if isinstance(constraint, Situated) else constraint
 
 
 def step_all(automata: Sequence[Automaton[S]], states: Sequence[S], token: int) -> tuple[S, ...] | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.bits import Bits
-from ponder.constraints.constraint import UNBOUNDED, Blaming, Measuring, Roomy
+from ponder.constraints.constraint import UNBOUNDED, Blaming, Measuring, Roomy, Thoughtful
 from ponder.constraints.recent import Recent
 from ponder.errors import ParameterError
 
@@ -65,6 +65,7 @@ class Ending:
         self._limit = limit
         self._begun = begun
         self._measures = self._automaton if isinstance(self._automaton, Measuring) else None
+        self._thinks = self._automaton if isinstance(self._automaton, Thoughtful) else None
         self._rooms = self._automaton if isinstance(self._automaton, Roomy) else None
         self._masks: Recent[Standing, Bits | None] = Recent(MASKS)
         self._steps: Recent[tuple[Standing, int], Standing | None] = Recent(CAPACITY)
@@ -182,3 +183,11 @@ class Ending:
     def forced(self, standing: Standing) -> tuple[int, ...]:
         """Return the tokens that come next in every text that is allowed."""
         return self._automaton.forced(standing.state)
+
+    def landing(self, standing: Standing) -> tuple[int, int] | None:
+        """Return a token that must come if it is one of so many likeliest, by the model's row; or None."""
+        return None if self._thinks is None else self._thinks.landing(standing.state)
+
+    def thoughts(self, standing: Standing) -> int | None:
+        """Return how many tokens of a text are thoughts; None: it does not think."""
+        return None if self._thinks is None else self._thinks.thoughts(standing.state)

@@ -28,7 +28,9 @@ MAX_PATTERNS = 64  # of ban_regex
 _COUNTED: Mapping[str, Callable[..., Constraint]] = {"words": Words, "sentences": Sentences, "chars": Length}
 _BAN = ("strings", "ignore_case", "whole_word", "variants", "within")
 _MENTIONS = ("strings", "ignore_case", "whole_word")
-_THINKING = ("minimum", "maximum", "open", "close", "opened")
+_THINKING = (
+    *("minimum", "maximum", "open", "close", "opened", "grace", "rank", "message", "reserve", "per", "calls"),
+)
 _OF_SCHEMA = ("any_order", "compact")
 
 

@@ -17,8 +17,8 @@ from typing import Any, cast
 
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
-from ponder.constraints.composition import Composable
-from ponder.constraints.constraint import UNBOUNDED, Automaton, Constraint
+from ponder.constraints.composition import Composable, name_of
+from ponder.constraints.constraint import UNBOUNDED, Automaton, Constraint, Situated
 from ponder.constraints.one_of import OneOf
 from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
@@ -186,6 +186,9 @@ class StructureAutomaton:
                 return self._repeated(part)
         automaton = self._compiled.get(part)
         if automaton is None:
+            if isinstance(part, Situated):
+                allowed = "around the whole text or joined by &: what comes after thoughts is their `answer`"
+                raise ParameterError("constraint", name_of(part), allowed)
             automaton = self._compiled[part] = part.compile(self._vocabulary)
         if len(self._parts) == MAX_PLACES:
             raise ParameterError("constraint", "more parts", f"at most {MAX_PLACES}, repetitions counted")

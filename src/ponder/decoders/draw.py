@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ponder.constraints import bits
 from ponder.decoders.candidates import Candidates
 from ponder.decoders.group import Group
 from ponder.decoders.text import Growth, Tally, Text
 from ponder.sampling import bitmask
+from ponder.sampling.row import Row
 from ponder.sampling.trace import TokenTrace
 
 
@@ -51,6 +53,8 @@ def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Draw
     """Draw a token from each row of [R, V] logits."""
     sample, params = group.ranker.sampler.sample, group.params
     rows = [group.row_after(spot.text, spot.index, spot.tokens, spot.traces) for spot in spots]
+    if group.allowed is not None:
+        rows = [_landed(group, logits[i], spots[i], row) for i, row in enumerate(rows)]
     traces = sample(logits, rows, params)
     refused: list[set[int]] = [set() for _ in spots]
     again = list(range(len(spots))) if group.allowed is not None else []
@@ -67,6 +71,18 @@ def draw(group: Group, logits: torch.Tensor, spots: Sequence[Spot]) -> list[Draw
         Drawn(trace, tally_of(group, row, spot, trace, before))
         for row, spot, trace, before in zip(logits, spots, traces, refused, strict=True)
     ]
+
+
+def _landed(group: Group, logits: torch.Tensor, spot: Spot, row: Row) -> Row:
+    """Allow nothing but what closes the thoughts, where that is due and among the likeliest of logits [V]."""
+    due = group.landing(spot.text, spot.tokens)
+    if due is None or row.allowed is None:
+        return row
+    token, rank = due
+    if not bitmask.unpack(row.allowed, group.vocabulary)[token]:
+        return row
+    likelier = int((logits > logits[token]).sum()) + int((logits[:token] == logits[token]).sum())
+    return replace(row, allowed=bits.of((token,), group.vocabulary)) if likelier < rank else row
 
 
 def tally_of(

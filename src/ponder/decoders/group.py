@@ -135,6 +135,13 @@ class Group:
             return True
         return self.allowed.step(self._state_after(text, tokens), token) is not None
 
+    def landing(self, text: Text, tokens: Seq[int]) -> tuple[int, int] | None:
+        """Return a token that must come after a text and some tokens if it is one of so many likeliest."""
+        given = self.forced(text.depth + len(tokens)) is not None
+        return (
+            None if self.allowed is None or given else self.allowed.landing(self._state_after(text, tokens))
+        )
+
     def denied(self, text: Text, tokens: Seq[int], token: int) -> tuple[int, ...]:
         """Count for each part of the constraint, 0 or 1, whether it forbids a token after a text and some."""
         return () if self.allowed is None else self.allowed.denied(self._state_after(text, tokens), token)

@@ -14,8 +14,10 @@ from ponder.asks.read import Given, Read, These
 from ponder.constraints import AutomatonCache, TokenCount
 from ponder.constraints.allowed import Allowed
 from ponder.constraints.composition import Conjunction, name_of
+from ponder.constraints.constraint import situated
 from ponder.constraints.ending import Ending
 from ponder.constraints.recent import Recent
+from ponder.constraints.thinking import thinking_of
 from ponder.decoders import Context, Decoder, Group, Text
 from ponder.decoders.decoder import StateReader
 from ponder.decoders.defaults import asked_by, breakers_of, decoder_for, sentence_ends_of
@@ -30,6 +32,8 @@ from ponder.models.entropy_head import EntropyHead
 from ponder.sampling.params import SamplingParams
 from ponder.text import TokenIds, Tokenizer
 from ponder.tree import PAGE_SIZE, pages_for
+
+PROMPT_END = 64  # tokens of a prompt in which its last mark is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,9 @@ class Admission:
         if params.min_allowed_mass and ask.constraint is None:
             allowed = "set only together with a constraint"
             raise ParameterError("min_allowed_mass", params.min_allowed_mass, allowed)
+        thinking = thinking_of(ask.constraint)
+        if thinking and thinking.rank and "min_allowed_mass" in decoder.unused:  # it does not draw by `draw`
+            raise ParameterError("rank", thinking.rank, f"0 with {decoder.name}: it is looked at for samples")
         width = decoder.width(params)
         self._check_draft(needs, len(prompt) + params.max_tokens)
         group = self._group(ask, params, prompts, needs)
@@ -118,7 +125,8 @@ class Admission:
         allowed = None
         if ask.constraint is not None:
             vocabulary = self.tokenizer.vocabulary
-            constraint = ask.constraint
+            end = self.tokenizer.decode(prompts[0][-PROMPT_END:], skip_special=False)
+            constraint = situated(ask.constraint, end, params.max_tokens)
             if params.min_tokens:  # as a part of the constraint it is planned for
                 constraint = Conjunction((constraint, TokenCount(params.min_tokens)))
             automaton = self.automata.get(constraint, vocabulary)

@@ -25,6 +25,7 @@ from ponder.asks.events import (
 from ponder.asks.grow import Grow
 from ponder.asks.read import Read, Reading
 from ponder.constraints import AutomatonCache
+from ponder.constraints.ending import Ending
 from ponder.decoders import Chain, Drafted, Group, Growth, Ranked, Rows, Text
 from ponder.decoders.certainty import with_certainties
 from ponder.decoders.observed import with_distributions
@@ -443,8 +444,7 @@ class Engine:
         assert job.decoder is not None, "what reads ends otherwise"
         begun = len(job.group.begun)
         answers = enumerate(job.decoder.answers(job.group))
-        names = None if job.group.allowed is None else job.group.allowed.names
-        outputs = tuple(_output(index, answer, begun, names) for index, answer in answers)
+        outputs = tuple(_output(index, answer, begun, job.group.allowed) for index, answer in answers)
         _leave(job.group.live)
         self.scheduler.remove(job)
         self._totals.finished += 1
@@ -531,10 +531,18 @@ def _nodes(text: Text, parent: int, growth: Growth, added: list[_Added]) -> Iter
         parent = one.number
 
 
-def _output(index: int, answer: Ranked, begun: int, constraints: tuple[str, ...] | None) -> Output:
+def _thoughts(text: Text, begun: int, allowed: Ending) -> int | None:
+    """Return how many tokens after the first `begun` are thoughts; None: the constraint does not say."""
+    before, after = (allowed.thoughts(node.state) for node in (text.node.ancestor(begun), text.node))
+    return None if before is None or after is None else after - before
+
+
+def _output(index: int, answer: Ranked, begun: int, allowed: Ending | None) -> Output:
     text = answer.text
-    constrained = None
-    if constraints is not None:
+    constrained = thoughts = None
+    if allowed is not None:
+        constraints = allowed.names
+        thoughts = _thoughts(text, begun, allowed)
         tally = text.tally
         counts = tally.bound or (0,) * len(constraints)
         bound = tuple(zip(constraints, counts, strict=True))
@@ -557,4 +565,5 @@ def _output(index: int, answer: Ranked, begun: int, constraints: tuple[str, ...]
         answer.log_weight,
         answer.passes,
         text.state,
+        thoughts,
     )

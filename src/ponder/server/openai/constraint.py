@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ponder.constraints import Ban, Constraint, OnlyTokens, constraint_of
+from ponder.constraints import Ban, Constraint, OnlyTokens, Thinking, constraint_of
 from ponder.constraints.plain import all_of
 from ponder.constraints.structure import either
 from ponder.errors import ParameterError, renaming
@@ -34,11 +34,16 @@ _IN_ERRORS = {
 }
 
 
+_BUDGETS = ("thinking_token_budget", "thinking_budget_tokens", "reasoning_budget_tokens")
+_MESSAGE = "reasoning_budget_message"
+
+
 def read_constraint(body: GenerationBody, model: Served) -> Constraint | None:
     """Return all that a request says of its texts; the text must keep to all of it. None: it says nothing.
 
-    With `constraint.thinking`, formats, structures and calls of tools are about what comes after the
-    thoughts; `bad_words` and `allowed_token_ids` are about all of the text.
+    With `constraint.thinking` or a budget of thoughts, formats, structures, calls of tools and what else
+    `constraint` says are about what comes after the thoughts; `bad_words` and `allowed_token_ids` are about
+    all of the text.
 
     Raises
     ------
@@ -46,9 +51,13 @@ def read_constraint(body: GenerationBody, model: Served) -> Constraint | None:
     """
     parts = _structures(body)
     whole = [*parts, *_with_calls(body, model, _format(body))]
-    own = body.constraint or {}
+    own, budget = body.constraint or {}, _thinking(body)
     with _within("constraint"):
-        made = constraint_of(own, whole)
+        made = constraint_of(own, () if budget else whole)
+    if budget:
+        answer = all_of([*([] if made is None else [made]), *whole])
+        with renaming({"message": _MESSAGE}):
+            made = Thinking(**budget, opened="auto", answer=answer)
     joined = [] if made is None else [made]
     if body.bad_words:
         joined.append(Ban(tuple(body.bad_words)))
@@ -80,12 +89,40 @@ def constraint_names(body: GenerationBody) -> dict[str, str]:
         sources.append(("allowed_token_ids", "tokens"))
     sources += [(f"constraint.{name}", _IN_ERRORS.get(name, name)) for name in own]
     names: dict[str, str] = {}
+    if own.get("thinking") is not None:
+        sources += [(f"constraint.thinking.{name}", name) for name in own["thinking"]]
+    if (budget := _budget(body)) is not None:
+        sources += [(budget[0], "maximum"), (_MESSAGE, "message"), (budget[0], "open"), (budget[0], "close")]
     for name, field in sources:
         names.setdefault(field, name)
     if sources:
         said = [name for name, _ in sources] + (["min_tokens"] if getattr(body, "min_tokens", None) else [])
         names["constraint"] = " and ".join(dict.fromkeys(said))
     return names
+
+
+def _budget(body: GenerationBody) -> tuple[str, int] | None:
+    """Return the most tokens that a text may think, and the name it has; None: as many as it likes."""
+    given = [(name, value) for name in _BUDGETS if (value := getattr(body, name)) is not None]
+    for name, value in given:
+        if value < -1:
+            raise ParameterError(name, value, "a whole number of tokens, or -1 for no limit")
+        if value != given[0][1]:
+            raise ParameterError(name, value, f"as {given[0][0]}, which is {given[0][1]}")
+    return given[0] if given and given[0][1] >= 0 else None
+
+
+def _thinking(body: GenerationBody) -> dict[str, Any]:
+    """Return what a budget of thoughts says of them; nothing where there is none."""
+    budget, message = _budget(body), getattr(body, _MESSAGE)
+    if budget is None:
+        if message is not None:
+            raise ParameterError(_MESSAGE, message, f"left out without one of {', '.join(_BUDGETS)}")
+        return {}
+    name, value = budget
+    if (body.constraint or {}).get("thinking") is not None:
+        raise ParameterError(name, value, "left out with constraint.thinking, which has a maximum of its own")
+    return {"maximum": value} | ({} if message is None else {"message": message})
 
 
 def _format(body: GenerationBody) -> Constraint | None:

@@ -165,8 +165,13 @@ class GenerationBody(SamplingBody):
     skip_special_tokens: bool | None = None
     stop_token_ids: Ints | None = None
     structured_outputs: dict[str, Any] | None = None  # constraint.py reads it
+    thinking_token_budget: Int | None = None  # constraint.py reads it, and llama.cpp's names of it
     truncate_prompt_tokens: Int | None = None
     use_beam_search: bool | None = None
+    # llama.cpp
+    reasoning_budget_message: str | None = None
+    reasoning_budget_tokens: Int | None = None
+    thinking_budget_tokens: Int | None = None
     # transformers, KoboldCpp
     dry_sequence_breakers: Texts | None = None
     sequence_bias: list[Any] | None = None  # SamplingParams checks what is in it

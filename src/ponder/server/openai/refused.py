@@ -38,7 +38,6 @@ _GENERATION: Neutral = {
     "session_id": (),
     "spaces_between_special_tokens": (True,),
     "stream_interval": (1,),
-    "thinking_token_budget": (-1, 0),
     "truncation_side": ("left",),
     "vllm_xargs": ({},),
     "watermarking": (False,),

@@ -73,6 +73,7 @@ class Writer:
         if not plan.stream:
             self._head["service_tier"] = self._head["kv_transfer_params"] = None  # as vLLM has them
         self._usages: dict[int, Usage] = {}
+        self._thoughts: dict[int, int] = {}  # tokens of each prompt's texts, where they are counted
         self._traces: dict[int, list[PromptTrace | None]] = {}  # of the prompts, as they come
         self._prompts: set[int] = set()  # whose texts have begun
         self._choices: set[int] = set()  # that have begun
@@ -85,7 +86,7 @@ class Writer:
         choices = []
         about: dict[str, Any] = {}
         for prompt, completion in enumerate(completions):
-            self._usages[prompt] = completion.usage
+            self._note(prompt, completion)
             about = self._about_prompt(prompt, completion.prompt_traces)
             for piece in self._texts(prompt, completion):
                 if self._plan.echo:
@@ -110,7 +111,9 @@ class Writer:
 
     def chunks(self, prompt: int, event: Event) -> Iterator[dict[str, Any]]:
         """Yield the chunks that tell what happened to a prompt, tokens once they are settled."""
-        if not isinstance(event, BackEvent):
+        if isinstance(event, Completion):
+            self._note(prompt, event)
+        elif not isinstance(event, BackEvent):
             self._usages[prompt] = event.usage
         for settled in self._settling[prompt].take(event):
             yield from self._told(prompt, settled)
@@ -258,6 +261,12 @@ class Writer:
             shown["logprob"] = finite(node.trace.logprob)
         return {**shown, "score": finite(node.score), "finish_reason": node.finish_reason}
 
+    def _note(self, prompt: int, completion: Completion) -> None:
+        self._usages[prompt] = completion.usage
+        thoughts = [output.thoughts for output in completion.outputs if output.thoughts is not None]
+        if thoughts:
+            self._thoughts[prompt] = sum(thoughts)
+
     def _usage(self) -> dict[str, Any]:
         usages = self._usages.values()
         plan = self._plan
@@ -269,6 +278,7 @@ class Writer:
         generated = 0 if plan.discard else sum(usage.generated_tokens for usage in usages)
         proposed = sum(usage.proposed_tokens for usage in usages)
         accepted = sum(usage.accepted_tokens for usage in usages)
+        thoughts = {"reasoning_tokens": sum(self._thoughts.values())} if self._thoughts else {}
         return {
             "prompt_tokens": prompt,
             "completion_tokens": generated,
@@ -277,6 +287,7 @@ class Writer:
             "completion_tokens_details": {
                 "accepted_prediction_tokens": accepted,
                 "rejected_prediction_tokens": proposed - accepted,
+                **thoughts,
             },
         }
 
