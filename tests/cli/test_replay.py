@@ -13,7 +13,9 @@ from ponder.testing import ScriptedModel
 from scaling.step_search import Ones
 from scaling.step_search import StepBeam as Foreign
 
-LEDGER = r"\d+ tokens generated, \d+ computed and \d+ read from the cache, 0 by the reward, (\S+ FLOPs, )?\d+\.\d s"
+LEDGER = (
+    r"\d+ tokens generated, \d+ computed and \d+ read from the cache, 0 by the reward, (\S+ FLOPs, )?\d+\.\d s"
+)
 HOSTILE = "\x1b[2J\u202e"
 
 
