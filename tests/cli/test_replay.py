@@ -14,7 +14,8 @@ from scaling.step_search import Ones
 from scaling.step_search import StepBeam as Foreign
 
 LEDGER = (
-    r"\d+ tokens generated, \d+ computed and \d+ read from the cache, 0 by the reward, (\S+ FLOPs, )?\d+\.\d s"
+    r"\d+ tokens generated, \d+ computed and \d+ read from the cache, "
+    r"0 by the reward, (\S+ FLOPs, )?\d+\.\d s"
 )
 HOSTILE = "\x1b[2J\u202e"
 
