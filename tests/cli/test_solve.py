@@ -29,6 +29,21 @@ def test_strategies_by_name(ponder, name: str) -> None:
     assert all("\n\n" not in one["text"] for one in result["candidates"])
 
 
+@pytest.mark.slow
+def test_a_total_of_all_problems(ponder) -> None:
+    """It holds for both together; one question has none."""
+    task = ("solve", "--task", "multiply_add", "--limit", "2", "-n", "8", "--strategy", "auto", "--json")
+    ran = ponder(*task, "--total-tokens", "150")
+    assert ran.status == 0, ran.err
+    *results, summary = lines(ran.out)
+    assert len(results) == 2
+    assert summary["ledger"]["generated_tokens"] <= 150
+    ran = ponder("solve", "What is 2 + 2?", "--strategy", "auto", "--total-tokens", "150")
+    assert ran.status == 2
+    assert "total" in ran.err
+    assert "used with --data or --task" in ran.err
+
+
 def test_settings(ponder) -> None:
     """They reach the strategy: --set too, as numbers or text."""
     ran = ponder(

@@ -17,6 +17,7 @@ from ponder.scaling import (
     DVTS,
     AbMcts,
     Answer,
+    Auto,
     Beta,
     Budget,
     BudgetForcing,
@@ -34,6 +35,7 @@ from ponder.scaling import (
     solve,
 )
 from ponder.testing import ScriptedModel
+from scaling.policies import clear_at
 from scaling.step_search import Ones
 from scaling.test_drive import assert_ledger_is_the_models
 from scaling.test_journal import PROBLEM, replayed, run
@@ -56,6 +58,8 @@ STRATEGIES = [
     BudgetForcing(1, end="+", selection="plain", **WHOLE),
     BudgetForcing(1, end="", least=6, most=9, grace=4, selection="plain", **WHOLE),
     Revision(rounds=3, selection="weighted", **WHOLE),
+    Auto(clear_at(0.6, (2, 3, 8)), **WHOLE),
+    Auto(clear_at(2.0, (2, 4, 8), "search"), step=STEPS["step"], **WHOLE),
 ]
 all_strategies = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=[f"{one.name}-{i}" for i, one in enumerate(STRATEGIES)]
@@ -168,7 +172,8 @@ def test_from_the_first_round_on_there_is_a_best_so_far(strategy):
 
 @all_strategies
 def test_a_reward_is_needed_and_n_is_the_budgets(strategy):
-    with pytest.raises(ParameterError, match=f"a reward, which this {strategy.name} needs"):
-        asyncio.run(solve(strategy, PROBLEM, ScriptedModel()))
+    if "reward" in strategy.needs:
+        with pytest.raises(ParameterError, match=f"a reward, which this {strategy.name} needs"):
+            asyncio.run(solve(strategy, PROBLEM, ScriptedModel()))
     with pytest.raises(ParameterError, match="set in the budget"):
         replace(strategy, sampling={"n": 3})

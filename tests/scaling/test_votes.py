@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards import Confidence, Problem, extract_answer
 from ponder.scaling import (
+    Auto,
     BestOfN,
     BetaRule,
     Budget,
@@ -27,6 +28,7 @@ from ponder.scaling import (
     solve_all,
 )
 from ponder.testing import Babble, ScriptedModel, Word
+from scaling.policies import clear_at
 from scaling.test_drive import assert_ledger_is_the_models
 from scaling.test_journal import replayed, run, whole_run
 
@@ -48,6 +50,11 @@ def confident(online=True, eta=0.5, of="bottom", window=0.25, **values):
     return DeepConf(online, eta, of, window, equal=operator.eq, **values)
 
 
+def auto(power=0.0, share=0.7):
+    policy = replace(clear_at(share, (2, 3, 5)), power=power)
+    return Auto(policy, sampling=SAMPLING, equal=operator.eq)
+
+
 VOTES = st.one_of(
     st.builds(
         consistent,
@@ -58,6 +65,7 @@ VOTES = st.one_of(
     st.builds(
         confident, st.booleans(), st.sampled_from([0.1, 0.5, 1.0]), window=st.sampled_from([0.3, 2, 50])
     ),
+    st.builds(auto, st.sampled_from([0.0, 2.0]), st.sampled_from([0.3, 0.7, 2.0])),
 )
 
 

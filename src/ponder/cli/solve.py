@@ -80,7 +80,7 @@ def solve(
         typer.Option(
             help="How the budget is spent: best-of-n, self-consistency, short-m, deep-conf, step-beam, dvts, "
             "rebase, particles, speculative-rejection, mcts, ab-mcts, revision, budget-forcing, "
-            "power-sampling."
+            "power-sampling, auto."
         ),
     ] = "best-of-n",
     reward: Annotated[
@@ -121,6 +121,14 @@ def solve(
         float | None, typer.Option(help="Stop after so many floating-point operations, such as 2e12.")
     ] = None,
     budget_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    total_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Generate at most so many tokens for all problems together; auto spends them where they are "
+            "worth most.",
+            min=1,
+        ),
+    ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(help="A file to write each step to; a run that it holds already is gone on with."),
@@ -155,7 +163,7 @@ def solve(
                 "answer_field": answer_field,
                 "public_share": public_share,
             },
-            "--data or --task": {"limit": limit, "concurrency": concurrency},
+            "--data or --task": {"limit": limit, "concurrency": concurrency, "total_tokens": total_tokens},
             "a prompt or --data": {"system": system, "template_args": template_arg},
         },
     )
@@ -195,7 +203,8 @@ def solve(
             problems = islice(reader.read(data), limit)
         results = solve_all(
             problems, plan, lm.model, scored_by, budget,
-            concurrency=concurrency or 1, journal=record, constraint=kept, watch=watch.see,
+            concurrency=concurrency or 1, total_tokens=total_tokens, journal=record, constraint=kept,
+            watch=watch.see,
         )  # fmt: skip
         return asyncio.run(_report_all(results, watch, json))
 

@@ -1,7 +1,9 @@
 """Spending a budget on a better answer: strategies, what they cost, how good they are."""
 
 from ponder.scaling.ab_mcts import AbMcts
+from ponder.scaling.allocation import Allocation, Share
 from ponder.scaling.answer_prior import AnswerPrior
+from ponder.scaling.auto import Auto
 from ponder.scaling.best_of_n import BestOfN
 from ponder.scaling.beta_binomial import BetaBinomial
 from ponder.scaling.budget import Budget, Stopped
@@ -12,6 +14,7 @@ from ponder.scaling.drive import drive, replay, solve
 from ponder.scaling.dvts import DVTS
 from ponder.scaling.effects import (
     Choice,
+    Claim,
     Effect,
     Extend,
     Extended,
@@ -20,6 +23,7 @@ from ponder.scaling.effects import (
     Search,
     Text,
     Vote,
+    claim,
     extend,
     judge,
     note,
@@ -31,6 +35,7 @@ from ponder.scaling.ledger import Ledger
 from ponder.scaling.lookahead import look_ahead
 from ponder.scaling.mcts import Mcts
 from ponder.scaling.particles import Particles
+from ponder.scaling.policy import Advice, Failing, Policy, Standing
 from ponder.scaling.posterior import Beta, Gaussian
 from ponder.scaling.power import PowerSampling
 from ponder.scaling.rebase import Rebase
@@ -62,8 +67,11 @@ from ponder.scaling.train_reward import LabelledSteps, label, train
 
 __all__ = [
     "AbMcts",
+    "Advice",
+    "Allocation",
     "Answer",
     "AnswerPrior",
+    "Auto",
     "BestOfN",
     "Beta",
     "BetaBinomial",
@@ -71,6 +79,7 @@ __all__ = [
     "Budget",
     "BudgetForcing",
     "Choice",
+    "Claim",
     "DVTS",
     "DeepConf",
     "Difference",
@@ -80,6 +89,7 @@ __all__ = [
     "EffectDone",
     "Extend",
     "Extended",
+    "Failing",
     "Gaussian",
     "Journal",
     "Label",
@@ -94,6 +104,7 @@ __all__ = [
     "Node",
     "Note",
     "Particles",
+    "Policy",
     "PowerSampling",
     "ProblemReader",
     "Progress",
@@ -108,8 +119,10 @@ __all__ = [
     "Search",
     "Selection",
     "SelfConsistency",
+    "Share",
     "ShortM",
     "SpeculativeRejection",
+    "Standing",
     "StepBeam",
     "StopRule",
     "Stopped",
@@ -119,6 +132,7 @@ __all__ = [
     "Unanimous",
     "Vote",
     "choose",
+    "claim",
     "difficulty",
     "drive",
     "expected_maximum",

@@ -17,9 +17,10 @@ from ponder.asks.cost import Cost
 from ponder.constraints.constraint import Constraint
 from ponder.errors import DataError, ParameterError, PonderError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
+from ponder.scaling.allocation import Share
 from ponder.scaling.budget import BUDGET_FIELDS, Budget, Charge, Stopped
 from ponder.scaling.charges import Charges, Entry, charge_of, charges_of
-from ponder.scaling.effects import Choice, Effect, Extend, Extended, Judge, Note, Search, Text
+from ponder.scaling.effects import Choice, Claim, Effect, Extend, Extended, Judge, Note, Result, Search, Text
 from ponder.scaling.growing import (
     Growing,
     Limit,
@@ -56,6 +57,7 @@ async def drive(
     run: str = "",
     service: Service | None = None,
     constraint: Constraint | None = None,
+    share: Share | None = None,
     progress_s: float = PROGRESS_S,
 ) -> AsyncGenerator[Progress | EffectDone | Answer]:
     """Run a strategy on a problem; the last item is the answer. Closing it stops the model.
@@ -70,6 +72,7 @@ async def drive(
     run : which of the journal's runs this is.
     service : how the model treats the strategy's requests among others.
     constraint : what every text keeps to, but for those that the strategy gives a constraint of its own.
+    share : of a budget that many runs have in common (`Allocation`); a limit besides this run's own.
     progress_s : how often progress is told, and what grows is written to the journal.
 
     Raises
@@ -92,13 +95,14 @@ async def drive(
         "model": model.name,
         "reward": reward.name if reward else None,
         "constraint": plain(constraint),
+        **({"total_tokens": share.allocation.total} if share else {}),
     }
     record.expect(begun)
     service, tree = service or Service(), Tree(problem.prompt)
     needs = strategy.needs | (reward.needs if reward else frozenset())
     driver = _Driver(
         problem, model, model.name, reward, budget, record, service, progress_s, tree, needs, constraint,
-        charges,
+        charges, share,
     )  # fmt: skip
     async with aclosing(driver.drive(strategy.search(problem, budget))) as told:
         async for item in told:
@@ -146,12 +150,13 @@ async def solve(
     run: str = "",
     service: Service | None = None,
     constraint: Constraint | None = None,
+    share: Share | None = None,
     watch: Callable[[Problem, Progress], None] | None = None,
 ) -> Answer:
     """Run a strategy to its end and return the answer; `watch` is told of its progress."""
     events = drive(
         strategy, problem, model, reward, budget,
-        journal=journal, run=run, service=service, constraint=constraint,
+        journal=journal, run=run, service=service, constraint=constraint, share=share,
     )  # fmt: skip
     return await answer_of(events, partial(watch, problem) if watch else None)
 
@@ -180,6 +185,9 @@ class _Clock:
         if self.started is None:
             self.started = time.perf_counter()
 
+    def pause(self) -> None:
+        self.before, self.started = self.now(), None
+
     def now(self) -> float:
         return self.before + (0.0 if self.started is None else time.perf_counter() - self.started)
 
@@ -200,6 +208,7 @@ class _Driver:
     needs: frozenset[str] = frozenset()
     constraint: Constraint | None = None
     charges: Charges | None = None
+    share: Share | None = None
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
     charged: Charge = field(default_factory=Charge)  # for the effects that are over
@@ -211,7 +220,7 @@ class _Driver:
     async def drive(self, search: Search) -> AsyncGenerator[Progress | EffectDone | Answer]:
         if self.record.at_end:
             self._live()
-        result: Extended | Judgement | None = None
+        result: Result = None
         number = 0
         try:
             while not isinstance(effect := await asyncio.to_thread(_advance, search, result), Choice):
@@ -226,6 +235,8 @@ class _Driver:
                     result, nodes = self.extended, self.extended.texts
                 elif isinstance(effect, Judge):
                     result, nodes = await self._judge(effect, number), effect.texts
+                elif isinstance(effect, Claim):
+                    result = await self._claim(effect, number)
                 else:
                     self._note(effect, number)
                     noted = effect.data
@@ -309,6 +320,21 @@ class _Driver:
                 self.tree.scores[text.node] = scores
         return judgement
 
+    async def _claim(self, effect: Claim, number: int) -> int | None:
+        """Ask for tokens of the common budget; what is in the journal stays as it was decided."""
+        self.record.expect({"effect": number, "claim": {"worth": effect.worth, "tokens": effect.tokens}})
+        granted, recorded = None, self.record.results(number)
+        for entry in recorded:
+            granted = self.record.reading(partial(_granted, entry))
+        if self.share is not None:
+            self.clock.pause()
+            decided = granted if recorded else None
+            granted = await self.share.claim(effect, self.spent.generated_tokens, decided)
+        if not recorded:
+            self._live()
+            self.record.write(number, {"granted": granted, "seconds": self.clock.now()})
+        return granted
+
     async def _extend(self, effect: Extend, number: int) -> AsyncGenerator[Progress]:
         """Grow texts and leave them in `extended`."""
         self.record.expect({"effect": number, "extend": [self.tree.described(ask) for ask in effect.grows]})
@@ -348,7 +374,7 @@ class _Driver:
 
     async def _grow(self, work: _Work) -> AsyncGenerator[Progress]:
         model = self._live()
-        _refuse_unplanned(work.growing, self.budget)
+        _refuse_unplanned(work.growing, self._limits)
         if again := work.go_on(paths=model.offers.paths == "tokens"):
             self._save(work, again=again)
         shown = time.perf_counter()
@@ -388,11 +414,20 @@ class _Driver:
     def _texts(self, work: _Work) -> tuple[str, ...]:
         return tuple(self.tree.text_before(text.ask.path) + text.text for text in work.growing)
 
+    @property
+    def _limits(self) -> Budget:
+        """The budget, whose generated tokens are this run's share of a common one where that is less."""
+        if self.share is None:
+            return self.budget
+        own, shared = self.budget.max_generated_tokens, self.share.tokens
+        return replace(self.budget, max_generated_tokens=shared if own is None else min(own, shared))
+
     def _limit(self, work: _Work) -> Limit | None:
         """Return how the budget limits what grows now."""
-        if not self.budget.limits_growth:
+        limits = self._limits
+        if not limits.limits_growth:
             return None
-        return lambda gains: self.budget.limit_passed(self.charged + work.charge(gains))
+        return lambda gains: limits.limit_passed(self.charged + work.charge(gains))
 
     def _late(self) -> bool:
         """Whether the time is over; there is one token at least, so that there is an answer."""
@@ -479,12 +514,12 @@ class _Work:
         return [i for i, (was, now) in enumerate(zip(old, self.growing, strict=True)) if was is not now]
 
 
-def _advance(search: Search, result: Extended | Judgement | None) -> Effect | Choice:
+def _advance(search: Search, result: Result) -> Effect | Choice:
     try:
         effect = search.send(result)
     except StopIteration as end:
         effect = end.value
-    if not isinstance(effect, Extend | Judge | Note | Choice):
+    if not isinstance(effect, Extend | Judge | Note | Claim | Choice):
         raise TypeError(f"a strategy yields effects and returns a Choice, not {effect!r}")
     return effect
 
@@ -505,6 +540,10 @@ def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float
         tuple(told.get("feedback", ())),
     )
     return judgement, cost, seconds
+
+
+def _granted(entry: Mapping[str, Any]) -> int | None:
+    return None if entry["granted"] is None else int(entry["granted"])
 
 
 def _refuse_unplanned(growing: Sequence[Growing], budget: Budget) -> None:

@@ -126,7 +126,23 @@ class Note:
     best: Text | None = None
 
 
-Effect = Extend | Judge | Note
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ask for tokens of a budget that many runs share (`Allocation`). The result is how many are granted.
+
+    It is None where no budget is shared: the strategy then decides by itself.
+
+    Attributes
+    ----------
+    worth : by how much one more token raises the chance of a right answer.
+    tokens : how many are needed at most.
+    """
+
+    worth: float
+    tokens: int
+
+
+Effect = Extend | Judge | Note | Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +191,7 @@ class Choice:
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
-Result = Extended | Judgement | None
+Result = Extended | Judgement | int | None
 Search = Generator[Effect, Any, Choice]
 
 
@@ -189,6 +205,12 @@ def judge(texts: Sequence[Text]) -> Generator[Effect, Any, Judgement | None]:
     """Ask the reward about texts; `yield from` it in a strategy."""
     result: Judgement | None = yield Judge(tuple(texts))
     return result
+
+
+def claim(worth: float, tokens: int) -> Generator[Effect, Any, int | None]:
+    """Ask for tokens of a budget that many runs share; `yield from` it in a strategy."""
+    granted: int | None = yield Claim(worth, tokens)
+    return granted
 
 
 def note(best: Text | None = None, **data: Any) -> Generator[Effect, Any, None]:

@@ -16,6 +16,7 @@ from ponder.asks import LanguageModel, Service
 from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError, PonderError
 from ponder.rewards import Problem, Reward, UnitTests, code_verifier, judged, math_verifier
+from ponder.scaling.allocation import Allocation
 from ponder.scaling.budget import Budget
 from ponder.scaling.dataset import LineError
 from ponder.scaling.drive import solve
@@ -128,6 +129,7 @@ async def solve_all(
     *,
     judge: Reward | None = None,
     concurrency: int = 1,
+    total_tokens: int | None = None,
     journal: Journal | None = None,
     service: Service | None = None,
     constraint: Constraint | None = None,
@@ -144,6 +146,9 @@ async def solve_all(
         `math_verifier`, and where there are tests `code_verifier`: all hidden ones must pass, or all where
         none is hidden. Its cost is in no ledger: it knows the answer, and is not part of the strategy.
     concurrency : how many problems are worked on at a time.
+    total_tokens : how many tokens are generated for all problems together, at most. A strategy that claims
+        tokens (`Auto`) spends them where they are worth most (`Allocation`); for another each problem has
+        an equal share. All problems are read at once then.
     journal : what is written of each problem, as in `drive`; its run's name is the problem's number, from 0.
     service, constraint : as in `drive`.
     watch : is told of the progress of each problem.
@@ -158,6 +163,11 @@ async def solve_all(
     judges = Judges(judge)
     budget = budget or Budget()
     results: list[Result] = []
+    if total_tokens is not None:
+        problems = list(problems)
+        places = [number for number, one in enumerate(problems) if isinstance(one, Problem)]
+        shared = Allocation(total_tokens, len(places), concurrency)
+        concurrency = len(problems)
     unsolved = enumerate(problems)
     running: deque[asyncio.Task[Result]] = deque()  # in the problems' order; some are done, and wait
     try:
@@ -168,6 +178,8 @@ async def solve_all(
                     solve, strategy, model=model, reward=reward, budget=budget,
                     run=str(number), journal=journal, service=service, constraint=constraint, watch=watch,
                 )  # fmt: skip
+                if total_tokens is not None and isinstance(problem, Problem):
+                    solving = partial(shared.run, places.index(number), solving)
                 running.append(asyncio.create_task(_result(problem, solving, judges)))
             if not running:
                 break

@@ -11,6 +11,7 @@ from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards import AnswerEquality
 from ponder.scaling.ab_mcts import AbMcts
 from ponder.scaling.answer_prior import AnswerPrior
+from ponder.scaling.auto import Auto
 from ponder.scaling.best_of_n import BestOfN
 from ponder.scaling.budget_forcing import BudgetForcing
 from ponder.scaling.deep_conf import DeepConf
@@ -18,6 +19,7 @@ from ponder.scaling.dvts import DVTS
 from ponder.scaling.journal import plain
 from ponder.scaling.mcts import Mcts
 from ponder.scaling.particles import Particles
+from ponder.scaling.policy import Advice, Failing, Policy
 from ponder.scaling.posterior import Beta, Gaussian
 from ponder.scaling.power import PowerSampling
 from ponder.scaling.rebase import Rebase
@@ -34,7 +36,7 @@ STRATEGIES: Mapping[str, Any] = {
     for kind in (
         *(BestOfN, SelfConsistency, ShortM, DeepConf),
         *(StepBeam, DVTS, Rebase, Particles, SpeculativeRejection, Mcts, AbMcts),
-        *(Revision, BudgetForcing, PowerSampling),
+        *(Revision, BudgetForcing, PowerSampling, Auto),
     )
 }
 STRATEGY_NAMES = tuple(STRATEGIES)
@@ -53,6 +55,7 @@ _KINDS: Mapping[str, Any] = {  # whatever a strategy's settings are made of
     for kind in (
         *(*STRATEGIES.values(), Boundary, AnswerEquality),
         *(BetaRule, Unanimous, Doubling, Never, Learned, AnswerPrior, Gaussian, Beta),
+        *(Policy, Advice, Failing),
     )
 }
 _GIVEN_OTHERWISE = frozenset({"sampling", "equal"})
@@ -70,8 +73,8 @@ def strategy_named(
 
     Parameters
     ----------
-    settings : its fields by name; None is the default. A `step` may be text, a `rule` one of `STOP_RULES` by
-        name, and AB-MCTS's `prior` "gaussian" or "beta".
+    settings : its fields by name; None is the default. A `step` may be text, a `policy` its file,
+        a `rule` one of `STOP_RULES` by name, and AB-MCTS's `prior` "gaussian" or "beta".
     sampling : the sampling parameters of its texts.
 
     Raises
@@ -85,6 +88,8 @@ def strategy_named(
             raise ParameterError(key, value, f"left unset with {name}, whose settings are {', '.join(known)}")
     if isinstance(step := given.get("step"), str):
         given["step"] = Boundary((step,))
+    if isinstance(policy := given.get("policy"), str):
+        given["policy"] = Policy.load(policy)
     for key, value in given.items():
         values = _BY_NAME.get((name, key))
         if values is not None and isinstance(value, str):

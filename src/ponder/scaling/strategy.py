@@ -47,7 +47,7 @@ class Node:
 class EffectDone:
     """An effect is done: the nodes that it added or scored, what it noted, what was spent so far.
 
-    `kind` is "extend", "judge" or "note".
+    `kind` is "extend", "judge", "claim" or "note".
     """
 
     effect: int
