@@ -133,7 +133,7 @@ class Policy:
     price: float
     power: float = 0.0
     failing: Failing = Failing(0.5, 0.5)
-    made_of: Mapping[str, Any] = field(default_factory=dict)
+    made_of: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.waves, self.waves[1:], strict=False))
