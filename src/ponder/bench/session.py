@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 import httpx
@@ -16,6 +13,7 @@ import httpx
 from ponder.bench.arrivals import Send, closed_loop, limited, open_loop
 from ponder.bench.client import PATHS, measure, request_body
 from ponder.bench.load import Progress, Run, run_load
+from ponder.bench.machine import taken_with
 from ponder.bench.measurement import Measurement
 from ponder.bench.settings import Settings
 from ponder.bench.summary import REFUSED, Summary, summarise
@@ -44,18 +42,12 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures, the settings, and what they were taken with and on, as JSON values."""
-        affinity = getattr(os, "sched_getaffinity", None)
         return {
             "settings": asdict(self.settings),
             "server": asdict(self.target),
             "exact_prompt_tokens": self.exact_prompts,
             "started_at": self.started_at,
-            "versions": {name: metadata.version(name) for name in ("ponder", "httpx")},
-            "machine": {
-                "system": platform.platform(),
-                "cores": len(affinity(0)) if affinity else os.cpu_count(),
-                "python": platform.python_version(),
-            },
+            **taken_with(("ponder", "httpx")),
             "summary": self.summary.as_json(),
         }
 

@@ -17,6 +17,7 @@ from ponder.cli import (
     choose,
     doctor,
     explain,
+    lab,
     models,
     replay,
     run,
@@ -49,6 +50,7 @@ app.command()(train_reward.train_reward)
 app.command()(tour.tour)
 app.command()(serve.serve)
 app.add_typer(bench.app, name="bench")
+app.add_typer(lab.app, name="lab")
 app.add_typer(trace.app, name="trace")
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)

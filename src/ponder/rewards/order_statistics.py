@@ -40,7 +40,7 @@ def by_rank(scores: Sequence[float] | Floats, values: Sequence[float] | Floats) 
     return ranked
 
 
-def expected_of_best(scores: Sequence[float], values: Sequence[float], n: int) -> float:
+def expected_of_best(scores: Sequence[float] | Floats, values: Sequence[float] | Floats, n: int) -> float:
     """Return the mean value of the best-scored of n samples, over all choices of n from a pool.
 
     Samples of equal scores are equally probable to be kept.

@@ -14,6 +14,7 @@ from ponder.errors import ParameterError
 from ponder.rewards import best_of_weights, expected_of_best
 from ponder.scaling.parameters import check_count, check_number
 
+_DRAWN = 1_000_000  # numbers of problems that a bootstrap draws at a time
 _Z_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
@@ -109,9 +110,11 @@ def paired_bootstrap(
     sums, sizes = np.bincount(places, gaps), np.bincount(places)
     random = np.random.default_rng(seed)
     means = np.empty(resamples)
-    for i in range(resamples):
-        drawn = random.integers(len(sums), size=len(sums))
-        means[i] = sums[drawn].sum() / sizes[drawn].sum()
+    at_a_time = max(1, _DRAWN // len(sums))
+    for start in range(0, resamples, at_a_time):
+        part = means[start : start + at_a_time]
+        drawn = random.integers(len(sums), size=(len(part), len(sums)))
+        part[:] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
     p = min(1.0, 2 * min(float((means <= 0).mean()), float((means >= 0).mean())))
     return Difference(float(gaps.mean()), float(low), float(high), p)

@@ -1,0 +1,1 @@
+"""Experiments that measure what is claimed of test-time scaling."""
