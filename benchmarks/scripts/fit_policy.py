@@ -20,9 +20,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from ponder.lab.pool import Pool
 
 from machine import write_result
+from ponder.lab.pool import Pool
 from ponder.scaling import AnswerPrior, BetaRule, Learned, Policy, StopRule, paired_bootstrap
 from ponder.scaling.fit_policy import LOSS, PRICES, WAVES, Ints, Walks, at, fit, follow, walk
 
