@@ -25,6 +25,8 @@ from ponder.rewards.answer import value_of
         ("The answer is 18 dollars.", "18 dollars"),
         ("the answer to this question is that she has 5 apples.", "5"),
         ("Answer: 2.5", "2.5"),
+        ("The answer is 65.Wait, 3 * 4 = 12", "65"),
+        ("The answer is example.com", "example.com"),
         ("The answer is 3 * 4 = 12.", "12"),
         ("The final answer is: **Paris**.", "Paris"),
         ("The answer is 7!", "7"),

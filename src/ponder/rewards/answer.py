@@ -27,7 +27,8 @@ _NUMBER = rf"(?:(?<![\w)])[-−])?[$€£¥]?{_DECIMAL}(?:\s?/\s?\d+)?(?:\s?\\?%
 _FIND_NUMBER = re.compile(_NUMBER)
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
 _ANSWER_IS = re.compile(
-    r"\banswer\b[^.\n:=]{0,60}?(?:\sis\b\s*:?|[:=])[ \t]*(\S(?:[^\n.]|\.(?=\S))*)", re.IGNORECASE
+    r"\banswer\b[^.\n:=]{0,60}?(?:\sis\b\s*:?|[:=])[ \t]*(\S(?:[^\n.]|\.(?=\S)(?!(?<=\d\.)(?-i:[A-Z])))*)",
+    re.IGNORECASE,
 )
 _VALUE = re.compile(
     rf"(?P<sign>[-+−]?)\s?[$€£¥]?\s?(?P<minus>-?)(?P<number>{_DECIMAL})\.?(?:[eE](?P<exponent>[-+]?\d{{1,2}}))?"
