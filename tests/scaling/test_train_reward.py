@@ -39,7 +39,8 @@ def test_labels_are_shares_of_the_ends_below(seed: int) -> None:
             for j, other in enumerate(tokens)
             if texts[j].finish_reason not in ("until", "cancelled") and other[: len(tokens[i])] == tokens[i]
         ]
-        assert label == (Label(sum(below) / len(below), len(below)) if below else None)
+        equal = tokens.count(tokens[i])
+        assert label == (Label(sum(below) / len(below), len(below) / equal) if below else None)
     assert any(label and label.ends > 1 for label in found)
 
 
@@ -60,7 +61,7 @@ def planted(problems: int, seed: int, noise: float = 0.5) -> list[LabelledSteps]
     direction = default_rng(0).normal(size=20)
     made = []
     for _ in range(problems):
-        states = rng.normal(size=(12, 20)).astype(np.float32)
+        states = rng.normal(size=(12, 20)).astype(np.float32)  # the last three of which are not of the state
         chance = 1 / (1 + np.exp(-(states @ direction) / noise))
         ends = np.tile([4.0, 1.0, 1.0], 4)
         values = rng.binomial(ends.astype(int), chance) / ends
@@ -79,7 +80,7 @@ def test_a_planted_direction_is_found() -> None:
 
 
 def _parts(steps: list[LabelledSteps]) -> list[list[np.ndarray]]:
-    return [[getattr(one, name) for one in steps] for name in ("states", "values", "ends", "depths")]
+    return [[getattr(one, name) for one in steps] for name in ("inputs", "values", "ends", "depths")]
 
 
 def test_the_fit_is_the_minimum() -> None:
@@ -88,9 +89,9 @@ def test_the_fit_is_the_minimum() -> None:
     head, decay = fit(steps, 0.1), 0.1
 
     def loss(weights: np.ndarray, bias: float) -> float:
-        p = Head(head.mean, head.scale, weights, bias).scores(steps.states)
+        p = Head(head.mean, head.scale, weights, bias).scores(steps.inputs)
         losses = -(steps.values * np.log(p) + (1 - steps.values) * np.log(1 - p))
-        return float(np.average(losses, weights=steps.ends)) + decay / 2 * float(weights @ weights)
+        return float(np.average(losses, weights=steps.ends)) + decay / 2 * float(weights[:-3] @ weights[:-3])
 
     weights = head.weights.astype(np.float64)
     least = loss(weights, head.bias)

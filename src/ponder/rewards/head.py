@@ -1,10 +1,11 @@
-"""A process reward that reads the policy's own hidden states: a linear head, a few kilobytes, no model.
+"""A process reward that reads what the policy knew as it wrote: a linear head, a few kilobytes, no model.
 
-    score = sigmoid(weights . (state - mean) / scale + bias)
+    x = the state [C], and of the tokens' log-probabilities the sum, the mean and the least      [C + 3]
+    score = sigmoid(weights . (x - mean) / scale + bias)
 
-`state` is what the model's head read to choose the last token of a reasoning step: it was computed when the
-step was generated, so that a score costs no token (MetaStone's SPRM, arXiv 2507.01951, and ReProbe, arXiv
-2511.06209, read such states as well, after one more token).
+The state is what the model's head read to choose the last token of a reasoning step. All of it was computed
+when the step was generated, so that a score costs no token (MetaStone's SPRM, arXiv 2507.01951, and ReProbe,
+arXiv 2511.06209, read such states as well, after one more token).
 """
 
 from __future__ import annotations
@@ -32,17 +33,18 @@ from ponder.rewards.reward import Candidate, Problem, State
 Floats = npt.NDArray[np.float32]
 
 MAX_BYTES = 16 * 2**20
-_FORMAT = "ponder reward head 1"
+OF_TOKENS = 3  # what a head reads besides the state
+_FORMAT = "ponder reward head 2"
 _TENSORS = ("mean", "scale", "weights", "bias")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """A linear head over hidden states.
+    """A linear head over what `head_input` makes of texts.
 
     Attributes
     ----------
-    mean, scale, weights : [C] float32.
+    mean, scale, weights : [C + 3] float32.
     bias : a number.
     provenance : what it was made of: model, tasks, seed, and how well it tells right from wrong.
     """
@@ -53,9 +55,9 @@ class Head:
     bias: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def scores(self, states: Floats) -> npt.NDArray[np.float64]:
-        """Return the probabilities [N] that texts with states [N, C] end right."""
-        standardised = ((states - self.mean) / self.scale).astype(np.float64)
+    def scores(self, inputs: Floats) -> npt.NDArray[np.float64]:
+        """Return the probabilities [N] that texts with these inputs [N, C + 3] end right."""
+        standardised = ((inputs - self.mean) / self.scale).astype(np.float64)
         return logistics(standardised @ self.weights + self.bias)
 
     def save(self, file: str | PathLike[str]) -> None:
@@ -89,7 +91,7 @@ class Head:
         except (SafetensorError, KeyError, ValueError) as error:
             raise CheckpointError(f"{file} is no reward head: {error}") from error
         shapes = [array.shape for array in (mean, scale, weights)]
-        same = len(set(shapes)) == 1 and mean.ndim == 1 and bias.shape == (1,)
+        same = len(set(shapes)) == 1 and mean.ndim == 1 and len(mean) > OF_TOKENS and bias.shape == (1,)
         arrays = (mean, scale, weights, bias)
         if not same or not all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays):
             raise CheckpointError(f"{file} is no reward head: its tensors are not as they should be")
@@ -98,12 +100,17 @@ class Head:
         return cls(mean, scale, weights, float(bias[0]), provenance)
 
 
+def head_input(state: State, logprobs: Sequence[float]) -> Floats:
+    """Return what a head reads of a text [C + 3]: its last state [C], and 3 of its tokens."""
+    return np.append(state, (sum(logprobs), sum(logprobs) / len(logprobs), min(logprobs))).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class HeadReward:
-    """Scores a candidate by the state at the end of its last reasoning step.
+    """Scores a candidate by what the model knew at the end of its last reasoning step.
 
-    A candidate that comes without its state is read from `model`, at the cost of the tokens that the cache
-    does not have.
+    Of a candidate that comes without its state or its tokens' log-probabilities these are read from `model`,
+    at the cost of the tokens that the cache does not have.
     """
 
     head: Head
@@ -117,25 +124,36 @@ class HeadReward:
         return "States" in policy.offers.reads
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        paths = [one.path if one.path is not None and one.path.tokens else None for one in candidates]
         states = [candidate.state for candidate in candidates]
-        unread = {
-            i: _before_the_last_token(candidate.path)
-            for i, candidate in enumerate(candidates)
-            if states[i] is None and candidate.path is not None and candidate.path.tokens
-        }
-        readings = await aread_many(self.model, list(unread.values()))
-        for i, reading in zip(unread, readings, strict=True):
+        logprobs = [[measure.logprob for measure in candidate.measures] for candidate in candidates]
+        stateless = {i: path for i, path in enumerate(paths) if path is not None and states[i] is None}
+        unmeasured = {i: path for i, path in enumerate(paths) if path is not None and not logprobs[i]}
+        reads = [*map(_of_state, stateless.values()), *map(_of_tokens, unmeasured.values())]
+        readings = await aread_many(self.model, reads)
+        for i, reading in zip(stateless, readings, strict=False):
             states[i] = None if reading.rows is None else reading.rows[-1]
-        scores = ["its tokens are not known" if state is None else self._score(state) for state in states]
+        for (i, path), reading in zip(unmeasured.items(), readings[len(stateless) :], strict=True):
+            logprobs[i] = list(reading.texts[0].token_logprobs[-len(path.tokens) :])
+        scores = [
+            "its tokens are not known" if state is None or not told else self._score(state, told)
+            for state, told in zip(states, logprobs, strict=True)
+        ]
         return Judgement.of(scores, requests=tuple(reading.usage for reading in readings))
 
-    def _score(self, state: State) -> float:
-        if state.shape != self.head.mean.shape:
-            said = f"the head reads states of {len(self.head.mean)} numbers"
+    def _score(self, state: State, logprobs: Sequence[float]) -> float:
+        wanted = len(self.head.mean) - OF_TOKENS
+        if len(state) != wanted:
+            said = f"the head reads states of {wanted} numbers"
             raise UnsupportedError(f"{said}, and those of {self.model.name} have {len(state)}")
-        return float(self.head.scores(state[None])[0])
+        return float(self.head.scores(head_input(state, logprobs)[None])[0])
 
 
-def _before_the_last_token(path: AskPath) -> Read:
-    """Ask for what the head read to choose the last token of a path."""
+def _of_state(path: AskPath) -> Read:
+    """Ask for what the model's head read to choose the last token of a path."""
     return Read(AskPath(path.prompt, path.tokens[:-1]), at="last", of=States())
+
+
+def _of_tokens(path: AskPath) -> Read:
+    """Ask for the log-probabilities of a path's tokens."""
+    return Read(AskPath(path.prompt, path.tokens))

@@ -12,6 +12,7 @@ is so judged by 16 or 4 ends that are labels themselves: ten times the labels of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -72,10 +73,16 @@ class LabelTree:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How good a text is: the share of right ones among the `ends` below it, itself if it is an end."""
+    """How good a text is: the share of right ones among the ends below it, itself if it is an end.
+
+    Attributes
+    ----------
+    value : that share.
+    ends : how many ends that is, an equal part of them for each of equal texts: what the label weighs.
+    """
 
     value: float
-    ends: int
+    ends: float
 
 
 def labels(texts: Sequence[Candidate], right: Sequence[bool]) -> list[Label | None]:
@@ -88,7 +95,7 @@ def labels(texts: Sequence[Candidate], right: Sequence[bool]) -> list[Label | No
     """
     ends, good = dict[tuple[int, ...], int](), dict[tuple[int, ...], int]()  # below some tokens
     paths = [None if text.path is None else text.path.tokens for text in texts]
-    nodes = set(paths)
+    nodes = Counter(paths)
     for text, tokens, is_right in zip(texts, paths, right, strict=True):
         if tokens is None or text.finish_reason in ("until", "cancelled"):
             continue
@@ -96,4 +103,4 @@ def labels(texts: Sequence[Candidate], right: Sequence[bool]) -> list[Label | No
             if above in nodes:
                 ends[above] = ends.get(above, 0) + 1
                 good[above] = good.get(above, 0) + is_right
-    return [Label(good[one] / ends[one], ends[one]) if one in ends else None for one in paths]
+    return [Label(good[one] / ends[one], ends[one] / nodes[one]) if one in ends else None for one in paths]

@@ -1,8 +1,8 @@
 """Train a reward head for a model on problems with known answers.
 
     for each problem: grow a tree of texts, and label each text by the share of right ends below it
-    fit logistic regression on the states at the ends of steps:
-        minimise sum_i w_i H(y_i, p_i) + (decay / 2) |weights|^2,    w_i ~ ends_i / sum of ends
+    fit logistic regression on what a head reads at the ends of steps:
+        minimise sum_i w_i H(y_i, p_i) + (decay / 2) |weights of the state|^2,    w_i ~ ends_i / sum of ends
 
 Problems are split before anything is fitted: what is reported was measured on those that were held out.
 """
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ponder.asks import LanguageModel
 from ponder.errors import DataError, ParameterError
 from ponder.rewards import Problem
-from ponder.rewards.head import Head
+from ponder.rewards.head import OF_TOKENS, Head, head_input
 from ponder.rewards.logistic import fit_logistic
 from ponder.scaling.evaluate import Result, solve_all
 from ponder.scaling.label_tree import LabelTree, labels
@@ -27,16 +27,16 @@ from ponder.scaling.ledger import Ledger
 
 HELD_OUT = 0.25  # of the problems
 FOLDS = 4
-DECAYS = (1e-3, 1e-2, 1e-1, 1.0)
+DECAYS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSteps:
-    """The steps of one problem's tree: states [N, C], and for each its value, ends and depth [N]."""
+    """The steps of one problem's tree: what a head reads [N, C + 3], and for each value, ends, depth [N]."""
 
-    states: npt.NDArray[np.float32]
+    inputs: npt.NDArray[np.float32]
     values: Floats
     ends: Floats
     depths: npt.NDArray[np.int64]
@@ -92,19 +92,19 @@ def train(
 
 def fit(steps: LabelledSteps, decay: float) -> Head:
     """Fit logistic regression to soft labels, in float64."""
-    mean = steps.states.mean(axis=0)
-    scale = np.maximum(steps.states.std(axis=0), 1e-6).astype(np.float32)
-    x = np.c_[(steps.states - mean) / scale, np.ones(len(steps.values))].astype(np.float64)
+    mean = steps.inputs.mean(axis=0)
+    scale = np.maximum(steps.inputs.std(axis=0), 1e-6).astype(np.float32)
+    x = np.c_[(steps.inputs - mean) / scale, np.ones(len(steps.values))].astype(np.float64)
     weight = steps.ends / steps.ends.sum()
     penalty = np.full(x.shape[1], decay)
-    penalty[-1] = 0.0  # the bias
+    penalty[-OF_TOKENS - 1 :] = 0.0  # the log-probabilities, and the bias
     w = fit_logistic(x, steps.values, weight, penalty)
     return Head(mean.astype(np.float32), scale, w[:-1].astype(np.float32), float(w[-1]))
 
 
 def quality(head: Head, steps: LabelledSteps) -> dict[str, Any]:
     """Return how well a head tells right from wrong: by depth the AUC; over all the calibration error."""
-    scores = head.scores(steps.states)
+    scores = head.scores(steps.inputs)
     found: dict[str, Any] = {
         "steps": len(scores),
         "share_right": _round(np.average(steps.values, weights=steps.ends)),
@@ -143,7 +143,7 @@ def _auc_at(scores: Floats, steps: LabelledSteps, depth: int) -> float | None:
 
 
 def _loss(head: Head, steps: LabelledSteps) -> float:
-    p = np.clip(head.scores(steps.states), 1e-12, 1 - 1e-12)
+    p = np.clip(head.scores(steps.inputs), 1e-12, 1 - 1e-12)
     losses = steps.values * np.log(p) + (1 - steps.values) * np.log(1 - p)
     return -float(np.average(losses, weights=steps.ends))
 
@@ -161,7 +161,7 @@ def _folds(labelled: Sequence[LabelledSteps]) -> list[tuple[LabelledSteps, Label
 
 def _joined(labelled: Sequence[LabelledSteps]) -> LabelledSteps:
     return LabelledSteps(
-        np.concatenate([one.states for one in labelled]),
+        np.concatenate([one.inputs for one in labelled]),
         np.concatenate([one.values for one in labelled]),
         np.concatenate([one.ends for one in labelled]),
         np.concatenate([one.depths for one in labelled]),
@@ -174,15 +174,15 @@ def _steps(result: Result) -> LabelledSteps | None:
     texts = result.answer.candidates
     found = labels(texts, result.candidates_right)
     kept = [
-        (text.state, one, len(text.steps))
+        (head_input(text.state, [measure.logprob for measure in text.measures]), one, len(text.steps))
         for text, one in zip(texts, found, strict=True)
-        if one is not None and text.state is not None
+        if one is not None and text.state is not None and text.measures
     ]
     if not kept:
         return None
-    states, of, depths = zip(*kept, strict=True)
+    inputs, of, depths = zip(*kept, strict=True)
     values, ends = ([one.value for one in of], [one.ends for one in of])
-    return LabelledSteps(np.stack(states), np.array(values), np.array(ends, dtype=float), np.array(depths))
+    return LabelledSteps(np.stack(inputs), np.array(values), np.array(ends, dtype=float), np.array(depths))
 
 
 def _round(value: float | None) -> float | None:
