@@ -61,7 +61,7 @@ WAYS = {
 async def trained(lm: ponder.LM, task: Task, problems: int) -> tuple[Head, float]:
     """Return a head for a task, and how many seconds it took."""
     start = time.perf_counter()
-    expand = (16,) if task.step is None else (4, 4, 4)
+    expand = (16,) if task.step is None else (4, 2, 2)
     sampling = {**task.sampling, "temperature": TEMPERATURE, "seed": TRAINING_SEED}
     tree = LabelTree(expand, task.boundary, sampling)
     steps = []
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--problems", type=int, default=200)
-    parser.add_argument("--train", type=int, default=150)
+    parser.add_argument("--train", type=int, default=400)
     parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--heads", type=Path, help="a folder to write the heads to")
     asked = parser.parse_args()

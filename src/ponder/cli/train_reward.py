@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ponder.scaling import LabelledSteps, LabelTree
     from ponder.tasks import Task
 
-TREE = (4, 4, 4)
+TREE = (4, 2, 2)
 SAMPLES = (16,)
 
 
@@ -28,7 +28,7 @@ def train_reward(
         list[str] | None,
         typer.Option(help="A family of problems to learn from, as in ponder solve (repeatable)."),
     ] = None,
-    problems: Annotated[int, typer.Option(help="How many problems of each task.", min=8)] = 150,
+    problems: Annotated[int, typer.Option(help="How many problems of each task.", min=8)] = 400,
     seed: Annotated[int, typer.Option(help="Of the problems and of the texts.", min=0)] = 1,
     temperature: Annotated[float, typer.Option(help="At which the texts are drawn.")] = 0.8,
     concurrency: Annotated[int, typer.Option(help="Problems worked on at a time.", min=1)] = 4,

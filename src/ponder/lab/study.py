@@ -51,7 +51,7 @@ class Study:
     compared: int = 100
     n: int = 16
     ends: int = 16
-    tree: tuple[int, ...] = (4, 4, 4)
+    tree: tuple[int, ...] = (4, 2, 2)
     decays: tuple[float, ...] = DECAYS
     reward: str = HEAD
     seed: int = 7

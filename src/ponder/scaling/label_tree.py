@@ -5,8 +5,8 @@
         texts = more samples of each text that can go on, grown by one step
     each text that can go on is grown to its end
 
-The value of a text is the share of right ones among the ends below it. An inner text of a tree of 4 x 4 x 4
-is so judged by 16 or 4 ends that are labels themselves: ten times the labels of as many separate rollouts
+The value of a text is the share of right ones among the ends below it. An inner text of a tree of 4 x 2 x 2
+is so judged by 4 or 2 ends that are labels themselves: several times the labels of as many separate rollouts
 (Wang et al., Math-Shepherd, arXiv 2312.08935, section 3.3, who roll out from each step of a single text).
 """
 
@@ -38,7 +38,7 @@ class LabelTree:
     sampling : as in `BestOfN`.
     """
 
-    expand: tuple[int, ...] = (4, 4, 4)
+    expand: tuple[int, ...] = (4, 2, 2)
     step: Boundary = field(default_factory=lambda: Boundary(("\n",), tokens=64))
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
