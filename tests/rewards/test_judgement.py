@@ -86,8 +86,12 @@ def test_one_candidate_that_fails_does_not_fail_the_others():
 
 def test_scales_and_needs():
     model = ScriptedModel()
+    with pytest.raises(ParameterError, match="reward = 'head' is not allowed: head:FILE, which ponder train-"):
+        reward_named("head", model)
     told = {
-        name: (reward_named(name, model).scale, *reward_named(name, model).needs) for name in REWARD_NAMES
+        name: (reward_named(name, model).scale, *reward_named(name, model).needs)
+        for name in REWARD_NAMES
+        if name != "head"
     }
     assert told == {
         "likelihood": ("logarithm",),

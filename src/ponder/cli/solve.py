@@ -87,7 +87,7 @@ def solve(
         str | None,
         typer.Option(
             help="What scores candidates: likelihood, mean-likelihood, self-certainty, entropy, arithmetic, "
-            "math, exact, code, public-code, sentiment, profanity, or head:FILE."
+            "math, exact, code, public-code, sentiment, profanity, head, or head:FILE."
         ),
     ] = None,
     answer: Annotated[

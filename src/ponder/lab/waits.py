@@ -18,7 +18,7 @@ from ponder.scaling import BestOfN, Budget, BudgetForcing
 
 WAITS = (0, 1, 2, 4, 6)
 WAIT = "\nWait"
-"""On a line of its own: "The answer is 5.Wait, ..." would be read as the answer "5.Wait, ..."."""
+"""On a line of its own, as the steps of the examples are."""
 ROOM = 16
 """How many times the tokens of an answer a text may have."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import resources
 
 from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
@@ -17,6 +18,7 @@ from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.verifier import exact_verifier, math_verifier
 
 HEAD = "head:"
+_HEADS = resources.files("ponder.rewards") / "heads"  # by the models' names
 
 _REWARDS: Mapping[str, Callable[[LanguageModel], Reward]] = {
     "likelihood": lambda model: Likelihood(model),
@@ -30,16 +32,19 @@ _REWARDS: Mapping[str, Callable[[LanguageModel], Reward]] = {
     "public-code": lambda _: code_verifier("public"),
     "sentiment": lambda _: sentiment_reward(),
     "profanity": lambda _: profanity_reward(),
+    "head": lambda model: _shipped_head(model),
 }
 REWARD_NAMES = tuple(_REWARDS)
 
 
 def reward_named(name: str, model: LanguageModel) -> Reward:
-    """Return a reward by name; "head:FILE" is a trained `Head`. Those that need a model use `model`.
+    """Return a reward by name; "head" is the trained `Head` that comes with ponder, "head:FILE" a file's.
+
+    Those that need a model use `model`.
 
     Raises
     ------
-    ParameterError : there is no such reward.
+    ParameterError : there is no such reward, or no head for the model.
     CheckpointError : the file is no head.
     UnsupportedError : a package that the reward needs is not installed.
     """
@@ -48,3 +53,13 @@ def reward_named(name: str, model: LanguageModel) -> Reward:
     if name not in _REWARDS:
         raise ParameterError("reward", name, f"one of {', '.join(REWARD_NAMES)}, or {HEAD}FILE")
     return _REWARDS[name](model)
+
+
+def _shipped_head(model: LanguageModel) -> Reward:
+    """Return the head for a model that comes with ponder; its provenance says what it learned from."""
+    files = {file.name.removesuffix(".safetensors"): file for file in _HEADS.iterdir()}
+    if model.name not in files:
+        made = f"which ponder train-reward FILE --model {model.name} makes"
+        raise ParameterError("reward", "head", f"head:FILE, {made}: ponder has heads for {', '.join(files)}")
+    with resources.as_file(files[model.name]) as file:
+        return HeadReward(Head.load(file), model)
