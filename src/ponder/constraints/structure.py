@@ -18,10 +18,11 @@ from typing import Any, cast
 from ponder.constraints import bits
 from ponder.constraints.bits import Bits
 from ponder.constraints.composition import Composable, name_of
-from ponder.constraints.constraint import UNBOUNDED, Automaton, Constraint, Situated
+from ponder.constraints.constraint import UNBOUNDED, Automaton, Constraint
 from ponder.constraints.one_of import OneOf
 from ponder.constraints.only_way import only_way_on
 from ponder.constraints.recent import Recent
+from ponder.constraints.thinking import thinking_of
 from ponder.errors import ParameterError
 from ponder.text.vocabulary import Vocabulary
 
@@ -186,7 +187,7 @@ class StructureAutomaton:
                 return self._repeated(part)
         automaton = self._compiled.get(part)
         if automaton is None:
-            if isinstance(part, Situated):
+            if thinking_of(part) is not None:
                 allowed = "around the whole text or joined by &: what comes after thoughts is their `answer`"
                 raise ParameterError("constraint", name_of(part), allowed)
             automaton = self._compiled[part] = part.compile(self._vocabulary)
