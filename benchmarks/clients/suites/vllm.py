@@ -68,7 +68,8 @@ RULES = (
     ),
     Rule(
         r"test_completion\.py::test_completion_streaming|::test_complex_message_content"
-        r"|::test_comparison_with_prompt_logprobs|::test_more_than_one_prompt_logprobs_chat",
+        r"|::test_comparison_with_prompt_logprobs|::test_more_than_one_prompt_logprobs_chat"
+        r"|::test_response_format_json_(object|schema)$",
         "hangs on what another model says: its answer's words or length, or how likely they are",
     ),
     Rule(r"instrumentator/test_metrics", "expects vLLM's names of metrics", r"prom endpoint|is not None"),
