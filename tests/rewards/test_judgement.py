@@ -86,7 +86,9 @@ def test_one_candidate_that_fails_does_not_fail_the_others():
 
 def test_scales_and_needs():
     model = ScriptedModel()
-    with pytest.raises(ParameterError, match="reward = 'head' is not allowed: head:FILE, which ponder train-"):
+    with pytest.raises(
+        ParameterError, match="reward = 'head' is not allowed: head:FILE, which ponder train-"
+    ):
         reward_named("head", model)
     told = {
         name: (reward_named(name, model).scale, *reward_named(name, model).needs)
