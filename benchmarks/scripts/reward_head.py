@@ -23,13 +23,13 @@ from ponder.rewards import AnswerEquality, Head, HeadReward, Scale
 from ponder.scaling import (
     BestOfN,
     Budget,
-    LabelTree,
     Result,
     Selection,
     label,
     mcnemar_test,
     solve_all,
     train,
+    tree_for,
     wilson_interval,
 )
 from ponder.scaling.selection import select
@@ -61,9 +61,7 @@ WAYS = {
 async def trained(lm: ponder.LM, task: Task, problems: int) -> tuple[Head, float]:
     """Return a head for a task, and how many seconds it took."""
     start = time.perf_counter()
-    expand = (16,) if task.step is None else (4, 2, 2)
-    sampling = {**task.sampling, "temperature": TEMPERATURE, "seed": TRAINING_SEED}
-    tree = LabelTree(expand, task.boundary, sampling)
+    tree = tree_for(task, TRAINING_SEED, TEMPERATURE)
     steps = []
     async for one in label(task.problems(problems, TRAINING_SEED), lm.model, tree, concurrency=4):
         if one.steps is not None:

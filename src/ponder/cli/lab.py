@@ -87,8 +87,9 @@ def scaling(
     from ponder.tasks import task_named
 
     wanted = parts or list(PARTS)
-    if reward not in REWARD_NAMES:
-        raise ParameterError("reward", reward, "one of " + ", ".join(REWARD_NAMES))
+    rewards = dict.fromkeys(("head", *REWARD_NAMES))
+    if reward not in rewards:
+        raise ParameterError("reward", reward, ", ".join(rewards))
     for part in wanted:
         if part not in PARTS:
             raise ParameterError("part", part, "one of " + ", ".join(PARTS))

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ponder.scaling import LabelledSteps, LabelTree
     from ponder.tasks import Task
 
-TREE = (4, 2, 2)
-SAMPLES = (16,)
-
 
 def train_reward(
     output: Annotated[Path, typer.Argument(help="The file to write, such as head.safetensors.")],
@@ -38,23 +35,19 @@ def train_reward(
     quantize: Quantize = None,
     context: Context = None,
 ) -> None:
-    """Grow a tree of texts for each problem, label its steps, fit a head to the model's states at their ends.
+    """Grow a tree of texts for each problem, label its steps, fit a head to what the model knew at each end.
 
     A quarter of the problems is held out; what is printed of the head was measured on those. The same seed
     and model give the same file. Use it with ponder solve --reward head:FILE.
     """
-    from ponder.scaling import LabelTree, train
+    from ponder.scaling import train, tree_for
     from ponder.tasks import task_named
 
     families = [task_named(name) for name in task or ("multiply_add",)]
     lm = load_lm(model, device, quantize, context=context)
     steps: list[LabelledSteps] = []
     for family in families:
-        tree = LabelTree(
-            SAMPLES if family.step is None else TREE,
-            family.boundary,
-            {**family.sampling, "temperature": temperature, "seed": seed},
-        )
+        tree = tree_for(family, seed, temperature)
         steps += asyncio.run(_labelled(lm, family, tree, problems, seed, concurrency))
     told = {
         "model": lm.name,

@@ -13,8 +13,7 @@ where there is no answer.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ponder.errors import DataError
+from ponder.scaling.journal import json_object
 
 FORMAT = "ponder pool 1"
 
@@ -158,9 +158,9 @@ class Pool:
             raise DataError(f"{path} is not UTF-8 at byte {error.start}") from None
         if not lines:
             raise DataError(f"{path} is no pool: it is empty")
-        provenance = _provenance(_object(lines[0], f"{path}, line 1"), f"{path}, line 1")
+        provenance = _provenance(json_object(lines[0], f"{path}, line 1"), f"{path}, line 1")
         problems = [
-            _drawn(_object(line, where), provenance.samples, where)
+            _drawn(json_object(line, where), provenance.samples, where)
             for line, where in ((line, f"{path}, line {i}") for i, line in enumerate(lines[1:], 2))
         ]
         return Pool(provenance, tuple(problems))
@@ -191,18 +191,3 @@ def _drawn(line: Mapping[str, Any], count: int, where: str) -> Drawn:
 def _sample(answer: Any, group: Any, right: Any, *numbers: Any) -> Sample:
     logprob, entropy, tokens, score = (*numbers, None)[:4]
     return Sample(answer, group, bool(right), logprob, entropy, tokens, score)
-
-
-def _object(line: str, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON that can be read: {error}") from None
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: a JSON object is needed, not {type(value).__name__}")
-    return value
-
-
-def pools_of(paths: Sequence[str | PathLike[str]]) -> list[Pool]:
-    """Read several pools."""
-    return [Pool.read(path) for path in paths]

@@ -64,9 +64,6 @@ PARTS: Mapping[str, Callable[[Study], Awaitable[Report]]] = {
     "sentiment": _sentiment,
 }
 
-FROM_POOLS = ("coverage", "votes", "stopping", "difficulty")
-"""The parts that compute from pools alone."""
-
 
 def quick(study: Study) -> Study:
     """Return a study that shows that all works, in less than a minute, and measures nothing."""

@@ -12,7 +12,8 @@ from ponder.errors import ParameterError, PonderError
 from ponder.lab.drawing import draw_pool
 from ponder.lab.pool import Pool
 from ponder.rewards import Head, HeadReward, Problem, Reward, reward_named
-from ponder.scaling import Budget, LabelTree, Result, Strategy, label, solve_all, train
+from ponder.scaling import Budget, Result, Strategy, label, solve_all, train, tree_for
+from ponder.scaling.label_tree import STEPS
 from ponder.scaling.parameters import TEMPERATURE
 from ponder.scaling.train_reward import DECAYS
 from ponder.tasks import Task, task_named
@@ -51,7 +52,7 @@ class Study:
     compared: int = 100
     n: int = 16
     ends: int = 16
-    tree: tuple[int, ...] = (4, 2, 2)
+    tree: tuple[int, ...] = STEPS
     decays: tuple[float, ...] = DECAYS
     reward: str = HEAD
     seed: int = 7
@@ -83,11 +84,7 @@ class Study:
         path = self._file("heads", task, "safetensors")
         if path.exists():
             return Head.load(path)
-        tree = LabelTree(
-            (self.ends,) if task.step is None else self.tree,
-            task.boundary,
-            {**task.sampling, "temperature": TEMPERATURE, "seed": TRAINING_SEED},
-        )
+        tree = tree_for(task, TRAINING_SEED, steps=self.tree, ends=(self.ends,))
         steps = []
         problems = task.problems(self.trained, TRAINING_SEED)
         async for one in label(problems, self.model, tree, concurrency=self.concurrency):

@@ -142,10 +142,6 @@ class _Scored:
         return np.flatnonzero(self.scores == self.scores.max())
 
 
-def _doublings(count: int) -> list[int]:
-    return [*(2**k for k in range(count.bit_length()) if 2**k < count), count]
-
-
 def _over_optimised(scored: Sequence[_Scored], errors: float) -> list[Alarm]:
     """Look at the tail of the scores; one alarm for each signal that falls in it, and for all in one."""
     names = dict.fromkeys(name for one in scored for name in one.signals)

@@ -101,7 +101,7 @@ class Head:
 
 
 def head_input(state: State, logprobs: Sequence[float]) -> Floats:
-    """Return what a head reads of a text [C + 3]: its last state [C], and 3 of its tokens."""
+    """Return what a head reads of a text [C + 3]: its state, and its tokens' log-probabilities as above."""
     return np.append(state, (sum(logprobs), sum(logprobs) / len(logprobs), min(logprobs))).astype(np.float32)
 
 

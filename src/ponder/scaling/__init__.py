@@ -30,7 +30,7 @@ from ponder.scaling.effects import (
 )
 from ponder.scaling.evaluate import Result, Summary, solve_all, summarise
 from ponder.scaling.journal import Journal
-from ponder.scaling.label_tree import Label, LabelTree, labels
+from ponder.scaling.label_tree import Label, LabelTree, labels, tree_for
 from ponder.scaling.ledger import Ledger
 from ponder.scaling.lookahead import look_ahead
 from ponder.scaling.mcts import Mcts
@@ -157,6 +157,7 @@ __all__ = [
     "strategy_named",
     "summarise",
     "train",
+    "tree_for",
     "vote_weights",
     "wilson_interval",
 ]

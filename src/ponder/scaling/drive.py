@@ -537,7 +537,7 @@ def _recalled(entry: Mapping[str, Any]) -> tuple[Judgement | None, Ledger, float
         told["tokens"],
         tuple(Usage(**usage) for usage in told["requests"]),
         told["scale"],
-        tuple(told.get("feedback", ())),
+        tuple(told["feedback"]),
     )
     return judgement, cost, seconds
 

@@ -165,7 +165,8 @@ async def solve_all(
     results: list[Result] = []
     if total_tokens is not None:
         problems = list(problems)
-        places = [number for number, one in enumerate(problems) if isinstance(one, Problem)]
+        runs = (number for number, one in enumerate(problems) if isinstance(one, Problem))
+        places = {number: place for place, number in enumerate(runs)}
         shared = Allocation(total_tokens, len(places), concurrency)
         concurrency = len(problems)
     unsolved = enumerate(problems)
@@ -179,7 +180,7 @@ async def solve_all(
                     run=str(number), journal=journal, service=service, constraint=constraint, watch=watch,
                 )  # fmt: skip
                 if total_tokens is not None and isinstance(problem, Problem):
-                    solving = partial(shared.run, places.index(number), solving)
+                    solving = partial(shared.run, places[number], solving)
                 running.append(asyncio.create_task(_result(problem, solving, judges)))
             if not running:
                 break

@@ -44,7 +44,7 @@ class Journal:
         self.lines: list[str] = []
         self._runs: dict[str, list[tuple[int, dict[str, Any]]]] = {}
         for line in lines:
-            self._add(line, _parsed(line, f"{name}, line {len(self.lines) + 1}"))
+            self._add(line, json_object(line, f"{name}, line {len(self.lines) + 1}"))
         self._file: io.TextIOWrapper | None = None
 
     @classmethod
@@ -248,7 +248,8 @@ def _digest(before: str, body: str) -> str:
     return blake2b((before + body).encode(), digest_size=8).hexdigest()
 
 
-def _parsed(line: str, where: str) -> dict[str, Any]:
+def json_object(line: str, where: str) -> dict[str, Any]:
+    """Return the JSON object of a line; `where` says in the error which line it is. Raises DataError."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:

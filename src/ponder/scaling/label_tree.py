@@ -22,9 +22,12 @@ from ponder.errors import ParameterError
 from ponder.rewards import Candidate, Problem
 from ponder.scaling.budget import Budget
 from ponder.scaling.effects import Choice, Search, Text, extend
+from ponder.scaling.parameters import TEMPERATURE
 from ponder.scaling.seed import problem_seed
+from ponder.tasks import Task
 
 MAX_TEXTS = 4096
+STEPS, ENDS = (4, 2, 2), (16,)  # the trees of tasks whose answers have steps, and of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class LabelTree:
     sampling : as in `BestOfN`.
     """
 
-    expand: tuple[int, ...] = (4, 2, 2)
+    expand: tuple[int, ...] = STEPS
     step: Boundary = field(default_factory=lambda: Boundary(("\n",), tokens=64))
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
@@ -56,7 +59,7 @@ class LabelTree:
 
     def search(self, problem: Problem, budget: Budget) -> Search:
         seed = problem_seed(self.sampling.get("seed", 0), problem)
-        sampling = {"temperature": 0.8, **self.sampling, "seed": seed}
+        sampling = {"temperature": TEMPERATURE, **self.sampling, "seed": seed}
         paths, texts = [Path(problem.prompt)], list[Text]()
         for count in self.expand:
             grown = yield from extend(
@@ -69,6 +72,19 @@ class LabelTree:
         else:
             texts += (yield from extend(*(Grow(path, sampling) for path in paths))).texts
         return Choice(0, tuple(texts), sampling=sampling)
+
+
+def tree_for(
+    task: Task,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    *,
+    steps: tuple[int, ...] = STEPS,
+    ends: tuple[int, ...] = ENDS,
+) -> LabelTree:
+    """Return the tree of a task: `steps` where its answers have several, else `ends`."""
+    sampling = {**task.sampling, "temperature": temperature, "seed": seed}
+    return LabelTree(ends if task.step is None else steps, task.boundary, sampling)
 
 
 @dataclass(frozen=True, slots=True)
