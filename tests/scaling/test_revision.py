@@ -32,14 +32,14 @@ def scored_by(scores):
 
 
 def model(rounds):
-    """Chain c's attempt in round r is the one-character text rounds[r][c]."""
+    """Chain c's attempt in round r is the text rounds[r][c], a single token."""
 
     def word(place):
         number = place.lineage[0][1] if place.lineage else 0
         chains = len(rounds[0])
         return "" if place.tokens else rounds[number // chains][number % chains]
 
-    return ScriptedModel(word)
+    return ScriptedModel(word, tuple(text for row in rounds for text in row if len(text) > 1))
 
 
 ROUNDS = ["135", "246", "777", "189"]
@@ -157,9 +157,11 @@ def test_a_program_is_revised_by_its_failed_tests_and_never_sees_a_hidden_one(wh
     problem = Problem("?", tests=CodeTests(("f(1) == 1", "f(2) == 3"), ("f(40) == 'hidden'",)))
     writes, reward = model([[first], [second]]), code_verifier(which)
     try:
-        answer = solved(Revision(1, 2, selection="plain"), writes, reward, problem=problem)
+        asyncio.run(reward.trials.results("", CodeTests(("True",)), "all"))
     except PonderError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # the system allows no namespaces
+    try:
+        answer = solved(Revision(1, 2, selection="plain"), writes, reward, problem=problem)
     finally:
         reward.trials.close()
     assert (answer.text, answer.answer) == (first, first), "the first of equals"
