@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE  # compiled tests are kept for the next worker,
 # What the native kernels are built from: when it changes, ponder is installed again.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard csrc/*)
 
-.PHONY: run check quick test together lint parity sanitize arm clean
+.PHONY: run check quick test together lint parity sanitize emulated arm clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ponder models pull smollm2-135m
@@ -52,6 +52,17 @@ sanitize: $(VENV)/.installed-dev
 	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=tests PONDER_NATIVE_MODULES=build/sanitize \
 	  $(BIN)/python -m pytest --capture=sys -p kernels.native_module -m 'not real' $(wildcard tests/*/test_native_*.py) \
 	  tests/constraints/test_ban.py tests/constraints/test_phrases.py
+
+# The kernels' tests for AVX-512 and AVX-VNNI on a processor with AVX2 only: their instructions in plain C++.
+emulated: $(VENV)/.installed-dev
+	CXX='$(CXX)' $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/emulated \
+	  --config-settings=build-dir=build/emulated --config-settings=cmake.define.PONDER_EMULATE=ON .
+	for set in avx512 avxvnni; do \
+	  PYTHONPATH=tests PONDER_NATIVE_MODULES=build/emulated PONDER_KERNELS=$$set $(BIN)/python -m pytest -n auto \
+	    --dist loadfile -p kernels.native_module --hypothesis-profile=emulated -m 'not real' $(EMULATED) || exit 1; \
+	done
+
+EMULATED = $(wildcard tests/*/test_native_*.py) tests/kernels/test_pointwise.py
 
 # The kernels' tests on an emulated ARM processor.
 arm: $(BIN)/python

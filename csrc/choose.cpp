@@ -34,16 +34,22 @@ static bool has_dot_product() {
 #endif
 namespace portable { extern const Kernels table; }
 
+#if PONDER_EMULATE
+constexpr bool EMULATED = true;  // what newer processors do runs on any with AVX2
+#else
+constexpr bool EMULATED = false;
+#endif
+
 std::vector<const Kernels*> available_kernels() {
   std::vector<const Kernels*> found;
 #if PONDER_HAS_AVX512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"))
+  if (EMULATED || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16")))
     found.push_back(&avx512::table);
 #endif
 #if PONDER_HAS_AVX2
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
-    if (__builtin_cpu_supports("avxvnni")) found.push_back(&avxvnni::table);
+    if (EMULATED || __builtin_cpu_supports("avxvnni")) found.push_back(&avxvnni::table);
     found.push_back(&avx2::table);
   }
 #endif

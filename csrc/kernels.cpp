@@ -58,7 +58,7 @@ double int8_peak(int threads) {
         sums[i].held = 1;  // room for more: no sums of sums
 #endif
         sums[i].add(codes, x);
-#if PONDER_AVX512 || PONDER_AVX2  // else the loop is folded into a product
+#if (PONDER_AVX512 && !defined(PONDER_EMULATE_AVX512)) || PONDER_AVX2  // else the loop is folded into a product
         asm volatile("" : "+v"(codes[0].v), "+v"(codes[1].v));
 #elif PONDER_NEON
         asm volatile("" : "+w"(codes[0].v), "+w"(codes[1].v));

@@ -10,12 +10,12 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#if (defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)) || defined(PONDER_EMULATE_AVX512)
 #define PONDER_AVX512 1
 #include <immintrin.h>
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define PONDER_AVX2 1
-#if defined(__AVXVNNI__)
+#if defined(__AVXVNNI__) || defined(PONDER_EMULATE_AVXVNNI)
 #define PONDER_VNNI 1
 #endif
 #include <immintrin.h>
@@ -29,6 +29,10 @@
 #define PONDER_UNROLL _Pragma("GCC unroll 16")
 #else
 #define PONDER_UNROLL  // the compiler makes many instructions of an operation already
+#endif
+
+#if defined(PONDER_EMULATE_AVX512) || defined(PONDER_EMULATE_AVXVNNI)
+#include "emulated.h"
 #endif
 
 static_assert(std::endian::native == std::endian::little, "codes are packed by words, the first byte the lowest");

@@ -19,6 +19,7 @@ from ponder.cli import (
     explain,
     lab,
     models,
+    playground,
     replay,
     run,
     schema,
@@ -49,6 +50,7 @@ app.command()(schema.schema)
 app.command()(train_reward.train_reward)
 app.command()(tour.tour)
 app.command()(serve.serve)
+app.command()(playground.playground)
 app.add_typer(bench.app, name="bench")
 app.add_typer(lab.app, name="lab")
 app.add_typer(trace.app, name="trace")

@@ -17,6 +17,7 @@ from ponder.errors import ParameterError, UnsupportedError
 from ponder.hub.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from ponder.server.run import Server
     from ponder.server.served import Served
 
 _SWITCH_S = 0.0005  # a thread of Python's gives way to another that waits; by default after ten times as long
@@ -45,6 +46,7 @@ _SERVER: Mapping[str, tuple[Any, str]] = {
     "max_body_bytes": (int, "The largest request; default 4 MiB."),
     "max_connections": (int, "The most connections at once; default no limit."),
     "health_timeout_s": (float, "Seconds the decode loop may take to answer /health; default 20."),
+    "playground": (bool, "Serve the playground's page at /; on by default."),
     "quiet": (bool, "Log errors only."),
 }
 _ENGINE: Mapping[str, tuple[Any, str]] = {
@@ -105,18 +107,22 @@ def _is(kind: Any, value: Any) -> bool:
     return type(value) is kind
 
 
-@takes(model=_options(_MODEL), server=_options(_SERVER), engine=_options(_ENGINE))
+OPTIONS = {"model": _options(_MODEL), "server": _options(_SERVER), "engine": _options(_ENGINE)}
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file with the other flags' names and values.",
+        envvar="PONDER_SERVE_CONFIG",
+        show_envvar=False,
+        is_eager=True,
+        callback=_read_config,
+    ),
+]
+
+
+@takes(**OPTIONS)
 def serve(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="TOML file with the other flags' names and values.",
-            envvar="PONDER_SERVE_CONFIG",
-            show_envvar=False,
-            is_eager=True,
-            callback=_read_config,
-        ),
-    ] = None,
+    config: Config = None,
     *,
     model: dict[str, Any],
     server: dict[str, Any],
@@ -127,6 +133,17 @@ def serve(
     Each flag can also be set by an environment variable, PONDER_SERVE_PORT for --port, and in a file
     (--config): flags come before the environment, that before the file. An interrupt lets running requests
     finish, a second one stops them.
+    """
+    return server_of(model, server, engine).run()
+
+
+def server_of(model: Mapping[str, Any], server: Mapping[str, Any], engine: Mapping[str, Any]) -> Server:
+    """Return what listens for a command's flags; it loads the model once it runs.
+
+    Raises
+    ------
+    PonderError : a flag's value is not allowed, or a package is missing.
+    OSError : the address cannot be listened on.
     """
     if not all(find_spec(package) for package in _PACKAGES):
         raise UnsupportedError("ponder serve needs more packages: pip install 'ponder[server]'")
@@ -165,4 +182,4 @@ def serve(
         gc.freeze()
         return loaded
 
-    return Server(settings, load).run()
+    return Server(settings, load)

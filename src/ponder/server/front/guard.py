@@ -20,23 +20,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ponder.server.front.errors import ApiError, ClientGone, as_api_error, unavailable
 from ponder.server.front.metrics import Metrics
+from ponder.server.front.page import PATHS as PAGE_PATHS
+from ponder.server.front.page import Page
 from ponder.server.front.settings import MAX_HEADER_BYTES, WRITE_SECONDS, ServerSettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health"})  # need no key
-PATHS = OPEN_PATHS | {
-    "/detokenize",
-    "/openapi.json",
-    "/metrics",
-    "/tokenize",
-    "/tokenizer_info",
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/models",
-    "/v1/score",
-    "/version",
-}  # that metrics tell apart
+PATHS = (
+    OPEN_PATHS
+    | PAGE_PATHS
+    | {
+        "/detokenize",
+        "/openapi.json",
+        "/metrics",
+        "/tokenize",
+        "/tokenizer_info",
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/models",
+        "/v1/score",
+        "/version",
+    }
+)  # that metrics tell apart
 CLIENT_GONE = 499  # as nginx logs it
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PREFLIGHT_SECONDS = 600  # for which a browser may remember that it may ask
@@ -76,6 +82,7 @@ class Guard:
         self.connections: Callable[[], int] = int
         self._settings = settings
         self._metrics = metrics
+        self._page = Page() if settings.playground else None
         self._keys = [_digest(key.encode()) for key in settings.api_key]
         self._names = frozenset(name.lower() for name in settings.allowed_host)
         self._origins = frozenset(origin.lower() for origin in settings.allowed_origin)
@@ -124,7 +131,12 @@ class Guard:
         if refusal is None and _is_preflight(scope, headers) and self._allows(headers.getlist("origin")):
             await self._preflight(headers)(scope, receive, send)
             return
-        refusal = refusal or self._refusal(scope, headers)
+        refusal = refusal or self._foreign_origin(headers)
+        page = None if self._page is None else self._page.answer(scope["method"], scope["path"], headers)
+        if refusal is None and page is not None:
+            await page(scope, receive, send)
+            return
+        refusal = refusal or self._bad_key(scope, headers) or self._unavailable()
         if refusal is not None or app is None:
             refusal = refusal or unavailable("loading", "the model is being loaded")
             await refusal.response()(scope, receive, send)
@@ -169,10 +181,6 @@ class Guard:
         if headers.get("access-control-request-private-network") == "true":
             allowed["Access-Control-Allow-Private-Network"] = "true"
         return Response(status_code=204, headers=allowed)
-
-    def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
-        """Return why a request for this server is not passed on, if so."""
-        return self._foreign_origin(headers) or self._bad_key(scope, headers) or self._unavailable()
 
     def _bad_host(self, headers: Headers) -> ApiError | None:
         """A page elsewhere that points its own name at this machine (DNS rebinding) still sends that name."""

@@ -42,6 +42,7 @@ class ServerSettings:
     max_connections : at once; None: no limit.
     health_timeout_s : how long the decode loop may take to answer before it counts as stuck. One step can
         take seconds where long prompts are computed on a slow machine.
+    playground : serve the page at /.
     quiet : log errors only.
     """
 
@@ -59,6 +60,7 @@ class ServerSettings:
     max_body_bytes: int = 4 * 2**20
     max_connections: int | None = None
     health_timeout_s: float = 20.0
+    playground: bool = True
     quiet: bool = False
 
     def __post_init__(self) -> None:
