@@ -37,11 +37,11 @@ def ended(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *
 
 
 class ServeProcess:
-    """`ponder serve` with some arguments; `lines` are what it wrote to stderr."""
+    """`ponder serve`, or another command, with some arguments; `lines` are what it wrote to stderr."""
 
-    def __init__(self, *args: str, **env: str) -> None:
+    def __init__(self, *args: str, command: tuple[str, ...] = ("serve", "--port", "0"), **env: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ponder", "serve", "--port", "0", *args],
+            [sys.executable, "-m", "ponder", *command, *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
