@@ -28,6 +28,7 @@ PATHS = OPEN_PATHS | {
     "/detokenize",
     "/openapi.json",
     "/metrics",
+    "/ponder/v1/info",
     "/tokenize",
     "/tokenizer_info",
     "/v1/chat/completions",
