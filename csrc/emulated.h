@@ -41,18 +41,18 @@ PONDER_INLINE __m256i _mm256_dpbusd_avx_epi32(__m256i sum, __m256i w, __m256i x)
 template <class F>
 PONDER_INLINE __m512 floats_of(F f) { return each<__m512, float>(f); }
 template <class T>
-struct Halves { T lo, hi; };
-PONDER_INLINE Halves<__m256> halves(__m512 a) { return as<Halves<__m256>>(a); }
-PONDER_INLINE Halves<__m256i> halves(__m512i a) { return as<Halves<__m256i>>(a); }
+struct Split { T lo, hi; };
+PONDER_INLINE Split<__m256> split(__m512 a) { return as<Split<__m256>>(a); }
+PONDER_INLINE Split<__m256i> split(__m512i a) { return as<Split<__m256i>>(a); }
 // What AVX2 does to each half.
 template <class To, class F, class... Vector>
 PONDER_INLINE To both(F f, Vector... v) {
-  return as<To>(Halves<decltype(f(halves(v).lo...))>{f(halves(v).lo...), f(halves(v).hi...)});
+  return as<To>(Split<decltype(f(split(v).lo...))>{f(split(v).lo...), f(split(v).hi...)});
 }
 PONDER_INLINE bool has(__mmask16 bits, int i) { return bits >> i & 1; }
 
 PONDER_INLINE __m512 _mm512_setzero_ps() { return __m512{}; }
-PONDER_INLINE __m512 _mm512_set1_ps(float x) { return as<__m512>(Halves<__m256>{_mm256_set1_ps(x), _mm256_set1_ps(x)}); }
+PONDER_INLINE __m512 _mm512_set1_ps(float x) { return as<__m512>(Split<__m256>{_mm256_set1_ps(x), _mm256_set1_ps(x)}); }
 PONDER_INLINE __m512 _mm512_loadu_ps(const void* p) { return as<__m512>(*static_cast<const Floats16*>(p)); }
 PONDER_INLINE void _mm512_storeu_ps(void* p, __m512 x) { std::memcpy(p, &x, sizeof x); }
 PONDER_INLINE __m512 _mm512_maskz_loadu_ps(__mmask16 bits, const void* p) {
@@ -74,7 +74,7 @@ PONDER_INLINE __m512 _mm512_abs_ps(__m512 a) { return both<__m512>([](__m256 x) 
 PONDER_INLINE __m512 _mm512_roundscale_ps(__m512 a, int) { return both<__m512>([](__m256 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }, a); }
 PONDER_INLINE __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int how) {
   __m512i true_ones = as<__m512i>(how == _CMP_LT_OQ ? a < b : a == b);
-  Halves<__m256i> x = halves(true_ones);
+  Split<__m256i> x = split(true_ones);
   return static_cast<__mmask16>(_mm256_movemask_ps(_mm256_castsi256_ps(x.lo)) | _mm256_movemask_ps(_mm256_castsi256_ps(x.hi)) << 8);
 }
 PONDER_INLINE __m512 _mm512_mask_blend_ps(__mmask16 bits, __m512 a, __m512 b) {
@@ -88,12 +88,12 @@ PONDER_INLINE float _mm512_reduce_max_ps(__m512 a) {
   for (int i = 1; i < 16; i++) most = a[i] > most ? a[i] : most;
   return most;
 }
-PONDER_INLINE __m256 _mm512_castps512_ps256(__m512 a) { return halves(a).lo; }
-PONDER_INLINE __m256 _mm512_extractf32x8_ps(__m512 a, int half) { return half ? halves(a).hi : halves(a).lo; }
+PONDER_INLINE __m256 _mm512_castps512_ps256(__m512 a) { return split(a).lo; }
+PONDER_INLINE __m256 _mm512_extractf32x8_ps(__m512 a, int half) { return half ? split(a).hi : split(a).lo; }
 PONDER_INLINE __m512 _mm512_castsi512_ps(__m512i a) { return as<__m512>(a); }
 PONDER_INLINE __m512i _mm512_castps_si512(__m512 a) { return as<__m512i>(a); }
 PONDER_INLINE __m512 _mm512_cvtph_ps(__m256i a) {
-  return as<__m512>(Halves<__m256>{_mm256_cvtph_ps(_mm256_castsi256_si128(a)), _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1))});
+  return as<__m512>(Split<__m256>{_mm256_cvtph_ps(_mm256_castsi256_si128(a)), _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1))});
 }
 // Rounded to the nearest, ties to even; subnormal numbers become zero.
 PONDER_INLINE __m256bh _mm512_cvtneps_pbh(__m512 a) {
@@ -120,11 +120,11 @@ PONDER_INLINE __m512 _mm512_maskz_compress_ps(__mmask16 bits, __m512 a) {
   return as<__m512>(y);
 }
 
-PONDER_INLINE __m512i _mm512_set1_epi32(int x) { return as<__m512i>(Halves<__m256i>{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}); }
+PONDER_INLINE __m512i _mm512_set1_epi32(int x) { return as<__m512i>(Split<__m256i>{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}); }
 PONDER_INLINE __m512i _mm512_setr_epi32(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j, int k, int l, int m, int n, int o, int p) {
   return as<__m512i>(Ints16{{a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p}});
 }
-PONDER_INLINE __m512i _mm512_set1_epi8(char x) { return as<__m512i>(Halves<__m256i>{_mm256_set1_epi8(x), _mm256_set1_epi8(x)}); }
+PONDER_INLINE __m512i _mm512_set1_epi8(char x) { return as<__m512i>(Split<__m256i>{_mm256_set1_epi8(x), _mm256_set1_epi8(x)}); }
 PONDER_INLINE __m512i _mm512_loadu_si512(const void* p) { return as<__m512i>(*static_cast<const Ints16*>(p)); }
 PONDER_INLINE void _mm512_storeu_si512(void* p, __m512i x) { std::memcpy(p, &x, sizeof x); }
 PONDER_INLINE __m512i _mm512_and_si512(__m512i a, __m512i b) { return a & b; }
@@ -141,13 +141,13 @@ PONDER_INLINE __m512i _mm512_dpbusd_epi32(__m512i sum, __m512i w, __m512i x) { r
 PONDER_INLINE __m512 _mm512_cvtepi32_ps(__m512i a) { return both<__m512>([](__m256i x) { return _mm256_cvtepi32_ps(x); }, a); }
 PONDER_INLINE __m512i _mm512_cvtps_epi32(__m512 a) { return both<__m512i>([](__m256 x) { return _mm256_cvtps_epi32(x); }, a); }
 PONDER_INLINE __m512i _mm512_cvtepu16_epi32(__m256i a) {
-  return as<__m512i>(Halves<__m256i>{_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)), _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))});
+  return as<__m512i>(Split<__m256i>{_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)), _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))});
 }
 PONDER_INLINE __m512i _mm512_cvtepu8_epi32(__m128i a) {
-  return as<__m512i>(Halves<__m256i>{_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))});
+  return as<__m512i>(Split<__m256i>{_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))});
 }
 PONDER_INLINE __m512i _mm512_cvtepi8_epi32(__m128i a) {
-  return as<__m512i>(Halves<__m256i>{_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))});
+  return as<__m512i>(Split<__m256i>{_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))});
 }
 PONDER_INLINE __m128i _mm512_cvtsepi32_epi8(__m512i a) {
   auto x = as<Ints16>(a);
@@ -163,7 +163,7 @@ PONDER_INLINE __m512i _mm512_maskz_compress_epi32(__mmask16 bits, __m512i a) {
 PONDER_INLINE __m512d _mm512_setzero_pd() { return __m512d{}; }
 PONDER_INLINE __m512d _mm512_add_pd(__m512d a, __m512d b) { return a + b; }
 PONDER_INLINE __m512d _mm512_cvtps_pd(__m256 a) {
-  return as<__m512d>(Halves<__m256d>{_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))});
+  return as<__m512d>(Split<__m256d>{_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))});
 }
 #endif
 

@@ -18,7 +18,7 @@ def table() -> str:
     head = "| parameter | what it does | off | allowed |\n|---|---|---|---|\n"
     rows = (one for one in fields(SamplingParams) if one.metadata)
     return head + "".join(
-        f"| `{one.name}` | {one.metadata['help']} | {off(one.default)} | {one.metadata['allowed']} |\n"
+        f"| `{one.name}` | {one.metadata['help']} | {off(one.default)} | {one.metadata['range'].allowed} |\n"
         for one in rows
     )
 

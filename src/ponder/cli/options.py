@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_origin
 
 import typer
 
 from ponder.errors import ParameterError, renaming
-from ponder.sampling import SEMANTICS, SamplingParams, resolve_params
+from ponder.sampling import SamplingParams, resolve_params
+from ponder.sampling.params import HELP
+from ponder.sampling.settings import CONSTRAINTS, DECODING
 
 if TYPE_CHECKING:
     from ponder.constraints import Constraint
@@ -54,160 +56,80 @@ _CHOOSING = "Choosing tokens"
 _LETTERS = {"temperature": "-t", "n": "-n"}
 
 
+def _sentence(says: str, more: str = "") -> str:
+    """Return what a parameter does as an option says it."""
+    return f"{says[0].upper()}{says[1:]}{more}."
+
+
 def _number(name: str, metadata: Mapping[str, Any]) -> Any:
     """An option for a parameter that is a number, described as the parameter describes itself."""
-    text = metadata["help"]
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         *([_LETTERS[name]] if name in _LETTERS else []),
-        help=f"{text[0].upper()}{text[1:]}.",
+        help=_sentence(metadata["help"]),
         rich_help_panel=_CHOOSING,
     )
     kind: Any = int if "whole" in metadata else float
     return Annotated[kind | None, option]
 
 
+def _setting(kind: Any, says: str, *names: str, **how: Any) -> Any:
+    """An option of this type, without None, that says so; a list may be repeated."""
+    more = "; repeatable" if get_origin(kind) is list else ""
+    return Annotated[kind | None, typer.Option(*names, help=_sentence(says, more), **how)]
+
+
 SAMPLING: Table = {
     **{one.name: _number(one.name, one.metadata) for one in fields(SamplingParams) if one.metadata},
-    "logit_bias": Annotated[
-        list[str] | None, typer.Option(metavar="ID=BIAS", help="Added to a token's logit; repeatable.")
-    ],
-    "sequence_bias": Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID,ID,...=BIAS",
-            help="Added to the last token's logit where the text ends with the others; repeatable.",
-        ),
-    ],
-    "dry_sequence_breakers": Annotated[
-        list[str] | None,
-        typer.Option("--dry-sequence-breaker", help="A string that ends a repetition for DRY; repeatable."),
-    ],
-    "semantics": Annotated[
-        str | None,
-        typer.Option(help=f"Whose rules apply: {', '.join(SEMANTICS)}.", rich_help_panel=_CHOOSING),
-    ],
-    "order": Annotated[
-        str | None,
-        typer.Option(
-            metavar="STEP,STEP,...", help="The steps in the order to do them.", rich_help_panel=_CHOOSING
-        ),
-    ],
-    "stop": Annotated[list[str] | None, typer.Option(help="End before this string; repeatable.")],
-    "stop_token_ids": Annotated[
-        list[int] | None, typer.Option("--stop-token-id", help="End at this token; repeatable.")
-    ],
-    "ignore_eos": Annotated[
-        bool | None, typer.Option("--ignore-eos", help="Go on after an end-of-text token.")
-    ],
-    "include_stop_str_in_output": Annotated[
-        bool | None,
-        typer.Option("--include-stop-str-in-output", help="Keep the stop string that ended the text."),
-    ],
-    "skip_special_tokens": Annotated[
-        bool | None,
-        typer.Option(help="Leave control tokens out of the text (default), or write their names."),
-    ],
-    "logprob_token_ids": Annotated[
-        list[int] | None,
-        typer.Option("--logprob-token-id", help="Name this token's log-probability; repeatable."),
-    ],
+    "logit_bias": _setting(list[str], HELP["logit_bias"], metavar="ID=BIAS"),
+    "sequence_bias": _setting(list[str], HELP["sequence_bias"], metavar="ID,ID,...=BIAS"),
+    "dry_sequence_breakers": _setting(list[str], HELP["dry_sequence_breakers"], "--dry-sequence-breaker"),
+    "semantics": _setting(str, HELP["semantics"], rich_help_panel=_CHOOSING),
+    "order": _setting(str, HELP["order"], metavar="STEP,STEP,...", rich_help_panel=_CHOOSING),
+    "stop": _setting(list[str], HELP["stop"]),
+    "stop_token_ids": _setting(list[int], HELP["stop_token_ids"], "--stop-token-id"),
+    "ignore_eos": _setting(bool, HELP["ignore_eos"], "--ignore-eos"),
+    "include_stop_str_in_output": _setting(
+        bool, HELP["include_stop_str_in_output"], "--include-stop-str-in-output"
+    ),
+    "skip_special_tokens": _setting(bool, HELP["skip_special_tokens"]),
+    "logprob_token_ids": _setting(list[int], HELP["logprob_token_ids"], "--logprob-token-id"),
 }
 
 SEARCH: Table = {
-    "num_beams": Annotated[int | None, typer.Option(help="Beam search of this width.")],
-    "beam_semantics": Annotated[
-        str | None, typer.Option(help="Beam search by the rules of hf (default), fairseq or vllm.")
-    ],
-    "beam_sample": Annotated[
-        bool | None, typer.Option("--beam-sample", help="Draw the beams' candidates instead of ranking them.")
-    ],
-    "num_beam_groups": Annotated[
-        int | None, typer.Option(help="Diverse beam search: groups that the beams are divided into.")
-    ],
-    "diversity_penalty": Annotated[
-        float | None, typer.Option(help="Subtracted for each beam of an earlier group with the same token.")
-    ],
-    "stochastic_beams": Annotated[
-        int | None, typer.Option(help="Draw so many different texts, without replacement.")
-    ],
-    "length_penalty": Annotated[
-        float | None, typer.Option(help="Beam scores are divided by length ** this; default 1.")
-    ],
-    "early_stopping": Annotated[
-        str | None, typer.Option(help="Beam search: true, false (default) or never.")
-    ],
-    "contrastive_search": Annotated[
-        int | None, typer.Option(help="Contrastive search: try so many tokens, take the likely and unlike.")
-    ],
-    "penalty_alpha": Annotated[
-        float | None, typer.Option(help="What likeness counts for in contrastive search; default 0.6.")
-    ],
-    "faithful": Annotated[
-        str | None,
-        typer.Option(
-            metavar="weights|smc|exact",
-            help="Draw texts that stand for what the model would say of what the constraint allows.",
-        ),
-    ],
-    "faithful_passes": Annotated[
-        int | None, typer.Option(help="How often --faithful exact begins a text at most; default 1000.")
-    ],
+    "num_beams": _setting(int, DECODING["num_beams"]),
+    "beam_semantics": _setting(str, DECODING["beam_semantics"]),
+    "beam_sample": _setting(bool, DECODING["beam_sample"], "--beam-sample"),
+    "num_beam_groups": _setting(int, DECODING["num_beam_groups"]),
+    "diversity_penalty": _setting(float, DECODING["diversity_penalty"]),
+    "stochastic_beams": _setting(int, DECODING["stochastic_beams"]),
+    "length_penalty": _setting(float, DECODING["length_penalty"]),
+    "early_stopping": _setting(str, DECODING["early_stopping"]),
+    "contrastive_search": _setting(int, DECODING["contrastive_search"]),
+    "penalty_alpha": _setting(float, DECODING["penalty_alpha"]),
+    "faithful": _setting(str, DECODING["faithful"], metavar="weights|smc|exact"),
+    "faithful_passes": _setting(int, DECODING["faithful_passes"]),
 }
 
 SPECULATION: Table = {
-    "prompt_lookup": Annotated[
-        int | None,
-        typer.Option(
-            help="Speculate: guess so many tokens at once from what the prompt and the text repeat."
-        ),
-    ],
-    "max_ngram": Annotated[
-        int | None, typer.Option(help="The most last tokens that --prompt-lookup looks for; default 3.")
-    ],
-    "min_ngram": Annotated[
-        int | None, typer.Option(help="The least last tokens that --prompt-lookup looks for; default 2.")
-    ],
-    "draft": Annotated[
-        str | None, typer.Option(help="Speculate: a smaller model with the same vocabulary guesses.")
-    ],
-    "draft_tokens": Annotated[int | None, typer.Option(help="How many tokens --draft guesses at once.")],
+    "prompt_lookup": _setting(int, DECODING["prompt_lookup"]),
+    "max_ngram": _setting(int, DECODING["max_ngram"]),
+    "min_ngram": _setting(int, DECODING["min_ngram"]),
+    "draft": _setting(str, DECODING["draft"]),
+    "draft_tokens": _setting(int, DECODING["draft_tokens"]),
 }
 
 MIXTURE: Table = {
-    "guidance_scale": Annotated[
-        float | None, typer.Option(help="Classifier-free guidance: over 1 strengthens the prompt.")
-    ],
-    "negative_prompt": Annotated[
-        str | None, typer.Option(help="What --guidance-scale leads away from; by default no prompt.")
-    ],
-    "contrast": Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL|LAYERS",
-            help="Contrastive decoding against a smaller model, or this one after so few layers.",
-        ),
-    ],
-    "contrast_alpha": Annotated[
-        float | None, typer.Option(help="Least share of the likeliest token's probability; default 0.1.")
-    ],
-    "contrast_expert": Annotated[
-        float | None, typer.Option(help="What the model's log-probabilities are multiplied by; default 1.5.")
-    ],
-    "contrast_amateur": Annotated[
-        float | None, typer.Option(help="What the other's log-probabilities are multiplied by; default 0.5.")
-    ],
-    "contrast_temperature": Annotated[float | None, typer.Option(help="The other's temperature; default 1.")],
-    "dola_layers": Annotated[
-        str | None,
-        typer.Option(metavar="low|high|N,N,...", help="DoLa: contrast the last layer with one of these."),
-    ],
-    "dola_alpha": Annotated[
-        float | None, typer.Option(help="Least share of the likeliest token's probability; default 0.1.")
-    ],
-    "dola_norm": Annotated[
-        bool | None, typer.Option("--dola-norm", help="Give earlier layers the last norm before the head.")
-    ],
+    "guidance_scale": _setting(float, DECODING["guidance_scale"]),
+    "negative_prompt": _setting(str, DECODING["negative_prompt"]),
+    "contrast": _setting(str, DECODING["contrast"], metavar="MODEL|LAYERS"),
+    "contrast_alpha": _setting(float, DECODING["contrast_alpha"]),
+    "contrast_expert": _setting(float, DECODING["contrast_expert"]),
+    "contrast_amateur": _setting(float, DECODING["contrast_amateur"]),
+    "contrast_temperature": _setting(float, DECODING["contrast_temperature"]),
+    "dola_layers": _setting(str, DECODING["dola_layers"], metavar="low|high|N,N,..."),
+    "dola_alpha": _setting(float, DECODING["dola_alpha"]),
+    "dola_norm": _setting(bool, DECODING["dola_norm"], "--dola-norm"),
 }
 
 _TEXT = "What the text may be"
@@ -215,54 +137,51 @@ _TEXT = "What the text may be"
 
 def _constraint(kind: Any, says: str, *names: str, metavar: str | None = None) -> Any:
     """An option of the panel about constraints; `kind` is its type without None."""
-    option = typer.Option(*names, help=says, metavar=metavar, rich_help_panel=_TEXT)
-    return Annotated[kind | None, option]
+    return _setting(kind, says, *names, metavar=metavar, rich_help_panel=_TEXT)
 
 
 # By the names of `ponder.constraints.plain.FIELDS`, where there is one.
 CONSTRAINT: Table = {
-    "choice": _constraint(list[str], "The text is one of these; repeatable."),
-    "regex": _constraint(str, "The text matches this regular expression, as Python's re.fullmatch says."),
-    "json_schema": _constraint(
-        str, "The text is JSON of this schema; true: any JSON object.", metavar="FILE|TEXT"
-    ),
-    "any_order": _constraint(bool, "Properties of --json-schema may come in any order.", "--any-order"),
-    "grammar": _constraint(str, "The text is of this grammar in Lark's syntax.", metavar="FILE|TEXT"),
-    "ban": _constraint(list[str], "A string that the text may not contain; repeatable."),
-    "ban_file": _constraint(str, "A file whose every line the text may not contain.", metavar="FILE"),
-    "ban_ignore_case": _constraint(bool, "Ban it in any case.", "--ban-ignore-case"),
-    "ban_whole_word": _constraint(bool, "Ban it as a word, not inside of others.", "--ban-whole-word"),
+    "choice": _constraint(list[str], CONSTRAINTS["choice"]),
+    "regex": _constraint(str, CONSTRAINTS["regex"]),
+    "json_schema": _constraint(str, CONSTRAINTS["json_schema"], metavar="FILE|TEXT"),
+    "any_order": _constraint(bool, CONSTRAINTS["any_order"], "--any-order"),
+    "grammar": _constraint(str, CONSTRAINTS["grammar"], metavar="FILE|TEXT"),
+    "ban": _constraint(list[str], CONSTRAINTS["ban"]),
+    "ban_file": _constraint(str, "a file whose every line the text may not contain", metavar="FILE"),
+    "ban_ignore_case": _constraint(bool, "ban it in any case", "--ban-ignore-case"),
+    "ban_whole_word": _constraint(bool, "ban it as a word, not inside of others", "--ban-whole-word"),
     "ban_variants": _constraint(
         str,
-        "Ban other spellings too: normal_forms, compatibility, zero_width, confusables.",
+        "ban other spellings too: normal_forms, compatibility, zero_width, confusables",
         metavar="NAME,NAME,...",
     ),
     "ban_within": _constraint(
         str,
-        "Ban it in string values of JSON only: values, or where a JSON pointer such as /person/name leads.",
+        "ban it in string values of JSON only: values, or where a JSON pointer such as /person/name leads",
         metavar="values|POINTER",
     ),
-    "ban_regex": _constraint(list[str], "A regular expression that may match nowhere; repeatable."),
-    "contains": _constraint(str, "The text contains this."),
-    "starts_with": _constraint(str, "The text starts with this."),
-    "ends_with": _constraint(str, "The text ends with this."),
-    "mentions": _constraint(list[str], "A string that the text must contain; repeatable.", "--mention"),
-    "min_words": _constraint(int, "The least words of the text."),
-    "max_words": _constraint(int, "The most words of the text."),
-    "min_sentences": _constraint(int, "The least sentences of the text."),
-    "max_sentences": _constraint(int, "The most sentences of the text."),
-    "min_chars": _constraint(int, "The least characters of the text."),
-    "max_chars": _constraint(int, "The most characters of the text."),
-    "think_min": _constraint(int, "The least tokens before </think>; what else is asked is the answer's."),
-    "think_max": _constraint(int, "The most tokens before </think>, which then is written."),
-    "think_grace": _constraint(int, "From so many tokens before that on, it is written after a line break."),
-    "think_rank": _constraint(int, "And there where it is among so many likeliest tokens."),
-    "think_message": _constraint(str, "What is put before </think> where it is written so."),
-    "think_reserve": _constraint(int, "How many of the tokens at most are left for the answer."),
-    "think_per": _constraint(str, "Whether the limits are for all blocks or for each.", metavar="turn|block"),
+    "ban_regex": _constraint(list[str], CONSTRAINTS["ban_regex"]),
+    "contains": _constraint(str, CONSTRAINTS["contains"]),
+    "starts_with": _constraint(str, CONSTRAINTS["starts_with"]),
+    "ends_with": _constraint(str, CONSTRAINTS["ends_with"]),
+    "mentions": _constraint(list[str], CONSTRAINTS["mentions"], "--mention"),
+    "min_words": _constraint(int, CONSTRAINTS["min_words"]),
+    "max_words": _constraint(int, CONSTRAINTS["max_words"]),
+    "min_sentences": _constraint(int, CONSTRAINTS["min_sentences"]),
+    "max_sentences": _constraint(int, CONSTRAINTS["max_sentences"]),
+    "min_chars": _constraint(int, CONSTRAINTS["min_chars"]),
+    "max_chars": _constraint(int, CONSTRAINTS["max_chars"]),
+    "think_min": _constraint(int, "the least tokens before </think>; what else is asked is the answer's"),
+    "think_max": _constraint(int, "the most tokens before </think>, which then is written"),
+    "think_grace": _constraint(int, "from so many tokens before that on, it is written after a line break"),
+    "think_rank": _constraint(int, "and there where it is among so many likeliest tokens"),
+    "think_message": _constraint(str, "what is put before </think> where it is written so"),
+    "think_reserve": _constraint(int, "how many of the tokens at most are left for the answer"),
+    "think_per": _constraint(str, "whether the limits are for all blocks or for each", metavar="turn|block"),
     "think_opened": _constraint(
         str,
-        "Whether the prompt ends with <think>, or the text begins with it, or it is looked for.",
+        "whether the prompt ends with <think>, or the text begins with it, or it is looked for",
         metavar="true|false|auto",
     ),
 }

@@ -22,42 +22,47 @@ from ponder.mixtures.mixture import Mixture
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """What a setting makes, of which others: `fields` maps their names to those of `make`'s parameters."""
 
     setting: str
     make: Callable[..., Any]
     fields: Mapping[str, str]
 
+    @property
+    def settings(self) -> frozenset[str]:
+        """The names of all that go together in it."""
+        return frozenset({self.setting, *self.fields})
+
 
 _RANKING = {name: name for name in ("num_beams", "length_penalty", "early_stopping")}
 
 # In the order in which they say what the others mean: num_beams has a part in three of them.
-_DECODERS = (
-    _Kind("stochastic_beams", StochasticBeamSearch, {"stochastic_beams": "num_beams"}),
-    _Kind(
+DECODERS = (
+    Kind("stochastic_beams", StochasticBeamSearch, {"stochastic_beams": "num_beams"}),
+    Kind(
         "num_beam_groups",
         DiverseBeamSearch,
         {**_RANKING, "num_beam_groups": "num_beam_groups", "diversity_penalty": "diversity_penalty"},
     ),
-    _Kind("beam_sample", BeamSample, _RANKING),
-    _Kind("num_beams", BeamSearch, {**_RANKING, "beam_semantics": "semantics"}),
-    _Kind(
+    Kind("beam_sample", BeamSample, _RANKING),
+    Kind("num_beams", BeamSearch, {**_RANKING, "beam_semantics": "semantics"}),
+    Kind(
         "contrastive_search",
         ContrastiveSearch,
         {"contrastive_search": "top_k", "penalty_alpha": "alpha"},
     ),
-    _Kind("draft", DraftModel, {"draft_tokens": "tokens"}),
-    _Kind(
+    Kind("draft", DraftModel, {"draft_tokens": "tokens"}),
+    Kind(
         "prompt_lookup",
         PromptLookup,
         {"prompt_lookup": "tokens", "max_ngram": "max_ngram", "min_ngram": "min_ngram"},
     ),
-    _Kind("faithful", Faithful, {"faithful": "kind", "faithful_passes": "passes"}),
+    Kind("faithful", Faithful, {"faithful": "kind", "faithful_passes": "passes"}),
 )
 
 # Setting -> the one without which it means nothing.
-_NEEDED = {
+NEEDED = {
     "length_penalty": "num_beams",
     "early_stopping": "num_beams",
     "beam_semantics": "num_beams",
@@ -76,9 +81,9 @@ _NEEDED = {
     **dict.fromkeys(("dola_alpha", "dola_norm"), "dola_layers"),
 }
 
-_MIXTURES = (
-    _Kind("guidance_scale", Guidance, {"guidance_scale": "scale", "negative_prompt": "against"}),
-    _Kind(
+MIXTURES = (
+    Kind("guidance_scale", Guidance, {"guidance_scale": "scale", "negative_prompt": "against"}),
+    Kind(
         "contrast",
         Contrast,
         {
@@ -89,15 +94,15 @@ _MIXTURES = (
             "contrast_temperature": "temperature",
         },
     ),
-    _Kind("dola_layers", DoLa, {"dola_layers": "layers", "dola_alpha": "alpha", "dola_norm": "norm"}),
+    Kind("dola_layers", DoLa, {"dola_layers": "layers", "dola_alpha": "alpha", "dola_norm": "norm"}),
 )
 
 
-def _settings(kinds: tuple[_Kind, ...]) -> tuple[str, ...]:
+def _settings(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for kind in kinds for name in (kind.setting, *kind.fields)))
 
 
-SETTINGS, MIXTURE_SETTINGS = _settings(_DECODERS), _settings(_MIXTURES)
+SETTINGS, MIXTURE_SETTINGS = _settings(DECODERS), _settings(MIXTURES)
 
 
 def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
@@ -115,7 +120,7 @@ def decoder_of(settings: Mapping[str, Any]) -> Decoder | None:
     ------
     ParameterError : one of them has a wrong value, or means nothing beside the others; by its name here.
     """
-    made = _made(_DECODERS, settings)
+    made = _made(DECODERS, settings)
     return Speculative(made) if isinstance(made, DraftModel | PromptLookup) else made
 
 
@@ -131,15 +136,15 @@ def mixture_of(settings: Mapping[str, Any]) -> Mixture | None:
     ------
     ParameterError : as `decoder_of`.
     """
-    made: Mixture | None = _made(_MIXTURES, settings)
+    made: Mixture | None = _made(MIXTURES, settings)
     return made
 
 
-def _made(kinds: tuple[_Kind, ...], settings: Mapping[str, Any]) -> Any:
+def _made(kinds: tuple[Kind, ...], settings: Mapping[str, Any]) -> Any:
     given = {name: value for name, value in settings.items() if value is not None and value is not False}
     for name, value in given.items():
-        if name in _NEEDED and _NEEDED[name] not in given:
-            raise ParameterError(name, value, f"set only together with {_NEEDED[name]}")
+        if name in NEEDED and NEEDED[name] not in given:
+            raise ParameterError(name, value, f"set only together with {NEEDED[name]}")
     kind = next((kind for kind in kinds if kind.setting in given), None)
     if kind is None:
         return None

@@ -5,26 +5,40 @@ Checks, command line, server, docs and the native kernel's arguments are made of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Which numbers are allowed, in words and as a test."""
+    """Which numbers are allowed, in words and as bounds.
+
+    Attributes
+    ----------
+    least, most : the bounds; infinite where there is none.
+    over, under : whether the bound itself is too little, or too much.
+    """
 
     allowed: str
-    test: Callable[[float], bool]
+    least: float = -math.inf
+    most: float = math.inf
+    over: bool = False
+    under: bool = False
+
+    def test(self, value: float) -> bool:
+        """Whether a number is allowed."""
+        enough = value > self.least if self.over else value >= self.least
+        return enough and (value < self.most if self.under else value <= self.most)
 
 
-ANY_SHARE = Range("a number from 0 to 1", lambda x: 0 <= x <= 1)
-SHARE_UNDER_ONE = Range("a number from 0 to under 1", lambda x: 0 <= x < 1)
-SHARE_OVER_ZERO = Range("a number over 0 and at most 1", lambda x: 0 < x <= 1)
-OVER_ZERO = Range("a finite number over 0", lambda x: x > 0)
-OFF_OR_MORE = Range("a finite number, 0 (off) or more", lambda x: x >= 0)
-WHOLE_OFF_OR_MORE = Range("a whole number, 0 (off) or more", lambda x: x >= 0)
-WHOLE_ALL_OR_MORE = Range("a whole number, 0 (all) or more", lambda x: x >= 0)
+ANY_SHARE = Range("a number from 0 to 1", 0, 1)
+SHARE_UNDER_ONE = Range("a number from 0 to under 1", 0, 1, under=True)
+SHARE_OVER_ZERO = Range("a number over 0 and at most 1", 0, 1, over=True)
+OVER_ZERO = Range("a finite number over 0", 0, over=True)
+OFF_OR_MORE = Range("a finite number, 0 (off) or more", 0)
+WHOLE_OFF_OR_MORE = Range("a whole number, 0 (off) or more", 0)
+WHOLE_ALL_OR_MORE = Range("a whole number, 0 (all) or more", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class Parameter:
     def field(self) -> Any:
         """Return the dataclass field for a parameter that is a number."""
         assert self.range is not None
-        metadata = {"allowed": self.range.allowed, "test": self.range.test, "help": self.help}
+        metadata = {"range": self.range, "help": self.help}
         return field(
             default=self.default, metadata=metadata | ({"whole": True} if self.type == "whole" else {})
         )

@@ -26,6 +26,19 @@ MAX_BREAKER_CHARACTERS = 40
 MAX_SEQUENCES = 1000  # that have a bias
 MAX_SEQUENCE = 100  # tokens of one
 
+HELP: Mapping[str, str] = {
+    **{one.name: one.help for one in PARAMETERS.values()},
+    "semantics": f"whose rules apply: {', '.join(SEMANTICS)}",
+    "order": "the steps in the order to do them",
+    "stop": "end before one of these strings",
+    "stop_token_ids": "end at one of these tokens",
+    "ignore_eos": "go on after an end-of-text token",
+    "include_stop_str_in_output": "keep the stop string that ended the text",
+    "skip_special_tokens": "leave control tokens out of the text (default), or write their names",
+    "logprob_token_ids": "tokens whose log-probabilities are named, instead of those of the likeliest",
+}
+"""What the parameters do that are not numbers, which say it themselves, and those of the steps."""
+
 T = TypeVar("T")
 Source = Literal["caller", "checkpoint", "default", "resolved"]
 
@@ -108,26 +121,20 @@ class SamplingParams:
     dry_allowed_length: int = _step_parameter("dry_allowed_length")
     dry_range: int = _step_parameter("dry_range")
     no_repeat_ngram_size: int = _step_parameter("no_repeat_ngram_size")
-    min_tokens: int = _whole(
-        0, Range("a whole number, 0 or more", lambda x: x >= 0), "do not end before so many tokens"
-    )
+    min_tokens: int = _whole(0, Range("a whole number, 0 or more", 0), "do not end before so many tokens")
     min_allowed_mass: float = number(
         "", 0.0, SHARE_UNDER_ONE, "go back from where a constraint leaves less of the probability"
     ).field()
-    max_tokens: int = _whole(
-        512, Range("a whole number, 1 or more", lambda x: x >= 1), "the most tokens to generate"
-    )
-    n: int = _whole(
-        1, Range(f"a whole number from 1 to {MAX_N}", lambda x: 1 <= x <= MAX_N), "how many samples"
-    )
+    max_tokens: int = _whole(512, Range("a whole number, 1 or more", 1), "the most tokens to generate")
+    n: int = _whole(1, Range(f"a whole number from 1 to {MAX_N}", 1, MAX_N), "how many samples")
     seed: int = _whole(
         0,
-        Range("a whole number from 0 to 2^64-1", lambda x: 0 <= x < 2**64),
+        Range("a whole number from 0 to 2^64-1", 0, 2**64 - 1),
         "same seed, same text; drawn and reported when unset",
     )
     top_logprobs: int = _whole(
         0,
-        Range(f"a whole number from 0 to {MAX_TOP_LOGPROBS}", lambda x: 0 <= x <= MAX_TOP_LOGPROBS),
+        Range(f"a whole number from 0 to {MAX_TOP_LOGPROBS}", 0, MAX_TOP_LOGPROBS),
         "how many alternatives each token's trace names",
     )
     logit_bias: Mapping[int, float] = field(default_factory=dict)
@@ -151,7 +158,8 @@ class SamplingParams:
         for one in fields(self):
             if one.metadata:
                 check = _check_int if "whole" in one.metadata else _check_number
-                check(one.name, getattr(self, one.name), one.metadata["allowed"], one.metadata["test"])
+                allowed: Range = one.metadata["range"]
+                check(one.name, getattr(self, one.name), allowed.allowed, allowed.test)
         if self.min_tokens > self.max_tokens:
             raise ParameterError(
                 "min_tokens", self.min_tokens, f"at most max_tokens, which is {self.max_tokens}"

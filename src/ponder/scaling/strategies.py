@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ponder.asks import Boundary
 from ponder.errors import ParameterError, UnsupportedError
@@ -64,6 +64,37 @@ _GIVEN_OTHERWISE = frozenset({"sampling", "equal"})
 def settings_of(name: str) -> tuple[str, ...]:
     """Return the names of the settings that a strategy has."""
     return tuple(one.name for one in fields(_kind(name)) if one.name not in _GIVEN_OTHERWISE)
+
+
+def defaults_of(name: str) -> dict[str, Any]:
+    """Return a strategy's settings and their defaults, as `strategy_named` takes them in plain data.
+
+    None: the strategy finds a value itself, or has a file of ponder's own.
+    """
+    kind = _kind(name)()
+    return {one: _told(name, one, getattr(kind, one)) for one in settings_of(name)}
+
+
+def choices_of(name: str, setting: str) -> tuple[Any, ...]:
+    """Return the values that a strategy's setting may have, where they are few and have names."""
+    if (name, setting) in _BY_NAME:
+        return tuple(_BY_NAME[name, setting])
+    return _literals(get_type_hints(_kind(name))[setting])
+
+
+def _told(name: str, setting: str, value: Any) -> Any:
+    by_name = _BY_NAME.get((name, setting), {})
+    if isinstance(value, Boundary):
+        return value.strings[0]
+    if isinstance(value, Policy):
+        return None
+    return next((key for key, one in by_name.items() if one == value), value)
+
+
+def _literals(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(value for one in get_args(hint) for value in _literals(one))
 
 
 def strategy_named(

@@ -39,6 +39,7 @@ from ponder.server.openai.respond import Run
 from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
 from ponder.server.openai.translate import names_of, plan_of
 from ponder.server.openai.writer import Face
+from ponder.server.playground.info import info
 from ponder.server.served import Served
 from ponder.text import Tokenizer
 
@@ -69,6 +70,7 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
         ("POST", "/v1/embeddings", endpoints.embeddings),
         ("POST", "/v1/score", endpoints.score),
         ("GET", "/openapi.json", endpoints.document),
+        ("GET", "/ponder/v1/info", endpoints.info),
     ):
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     metrics.watch(model.name, model.stats)
@@ -96,6 +98,7 @@ class _Endpoints:
         self._settings = settings
         self._metrics = metrics
         self._created = int(time.time())
+        self._info: dict[str, Any] | None = None
         self._names = tuple(dict.fromkeys(settings.served_model_name)) or (model.name,)
 
     async def health(self) -> Response:
@@ -175,6 +178,11 @@ class _Endpoints:
 
     async def tokenizer_info(self) -> Response:
         return JSONResponse(tokenizer_info(self._model.tokenizer))
+
+    async def info(self) -> Response:
+        if self._info is None:
+            self._info = await asyncio.to_thread(info, self._model, self._settings)
+        return JSONResponse(self._info)
 
     async def _read(self, request: Request, kind: type[N]) -> N:
         body = await read_body(request, kind, self._settings.max_body_bytes)

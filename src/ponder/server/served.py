@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ponder.asks import Grow, LanguageModel
+from ponder.asks import Grow, LanguageModel, Resolved
+from ponder.asks.model_card import ModelCard
 from ponder.text import EncodedPrompt, Prompt, Tokenizer
 from ponder.text.call_form import CallForm
 
@@ -43,6 +44,14 @@ class Served(LanguageModel, Protocol):
 
         Raises PonderError where the chat template cannot be rendered.
         """
+        ...
+
+    def card(self) -> ModelCard:
+        """Return what the model is."""
+        ...
+
+    def resolve(self, ask: Grow) -> Resolved:
+        """Say how a request would apply. Raises PonderError for whatever would be refused when it runs."""
         ...
 
     def room(self, ask: Grow) -> int:

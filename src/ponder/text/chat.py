@@ -107,6 +107,20 @@ class ChatTemplate:
             self._calls.append(self._find_call_form())
         return self._calls[0]
 
+    def writes_system(self) -> bool:
+        """Whether it writes what a system message says."""
+        try:
+            return _PROBE in self.render((Message("system", _PROBE), Message("user", "a")))
+        except TemplateError:
+            return False
+
+    def writes_tools(self) -> bool:
+        """Whether it has a place for tools."""
+        try:
+            return "tools" in self._knows(self._tool_use or self._source).variables
+        except TemplateError:
+            return False
+
     def _find_call_form(self) -> CallForm | None:
         knows = self._knows(self._tool_use or self._source)
         if "tools" not in knows.variables or "tool_calls" not in knows.words:

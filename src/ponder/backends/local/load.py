@@ -9,6 +9,7 @@ import torch
 
 from ponder.backends.local.model import LocalModel
 from ponder.checkpoints import Checkpoint, open_checkpoint
+from ponder.checkpoints.fingerprint import fingerprint
 from ponder.checkpoints.quantized import quantized
 from ponder.checkpoints.resized import with_rows
 from ponder.engine import Engine, EngineLimits, Seat
@@ -71,8 +72,10 @@ def load_local(
         raise ParameterError("context", context, f"a whole number of tokens from 1 to {MAX_CONTEXT}")
     where = _device(device)
     checkpoint = open_checkpoint(model)
+    known = None if positions is not None else fingerprint(checkpoint)
     if quantize is not None:
         checkpoint = quantized(checkpoint, quantize)
+        known = known and f"{known}-{quantize}"
     head = None if entropy_head is None else load_entropy_head(entropy_head, checkpoint.config.hidden_size)
     tokenizer = build_tokenizer(checkpoint.vocabulary, checkpoint.special, checkpoint.config.vocab_size)
     source, tools = checkpoint.chat_template, checkpoint.tool_template
@@ -83,8 +86,8 @@ def load_local(
     page = transformer.page_bytes
     second: Transformer | None = None
     if draft is not None:
-        known = _checkpoint_like(checkpoint, tokenizer, draft)
-        second = load_transformer(known, where, kernels=kernels, row_invariant=row_invariant)
+        other = _checkpoint_like(checkpoint, tokenizer, draft)
+        second = load_transformer(other, where, kernels=kernels, row_invariant=row_invariant)
         page += second.page_bytes
     room = _cache_room(where, page, context) if cache_bytes is None else cache_bytes
     if room < page:
@@ -98,7 +101,7 @@ def load_local(
     seat = None if second is None else Seat(second, room // page)
     engine = Engine(transformer, tokenizer, room // page, limits, draft=seat, entropy_head=head)
     load_s = time.perf_counter() - start
-    return LocalModel(checkpoint.name, engine, template, checkpoint.generation_defaults, load_s)
+    return LocalModel(checkpoint.name, engine, template, checkpoint.generation_defaults, load_s, known)
 
 
 def _checkpoint_like(checkpoint: Checkpoint, tokenizer: Tokenizer, draft: str) -> Checkpoint:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from ponder.asks.grow import Grow
 from ponder.asks.language_model import Resolved, Told
+from ponder.asks.model_card import ModelCard
 from ponder.asks.offers import Offers
 from ponder.asks.read import Read
 from ponder.backends.local.answer import Answering, Asked
@@ -15,6 +17,7 @@ from ponder.backends.local.compiling import compiling_threads
 from ponder.backends.local.cost import cost_of
 from ponder.backends.local.given_text import held_back
 from ponder.backends.local.prepare import Preparing
+from ponder.checkpoints import tensor_shapes
 from ponder.engine import Engine, EngineLoop, EngineStats, Job
 from ponder.text import ChatTemplate, EncodedPrompt, Prompt, Tokenizer
 from ponder.text.call_form import HERMES, CallForm
@@ -39,12 +42,15 @@ class LocalModel:
         template: ChatTemplate | None,
         generation_defaults: Mapping[str, float | int],
         load_s: float = 0.0,
+        fingerprint: str | None = None,
     ) -> None:
         self._name = name
         self.engine = engine
         self.loop = EngineLoop(engine)
         self.template = template
         self.load_s = load_s
+        self._fingerprint = fingerprint
+        self._card: ModelCard | None = None
         self._preparing = Preparing(engine, template, generation_defaults)
         self._compiling = compiling_threads()
         admission = engine.admission
@@ -82,6 +88,21 @@ class LocalModel:
     def call_form(self) -> CallForm | None:
         """Return how the model writes calls of tools; None: nobody knows."""
         return HERMES if self.template is None else self.template.call_form()
+
+    def card(self) -> ModelCard:
+        """Return what the model is. The first time it may have its chat template rendered."""
+        if self._card is None:
+            model, template = self.engine.model, self.template
+            shapes = tensor_shapes(model.config).values()
+            matrices = sum(math.prod(shape) for shape in shapes if len(shape) == 2)
+            self._card = ModelCard(
+                sum(map(math.prod, shapes)),
+                8 * model.weight_bytes / matrices,
+                self._fingerprint,
+                system=template is not None and template.writes_system(),
+                tools=template is not None and template.writes_tools(),
+            )
+        return self._card
 
     def room(self, ask: Grow) -> int:
         """Return how many tokens may come after a request's prompt, and after its mixture's.

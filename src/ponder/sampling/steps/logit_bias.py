@@ -21,5 +21,10 @@ def change(logits: torch.Tensor, row: Row, logit_bias: Mapping[int, float]) -> N
 
 
 STEP = Step(
-    "logit_bias", "penalty", (Parameter("logit_bias", "other", {}),), change, "OpenAI", kernel="logit_bias"
+    "logit_bias",
+    "penalty",
+    (Parameter("logit_bias", "other", {}, help="added to a token's logit"),),
+    change,
+    "OpenAI",
+    kernel="logit_bias",
 )

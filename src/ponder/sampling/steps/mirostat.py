@@ -43,7 +43,7 @@ STEP = Step(
         whole(
             "mirostat",
             0,
-            Range("0 (off), 1 or 2", lambda x: x in (0, 1, 2)),
+            Range("0 (off), 1 or 2", 0, 2),
             "keep the surprise near mirostat_tau; version 1 or 2",
         ),
         number("mirostat_tau", 5.0, OVER_ZERO, "the surprise to aim at, in bits"),

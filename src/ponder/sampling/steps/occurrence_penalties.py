@@ -30,7 +30,7 @@ def penalise(
     penalise_counts(logits, seen[-count:] if count else seen, frequency, presence)
 
 
-_RANGE = Range("a number from -2 to 2", lambda x: -2 <= x <= 2)
+_RANGE = Range("a number from -2 to 2", -2, 2)
 STEP = Step(
     "occurrence_penalties",
     "penalty",

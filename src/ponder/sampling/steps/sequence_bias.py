@@ -23,7 +23,14 @@ def change(logits: torch.Tensor, row: Row, sequence_bias: Mapping[tuple[int, ...
 STEP = Step(
     "sequence_bias",
     "penalty",
-    (Parameter("sequence_bias", "other", {}),),
+    (
+        Parameter(
+            "sequence_bias",
+            "other",
+            {},
+            help="added to the last token's logit where the text ends with the others",
+        ),
+    ),
     change,
     "transformers",
     kernel="sequence_bias",

@@ -32,7 +32,7 @@ STEP = Step(
     "temperature",
     "temperature",
     (
-        number("temperature", 1.0, Range("a finite number, 0 or more", lambda x: x >= 0), "0 is greedy"),
+        number("temperature", 1.0, Range("a finite number, 0 or more", 0), "0 is greedy"),
         number(
             "dynatemp_range",
             0.0,

@@ -26,13 +26,12 @@ from ponder.server.front.settings import MAX_HEADER_BYTES, WRITE_SECONDS, Server
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health"})  # need no key
-PATHS = (
-    OPEN_PATHS
-    | PAGE_PATHS
-    | {
+API_PATHS = frozenset(
+    {
         "/detokenize",
         "/openapi.json",
         "/metrics",
+        "/ponder/v1/info",
         "/tokenize",
         "/tokenizer_info",
         "/v1/chat/completions",
@@ -42,7 +41,8 @@ PATHS = (
         "/v1/score",
         "/version",
     }
-)  # that metrics tell apart
+)
+PATHS = OPEN_PATHS | PAGE_PATHS | API_PATHS  # that metrics tell apart
 CLIENT_GONE = 499  # as nginx logs it
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PREFLIGHT_SECONDS = 600  # for which a browser may remember that it may ask

@@ -38,6 +38,8 @@ class ServerSettings:
     max_texts : that may grow for one request: prompts times the largest of those.
     max_tokens : of one text; None: what the model's context holds.
     max_logprobs : alternatives to a token; -1: the whole vocabulary.
+    max_nodes : tokens of a tree that is expanded.
+    max_solve_tokens : that are generated for one problem to be solved.
     max_body_bytes : of a request.
     max_connections : at once; None: no limit.
     health_timeout_s : how long the decode loop may take to answer before it counts as stuck. One step can
@@ -57,6 +59,8 @@ class ServerSettings:
     max_texts: int = 512
     max_tokens: int | None = None
     max_logprobs: int = 20
+    max_nodes: int = 4096
+    max_solve_tokens: int = 65536
     max_body_bytes: int = 4 * 2**20
     max_connections: int | None = None
     health_timeout_s: float = 20.0
@@ -66,7 +70,10 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:
             raise ParameterError("port", self.port, "a whole number from 0 to 65535")
-        for name in ("max_n", "max_prompts", "max_texts", "max_tokens", "max_body_bytes", "max_connections"):
+        for name in (
+            *("max_n", "max_prompts", "max_texts", "max_tokens", "max_nodes", "max_solve_tokens"),
+            *("max_body_bytes", "max_connections"),
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ParameterError(name, value, "a whole number, 1 or more")

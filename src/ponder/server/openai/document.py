@@ -73,6 +73,7 @@ _ENDPOINTS = (
     _Endpoint("post", "/tokenize", "The token ids of a text, or of messages.", TokenizeBody),
     _Endpoint("post", "/detokenize", "The text of token ids.", DetokenizeBody),
     _Endpoint("get", "/tokenizer_info", "What clients without a tokenizer ask for."),
+    _Endpoint("get", "/ponder/v1/info", "The model, the parameters, the limits, and what can be done here."),
 )
 
 
