@@ -80,8 +80,12 @@ PONDER_INLINE __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int how) {
 PONDER_INLINE __m512 _mm512_mask_blend_ps(__mmask16 bits, __m512 a, __m512 b) {
   return floats_of([=](int i) { return has(bits, i) ? b[i] : a[i]; });
 }
+// a * 2^floor(n). What is no number becomes zero where n is -infinity.
 PONDER_INLINE __m512 _mm512_scalef_ps(__m512 a, __m512 n) {
-  return floats_of([=](int i) { return std::ldexp(a[i], static_cast<int>(std::floor(n[i]))); });
+  return floats_of([=](int i) {
+    if (n[i] == -__builtin_inff()) return 0.0f;
+    return n[i] != n[i] ? n[i] : std::ldexp(a[i], static_cast<int>(std::fmin(std::fmax(std::floor(n[i]), -512.0f), 512.0f)));
+  });
 }
 PONDER_INLINE float _mm512_reduce_max_ps(__m512 a) {
   float most = a[0];

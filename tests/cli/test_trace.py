@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from ponder.asks.fronts import stream
-from ponder.cli.report import request_json
 from ponder.lm import LM
 from ponder.sampling.distribution import TraceSettings
 from ponder.traces import file as trace_file
@@ -26,7 +25,7 @@ from ponder.traces.drawing import draw
 from ponder.traces.file import parse_trace, trace_json
 from ponder.traces.form import schema
 from ponder.traces.page import page
-from ponder.traces.record import Recorder
+from ponder.traces.record import Recorder, head_of
 from ponder.traces.redraw import nucleus, redraw
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "trace.schema.json"
@@ -51,10 +50,12 @@ def trace_of(model, prompt=PROMPT, **options):
     """A request's trace, as JSON, without the command line."""
     lm = LM(model)
     request = lm.request(prompt, trace=TraceSettings(), max_tokens=6, **options)
-    recorder = Recorder()
-    *_, completion = recorder.watch(stream(model, request))
-    described = request_json(lm.name, completion.prompt, completion.params, request)
-    return json.loads(trace_json(recorder.trace(completion, described["params"], model.tokenizer)))
+    recorder = Recorder(model.tokenizer)
+    for event in stream(model, request):
+        recorder.take(event)
+    tokens = event.usage.prompt_tokens
+    head = head_of(lm.name, event.prompt, tokens, event.params, request, model.tokenizer)
+    return json.loads(trace_json(recorder.trace(head)))
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def test_a_file_is_there_without_a_key(tiny: Tiny, path: str) -> None:
 
 
 def test_nothing_else_is_there(tiny: Tiny) -> None:
-    """Other paths and methods need the key, and are no files; a name that is not this server's gets nothing."""
+    """Other paths and methods need the key, and are no files; a name not this server's gets nothing."""
     for path in ("/index.html", "/static/app.js", "/%2e%2e/app.py", "/app.js/"):
         assert error(tiny.client.get(path), 401)["code"] == "invalid_api_key"
         key = {"Authorization": "Bearer secret"}

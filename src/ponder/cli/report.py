@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from ponder.traces.described import described_params
 
 if TYPE_CHECKING:
     from ponder.asks import Completion, Grow, LanguageModel, Output
@@ -31,30 +33,7 @@ def completion_json(completion: Completion, tokenizer: Tokenizer) -> dict[str, A
 
 def request_json(model: str, prompt: str, resolved: ResolvedParams, request: Grow) -> dict[str, Any]:
     """Return a request as it applies: model, prompt as the model sees it, parameters and who set them."""
-    method = request.method
-    unused = method.unused if method is not None else frozenset()
-    params: dict[str, Any] = {name: value for name, value in resolved.as_json().items() if name not in unused}
-    params["decoder"] = {
-        "value": {"Sample": {}} if method is None else _named(method),
-        "from": "default" if method is None else "caller",
-    }
-    if request.mixture is not None:
-        params["mixture"] = {"value": _named(request.mixture), "from": "caller"}
-    if request.constraint is not None:
-        params["constraint"] = {"value": _described(request.constraint), "from": "caller"}
-    return {"model": model, "prompt": prompt, "params": params}
-
-
-def _named(value: Any) -> dict[str, Any]:
-    return {type(value).__name__: asdict(value)}
-
-
-def _described(value: Any) -> Any:
-    """Return a value and those inside of it, each dataclass as an object with its fields under its name."""
-    if is_dataclass(value) and not isinstance(value, type):
-        inside = {one.name: _described(getattr(value, one.name)) for one in fields(value)}
-        return {type(value).__name__: inside}
-    return [_described(one) for one in value] if isinstance(value, tuple | list) else value
+    return {"model": model, "prompt": prompt, "params": described_params(resolved, request)}
 
 
 def _output_json(output: Output, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -144,15 +144,16 @@ def trace_settings(path: Path | None, top: int | None, *, dry_run: bool) -> Trac
 def recorded(events: Iterable[Told], lm: LM, request: Grow, path: Path) -> Iterator[Told]:
     """Yield an answer's events; its trace is written just before the last."""
     from ponder.asks import Completion
-    from ponder.cli.report import request_json
     from ponder.traces import write_trace
-    from ponder.traces.record import Recorder
+    from ponder.traces.record import Recorder, head_of
 
-    recorder = Recorder()
-    for event in recorder.watch(events):
+    recorder = Recorder(lm.tokenizer)
+    for event in events:
+        recorder.take(event)
         if isinstance(event, Completion):
-            described = request_json(event.model, event.prompt, event.params, request)
-            write_trace(recorder.trace(event, described["params"], lm.tokenizer), path)
+            tokens = event.usage.prompt_tokens
+            head = head_of(event.model, event.prompt, tokens, event.params, request, lm.tokenizer)
+            write_trace(recorder.trace(head), path)
         yield event
 
 

@@ -14,13 +14,32 @@ TEMPERATURES = tuple(tenths / 10 for tenths in range(1, 21))
 
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
-    """How much of each distribution is kept: the `top` likeliest tokens one by one, the others as sums."""
+    """How much of each distribution is kept: the likeliest tokens one by one, the others as sums.
+
+    Attributes
+    ----------
+    top : how many tokens at least.
+    mass : go on until they have this probability together, by the raw distribution.
+    max_top : how many at most; with `mass` only.
+    """
 
     top: int = 50
+    mass: float | None = None
+    max_top: int | None = None
 
     def __post_init__(self) -> None:
         if type(self.top) is not int or not 1 <= self.top <= MAX_TOP:
             raise ParameterError("trace_top", self.top, f"a whole number from 1 to {MAX_TOP}")
+        if self.mass is None:
+            if self.max_top is not None:
+                raise ParameterError("trace_max_top", self.max_top, "set only together with trace_mass")
+            return
+        if type(self.mass) not in (int, float) or not 0 < self.mass < 1:
+            raise ParameterError("trace_mass", self.mass, "a number over 0 and under 1")
+        most = self.max_top
+        if type(most) is not int or not self.top <= most <= MAX_TOP:
+            allowed = f"a whole number from trace_top, which is {self.top}, to {MAX_TOP}"
+            raise ParameterError("trace_max_top", most, allowed)
 
 
 @dataclass(frozen=True, slots=True)

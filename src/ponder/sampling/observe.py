@@ -50,7 +50,7 @@ def observe(
     ----------
     normalised : apply the steps to log-probabilities, as searches do; else to the logits.
     """
-    raw = {place: _raw(_numbers(logits[place]), settings.top) for place in set(places)}
+    raw = {place: _raw(_numbers(logits[place]), settings) for place in set(places)}
     seen: list[Distribution] = []
     for start in range(0, len(rows), SLAB):
         part, where = rows[start : start + SLAB], places[start : start + SLAB]
@@ -80,12 +80,21 @@ def _numbers(values: torch.Tensor) -> Floats:
     return values.cpu().numpy()
 
 
-def _raw(logits: Floats, count: int) -> tuple[npt.NDArray[np.int64], Floats, tuple[float, ...]]:
+def _raw(logits: Floats, settings: TraceSettings) -> tuple[npt.NDArray[np.int64], Floats, tuple[float, ...]]:
     """Return the top ids and logits [K], and the sums of the others, of a row [V]."""
-    ids = _top(logits, count)
+    ids = _top(logits, settings.max_top or settings.top)
+    if settings.mass is not None:
+        ids = ids[: max(settings.top, _holding(logits, ids, settings.mass))]
     rest = logits.copy()
     rest[ids] = -np.inf
     return ids, logits[ids], _tails(rest)
+
+
+def _holding(logits: Floats, ids: npt.NDArray[np.int64], mass: float) -> int:
+    """Return how many of the likeliest tokens of a row [V] have this probability together; or all of them."""
+    weights = np.exp(logits - logits[ids[0]])
+    ahead = np.cumsum(weights[ids], dtype=np.float64) / weights.sum(dtype=np.float64)
+    return int(np.searchsorted(ahead, mass)) + 1
 
 
 def _top(logits: Floats, count: int) -> npt.NDArray[np.int64]:

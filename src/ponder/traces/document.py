@@ -54,6 +54,7 @@ class Row:
     tails : at each of the trace's temperatures T, log of the sum of exp(logit / T) over all other tokens;
         None where there are none.
     steps : in the order in which they were done.
+    allowed_mass : the share of the raw distribution that the constraint let through; 1 where it forbade none.
     """
 
     entropy: float
@@ -65,6 +66,7 @@ class Row:
     truncated: tuple[float, ...]
     tails: tuple[float | None, ...]
     steps: tuple[Step, ...]
+    allowed_mass: float = 1.0  # which older files do not tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -22,21 +22,24 @@ class FormError(Exception):
     """A value does not have its form; says where, and what is allowed."""
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+def plain(value: Any, digits: int = DIGITS) -> Any:
+    """Return a value as JSON has it, with so many digits of each number."""
     if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: plain(getattr(value, one.name), digits) for one in fields(value)}
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: plain(one, digits) for key, one in value.items()}
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [plain(one, digits) for one in value]
     return value
 
 
 def read_as(form: type[T], value: Any, where: str = "") -> T:
-    """Return a JSON value as a dataclass; fields that it does not have are left out. Raises FormError."""
+    """Return a JSON value as a dataclass; fields that it does not have are left out.
+
+    Fields with a default may be missing. Raises FormError.
+    """
     return form(**_read_fields(form, value, where))
 
 
@@ -53,6 +56,13 @@ def _hints(form: type) -> dict[str, Any]:
     return get_type_hints(form)
 
 
+@cache
+def _optional(form: type) -> frozenset[str]:
+    """Return the fields that may be missing: those with a default."""
+    assert is_dataclass(form)
+    return frozenset(one.name for one in fields(form) if one.default is not MISSING)
+
+
 def _read_fields(form: type, value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FormError(f"{where or 'it'} should be an object")
@@ -60,6 +70,8 @@ def _read_fields(form: type, value: Any, where: str) -> dict[str, Any]:
     for name, hint in _hints(form).items():
         place = f"{where}.{name}" if where else name
         if name not in value:
+            if name in _optional(form):
+                continue
             raise FormError(f"{place} is missing")
         found[name] = _read(hint, value[name], place)
     return found
@@ -139,7 +151,7 @@ def _schema(form: Any, definitions: dict[str, Any]) -> dict[str, Any]:
                 "description": (form.__doc__ or "").split("\n\n")[0].replace("\n    ", " "),
                 "type": "object",
                 "properties": {name: _schema(hint, definitions) for name, hint in hints.items()},
-                "required": list(hints),
+                "required": [name for name in hints if name not in _optional(form)],
             }
         return {"$ref": f"#/$defs/{form.__name__}"}
     return {"type": {int: "integer", float: "number", str: "string"}[form]}

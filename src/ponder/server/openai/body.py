@@ -23,6 +23,7 @@ from ponder.server.openai.protocol import (
     GenerationBody,
     ScoreBody,
     TokenizeBody,
+    TraceOptions,
 )
 
 B = TypeVar("B", bound=Body)
@@ -87,8 +88,11 @@ def _name(loc: tuple[int | str, ...]) -> str:
 
 def _check_members(body: Body) -> None:
     _check(body, NEUTRAL.get(type(body), {}), "")
-    if isinstance(body, GenerationBody) and body.stream_options is not None:
-        _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
+    if isinstance(body, GenerationBody):
+        _check_trace(body.include_trace, "include_trace.")
+        if body.stream_options is not None:
+            _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
+            _check_trace(body.stream_options.include_trace, "stream_options.include_trace.")
     if isinstance(body, ChatBody | TokenizeBody):
         _check_messages(body.messages or (), "messages")
     if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
@@ -134,6 +138,11 @@ def _printable(name: str) -> str:
     """Return a name in printable ASCII, in quotes if it is empty or ends in blanks, as no header may."""
     quoted = ascii(name)
     return quoted[1:-1] if name.strip(" ") == name != "" else quoted
+
+
+def _check_trace(given: bool | TraceOptions | None, where: str) -> None:
+    if isinstance(given, TraceOptions):
+        _check(given, {}, where)
 
 
 def _check(body: Body, neutral: refused.Neutral, where: str) -> None:

@@ -10,6 +10,7 @@ from ponder.asks import Completion, FinishReason, Grow, Lineage, Output
 from ponder.sampling import TokenTrace
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.prefix import Prefix
+from ponder.server.openai.tracing import Traced
 from ponder.text import EncodedPrompt
 from ponder.text.call_form import HERMES, CallForm
 
@@ -34,7 +35,9 @@ class Plan:
     call_form : how the model writes those.
     skip_special : whether control tokens spell nothing.
     own_ends : tokens that end a text as the model's own end does, and are not told of.
-    stream, include_usage, continuous_usage, include_tree : whether and how the answer is streamed.
+    stream, include_usage, continuous_usage, include_tree, include_progress : whether and how the answer is
+        streamed.
+    traced : what the trace of each prompt's answer begins with, if traces are told.
     reported : whether the end of a text tells what a constraint or faithful sampling says of the whole text,
         which is known once all texts of its prompt have ended.
     """
@@ -59,6 +62,8 @@ class Plan:
     include_usage: bool
     continuous_usage: bool
     include_tree: bool
+    include_progress: bool
+    traced: tuple[Traced, ...]
     reported: bool
     tools: frozenset[str] = frozenset()
     call_form: CallForm = HERMES

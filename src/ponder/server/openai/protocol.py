@@ -75,12 +75,23 @@ class Body(BaseModel):
     )
 
 
+class TraceOptions(Body):
+    """How much a trace keeps of a distribution: the `top` likeliest tokens, more until they have `mass`."""
+
+    top: Int | None = None
+    mass: float | None = None
+    max_top: Int | None = None
+    prompt: bool | None = None
+
+
 class StreamOptions(Body):
-    """How a stream is written. `include_tree` is ours: the tree of a beam search as it grows."""
+    """How a stream is written. The last three are ours."""
 
     continuous_usage_stats: bool | None = None  # with include_usage: in every chunk
     include_usage: bool | None = None
-    include_tree: bool | None = None
+    include_progress: bool | None = None  # how far the prompt is, while it waits or is computed
+    include_trace: bool | TraceOptions | None = None  # how each token was chosen
+    include_tree: bool | None = None  # the tree of a beam search as it grows
 
 
 class TextPart(Body):
@@ -194,6 +205,7 @@ class GenerationBody(SamplingBody):
     faithful: str | None = None
     faithful_passes: Int | None = None
     guidance_scale: float | None = None
+    include_trace: bool | TraceOptions | None = None  # without a stream; tracing.py reads it
     max_ngram: Int | None = None
     min_ngram: Int | None = None
     negative_prompt: Any = None  # a text; in a chat also messages
@@ -329,6 +341,7 @@ UNION_NAMES: dict[str, str] = {
     "contrast": "draft, or a number of layers",
     "dola_layers": "low, high, or a list of numbers of layers",
     "early_stopping": "true, false or never",
+    "include_trace": "true, false, or an object with top, mass and max_top",
     "negative_prompt": "a text, or in a chat a list of messages",
     "stop": "a text or a list of texts",
     "text_1": "a text or a list of texts",

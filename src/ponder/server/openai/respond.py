@@ -66,6 +66,7 @@ class Run:
         completions: dict[int, Completion] = {}
         async with aclosing(self._events()) as events:
             async for prompt, event in events:
+                self._writer.watch(prompt, event)
                 if isinstance(event, Completion):
                     completions[prompt] = event
         return self._writer.whole([completions[prompt] for prompt in range(len(completions))])

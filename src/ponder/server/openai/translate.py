@@ -15,6 +15,7 @@ from ponder.server.openai.plan import Plan
 from ponder.server.openai.prefix import Prefix, held_back, prefix_name, read_prefix
 from ponder.server.openai.prompts import encode_negative, encode_prompts, tools_of
 from ponder.server.openai.protocol import ChatBody, CompletionBody, GenerationBody
+from ponder.server.openai.tracing import Traced, begin_trace, check_kept, read_trace, trace_names
 from ponder.server.served import Served
 from ponder.text import infill_of
 from ponder.text.call_form import HERMES
@@ -64,7 +65,8 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         tools and call_form.has_any(model.tokenizer.vocabulary.control)
     )
     sampling["skip_special_tokens"] = None if skip_special else False
-    record, service = Record(traced), Service(body.priority or 0, body.deadline_s, body.cache_salt)
+    watched = read_trace(body)
+    record, service = Record(traced, watched), Service(body.priority or 0, body.deadline_s, body.cache_salt)
     asked = [
         Grow(prefix.path(one), sampling, shape.method, mixture, constraint, record=record, service=service)
         for one in prompts
@@ -77,6 +79,10 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     grown = sum(
         shape.width * ((length or SamplingParams().max_tokens) - len(prefix.token_ids)) for length in lengths
     )
+    heads: tuple[Traced, ...] = ()
+    if watched is not None:
+        check_kept(watched, grown * len(prompts))
+        requests, heads = zip(*(begin_trace(one, model) for one in requests), strict=True)
     _check_told(logprobs.told, grown, traced, sum(len(prompt.token_ids) for prompt in prompts))
     options = body.stream_options
     return Plan(
@@ -100,6 +106,8 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
         include_usage=bool(options and options.include_usage),
         continuous_usage=bool(options and options.continuous_usage_stats),
         include_tree=bool(options and options.include_tree),
+        include_progress=bool(options and options.include_progress),
+        traced=heads,
         reported=constraint is not None or body.faithful is not None,
         tools=tools,
         call_form=call_form,
@@ -113,7 +121,8 @@ def _tools(body: CompletionBody | ChatBody) -> list[Any]:
 def names_of(body: GenerationBody) -> dict[str, str]:
     """Return what the request calls parameters that have another name inside."""
     prefix = prefix_name(body)
-    names = {"mixture": _mixing(body), "path": prefix, "path.text": prefix, **constraint_names(body)}
+    names = {"mixture": _mixing(body), "path": prefix, "path.text": prefix}
+    names |= {**constraint_names(body), **trace_names(body)}
     if body.use_beam_search:
         names["num_beams"] = _width_name(body)
     if isinstance(body, CompletionBody):

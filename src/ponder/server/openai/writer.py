@@ -24,6 +24,7 @@ from ponder.asks.settling import Settling
 from ponder.sampling.trace import PromptTrace
 from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
+from ponder.server.openai.tracing import Tracing
 from ponder.text import Tokenizer
 
 _UNASKED = {"prompt_logprobs": None, "prompt_token_ids": None}
@@ -63,6 +64,7 @@ class Writer:
         self._plan = plan
         self._face = face
         self._tokenizer = tokenizer
+        self._tracing = [Tracing(traced, tokenizer) for traced in plan.traced]
         self._head = {
             "id": f"{face.id_prefix}-{secrets.token_hex(16)}",
             "object": face.chunk_object if plan.stream else face.whole_object,
@@ -81,8 +83,12 @@ class Writer:
         self._grown: set[int] = set()  # those whose tokens were told as they came
         self._ended: set[int] = set()  # and those that have ended
 
+    def watch(self, prompt: int, event: Event) -> dict[str, Any]:
+        """See what happened to a prompt; return what its trace grew by, if that is told."""
+        return self._tracing[prompt].take(event) if self._tracing else {}
+
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
-        """Return the answer."""
+        """Return the answer, of whose traces `watch` has seen all events."""
         choices = []
         about: dict[str, Any] = {}
         for prompt, completion in enumerate(completions):
@@ -94,6 +100,8 @@ class Writer:
                 choice = self._choice(piece, self._face.whole(piece)) | self._lineage(piece)
                 choices.append(choice | about if self._face.prompt_in_choice else choice)
         answer = {**self._head, "choices": choices, "usage": self._usage()}
+        if self._tracing:
+            answer["traces"] = [one.whole() for one in self._tracing]
         return answer if self._face.prompt_in_choice else answer | about
 
     def opening(self) -> Iterator[dict[str, Any]]:
@@ -115,6 +123,9 @@ class Writer:
             self._note(prompt, event)
         elif not isinstance(event, BackEvent):
             self._usages[prompt] = event.usage
+        grown = self.watch(prompt, event)
+        if grown:
+            yield self._chunk([], prompt_index=prompt, trace=grown)
         for settled in self._settling[prompt].take(event):
             yield from self._told(prompt, settled)
 
@@ -122,9 +133,12 @@ class Writer:
         match event:
             case ProgressEvent():
                 self._traces.setdefault(prompt, []).extend(event.traces)
+                if self._plan.include_progress:
+                    progress = {"state": event.state, "done": event.done, "of": event.usage.prompt_tokens}
+                    yield self._chunk([], prompt_index=prompt, progress=progress)
             case TreeEvent():
                 if self._plan.include_tree:
-                    nodes = [self._node(node) for node in event.nodes]
+                    nodes = [self._node(prompt, node) for node in event.nodes]
                     yield self._chunk([], prompt_index=prompt, tree=nodes)
             case TokenEvent():
                 yield from self._begin(prompt)
@@ -253,12 +267,14 @@ class Writer:
         tokens = () if alternatives is None else told_prompt(encoded.token_ids, traces, alternatives)
         return Piece(prompt, index, prompt_text=encoded.text, prompt_told=tokens)
 
-    def _node(self, node: TreeNode) -> dict[str, Any]:
+    def _node(self, prompt: int, node: TreeNode) -> dict[str, Any]:
         shown: dict[str, Any] = {"node": node.node, "parent": node.parent, "text": node.text}
         if node.trace is not None:
             shown["token_id"] = node.trace.token_id
             shown["token"] = token_text(node.trace.token_id, self._tokenizer)
             shown["logprob"] = finite(node.trace.logprob)
+            if self._tracing:
+                shown["row"] = self._tracing[prompt].row_of(node.node)
         return {**shown, "score": finite(node.score), "finish_reason": node.finish_reason}
 
     def _note(self, prompt: int, completion: Completion) -> None:
