@@ -57,6 +57,26 @@ sanitize: $(VENV)/.installed-dev
 arm: $(BIN)/python
 	PYTHON=$(BIN)/python tests/arm.sh
 
+# The playground's page. What is built is committed, so only those who change web/ need Node.
+STATIC := src/ponder/server/static
+
+web: web/node_modules/.installed
+	npm --prefix web run build
+
+# Whether what is committed is what web/ gives, and web/ is sound.
+web-check:
+	@rm -f web/node_modules/.installed
+	@$(MAKE) --no-print-directory web/node_modules/.installed
+	npm --prefix web run check
+	npm --prefix web test
+	PONDER_STATIC=$(abspath build/web) npm --prefix web run build
+	diff -r build/web $(STATIC)
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm > /dev/null || { echo 'the page is built with Node 20.19 or newer: nodejs.org'; exit 1; }
+	npm --prefix web ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ponder needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
