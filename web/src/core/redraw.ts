@@ -57,10 +57,10 @@ export function redraw(row: Row, temperatures: readonly number[], sliders: Slide
 export function tailAt(tails: readonly (number | null)[], temperatures: readonly number[], temperature: number): number {
   let above = 0;
   while (temperatures[above] < temperature) above++;
-  const high = tails[above] | null;
+  const high = tails[above];
   if (high === null) return -Infinity;
   if (temperatures[above] === temperature) return high;
-  const low = tails[above - 1] | null;
+  const low = tails[above - 1];
   if (low === null) return -Infinity;
   const start = 1 / temperatures[above - 1];
   const end = 1 / temperatures[above];
