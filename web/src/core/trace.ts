@@ -90,7 +90,11 @@ export interface Trace {
 }
 
 const REASON: Form<Reason> = oneOf("stop", "length", "constraint", "deadline", "until");
-const SPELLING = object<Spelling>({ text, bytes: text });
+const BYTES: Form<string> = (value) => {
+  if (!/^([0-9a-f]{2})*$/i.test(text(value))) throw new FormError("should be bytes in hexadecimal");
+  return value as string;
+};
+const SPELLING = object<Spelling>({ text, bytes: BYTES });
 const VOCABULARY = record(SPELLING, /^\d{1,10}$/);
 const PARAMS = record(
   object<Param>({ value: any, source: oneOf("caller", "checkpoint", "default", "resolved") }),
