@@ -85,21 +85,18 @@ export class Store {
    * read here, the runs of both stay. Throws StorageFull.
    */
   async save(session: Session): Promise<void> {
+    let revision = 0;
     await this.#write(["sessions", "runs"], async (transaction) => {
       const [sessions, runs] = [transaction.objectStore("sessions"), transaction.objectStore("runs")];
       const before = await result<Kept | undefined>(sessions.get(session.id));
       for (const run of session.runs) if ((await result(runs.getKey(run.id))) === undefined) runs.add(run);
       const seen = this.#revisions.get(session.id) ?? 0;
       const theirs = before && before.revision !== seen ? before.runs : [];
-      const kept: Kept = {
-        ...session,
-        runs: [...new Set([...theirs, ...session.runs.map(({ id }) => id)])],
-        changed: Date.now(),
-        revision: (before?.revision ?? 0) + 1,
-      };
-      sessions.put(kept);
-      this.#revisions.set(session.id, kept.revision);
+      revision = (before?.revision ?? 0) + 1;
+      const ids = [...new Set([...theirs, ...session.runs.map(({ id }) => id)])];
+      sessions.put({ ...session, runs: ids, changed: Date.now(), revision } satisfies Kept);
     });
+    this.#revisions.set(session.id, revision);
     this.#channel.postMessage(session.id);
   }
 
@@ -145,13 +142,17 @@ export class Store {
     const transaction = this.#database.transaction(names, "readwrite");
     const done = new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error ?? new Error("the browser did not save"));
+      transaction.onabort = () => reject(transaction.error);
     });
-    try {
-      await Promise.all([done, change(transaction)]);
-    } catch (error) {
-      throw error instanceof DOMException && error.name === "QuotaExceededError" ? new StorageFull() : error;
-    }
+    let failed: unknown = null;
+    change(transaction).catch((error: unknown) => {
+      failed = error;
+      if (transaction.error === null) transaction.abort();
+    });
+    await done.catch((error: unknown) => {
+      const cause = error ?? failed;
+      throw cause instanceof DOMException && cause.name === "QuotaExceededError" ? new StorageFull() : cause;
+    });
   }
 }
 
