@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diceOf, type Dice, hit, numberAt, parting, throwDart } from "../src/core/dart";
+import { diceOf, diceOfRun, type Dice, hit, numberAt, parting, throwDart } from "../src/core/dart";
 import { type Sliders, redraw } from "../src/core/redraw";
 import type { Row, Trace } from "../src/core/trace";
+import { runOf } from "./example";
 import { fixture } from "./fixture";
 
 interface Case {
@@ -115,6 +116,11 @@ test("dice need a seed that a page can read", () => {
   assert.match(String(diceOf(without)), /does not tell its seed/);
   assert.match(String(diceOf({ ...without, seed: 2 ** 60 })), /too large/);
   assert.deepEqual(diceOf({ ...without, seed }, [[0, 2]], 4), { seed: [3, 0], stream: [2, 0], start: 4 });
+  const trace = traceOf({}, [1]);
+  assert.deepEqual(diceOfRun(runOf("r", [], { trace }), 2), { seed: [3, 0], stream: [2, 0], start: 0 });
+  const branch = { tokens: [8, 9], lineage: [[0, 1]] as const };
+  assert.deepEqual(diceOfRun(runOf("r", [], { trace, branch }), 0), { seed: [3, 0], stream: [1, 0], start: 2 });
+  assert.match(String(diceOfRun(runOf("r", [], { trace, body: { continue_final_message: true } }), 0)), /begun with a text/);
 });
 
 test("2,000 tokens are redrawn and thrown at within a slider's step", () => {

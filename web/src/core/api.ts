@@ -36,6 +36,12 @@ export const solve = (body: Body, signal?: AbortSignal) => stream("ponder/v1/sol
 /** Yields the chunks of a document's answer. Aborting frees the server. */
 export const answer = (document: Document, body: Body, signal?: AbortSignal) => stream(endpoint(document), body, signal);
 
+/** Returns the tokens of a text that stands in a text, for a branch that begins with it. */
+export async function tokenize(text: string, signal?: AbortSignal): Promise<number[]> {
+  const { tokens } = (await call("tokenize", { prompt: text, add_special_tokens: false }, signal)) as { tokens: number[] };
+  return tokens;
+}
+
 /** What the server is doing: ready, or why it is not. */
 export async function health(signal?: AbortSignal): Promise<{ ready: boolean; why: string }> {
   try {

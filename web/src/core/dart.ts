@@ -9,6 +9,7 @@
 import { type Lineage, streamOf } from "./lineage";
 import { uniform, words, type Words } from "./philox";
 import { reaches, type Sliders, tailAt } from "./redraw";
+import { lineageOf, type Run } from "./session";
 import { numberOf, type Row, type Token, type Trace } from "./trace";
 
 /** Where a text's random numbers come from; `start`: how many tokens it had before the first of its trace. */
@@ -44,7 +45,13 @@ const NEUTRAL: readonly [string, unknown, string][] = [
   ["real_temperature", 0, "real_temperature"],
 ];
 
-/** Returns the dice of a text; a sentence if they are not known. */
+/** Returns the dice of a run's text; a sentence if they are not known. */
+export function diceOfRun(run: Run, text: number): Dice | string {
+  if (run.body.continue_final_message) return "the answer was begun with a text, whose tokens the page does not know";
+  return diceOf(run.trace, lineageOf(run, text), run.branch?.tokens.length);
+}
+
+/** Returns the dice of a text of a lineage that began with so many tokens; a sentence if they are not known. */
 export function diceOf(trace: Trace, lineage: Lineage = [], start = 0): Dice | string {
   const value = trace.seed ?? numberOf(trace, "seed");
   if (value === undefined) return "the trace does not tell its seed";

@@ -34,17 +34,21 @@ export type Body = Record<string, unknown>;
 export const endpoint = (document: Document): string =>
   document.kind === "chat" ? "v1/chat/completions" : "v1/completions";
 
-/** Returns the members that say what is to be answered. An answer that the assistant has begun is gone on with. */
-export function asked(document: Document): Body {
+/**
+ * Returns the members that say what is to be answered. An answer that the assistant has begun is gone on with;
+ * where a branch has its tokens, they take the message's place, and random numbers go on from them.
+ */
+export function asked(document: Document, branch: Branch | null = null): Body {
   if (document.kind === "completion") return { prompt: document.prompt };
   const messages = document.messages.map(({ role, content }) => ({ role, content }));
-  return messages.at(-1)?.role === "assistant" ? { messages, continue_final_message: true } : { messages };
+  if (messages.at(-1)?.role !== "assistant") return { messages };
+  return branch?.tokens.length ? { messages: messages.slice(0, -1) } : { messages, continue_final_message: true };
 }
 
 /** Returns the body of a streamed request. Settings that are undefined or null are left to the server. */
 export function request(document: Document, settings: Settings, branch: Branch | null = null, watch: Watch = { trace: true }): Body {
   const set = Object.entries(settings).filter(([, value]) => value !== undefined && value !== null);
-  const body: Body = { ...asked(document), ...Object.fromEntries(set), ...from(branch), stream: true, return_token_ids: true };
+  const body: Body = { ...asked(document, branch), ...Object.fromEntries(set), ...from(branch), stream: true, return_token_ids: true };
   const options: Body = { include_usage: true };
   if (watch.trace) options.include_trace = watch.trace;
   if (watch.tree) options.include_tree = true;
