@@ -5,6 +5,7 @@ var includes = Array.prototype.includes;
 var array_from = Array.from;
 var define_property = Object.defineProperty;
 var get_descriptor = Object.getOwnPropertyDescriptor;
+var get_descriptors = Object.getOwnPropertyDescriptors;
 var object_prototype = Object.prototype;
 var array_prototype = Array.prototype;
 var get_prototype_of = Object.getPrototypeOf;
@@ -32,6 +33,32 @@ function deferred() {
 		reject
 	};
 }
+/**
+* When encountering a situation like `let [a, b, c] = $derived(blah())`,
+* we need to stash an intermediate value that `a`, `b`, and `c` derive
+* from, in case it's an iterable
+* @template T
+* @param {ArrayLike<T> | Iterable<T>} value
+* @param {number} [n]
+* @returns {Array<T>}
+*/
+function to_array(value, n) {
+	if (Array.isArray(value)) return value;
+	if (n === void 0 || !(Symbol.iterator in value)) return Array.from(value);
+	/** @type {T[]} */
+	const array = [];
+	for (const element of value) {
+		array.push(element);
+		if (array.length === n) break;
+	}
+	return array;
+}
+// node_modules/svelte/src/internal/client/constants.js
+/**
+* An effect that does not destroy its child effects when it reruns.
+* Runs as part of render effects, i.e. not eagerly as part of tree traversal or effect flushing.
+*/
+var MANAGED_EFFECT = 1 << 24;
 var CLEAN = 1024;
 var DIRTY = 2048;
 var MAYBE_DIRTY = 4096;
@@ -46,26 +73,33 @@ var DESTROYING = 1 << 25;
 * This is on a block effect 99% of the time but may also be on a branch effect if its parent block effect was pruned
 */
 var EFFECT_TRANSPARENT = 65536;
+var HEAD_EFFECT = 1 << 18;
 var EFFECT_PRESERVED = 1 << 19;
 var USER_EFFECT = 1 << 20;
+var EFFECT_OFFSCREEN = 1 << 25;
 var REACTION_IS_UPDATING = 1 << 21;
+var ASYNC = 1 << 22;
 var ERROR_VALUE = 1 << 23;
 var STATE_SYMBOL = Symbol("$state");
 /** Marks component export objects, so that `proxy(...)` leaves them untouched */
 var COMPONENT_SYMBOL = Symbol("component");
+var LEGACY_PROPS = Symbol("legacy props");
+var LOADING_ATTR_SYMBOL = Symbol("");
 var ATTRIBUTES_CACHE = Symbol("attributes");
 var CLASS_CACHE = Symbol("class");
 var STYLE_CACHE = Symbol("style");
 var TEXT_CACHE = Symbol("text");
+var FORM_RESET_HANDLER = Symbol("form reset");
 /** allow users to ignore aborted signal errors if `reason.name === 'StaleReactionError` */
 var STALE_REACTION = new class StaleReactionError extends Error {
 	name = "StaleReactionError";
 	message = "The reaction that called `getAbortSignal()` was re-run or destroyed";
 }();
-globalThis.document?.contentType;
+var IS_XHTML = !!globalThis.document?.contentType && /* @__PURE__ */ globalThis.document.contentType.includes("xml");
 // node_modules/svelte/src/constants.js
 var HYDRATION_ERROR = {};
 var UNINITIALIZED = Symbol("uninitialized");
+var NAMESPACE_HTML = "http://www.w3.org/1999/xhtml";
 /**
 * Reading a derived belonging to a now-destroyed effect may result in stale values
 */
@@ -80,6 +114,12 @@ function hydration_mismatch(location) {
 	console.warn(`https://svelte.dev/e/hydration_mismatch`);
 }
 /**
+* The `value` property of a `<select multiple>` element should be an array, but it received a non-array value. The selection will be kept as is.
+*/
+function select_multiple_invalid_value() {
+	console.warn(`https://svelte.dev/e/select_multiple_invalid_value`);
+}
+/**
 * A `<svelte:boundary>` `reset` function only resets the boundary the first time it is called
 */
 function svelte_boundary_reset_noop() {
@@ -92,6 +132,10 @@ function svelte_boundary_reset_noop() {
 * if the user doesn't use the `hydrate` method and these code paths are therefore not needed.
 */
 var hydrating = false;
+/** @param {boolean} value */
+function set_hydrating(value) {
+	hydrating = value;
+}
 /**
 * The node that is currently being hydrated. This starts out as the first node inside the opening
 * <!--[--> comment, and updates each time a component calls `$.child(...)` or `$.sibling(...)`.
@@ -110,6 +154,15 @@ function set_hydrate_node(node) {
 }
 function hydrate_next() {
 	return set_hydrate_node(/* @__PURE__ */ get_next_sibling(hydrate_node));
+}
+/** @param {TemplateNode} node */
+function reset(node) {
+	if (!hydrating) return;
+	if (/* @__PURE__ */ get_next_sibling(hydrate_node) !== null) {
+		hydration_mismatch();
+		throw HYDRATION_ERROR;
+	}
+	hydrate_node = node;
 }
 function next(count = 1) {
 	if (hydrating) {
@@ -157,11 +210,72 @@ function equals(value) {
 	return value === this.v;
 }
 /**
+* @param {unknown} a
+* @param {unknown} b
+* @returns {boolean}
+*/
+function safe_not_equal(a, b) {
+	return a != a ? b == b : a !== b || a !== null && typeof a === "object" || typeof a === "function";
+}
+/** @type {Equals} */
+function safe_equals(value) {
+	return !safe_not_equal(value, this.v);
+}
+// node_modules/svelte/src/internal/client/errors.js
+/**
+* Cannot create a `$derived(...)` with an `await` expression outside of an effect tree
+* @returns {never}
+*/
+function async_derived_orphan() {
+	throw new Error(`https://svelte.dev/e/async_derived_orphan`);
+}
+/**
+* Keyed each block has duplicate key `%value%` at indexes %a% and %b%
+* @param {string} a
+* @param {string} b
+* @param {string | undefined | null} [value]
+* @returns {never}
+*/
+function each_key_duplicate(a, b, value) {
+	throw new Error(`https://svelte.dev/e/each_key_duplicate`);
+}
+/**
+* `%rune%` cannot be used inside an effect cleanup function
+* @param {string} rune
+* @returns {never}
+*/
+function effect_in_teardown(rune) {
+	throw new Error(`https://svelte.dev/e/effect_in_teardown`);
+}
+/**
+* Effect cannot be created inside a `$derived` value that was not itself created inside an effect
+* @returns {never}
+*/
+function effect_in_unowned_derived() {
+	throw new Error(`https://svelte.dev/e/effect_in_unowned_derived`);
+}
+/**
+* `%rune%` can only be used inside an effect (e.g. during component initialisation)
+* @param {string} rune
+* @returns {never}
+*/
+function effect_orphan(rune) {
+	throw new Error(`https://svelte.dev/e/effect_orphan`);
+}
+/**
 * Maximum update depth exceeded. This typically indicates that an effect reads and writes the same piece of state
 * @returns {never}
 */
 function effect_update_depth_exceeded() {
 	throw new Error(`https://svelte.dev/e/effect_update_depth_exceeded`);
+}
+/**
+* Cannot do `bind:%key%={undefined}` when `%key%` has a fallback value
+* @param {string} key
+* @returns {never}
+*/
+function props_invalid_value(key) {
+	throw new Error(`https://svelte.dev/e/props_invalid_value`);
 }
 /**
 * Property descriptors defined on `$state` objects must contain `value` and always be `enumerable`, `configurable` and `writable`.
@@ -275,6 +389,12 @@ function queue_micro_task(fn) {
 	}
 	micro_tasks.push(fn);
 }
+/**
+* Synchronously run any queued tasks.
+*/
+function flush_tasks() {
+	while (micro_tasks.length > 0) run_micro_tasks();
+}
 // node_modules/svelte/src/internal/client/reactivity/status.js
 /** @import { Derived, Signal } from '#client' */
 var STATUS_MASK = ~(DIRTY | MAYBE_DIRTY | CLEAN);
@@ -304,7 +424,44 @@ function defer_effect(effect, dirty_reactions) {
 	else if ((effect.f & 4096) !== 0 && dirty_reactions.get(effect) !== 2048) dirty_reactions.set(effect, MAYBE_DIRTY);
 	set_signal_status(effect, CLEAN);
 }
+// node_modules/svelte/src/internal/client/dom/elements/misc.js
+/**
+* The child of a textarea actually corresponds to the defaultValue property, so we need
+* to remove it upon hydration to avoid a bug when someone resets the form value.
+* @param {HTMLTextAreaElement} dom
+* @returns {void}
+*/
+function remove_textarea_child(dom) {
+	if (hydrating && /* @__PURE__ */ get_first_child(dom) !== null) clear_text_content(dom);
+}
+var listening_to_form_reset = false;
+function add_form_reset_listener() {
+	if (!listening_to_form_reset) {
+		listening_to_form_reset = true;
+		document.addEventListener("reset", (evt) => {
+			Promise.resolve().then(() => {
+				if (!evt.defaultPrevented) for (const e of evt.target.elements)
+ /** @type {any} */ e[FORM_RESET_HANDLER]?.();
+			});
+		}, { capture: true });
+	}
+}
 // node_modules/svelte/src/internal/client/dom/elements/bindings/shared.js
+/**
+* Fires the handler once immediately (unless corresponding arg is set to `false`),
+* then listens to the given events until the render effect context is destroyed
+* @param {EventTarget} target
+* @param {Array<string>} events
+* @param {(event?: Event) => void} handler
+* @param {any} call_handler_immediately
+*/
+function listen(target, events, handler, call_handler_immediately = true) {
+	if (call_handler_immediately) handler();
+	for (var name of events) target.addEventListener(name, handler);
+	teardown(() => {
+		for (var name of events) target.removeEventListener(name, handler);
+	});
+}
 /**
 * @template T
 * @param {() => T} fn
@@ -321,7 +478,237 @@ function without_reactive_context(fn) {
 		set_active_effect(previous_effect);
 	}
 }
+/**
+* Listen to the given event, and then instantiate a global form reset listener if not already done,
+* to notify all bindings when the form is reset
+* @param {HTMLElement} element
+* @param {string} event
+* @param {(is_reset?: true) => void} handler
+* @param {(is_reset?: true) => void} [on_reset]
+*/
+function listen_to_event_and_reset_event(element, event, handler, on_reset = handler) {
+	element.addEventListener(event, () => without_reactive_context(handler));
+	const prev = element[FORM_RESET_HANDLER];
+	if (prev)
+ /** @type {any} */ element[FORM_RESET_HANDLER] = () => {
+		prev();
+		on_reset(true);
+	};
+	else
+ /** @type {any} */ element[FORM_RESET_HANDLER] = () => on_reset(true);
+	add_form_reset_listener();
+}
+// node_modules/svelte/src/internal/client/reactivity/async.js
+/** @import { Blocker, Effect, Source, Value } from '#client' */
+/**
+* @param {Blocker[]} blockers
+* @param {Array<() => any>} sync
+* @param {Array<() => Promise<any>>} async
+* @param {(values: Value[]) => any} fn
+*/
+function flatten(blockers, sync, async, fn) {
+	const d = is_runes() ? derived : derived_safe_equal;
+	var pending = blockers.filter((b) => !b.settled);
+	var deriveds = sync.map(d);
+	if (async.length === 0 && pending.length === 0) {
+		fn(deriveds);
+		return;
+	}
+	var parent = active_effect;
+	var restore = capture();
+	var blocker_promise = pending.length === 1 ? pending[0].promise : pending.length > 1 ? Promise.all(pending.map((b) => b.promise)) : null;
+	/**
+	* @param {Source[]} async
+	*/
+	function finish(async) {
+		if ((parent.f & 16384) !== 0) return;
+		restore();
+		try {
+			fn([...deriveds, ...async]);
+		} catch (error) {
+			invoke_error_boundary(error, parent);
+		}
+		unset_context();
+	}
+	var decrement_pending = increment_pending();
+	if (async.length === 0) {
+		/** @type {Promise<any>} */ blocker_promise.then(() => finish([])).finally(decrement_pending);
+		return;
+	}
+	function run() {
+		Promise.all(async.map((expression) => /* @__PURE__ */ async_derived(expression))).then(finish).catch((error) => invoke_error_boundary(error, parent)).finally(decrement_pending);
+	}
+	if (blocker_promise) blocker_promise.then(() => {
+		if ((parent.f & 16384) !== 0) {
+			decrement_pending();
+			return;
+		}
+		restore();
+		run();
+		unset_context();
+	});
+	else run();
+}
+/**
+* Captures the current effect context so that we can restore it after
+* some asynchronous work has happened (so that e.g. `await a + b`
+* causes `b` to be registered as a dependency).
+*/
+function capture() {
+	var previous_effect = active_effect;
+	var previous_reaction = active_reaction;
+	var previous_component_context = component_context;
+	var previous_batch = current_batch;
+	return function restore(activate_batch = true) {
+		set_active_effect(previous_effect);
+		set_active_reaction(previous_reaction);
+		set_component_context(previous_component_context);
+		if (activate_batch && (previous_effect.f & 16384) === 0) {
+			previous_batch?.activate();
+			previous_batch?.apply();
+		}
+	};
+}
+function unset_context(deactivate_batch = true) {
+	set_active_effect(null);
+	set_active_reaction(null);
+	set_component_context(null);
+	if (deactivate_batch) current_batch?.deactivate();
+}
+/**
+* @returns {(skip?: boolean) => void}
+*/
+function increment_pending() {
+	var effect = active_effect;
+	var boundary = effect.b;
+	var batch = current_batch;
+	var blocking = !!boundary?.is_rendered();
+	boundary?.update_pending_count(1, batch);
+	batch.increment(blocking, effect);
+	return () => {
+		boundary?.update_pending_count(-1, batch);
+		batch.decrement(blocking, effect);
+	};
+}
+/**
+* @template V
+* @param {() => V} fn
+* @returns {Derived<V>}
+*/
+/*#__NO_SIDE_EFFECTS__*/
+function derived(fn) {
+	var flags = 2 | DIRTY;
+	if (active_effect !== null) active_effect.f |= EFFECT_PRESERVED;
+	return {
+		ctx: component_context,
+		deps: null,
+		effects: null,
+		equals,
+		f: flags,
+		fn,
+		reactions: null,
+		rv: 0,
+		v: UNINITIALIZED,
+		wv: 0,
+		parent: active_effect,
+		ac: null
+	};
+}
 var OBSOLETE = Symbol("obsolete");
+/**
+* @template V
+* @param {() => V | Promise<V>} fn
+* @param {string} [label]
+* @param {string} [location] If provided, print a warning if the value is not read immediately after update
+* @returns {Promise<Source<V>>}
+*/
+/*#__NO_SIDE_EFFECTS__*/
+function async_derived(fn, label, location) {
+	let parent = active_effect;
+	if (parent === null) async_derived_orphan();
+	var promise = void 0;
+	var signal = source(UNINITIALIZED);
+	var should_suspend = !active_reaction;
+	/** @type {Set<ReturnType<typeof deferred<V>>>} */
+	var deferreds = /* @__PURE__ */ new Set();
+	async_effect(() => {
+		var effect = active_effect;
+		/** @type {ReturnType<typeof deferred<V>>} */
+		var d = deferred();
+		promise = d.promise;
+		try {
+			Promise.resolve(fn()).then(d.resolve, (e) => {
+				if (e !== STALE_REACTION) d.reject(e);
+			}).finally(unset_context);
+		} catch (error) {
+			d.reject(error);
+			unset_context();
+		}
+		var batch = current_batch;
+		if (should_suspend) {
+			if ((effect.f & 32768) !== 0) var decrement_pending = increment_pending();
+			if (parent.b?.is_rendered()) batch.async_deriveds.get(effect)?.reject(OBSOLETE);
+			else for (const d of deferreds.values()) d.reject(OBSOLETE);
+			deferreds.add(d);
+			batch.async_deriveds.set(effect, d);
+		}
+		/**
+		* @param {any} value
+		* @param {unknown} error
+		*/
+		const handler = (value, error = void 0) => {
+			decrement_pending?.();
+			deferreds.delete(d);
+			if (error === OBSOLETE) return;
+			batch.activate();
+			if (error) {
+				signal.f |= ERROR_VALUE;
+				internal_set(signal, error);
+			} else {
+				if ((signal.f & 8388608) !== 0) signal.f ^= ERROR_VALUE;
+				internal_set(signal, value);
+			}
+			batch.deactivate();
+		};
+		d.promise.then(handler, (e) => handler(null, e || "unknown"));
+	});
+	teardown(() => {
+		for (const d of deferreds) d.reject(OBSOLETE);
+	});
+	return new Promise((fulfil) => {
+		/** @param {Promise<V>} p */
+		function next(p) {
+			function go() {
+				if (p === promise) fulfil(signal);
+				else next(promise);
+			}
+			p.then(go, go);
+		}
+		next(promise);
+	});
+}
+/**
+* @template V
+* @param {() => V} fn
+* @returns {Derived<V>}
+*/
+/*#__NO_SIDE_EFFECTS__*/
+function user_derived(fn) {
+	const d = /* @__PURE__ */ derived(fn);
+	if (!async_mode_flag) push_reaction_value(d);
+	return d;
+}
+/**
+* @template V
+* @param {() => V} fn
+* @returns {Derived<V>}
+*/
+/*#__NO_SIDE_EFFECTS__*/
+function derived_safe_equal(fn) {
+	const signal = /* @__PURE__ */ derived(fn);
+	signal.equals = safe_equals;
+	return signal;
+}
 /**
 * @param {Derived} derived
 * @returns {void}
@@ -994,6 +1381,34 @@ var Batch = class Batch {
 		this.linked = false;
 	}
 };
+/**
+* Synchronously flush any pending updates.
+* Returns void if no callback is provided, otherwise returns the result of calling the callback.
+* @template [T=void]
+* @param {(() => T) | undefined} [fn]
+* @returns {T}
+*/
+function flushSync(fn) {
+	var was_flushing_sync = is_flushing_sync;
+	var prev_previous_batch = previous_batch;
+	previous_batch = null;
+	is_flushing_sync = true;
+	try {
+		var result;
+		if (fn) {
+			flushSync();
+			result = fn();
+		}
+		while (true) {
+			flush_tasks();
+			if (current_batch === null) return result;
+			current_batch.flush();
+		}
+	} finally {
+		is_flushing_sync = was_flushing_sync;
+		previous_batch = prev_previous_batch;
+	}
+}
 function infinite_loop_guard() {
 	try {
 		effect_update_depth_exceeded();
@@ -1151,6 +1566,19 @@ function source(v, stack) {
 function state(v, stack) {
 	const s = source(v, stack);
 	push_reaction_value(s);
+	return s;
+}
+/**
+* @template V
+* @param {V} initial_value
+* @param {boolean} [immutable]
+* @returns {Source<V>}
+*/
+/*#__NO_SIDE_EFFECTS__*/
+function mutable_source(initial_value, immutable = false, trackable = true) {
+	const s = source(initial_value);
+	if (!immutable) s.equals = safe_equals;
+	if (legacy_mode_flag && trackable && component_context !== null && component_context.l !== null) (component_context.l.s ??= []).push(s);
 	return s;
 }
 /**
@@ -1420,9 +1848,28 @@ function proxy(value) {
 		}
 	});
 }
+/**
+* @param {any} value
+*/
+function get_proxied_value(value) {
+	try {
+		if (value !== null && typeof value === "object" && STATE_SYMBOL in value) return value[STATE_SYMBOL];
+	} catch {}
+	return value;
+}
+/**
+* @param {any} a
+* @param {any} b
+*/
+function is(a, b) {
+	return Object.is(get_proxied_value(a), get_proxied_value(b));
+}
 // node_modules/svelte/src/internal/client/dom/operations.js
+/** @import { Effect, TemplateNode } from '#client' */
 /** @type {Window} */
 var $window;
+/** @type {Document} */
+var $document;
 /** @type {boolean} */
 var is_firefox;
 /** @type {() => Node | null} */
@@ -1436,6 +1883,7 @@ var next_sibling_getter;
 function init_operations() {
 	if ($window !== void 0) return;
 	$window = window;
+	$document = document;
 	is_firefox = /Firefox/.test(navigator.userAgent);
 	var element_prototype = Element.prototype;
 	var node_prototype = Node.prototype;
@@ -1475,6 +1923,112 @@ function get_next_sibling(node) {
 	return next_sibling_getter.call(node);
 }
 /**
+* Don't mark this as side-effect-free, hydration needs to walk all nodes
+* @template {Node} N
+* @param {N} node
+* @param {boolean} is_text
+* @returns {TemplateNode | null}
+*/
+function child(node, is_text) {
+	if (!hydrating) return /* @__PURE__ */ get_first_child(node);
+	var child = /* @__PURE__ */ get_first_child(hydrate_node);
+	if (child === null) child = hydrate_node.appendChild(create_text());
+	else if (is_text && child.nodeType !== 3) {
+		var text = create_text();
+		child?.before(text);
+		set_hydrate_node(text);
+		return text;
+	}
+	if (is_text) merge_text_nodes(child);
+	set_hydrate_node(child);
+	return child;
+}
+/**
+* Don't mark this as side-effect-free, hydration needs to walk all nodes
+* @param {TemplateNode} node
+* @param {boolean} [is_text]
+* @returns {TemplateNode | null}
+*/
+function first_child(node, is_text = false) {
+	if (!hydrating) {
+		var first = /* @__PURE__ */ get_first_child(node);
+		if (first instanceof Comment && first.data === "") return /* @__PURE__ */ get_next_sibling(first);
+		return first;
+	}
+	if (is_text) {
+		if (hydrate_node?.nodeType !== 3) {
+			var text = create_text();
+			hydrate_node?.before(text);
+			set_hydrate_node(text);
+			return text;
+		}
+		merge_text_nodes(hydrate_node);
+	}
+	return hydrate_node;
+}
+/**
+* `child`, for the very common case of an element with exactly one child. Resetting the
+* hydration cursor is part of the same step, so the compiler doesn't have to emit a
+* separate `reset` call for every `<p>{text}</p>` in an app.
+* Don't mark this as side-effect-free, hydration needs to walk all nodes
+* @param {TemplateNode} node
+* @param {boolean} [is_text]
+* @returns {TemplateNode | null}
+*/
+function only_child(node, is_text = false) {
+	if (!hydrating) return /* @__PURE__ */ get_first_child(node);
+	var first = child(node, is_text);
+	reset(node);
+	return first;
+}
+/**
+* Don't mark this as side-effect-free, hydration needs to walk all nodes
+* @param {TemplateNode} node
+* @param {number} count
+* @param {boolean} is_text
+* @returns {TemplateNode | null}
+*/
+function sibling(node, count = 1, is_text = false) {
+	let next_sibling = hydrating ? hydrate_node : node;
+	var last_sibling;
+	while (count--) {
+		last_sibling = next_sibling;
+		next_sibling = /* @__PURE__ */ get_next_sibling(next_sibling);
+	}
+	if (!hydrating) return next_sibling;
+	if (is_text) {
+		if (next_sibling?.nodeType !== 3) {
+			var text = create_text();
+			if (next_sibling === null) last_sibling?.after(text);
+			else next_sibling.before(text);
+			set_hydrate_node(text);
+			return text;
+		}
+		merge_text_nodes(next_sibling);
+	}
+	set_hydrate_node(next_sibling);
+	return next_sibling;
+}
+/**
+* @template {Node} N
+* @param {N} node
+* @returns {void}
+*/
+function clear_text_content(node) {
+	node.textContent = "";
+}
+/**
+* Returns `true` if we're updating the current block, for example `condition` in
+* an `{#if condition}` block just changed. In this case, the branch should be
+* appended (or removed) at the same time as other updates within the
+* current `<svelte:boundary>`
+*/
+function should_defer_append() {
+	if (!async_mode_flag) return false;
+	if (eager_block_effects !== null) return false;
+	return (active_effect.f & REACTION_RAN) !== 0;
+}
+/**
 * Branching here is intentional and load-bearing for perf. `createElement(tag)`
 * hits a fast path in Blink that `createElementNS(NAMESPACE_HTML, tag)` doesn't,
 * and passing an explicit `undefined` as the trailing options arg measurably
@@ -1490,6 +2044,20 @@ function get_next_sibling(node) {
 function create_element(tag, namespace, is) {
 	if (namespace == null || namespace === "http://www.w3.org/1999/xhtml") return is ? document.createElement(tag, { is }) : document.createElement(tag);
 	return is ? document.createElementNS(namespace, tag, { is }) : document.createElementNS(namespace, tag);
+}
+/**
+* Browsers split text nodes larger than 65536 bytes when parsing.
+* For hydration to succeed, we need to stitch them back together
+* @param {Text} text
+*/
+function merge_text_nodes(text) {
+	if (text.nodeValue.length < 65536) return;
+	let next = text.nextSibling;
+	while (next !== null && next.nodeType === 3) {
+		next.remove();
+		/** @type {string} */ text.nodeValue += next.nodeValue;
+		next = text.nextSibling;
+	}
 }
 /**
 * @param {unknown} error
@@ -1526,6 +2094,16 @@ function invoke_error_boundary(error, effect) {
 }
 // node_modules/svelte/src/internal/client/reactivity/effects.js
 /** @import { Blocker, ComponentContext, ComponentContextLegacy, Derived, Effect, TemplateNode, TransitionManager } from '#client' */
+/**
+* @param {'$effect' | '$effect.pre' | '$inspect'} rune
+*/
+function validate_effect(rune) {
+	if (active_effect === null) {
+		if (active_reaction === null) effect_orphan(rune);
+		effect_in_unowned_derived();
+	}
+	if (is_destroying_effect) effect_in_teardown(rune);
+}
 /**
 * @param {Effect} effect
 * @param {Effect} parent_effect
@@ -1600,6 +2178,27 @@ function effect_tracking() {
 	return active_reaction !== null && !untracking;
 }
 /**
+* @param {() => void} fn
+*/
+function teardown(fn) {
+	const effect = create_effect(8, null);
+	set_signal_status(effect, CLEAN);
+	effect.teardown = fn;
+	return effect;
+}
+/**
+* Internal representation of `$effect(...)`
+* @param {() => void | (() => void)} fn
+*/
+function user_effect(fn) {
+	validate_effect("$effect");
+	var flags = active_effect.f;
+	if (!active_reaction && (flags & 32) !== 0 && component_context !== null && !component_context.i) {
+		var context = component_context;
+		(context.e ??= []).push(fn);
+	} else return create_user_effect(fn);
+}
+/**
 * @param {() => void | (() => void)} fn
 */
 function create_user_effect(fn) {
@@ -1630,8 +2229,47 @@ function component_root(fn) {
 * @param {() => void | (() => void)} fn
 * @returns {Effect}
 */
+function effect(fn) {
+	return create_effect(4, fn);
+}
+/**
+* @param {() => void | (() => void)} fn
+* @returns {Effect}
+*/
+function async_effect(fn) {
+	return create_effect(ASYNC | EFFECT_PRESERVED, fn);
+}
+/**
+* @param {() => void | (() => void)} fn
+* @returns {Effect}
+*/
 function render_effect(fn, flags = 0) {
 	return create_effect(8 | flags, fn);
+}
+/**
+* @param {(...expressions: any) => void | (() => void)} fn
+* @param {Array<() => any>} sync
+* @param {Array<() => Promise<any>>} async
+* @param {Blocker[]} blockers
+*/
+function template_effect(fn, sync = [], async = [], blockers = []) {
+	flatten(blockers, sync, async, (values) => {
+		create_effect(8, () => {
+			fn(...values.map(get));
+		});
+	});
+}
+/**
+* Like `template_effect`, but with an effect which is deferred until the batch commits
+* @param {(...expressions: any) => void | (() => void)} fn
+* @param {Array<() => any>} sync
+* @param {Array<() => Promise<any>>} async
+* @param {Blocker[]} blockers
+*/
+function deferred_template_effect(fn, sync = [], async = [], blockers = []) {
+	flatten(blockers, sync, async, (values) => {
+		create_effect(4, () => fn(...values.map(get)));
+	});
 }
 /**
 * @param {(() => void)} fn
@@ -1639,6 +2277,13 @@ function render_effect(fn, flags = 0) {
 */
 function block(fn, flags = 0) {
 	return create_effect(16 | flags, fn);
+}
+/**
+* @param {(() => void)} fn
+* @param {number} flags
+*/
+function managed(fn, flags = 0) {
+	return create_effect(MANAGED_EFFECT | flags, fn);
 }
 /**
 * @param {(() => void)} fn
@@ -1794,6 +2439,39 @@ function pause_children(effect, transitions, local) {
 			pause_children(child, transitions, transparent ? local : false);
 		}
 		child = sibling;
+	}
+}
+/**
+* The opposite of `pause_effect`. We call this if (for example)
+* `x` becomes falsy then truthy: `{#if x}...{/if}`
+* @param {Effect} effect
+*/
+function resume_effect(effect) {
+	effect.f &= -257;
+	resume_children(effect, true);
+}
+/**
+* @param {Effect} effect
+* @param {boolean} local
+*/
+function resume_children(effect, local) {
+	if ((effect.f & 256) !== 0) return;
+	if ((effect.f & 8192) === 0) return;
+	effect.f ^= INERT;
+	if ((effect.f & 1024) === 0) {
+		set_signal_status(effect, DIRTY);
+		Batch.ensure().schedule(effect);
+	}
+	var child = effect.first;
+	while (child !== null) {
+		var sibling = child.next;
+		var transparent = (child.f & 65536) !== 0 || (child.f & 32) !== 0;
+		resume_children(child, transparent ? local : false);
+		child = sibling;
+	}
+	var t = effect.nodes && effect.nodes.t;
+	if (t !== null) {
+		for (const transition of t) if (transition.is_global || local) transition.in();
 	}
 }
 /**
@@ -2063,6 +2741,18 @@ function update_effect(effect) {
 	}
 }
 /**
+* Returns a promise that resolves once any pending state changes have been applied.
+* @returns {Promise<void>}
+*/
+async function tick() {
+	if (async_mode_flag) return new Promise((f) => {
+		requestAnimationFrame(() => f());
+		setTimeout(() => f());
+	});
+	await Promise.resolve();
+	flushSync();
+}
+/**
 * @template V
 * @param {Value<V>} signal
 * @returns {V}
@@ -2193,6 +2883,66 @@ var event_symbol = Symbol("events");
 var all_registered_events = /* @__PURE__ */ new Set();
 /** @type {Set<(events: Array<string>) => void>} */
 var root_event_handles = /* @__PURE__ */ new Set();
+/**
+* @param {string} event_name
+* @param {EventTarget} dom
+* @param {EventListener} [handler]
+* @param {AddEventListenerOptions} [options]
+*/
+function create_event(event_name, dom, handler, options = {}) {
+	/**
+	* @this {EventTarget}
+	*/
+	function target_handler(event) {
+		if (!options.capture) handle_event_propagation.call(dom, event);
+		if (!event.cancelBubble) return without_reactive_context(() => {
+			return handler?.call(this, event);
+		});
+	}
+	if (event_name.startsWith("pointer") || event_name.startsWith("touch") || event_name === "wheel") {
+		target_handler.__removed = false;
+		queue_micro_task(() => {
+			if (!target_handler.__removed) dom.addEventListener(event_name, target_handler, options);
+		});
+	} else dom.addEventListener(event_name, target_handler, options);
+	return target_handler;
+}
+/**
+* @param {string} event_name
+* @param {Element} dom
+* @param {EventListener} [handler]
+* @param {boolean} [capture]
+* @param {boolean} [passive]
+* @returns {void}
+*/
+function event(event_name, dom, handler, capture, passive) {
+	var options = {
+		capture,
+		passive
+	};
+	var target_handler = create_event(event_name, dom, handler, options);
+	if (dom === document.body || dom === window || dom === document || dom instanceof HTMLMediaElement) teardown(() => {
+		target_handler.__removed = true;
+		dom.removeEventListener(event_name, target_handler, options);
+	});
+}
+/**
+* @param {string} event_name
+* @param {Element} element
+* @param {EventListener} [handler]
+* @returns {void}
+*/
+function delegated(event_name, element, handler) {
+	(element[event_symbol] ??= {})[event_name] = handler;
+}
+/**
+* @param {Array<string>} events
+* @returns {void}
+*/
+function delegate(events) {
+	for (var i = 0; i < events.length; i++) all_registered_events.add(events[i]);
+	for (var fn of root_event_handles) fn(events);
+}
 var last_propagated_event = null;
 var last_propagated_event_clear_scheduled = false;
 /**
@@ -2342,6 +3092,39 @@ function from_html(content, flags) {
 	};
 }
 /**
+* Don't mark this as side-effect-free, hydration needs to walk all nodes
+* @param {any} value
+*/
+function text(value = "") {
+	if (!hydrating) {
+		var t = create_text(value + "");
+		assign_nodes(t, t);
+		return t;
+	}
+	var node = hydrate_node;
+	if (node.nodeType !== 3) {
+		node.before(node = create_text());
+		set_hydrate_node(node);
+	} else merge_text_nodes(node);
+	assign_nodes(node, node);
+	return node;
+}
+/**
+* @returns {TemplateNode | DocumentFragment}
+*/
+function comment() {
+	if (hydrating) {
+		assign_nodes(hydrate_node, null);
+		return hydrate_node;
+	}
+	var frag = document.createDocumentFragment();
+	var start = document.createComment("");
+	var anchor = create_text();
+	frag.append(start, anchor);
+	assign_nodes(start, anchor);
+	return frag;
+}
+/**
 * Assign the created (or in hydration mode, traversed) dom elements to the current block
 * and insert the elements into the dom (in client mode).
 * @param {Text | Comment | Element} anchor
@@ -2356,6 +3139,18 @@ function append(anchor, dom) {
 	}
 	if (anchor === null) return;
 	anchor.before(dom);
+}
+/**
+* Create (or hydrate) an unique UID for the component instance.
+*/
+function props_id() {
+	if (hydrating && hydrate_node && hydrate_node.nodeType === 8 && hydrate_node.textContent?.startsWith(`$`)) {
+		const id = hydrate_node.textContent.substring(1);
+		hydrate_next();
+		return id;
+	}
+	(window.__svelte ??= {}).uid ??= 1;
+	return `c${window.__svelte.uid++}`;
 }
 // node_modules/svelte/src/reactivity/create-subscriber.js
 /**
@@ -2808,6 +3603,18 @@ var Boundary = class {
 	}
 };
 /**
+* @param {Element} text
+* @param {string} value
+* @returns {void}
+*/
+function set_text(text, value) {
+	var str = value == null ? "" : typeof value === "object" ? `${value}` : value;
+	if (str !== (text[TEXT_CACHE] ??= text.nodeValue)) {
+		/** @type {any} */ text[TEXT_CACHE] = str;
+		text.nodeValue = `${str}`;
+	}
+}
+/**
 * Mounts a component to the given target and returns the exports and potentially the props (if compiled with `accessors: true`) of the component.
 * Transitions will play during the initial render unless the `intro` option is set to `false`.
 *
@@ -2898,7 +3705,1429 @@ function _mount(Component, { target, anchor, props = {}, events, context, intro 
 * Uses a `WeakMap` to avoid memory leaks.
 */
 var mounted_components = /* @__PURE__ */ new WeakMap();
+// node_modules/svelte/src/internal/client/dom/blocks/branches.js
+/** @import { Effect, TemplateNode } from '#client' */
+/**
+* @typedef {{ effect: Effect, fragment: DocumentFragment }} Branch
+*/
+/**
+* @template Key
+*/
+var BranchManager = class {
+	/** @type {TemplateNode} */
+	anchor;
+	/** @type {Map<Batch, Key>} */
+	#batches = /* @__PURE__ */ new Map();
+	/**
+	* Map of keys to effects that are currently rendered in the DOM.
+	* These effects are visible and actively part of the document tree.
+	* Example:
+	* ```
+	* {#if condition}
+	* 	foo
+	* {:else}
+	* 	bar
+	* {/if}
+	* ```
+	* Can result in the entries `true->Effect` and `false->Effect`
+	* @type {Map<Key, Effect>}
+	*/
+	#onscreen = /* @__PURE__ */ new Map();
+	/**
+	* Similar to #onscreen with respect to the keys, but contains branches that are not yet
+	* in the DOM, because their insertion is deferred.
+	* @type {Map<Key, Branch>}
+	*/
+	#offscreen = /* @__PURE__ */ new Map();
+	/**
+	* Keys of effects that are currently outroing
+	* @type {Set<Key>}
+	*/
+	#outroing = /* @__PURE__ */ new Set();
+	/**
+	* Whether to pause (i.e. outro) on change, or destroy immediately.
+	* This is necessary for `<svelte:element>`
+	*/
+	#transition = true;
+	/**
+	* @param {TemplateNode} anchor
+	* @param {boolean} transition
+	*/
+	constructor(anchor, transition = true) {
+		this.anchor = anchor;
+		this.#transition = transition;
+	}
+	/**
+	* @param {Batch} batch
+	*/
+	#commit = (batch) => {
+		if (!this.#batches.has(batch)) return;
+		var key = this.#batches.get(batch);
+		var onscreen = this.#onscreen.get(key);
+		if (onscreen) {
+			resume_effect(onscreen);
+			this.#outroing.delete(key);
+		} else {
+			var offscreen = this.#offscreen.get(key);
+			if (offscreen) {
+				resume_effect(offscreen.effect);
+				this.#onscreen.set(key, offscreen.effect);
+				this.#offscreen.delete(key);
+				/** @type {TemplateNode} */ offscreen.fragment.lastChild.remove();
+				this.anchor.before(offscreen.fragment);
+				onscreen = offscreen.effect;
+			}
+		}
+		for (const [b, k] of this.#batches) {
+			this.#batches.delete(b);
+			if (b === batch) break;
+			const offscreen = this.#offscreen.get(k);
+			if (offscreen) {
+				destroy_effect(offscreen.effect);
+				this.#offscreen.delete(k);
+			}
+		}
+		for (const [k, effect] of this.#onscreen) {
+			if (k === key || this.#outroing.has(k)) continue;
+			const on_destroy = () => {
+				if (Array.from(this.#batches.values()).includes(k)) {
+					var fragment = document.createDocumentFragment();
+					move_effect(effect, fragment);
+					fragment.append(create_text());
+					this.#offscreen.set(k, {
+						effect,
+						fragment
+					});
+				} else destroy_effect(effect);
+				this.#outroing.delete(k);
+				this.#onscreen.delete(k);
+			};
+			if (this.#transition || !onscreen) {
+				this.#outroing.add(k);
+				pause_effect(effect, on_destroy, false);
+			} else on_destroy();
+		}
+	};
+	/**
+	* @param {Batch} batch
+	*/
+	#discard = (batch) => {
+		this.#batches.delete(batch);
+		const keys = Array.from(this.#batches.values());
+		for (const [k, branch] of this.#offscreen) if (!keys.includes(k)) {
+			destroy_effect(branch.effect);
+			this.#offscreen.delete(k);
+		}
+	};
+	/**
+	*
+	* @param {any} key
+	* @param {null | ((target: TemplateNode) => void)} fn
+	*/
+	ensure(key, fn) {
+		var batch = current_batch;
+		var defer = should_defer_append();
+		if (fn && !this.#onscreen.has(key) && !this.#offscreen.has(key)) {
+			if (defer) {
+				var fragment = document.createDocumentFragment();
+				var target = create_text();
+				fragment.append(target);
+				this.#offscreen.set(key, {
+					effect: branch(() => fn(target)),
+					fragment
+				});
+			} else this.#onscreen.set(key, branch(() => fn(this.anchor)));
+		}
+		this.#batches.set(batch, key);
+		if (defer) {
+			for (const [k, effect] of this.#onscreen) if (k === key) batch.unskip_effect(effect);
+			else batch.skip_effect(effect);
+			for (const [k, branch] of this.#offscreen) if (k === key) batch.unskip_effect(branch.effect);
+			else batch.skip_effect(branch.effect);
+			batch.oncommit(this.#commit);
+			batch.ondiscard(this.#discard);
+		} else {
+			if (hydrating) this.anchor = hydrate_node;
+			this.#commit(batch);
+		}
+	}
+};
+// node_modules/svelte/src/internal/client/dom/blocks/if.js
+/** @import { TemplateNode } from '#client' */
+/**
+* @param {TemplateNode} node
+* @param {(branch: (fn: (anchor: Node) => void, key?: number | false) => void) => void} fn
+* @param {boolean} [elseif] True if this is an `{:else if ...}` block rather than an `{#if ...}`, as that affects which transitions are considered 'local'
+* @returns {void}
+*/
+function if_block(node, fn, elseif = false) {
+	/** @type {TemplateNode | undefined} */
+	var marker;
+	if (hydrating) {
+		marker = hydrate_node;
+		hydrate_next();
+	}
+	var branches = new BranchManager(node);
+	var flags = elseif ? EFFECT_TRANSPARENT : 0;
+	/**
+	* @param {number | false} key
+	* @param {null | ((anchor: Node) => void)} fn
+	*/
+	function update_branch(key, fn) {
+		if (hydrating) {
+			var data = read_hydration_instruction(marker);
+			if (key !== parseInt(data.substring(1))) {
+				var anchor = skip_nodes();
+				set_hydrate_node(anchor);
+				branches.anchor = anchor;
+				set_hydrating(false);
+				branches.ensure(key, fn);
+				set_hydrating(true);
+				return;
+			}
+		}
+		branches.ensure(key, fn);
+	}
+	block(() => {
+		var has_branch = false;
+		fn((fn, key = 0) => {
+			has_branch = true;
+			update_branch(key, fn);
+		});
+		if (!has_branch) update_branch(-1, null);
+	}, flags);
+}
+// node_modules/svelte/src/internal/client/dom/blocks/each.js
+/** @import { EachItem, EachOutroGroup, EachState, Effect, EffectNodes, MaybeSource, TemplateNode, TransitionManager } from '#client' */
+/** @import { Batch } from '../../reactivity/batch.js'; */
+/**
+* @param {any} _
+* @param {number} i
+*/
+function index(_, i) {
+	return i;
+}
+/**
+* Pause multiple effects simultaneously, and coordinate their
+* subsequent destruction. Used in each blocks
+* @param {EachState} state
+* @param {Effect[]} to_destroy
+* @param {null | Node} controlled_anchor
+*/
+function pause_effects(state, to_destroy, controlled_anchor) {
+	/** @type {TransitionManager[]} */
+	var transitions = [];
+	var length = to_destroy.length;
+	/** @type {EachOutroGroup} */
+	var group;
+	var remaining = to_destroy.length;
+	for (var i = 0; i < length; i++) {
+		let effect = to_destroy[i];
+		pause_effect(effect, () => {
+			if (group) {
+				group.pending.delete(effect);
+				group.done.add(effect);
+				if (group.pending.size === 0) {
+					var groups = state.outrogroups;
+					destroy_effects(state, array_from(group.done));
+					groups.delete(group);
+					if (groups.size === 0) state.outrogroups = null;
+				}
+			} else remaining -= 1;
+		}, false);
+	}
+	if (remaining === 0) {
+		var fast_path = transitions.length === 0 && controlled_anchor !== null && state.pending.size === 0;
+		if (fast_path) {
+			var anchor = controlled_anchor;
+			var parent_node = anchor.parentNode;
+			clear_text_content(parent_node);
+			parent_node.append(anchor);
+			state.items.clear();
+		}
+		destroy_effects(state, to_destroy, !fast_path);
+	} else {
+		group = {
+			pending: new Set(to_destroy),
+			done: /* @__PURE__ */ new Set()
+		};
+		(state.outrogroups ??= /* @__PURE__ */ new Set()).add(group);
+	}
+}
+/**
+* @param {EachState} state
+* @param {Effect[]} to_destroy
+* @param {boolean} remove_dom
+*/
+function destroy_effects(state, to_destroy, remove_dom = true) {
+	/** @type {Set<Effect> | undefined} */
+	var preserved_effects;
+	if (state.pending.size > 0) {
+		preserved_effects = /* @__PURE__ */ new Set();
+		for (const keys of state.pending.values()) for (const key of keys) preserved_effects.add(
+			/** @type {EachItem} */
+			state.items.get(key).e
+		);
+	}
+	for (var i = 0; i < to_destroy.length; i++) {
+		var e = to_destroy[i];
+		if (preserved_effects?.has(e)) {
+			e.f |= EFFECT_OFFSCREEN;
+			move_effect(e, document.createDocumentFragment());
+		} else destroy_effect(to_destroy[i], remove_dom);
+	}
+}
+/** @type {TemplateNode} */
+var offscreen_anchor;
+/**
+* @template V
+* @param {Element | Comment} node The next sibling node, or the parent node if this is a 'controlled' block
+* @param {number} flags
+* @param {() => V[]} get_collection
+* @param {(value: V, index: number) => any} get_key
+* @param {(anchor: Node, item: MaybeSource<V>, index: MaybeSource<number>) => void} render_fn
+* @param {null | ((anchor: Node) => void)} fallback_fn
+* @returns {void}
+*/
+function each(node, flags, get_collection, get_key, render_fn, fallback_fn = null) {
+	var anchor = node;
+	/** @type {Map<any, EachItem>} */
+	var items = /* @__PURE__ */ new Map();
+	if ((flags & 4) !== 0) {
+		var parent_node = node;
+		anchor = hydrating ? set_hydrate_node(/* @__PURE__ */ get_first_child(parent_node)) : parent_node.appendChild(create_text());
+	}
+	if (hydrating) hydrate_next();
+	/** @type {Effect | null} */
+	var fallback = null;
+	var each_array = /* @__PURE__ */ derived_safe_equal(() => {
+		var collection = get_collection();
+		return is_array(collection) ? collection : collection == null ? [] : array_from(collection);
+	});
+	/** @type {Map<Batch, Set<any>>} */
+	var pending = /* @__PURE__ */ new Map();
+	var first_run = true;
+	/**
+	* @param {Batch} batch
+	*/
+	function commit(batch) {
+		if ((state.effect.f & 16384) !== 0) return;
+		state.pending.delete(batch);
+		var array = get(each_array);
+		state.fallback = fallback;
+		reconcile(state, array, anchor, flags, get_key);
+		if (fallback !== null) {
+			if (array.length === 0) {
+				if ((fallback.f & 33554432) === 0) resume_effect(fallback);
+				else {
+					fallback.f ^= EFFECT_OFFSCREEN;
+					move(fallback, null, anchor);
+				}
+			} else pause_effect(fallback, () => {
+				fallback = null;
+			});
+		}
+	}
+	/**
+	* @param {Batch} batch
+	*/
+	function discard(batch) {
+		state.pending.delete(batch);
+	}
+	/** @type {EachState} */
+	var state = {
+		effect: block(() => {
+			var array = get(each_array);
+			var length = array.length;
+			/** `true` if there was a hydration mismatch. Needs to be a `let` or else it isn't treeshaken out */
+			let mismatch = false;
+			if (hydrating) {
+				if (read_hydration_instruction(anchor) === "[!" !== (length === 0)) {
+					anchor = skip_nodes();
+					set_hydrate_node(anchor);
+					set_hydrating(false);
+					mismatch = true;
+				}
+			}
+			var keys = /* @__PURE__ */ new Set();
+			var batch = current_batch;
+			var defer = should_defer_append();
+			for (var index = 0; index < length; index += 1) {
+				if (hydrating && hydrate_node.nodeType === 8 && hydrate_node.data === "]") {
+					anchor = hydrate_node;
+					mismatch = true;
+					set_hydrating(false);
+				}
+				var value = array[index];
+				var key = get_key(value, index);
+				var item = first_run ? null : items.get(key);
+				if (item) {
+					if (item.v) internal_set(item.v, value);
+					if (item.i) internal_set(item.i, index);
+					if (defer) batch.unskip_effect(item.e);
+				} else {
+					item = create_item(items, first_run ? anchor : offscreen_anchor ??= create_text(), value, key, index, render_fn, flags, get_collection);
+					if (!first_run) item.e.f |= EFFECT_OFFSCREEN;
+					items.set(key, item);
+				}
+				keys.add(key);
+			}
+			if (length === 0 && fallback_fn && !fallback) {
+				if (first_run) fallback = branch(() => fallback_fn(anchor));
+				else {
+					fallback = branch(() => fallback_fn(offscreen_anchor ??= create_text()));
+					fallback.f |= EFFECT_OFFSCREEN;
+				}
+			}
+			if (length > keys.size) each_key_duplicate("", "", "");
+			if (hydrating && length > 0) set_hydrate_node(skip_nodes());
+			if (!first_run) {
+				pending.set(batch, keys);
+				if (defer) {
+					for (const [key, item] of items) if (!keys.has(key)) batch.skip_effect(item.e);
+					batch.oncommit(commit);
+					batch.ondiscard(discard);
+				} else commit(batch);
+			}
+			if (mismatch) set_hydrating(true);
+			get(each_array);
+		}),
+		flags,
+		items,
+		pending,
+		outrogroups: null,
+		fallback
+	};
+	first_run = false;
+	if (hydrating) anchor = hydrate_node;
+}
+/**
+* Skip past any non-branch effects (which could be created with `createSubscriber`, for example) to find the next branch effect
+* @param {Effect | null} effect
+* @returns {Effect | null}
+*/
+function skip_to_branch(effect) {
+	while (effect !== null && (effect.f & 32) === 0) effect = effect.next;
+	return effect;
+}
+/**
+* Add, remove, or reorder items output by an each block as its input changes
+* @template V
+* @param {EachState} state
+* @param {Array<V>} array
+* @param {Element | Comment | Text} anchor
+* @param {number} flags
+* @param {(value: V, index: number) => any} get_key
+* @returns {void}
+*/
+function reconcile(state, array, anchor, flags, get_key) {
+	var is_animated = (flags & 8) !== 0;
+	var length = array.length;
+	var items = state.items;
+	var current = skip_to_branch(state.effect.first);
+	/** @type {undefined | Set<Effect>} */
+	var seen;
+	/** @type {Effect | null} */
+	var prev = null;
+	/** @type {undefined | Set<Effect>} */
+	var to_animate;
+	/** @type {Effect[]} */
+	var matched = [];
+	/** @type {Effect[]} */
+	var stashed = [];
+	/** @type {V} */
+	var value;
+	/** @type {any} */
+	var key;
+	/** @type {Effect | undefined} */
+	var effect;
+	/** @type {number} */
+	var i;
+	if (is_animated) for (i = 0; i < length; i += 1) {
+		value = array[i];
+		key = get_key(value, i);
+		effect = items.get(key).e;
+		if ((effect.f & 33554432) === 0) {
+			effect.nodes?.a?.measure();
+			(to_animate ??= /* @__PURE__ */ new Set()).add(effect);
+		}
+	}
+	for (i = 0; i < length; i += 1) {
+		value = array[i];
+		key = get_key(value, i);
+		effect = items.get(key).e;
+		if (state.outrogroups !== null) for (const group of state.outrogroups) {
+			group.pending.delete(effect);
+			group.done.delete(effect);
+		}
+		if ((effect.f & 8192) !== 0) {
+			resume_effect(effect);
+			if (is_animated) {
+				effect.nodes?.a?.unfix();
+				(to_animate ??= /* @__PURE__ */ new Set()).delete(effect);
+			}
+		}
+		if ((effect.f & 33554432) !== 0) {
+			effect.f ^= EFFECT_OFFSCREEN;
+			if (effect === current) move(effect, null, anchor);
+			else {
+				var next = prev ? prev.next : current;
+				if (effect === state.effect.last) state.effect.last = effect.prev;
+				if (effect.prev) effect.prev.next = effect.next;
+				if (effect.next) effect.next.prev = effect.prev;
+				link(state, prev, effect);
+				link(state, effect, next);
+				move(effect, next, anchor);
+				prev = effect;
+				matched = [];
+				stashed = [];
+				current = skip_to_branch(prev.next);
+				continue;
+			}
+		}
+		if (effect !== current) {
+			if (seen !== void 0 && seen.has(effect)) {
+				if (matched.length < stashed.length) {
+					var start = stashed[0];
+					var j;
+					prev = start.prev;
+					var a = matched[0];
+					var b = matched[matched.length - 1];
+					for (j = 0; j < matched.length; j += 1) move(matched[j], start, anchor);
+					for (j = 0; j < stashed.length; j += 1) seen.delete(stashed[j]);
+					link(state, a.prev, b.next);
+					link(state, prev, a);
+					link(state, b, start);
+					current = start;
+					prev = b;
+					i -= 1;
+					matched = [];
+					stashed = [];
+				} else {
+					seen.delete(effect);
+					move(effect, current, anchor);
+					link(state, effect.prev, effect.next);
+					link(state, effect, prev === null ? state.effect.first : prev.next);
+					link(state, prev, effect);
+					prev = effect;
+				}
+				continue;
+			}
+			matched = [];
+			stashed = [];
+			while (current !== null && current !== effect) {
+				(seen ??= /* @__PURE__ */ new Set()).add(current);
+				stashed.push(current);
+				current = skip_to_branch(current.next);
+			}
+			if (current === null) continue;
+		}
+		if ((effect.f & 33554432) === 0) matched.push(effect);
+		prev = effect;
+		current = skip_to_branch(effect.next);
+	}
+	if (state.outrogroups !== null) {
+		for (const group of state.outrogroups) if (group.pending.size === 0) {
+			destroy_effects(state, array_from(group.done));
+			state.outrogroups?.delete(group);
+		}
+		if (state.outrogroups.size === 0) state.outrogroups = null;
+	}
+	if (current !== null || seen !== void 0) {
+		/** @type {Effect[]} */
+		var to_destroy = [];
+		if (seen !== void 0) {
+			for (effect of seen) if ((effect.f & 8192) === 0) to_destroy.push(effect);
+		}
+		while (current !== null) {
+			if ((current.f & 8192) === 0 && current !== state.fallback) to_destroy.push(current);
+			current = skip_to_branch(current.next);
+		}
+		var destroy_length = to_destroy.length;
+		if (destroy_length > 0) {
+			var controlled_anchor = (flags & 4) !== 0 && length === 0 ? anchor : null;
+			if (is_animated) {
+				for (i = 0; i < destroy_length; i += 1) to_destroy[i].nodes?.a?.measure();
+				for (i = 0; i < destroy_length; i += 1) to_destroy[i].nodes?.a?.fix();
+			}
+			pause_effects(state, to_destroy, controlled_anchor);
+		}
+	}
+	if (is_animated) queue_micro_task(() => {
+		if (to_animate === void 0) return;
+		for (effect of to_animate) effect.nodes?.a?.apply();
+	});
+}
+/**
+* @template V
+* @param {Map<any, EachItem>} items
+* @param {Node} anchor
+* @param {V} value
+* @param {unknown} key
+* @param {number} index
+* @param {(anchor: Node, item: MaybeSource<V>, index: MaybeSource<number>, collection: () => V[]) => void} render_fn
+* @param {number} flags
+* @param {() => V[]} get_collection
+* @returns {EachItem}
+*/
+function create_item(items, anchor, value, key, index, render_fn, flags, get_collection) {
+	var v = (flags & 1) !== 0 ? (flags & 16) === 0 ? /* @__PURE__ */ mutable_source(value, false, false) : source(value) : null;
+	var i = (flags & 2) !== 0 ? source(index) : null;
+	return {
+		v,
+		i,
+		e: branch(() => {
+			render_fn(anchor, v ?? value, i ?? index, get_collection);
+			return () => {
+				items.delete(key);
+			};
+		})
+	};
+}
+/**
+* @param {Effect} effect
+* @param {Effect | null} next
+* @param {Text | Element | Comment} anchor
+*/
+function move(effect, next, anchor) {
+	if (!effect.nodes) return;
+	var node = effect.nodes.start;
+	var end = effect.nodes.end;
+	var dest = next && (next.f & 33554432) === 0 ? next.nodes.start : anchor;
+	while (node !== null) {
+		var next_node = /* @__PURE__ */ get_next_sibling(node);
+		dest.before(node);
+		if (node === end) return;
+		node = next_node;
+	}
+}
+/**
+* @param {EachState} state
+* @param {Effect | null} prev
+* @param {Effect | null} next
+*/
+function link(state, prev, next) {
+	if (prev === null) state.effect.first = next;
+	else prev.next = next;
+	if (next === null) state.effect.last = prev;
+	else next.prev = prev;
+}
+// node_modules/svelte/src/internal/client/dom/blocks/snippet.js
+/** @import { Snippet } from 'svelte' */
+/** @import { TemplateNode } from '#client' */
+/** @import { Getters } from '#shared' */
+/**
+* @template {(node: TemplateNode, ...args: any[]) => void} SnippetFn
+* @param {TemplateNode} node
+* @param {() => SnippetFn | null | undefined} get_snippet
+* @param {(() => any)[]} args
+* @returns {void}
+*/
+function snippet(node, get_snippet, ...args) {
+	var branches = new BranchManager(node);
+	block(() => {
+		const snippet = get_snippet() ?? null;
+		branches.ensure(snippet, snippet && ((anchor) => snippet(anchor, ...args)));
+	}, EFFECT_TRANSPARENT);
+}
+// node_modules/svelte/src/internal/client/dom/blocks/svelte-head.js
+/** @import { TemplateNode } from '#client' */
+/**
+* @param {string} hash
+* @param {(anchor: Node) => void} render_fn
+* @returns {void}
+*/
+function head(hash, render_fn) {
+	let previous_hydrate_node = null;
+	let was_hydrating = hydrating;
+	/** @type {Comment | Text} */
+	var anchor;
+	if (hydrating) {
+		previous_hydrate_node = hydrate_node;
+		var head_anchor = /* @__PURE__ */ get_first_child(document.head);
+		while (head_anchor !== null && (head_anchor.nodeType !== 8 || head_anchor.data !== hash)) head_anchor = /* @__PURE__ */ get_next_sibling(head_anchor);
+		if (head_anchor === null) set_hydrating(false);
+		else {
+			var start = /* @__PURE__ */ get_next_sibling(head_anchor);
+			head_anchor.remove();
+			set_hydrate_node(start);
+		}
+	}
+	if (!hydrating) anchor = document.head.appendChild(create_text());
+	try {
+		block(() => {
+			var e = branch(() => render_fn(anchor));
+			e.f |= HEAD_EFFECT;
+			if (!hydrating) {
+				if (e.nodes === null) e.nodes = {
+					start: anchor,
+					end: anchor,
+					a: null,
+					t: null
+				};
+				else e.nodes.end = anchor;
+			}
+		});
+	} finally {
+		if (was_hydrating) {
+			set_hydrating(true);
+			set_hydrate_node(previous_hydrate_node);
+		}
+	}
+}
+// node_modules/svelte/src/internal/client/dom/elements/attachments.js
+/** @import { Effect } from '#client' */
+/**
+* @param {Element} node
+* @param {() => (node: Element) => void} get_fn
+*/
+function attach(node, get_fn) {
+	/** @type {false | undefined | ((node: Element) => void)} */
+	var fn = void 0;
+	/** @type {Effect | null} */
+	var e;
+	managed(() => {
+		if (fn !== (fn = get_fn())) {
+			if (e) {
+				destroy_effect(e);
+				e = null;
+			}
+			if (fn) e = branch(() => {
+				effect(() => fn(node));
+			});
+		}
+	});
+}
+// node_modules/clsx/dist/clsx.mjs
+function r(e) {
+	var t, f, n = "";
+	if ("string" == typeof e || "number" == typeof e) n += e;
+	else if ("object" == typeof e) if (Array.isArray(e)) {
+		var o = e.length;
+		for (t = 0; t < o; t++) e[t] && (f = r(e[t])) && (n && (n += " "), n += f);
+	} else for (f in e) e[f] && (n && (n += " "), n += f);
+	return n;
+}
+function clsx$1() {
+	for (var e, t, f = 0, n = "", o = arguments.length; f < o; f++) (e = arguments[f]) && (t = r(e)) && (n && (n += " "), n += t);
+	return n;
+}
+// node_modules/svelte/src/internal/shared/attributes.js
+/**
+* Small wrapper around clsx to preserve Svelte's (weird) handling of falsy values.
+* TODO Svelte 6 revisit this, and likely turn all falsy values into the empty string (what clsx also does)
+* @param  {any} value
+*/
+function clsx(value) {
+	if (typeof value === "object") return clsx$1(value);
+	else return value ?? "";
+}
+var whitespace = [..." 	\n\r\f\xA0\v﻿"];
+/**
+* @param {any} value
+* @param {string | null} [hash]
+* @param {Record<string, boolean>} [directives]
+* @returns {string | null}
+*/
+function to_class(value, hash, directives) {
+	var classname = value == null ? "" : "" + value;
+	if (hash) classname = classname ? classname + " " + hash : hash;
+	if (directives) {
+		for (var key of Object.keys(directives)) if (directives[key]) classname = classname ? classname + " " + key : key;
+		else if (classname.length) {
+			var len = key.length;
+			var a = 0;
+			while ((a = classname.indexOf(key, a)) >= 0) {
+				var b = a + len;
+				if ((a === 0 || whitespace.includes(classname[a - 1])) && (b === classname.length || whitespace.includes(classname[b]))) classname = (a === 0 ? "" : classname.substring(0, a)) + classname.substring(b + 1);
+				else a = b;
+			}
+		}
+	}
+	return classname === "" ? null : classname;
+}
+/**
+*
+* @param {Record<string,any>} styles
+* @param {boolean} important
+*/
+function append_styles(styles, important = false) {
+	var separator = important ? " !important;" : ";";
+	var css = "";
+	for (var key of Object.keys(styles)) {
+		var value = styles[key];
+		if (value != null && value !== "") css += " " + key + ": " + value + separator;
+	}
+	return css;
+}
+/**
+* @param {string} name
+* @returns {string}
+*/
+function to_css_name(name) {
+	if (name[0] !== "-" || name[1] !== "-") return name.toLowerCase();
+	return name;
+}
+/**
+* @param {any} value
+* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [styles]
+* @returns {string | null}
+*/
+function to_style(value, styles) {
+	if (styles) {
+		var new_style = "";
+		/** @type {Record<string,any> | undefined} */
+		var normal_styles;
+		/** @type {Record<string,any> | undefined} */
+		var important_styles;
+		if (Array.isArray(styles)) {
+			normal_styles = styles[0];
+			important_styles = styles[1];
+		} else normal_styles = styles;
+		if (value) {
+			value = String(value).replaceAll(/\/\*.*?\*\//g, "").trim();
+			/** @type {boolean | '"' | "'"} */
+			var in_str = false;
+			var in_apo = 0;
+			var in_comment = false;
+			var reserved_names = [];
+			if (normal_styles) reserved_names.push(...Object.keys(normal_styles).map(to_css_name));
+			if (important_styles) reserved_names.push(...Object.keys(important_styles).map(to_css_name));
+			var start_index = 0;
+			var name_index = -1;
+			const len = value.length;
+			for (var i = 0; i < len; i++) {
+				var c = value[i];
+				if (in_comment) {
+					if (c === "/" && value[i - 1] === "*") in_comment = false;
+				} else if (in_str) {
+					if (in_str === c) in_str = false;
+				} else if (c === "/" && value[i + 1] === "*") in_comment = true;
+				else if (c === "\"" || c === "'") in_str = c;
+				else if (c === "(") in_apo++;
+				else if (c === ")") in_apo--;
+				if (!in_comment && in_str === false && in_apo === 0) {
+					if (c === ":" && name_index === -1) name_index = i;
+					else if (c === ";" || i === len - 1) {
+						if (name_index !== -1) {
+							var name = to_css_name(value.substring(start_index, name_index).trim());
+							if (!reserved_names.includes(name)) {
+								if (c !== ";") i++;
+								var property = value.substring(start_index, i).trim();
+								new_style += " " + property + ";";
+							}
+						}
+						start_index = i + 1;
+						name_index = -1;
+					}
+				}
+			}
+		}
+		if (normal_styles) new_style += append_styles(normal_styles);
+		if (important_styles) new_style += append_styles(important_styles, true);
+		new_style = new_style.trim();
+		return new_style === "" ? null : new_style;
+	}
+	return value == null ? null : String(value);
+}
+// node_modules/svelte/src/internal/client/dom/elements/class.js
+/**
+* @param {Element} dom
+* @param {boolean | number} is_html
+* @param {string | null} value
+* @param {string} [hash]
+* @param {Record<string, any>} [prev_classes]
+* @param {Record<string, any>} [next_classes]
+* @returns {Record<string, boolean> | undefined}
+*/
+function set_class(dom, is_html, value, hash, prev_classes, next_classes) {
+	var prev = dom[CLASS_CACHE];
+	if (hydrating || prev !== value || prev === void 0) {
+		var next_class_name = to_class(value, hash, next_classes);
+		if (!hydrating || next_class_name !== dom.getAttribute("class")) {
+			if (next_class_name == null) dom.removeAttribute("class");
+			else if (is_html) dom.className = next_class_name;
+			else dom.setAttribute("class", next_class_name);
+		}
+		/** @type {any} */ dom[CLASS_CACHE] = value;
+	} else if (next_classes && prev_classes !== next_classes) for (var key in next_classes) {
+		var is_present = !!next_classes[key];
+		if (prev_classes == null || is_present !== !!prev_classes[key]) dom.classList.toggle(key, is_present);
+	}
+	return next_classes;
+}
+// node_modules/svelte/src/internal/client/dom/elements/style.js
+/**
+* @param {Element & ElementCSSInlineStyle} dom
+* @param {Record<string, any>} prev
+* @param {Record<string, any>} next
+* @param {string} [priority]
+*/
+function update_styles(dom, prev = {}, next, priority) {
+	for (var key in next) {
+		var value = next[key];
+		if (prev[key] !== value) {
+			if (next[key] == null) dom.style.removeProperty(key);
+			else dom.style.setProperty(key, value, priority);
+		}
+	}
+}
+/**
+* @param {Element & ElementCSSInlineStyle} dom
+* @param {string | null} value
+* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [prev_styles]
+* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [next_styles]
+*/
+function set_style(dom, value, prev_styles, next_styles) {
+	var prev = dom[STYLE_CACHE];
+	if (hydrating || prev !== value) {
+		var next_style_attr = to_style(value, next_styles);
+		if (!hydrating || next_style_attr !== dom.getAttribute("style")) {
+			if (next_style_attr == null) dom.removeAttribute("style");
+			else dom.style.cssText = next_style_attr;
+		}
+		/** @type {any} */ dom[STYLE_CACHE] = value;
+	} else if (next_styles) {
+		if (Array.isArray(next_styles)) {
+			update_styles(dom, prev_styles?.[0], next_styles[0]);
+			update_styles(dom, prev_styles?.[1], next_styles[1], "important");
+		} else update_styles(dom, prev_styles, next_styles);
+	}
+	return next_styles;
+}
+// node_modules/svelte/src/internal/client/dom/elements/bindings/select.js
+/**
+* Sets the `selected` attribute on an option so form reset can restore it.
+* @param {HTMLOptionElement} option
+* @param {boolean} selected
+*/
+function set_selected(option, selected) {
+	if (selected) {
+		if (!option.hasAttribute("selected")) option.setAttribute("selected", "");
+	} else option.removeAttribute("selected");
+}
+/**
+* Marks the options matching `__defaultValue` as selected. Without `preserve`
+* a newly matching option gets selected, as an inserted `<option selected>` would.
+* @param {HTMLSelectElement} select
+* @param {boolean} preserve
+*/
+function apply_default_select_value(select, preserve) {
+	var value = select.__defaultValue;
+	var multiple = select.multiple;
+	var values = multiple ? value ?? [] : null;
+	if (multiple && !is_array(values)) return;
+	var index = select.selectedIndex;
+	var selected = preserve && multiple ? new Set(select.selectedOptions) : null;
+	for (var option of select.options) {
+		var option_value = get_option_value(option);
+		set_selected(option, multiple ? values.includes(option_value) : is(option_value, value));
+	}
+	if (!preserve) return;
+	if (selected !== null) for (option of select.options) {
+		var was_selected = selected.has(option);
+		if (option.selected !== was_selected) option.selected = was_selected;
+	}
+	else if (select.selectedIndex !== index) select.selectedIndex = index;
+}
+/**
+* Selects the correct option(s) (depending on whether this is a multiple select)
+* @template V
+* @param {HTMLSelectElement} select
+* @param {V} value
+* @param {boolean} mounting
+*/
+function select_option(select, value, mounting = false) {
+	if (select.multiple) {
+		if (value == void 0) return;
+		if (!is_array(value)) return select_multiple_invalid_value();
+		for (var option of select.options) option.selected = value.includes(get_option_value(option));
+		return;
+	}
+	for (option of select.options) if (is(get_option_value(option), value)) {
+		option.selected = true;
+		return;
+	}
+	if (!mounting || value !== void 0) select.selectedIndex = -1;
+}
+/**
+* Sets up a mutation observer to sync the current selection
+* and default to the dom when the options change, for example
+* when they are inside an `#each` block. Called once per `<select>`,
+* by the compiled output or by `attribute_effect` for spreads.
+* @param {HTMLSelectElement} select
+*/
+function init_select(select) {
+	var observer = new MutationObserver((entries) => {
+		if (entries.every(is_selectedcontent_mutation)) return;
+		if ("__defaultValue" in select) apply_default_select_value(select, false);
+		if ("__value" in select) select_option(select, select.__value);
+	});
+	observer.observe(select, {
+		childList: true,
+		subtree: true,
+		attributes: true,
+		attributeFilter: ["value"]
+	});
+	teardown(() => {
+		observer.disconnect();
+	});
+}
+/**
+* @param {HTMLSelectElement} select
+* @param {() => unknown} get
+* @param {(value: unknown) => void} set
+* @returns {void}
+*/
+function bind_select_value(select, get, set = get) {
+	var batches = /* @__PURE__ */ new WeakSet();
+	var mounting = true;
+	listen_to_event_and_reset_event(select, "change", (is_reset) => {
+		var query = is_reset ? "[selected]" : ":checked";
+		/** @type {unknown} */
+		var value;
+		if (select.multiple) value = [].map.call(select.querySelectorAll(query), get_option_value);
+		else {
+			/** @type {HTMLOptionElement | null} */
+			var selected_option = select.querySelector(query) ?? select.querySelector("option:not([disabled])");
+			value = selected_option && get_option_value(selected_option);
+		}
+		set(value);
+		select.__value = value;
+		if (current_batch !== null) batches.add(current_batch);
+	});
+	effect(() => {
+		var value = get();
+		if (select === document.activeElement) {
+			var batch = async_mode_flag ? previous_batch : current_batch;
+			if (batches.has(batch)) return;
+		}
+		select_option(select, value, mounting);
+		if (mounting && value === void 0) {
+			/** @type {HTMLOptionElement | null} */
+			var selected_option = select.querySelector(":checked");
+			if (selected_option !== null) {
+				value = get_option_value(selected_option);
+				set(value);
+			}
+		}
+		select.__value = value;
+		mounting = false;
+	});
+}
+/** @param {HTMLOptionElement} option */
+function get_option_value(option) {
+	if ("__value" in option) return option.__value;
+	else return option.value;
+}
+/**
+* Returns `true` if the mutation stems from the browser mirroring the selected
+* option's content into `<selectedcontent>`, or from us replacing the
+* `<selectedcontent>` element with a clone of itself
+* @param {MutationRecord} entry
+*/
+function is_selectedcontent_mutation(entry) {
+	if (entry.target.closest("selectedcontent") !== null) return true;
+	if (entry.type === "childList") {
+		var nodes = [...entry.addedNodes, ...entry.removedNodes];
+		return nodes.length > 0 && nodes.every((node) => node.nodeName === "SELECTEDCONTENT");
+	}
+	return false;
+}
+// node_modules/svelte/src/internal/client/dom/elements/attributes.js
+/** @import { Blocker, Effect } from '#client' */
+var IS_CUSTOM_ELEMENT = Symbol("is custom element");
+var IS_HTML = Symbol("is html");
+var LINK_TAG = IS_XHTML ? "link" : "LINK";
+var PROGRESS_TAG = IS_XHTML ? "progress" : "PROGRESS";
+/**
+* The value/checked attribute in the template actually corresponds to the defaultValue property, so we need
+* to remove it upon hydration to avoid a bug when someone resets the form value.
+* @param {HTMLInputElement} input
+* @returns {void}
+*/
+function remove_input_defaults(input) {
+	if (!hydrating) return;
+	var already_removed = false;
+	var remove_defaults = () => {
+		if (already_removed) return;
+		already_removed = true;
+		if (input.hasAttribute("value")) {
+			var value = input.value;
+			set_attribute(input, "value", null);
+			input.value = value;
+		}
+		if (input.hasAttribute("checked")) {
+			var checked = input.checked;
+			set_attribute(input, "checked", null);
+			input.checked = checked;
+		}
+	};
+	/** @type {any} */ input[FORM_RESET_HANDLER] = remove_defaults;
+	queue_micro_task(remove_defaults);
+	add_form_reset_listener();
+}
+/**
+* @param {Element} element
+* @param {any} value
+*/
+function set_value(element, value) {
+	var attributes = get_attributes(element);
+	if (attributes.value === (attributes.value = value ?? void 0) || element.value === value && (value !== 0 || element.nodeName !== PROGRESS_TAG)) return;
+	element.value = value ?? "";
+}
+/**
+* @param {Element} element
+* @param {boolean} checked
+*/
+function set_checked(element, checked) {
+	var attributes = get_attributes(element);
+	if (attributes.checked === (attributes.checked = checked ?? void 0)) return;
+	element.checked = checked;
+}
+/**
+* @param {Element} element
+* @param {string} attribute
+* @param {string | null} value
+* @param {boolean} [skip_warning]
+*/
+function set_attribute(element, attribute, value, skip_warning) {
+	var attributes = get_attributes(element);
+	if (hydrating) {
+		attributes[attribute] = element.getAttribute(attribute);
+		if (attribute === "src" || attribute === "srcset" || attribute === "href" && element.nodeName === LINK_TAG) {
+			if (!skip_warning);
+			return;
+		}
+	}
+	var previous = attributes[attribute];
+	if (previous === (attributes[attribute] = value)) return;
+	if (attribute === "loading") element[LOADING_ATTR_SYMBOL] = value;
+	if (value == null) element.removeAttribute(attribute);
+	else if (typeof value !== "string" && get_setters(element).has(attribute)) element[attribute] = value;
+	else if (!(hydrating && (typeof value === "number" || typeof value === "boolean") && previous === String(value))) element.setAttribute(attribute, value);
+}
+/**
+*
+* @param {Element} element
+*/
+function get_attributes(element) {
+	return element[ATTRIBUTES_CACHE] ??= {
+		[IS_CUSTOM_ELEMENT]: element.nodeName.includes("-"),
+		[IS_HTML]: element.namespaceURI === NAMESPACE_HTML
+	};
+}
+/** @type {Map<string, Set<string>>} */
+var setters_cache = /* @__PURE__ */ new Map();
+/** @param {Element} element */
+function get_setters(element) {
+	var cache_key = element.getAttribute("is") || element.nodeName;
+	var setters = setters_cache.get(cache_key);
+	if (setters) return setters;
+	setters_cache.set(cache_key, setters = /* @__PURE__ */ new Set());
+	var descriptors;
+	var proto = element;
+	var element_proto = Element.prototype;
+	while (element_proto !== proto) {
+		descriptors = get_descriptors(proto);
+		for (var key in descriptors) if (descriptors[key].set && key !== "innerHTML" && key !== "textContent" && key !== "innerText") setters.add(key);
+		proto = get_prototype_of(proto);
+	}
+	return setters;
+}
+// node_modules/svelte/src/internal/client/dom/elements/bindings/input.js
+/** @import { Batch } from '../../../reactivity/batch.js' */
+/**
+* @param {HTMLInputElement} input
+* @param {() => unknown} get
+* @param {(value: unknown) => void} set
+* @returns {void}
+*/
+function bind_value(input, get, set = get) {
+	var batches = /* @__PURE__ */ new WeakSet();
+	listen_to_event_and_reset_event(input, "input", async (is_reset) => {
+		/** @type {any} */
+		var value = is_reset ? input.defaultValue : input.value;
+		value = is_numberlike_input(input) ? to_number(value) : value;
+		set(value);
+		if (current_batch !== null) batches.add(current_batch);
+		await tick();
+		if (value !== (value = get())) {
+			var start = input.selectionStart;
+			var end = input.selectionEnd;
+			var length = input.value.length;
+			input.value = value ?? "";
+			if (end !== null) {
+				var new_length = input.value.length;
+				if (start === end && end === length && new_length > length) {
+					input.selectionStart = new_length;
+					input.selectionEnd = new_length;
+				} else {
+					input.selectionStart = start;
+					input.selectionEnd = Math.min(end, new_length);
+				}
+			}
+		}
+	});
+	if (hydrating && input.defaultValue !== input.value || untrack(get) == null && input.value) {
+		set(is_numberlike_input(input) ? to_number(input.value) : input.value);
+		if (current_batch !== null) batches.add(current_batch);
+	}
+	render_effect(() => {
+		var value = get();
+		if (input === document.activeElement) {
+			var batch = async_mode_flag ? previous_batch : current_batch;
+			if (batches.has(batch)) return;
+		}
+		if (is_numberlike_input(input) && value === to_number(input.value)) return;
+		if (input.type === "date" && !value && !input.value) return;
+		if (value !== input.value) input.value = value ?? "";
+	});
+}
+/**
+* @param {HTMLInputElement} input
+*/
+function is_numberlike_input(input) {
+	var type = input.type;
+	return type === "number" || type === "range";
+}
+/**
+* @param {string} value
+*/
+function to_number(value) {
+	return value === "" ? null : +value;
+}
+var resize_observer_border_box = /* @__PURE__ */ new class ResizeObserverSingleton {
+	/** */
+	#listeners = /* @__PURE__ */ new WeakMap();
+	/** @type {ResizeObserver | undefined} */
+	#observer;
+	/** @type {ResizeObserverOptions} */
+	#options;
+	/** @static */
+	static entries = /* @__PURE__ */ new WeakMap();
+	/** @param {ResizeObserverOptions} options */
+	constructor(options) {
+		this.#options = options;
+	}
+	/**
+	* @param {Element} element
+	* @param {(entry: ResizeObserverEntry) => any} listener
+	*/
+	observe(element, listener) {
+		var listeners = this.#listeners.get(element) || /* @__PURE__ */ new Set();
+		listeners.add(listener);
+		this.#listeners.set(element, listeners);
+		this.#getObserver().observe(element, this.#options);
+		return () => {
+			var listeners = this.#listeners.get(element);
+			listeners.delete(listener);
+			if (listeners.size === 0) {
+				this.#listeners.delete(element);
+				/** @type {ResizeObserver} */ this.#observer.unobserve(element);
+			}
+		};
+	}
+	#getObserver() {
+		return this.#observer ?? (this.#observer = new ResizeObserver(
+			/** @param {any} entries */
+			(entries) => {
+				for (var entry of entries) {
+					ResizeObserverSingleton.entries.set(entry.target, entry);
+					for (var listener of this.#listeners.get(entry.target) || []) listener(entry);
+				}
+			}
+		));
+	}
+}({ box: "border-box" });
+/**
+* @param {HTMLElement} element
+* @param {'clientWidth' | 'clientHeight' | 'offsetWidth' | 'offsetHeight'} type
+* @param {(size: number) => void} set
+*/
+function bind_element_size(element, type, set) {
+	var unsub = resize_observer_border_box.observe(element, () => set(element[type]));
+	effect(() => {
+		untrack(() => set(element[type]));
+		return unsub;
+	});
+}
+// node_modules/svelte/src/internal/client/dom/elements/bindings/this.js
+/** @import { ComponentContext, Effect } from '#client' */
+/**
+* @param {any} bound_value
+* @param {Element} element_or_component
+* @returns {boolean}
+*/
+function is_bound_this(bound_value, element_or_component) {
+	return bound_value === element_or_component || bound_value?.[STATE_SYMBOL] === element_or_component;
+}
+/**
+* @param {any} element_or_component
+* @param {(value: unknown, ...parts: unknown[]) => void} update
+* @param {(...parts: unknown[]) => unknown} get_value
+* @param {() => unknown[]} [get_parts] Set if the this binding is used inside an each block,
+* 										returns all the parts of the each block context that are used in the expression
+* @returns {void}
+*/
+function bind_this(element_or_component = mark_as_component(), update, get_value, get_parts) {
+	var component_effect = component_context.r;
+	var parent = active_effect;
+	effect(() => {
+		/** @type {unknown[]} */
+		var old_parts;
+		/** @type {unknown[]} */
+		var parts;
+		render_effect(() => {
+			old_parts = parts;
+			parts = get_parts?.() || [];
+			untrack(() => {
+				if (!is_bound_this(get_value(...parts), element_or_component)) {
+					update(element_or_component, ...parts);
+					if (old_parts && is_bound_this(get_value(...old_parts), element_or_component)) update(null, ...old_parts);
+				}
+			});
+		});
+		return () => {
+			let p = parent;
+			while (p !== component_effect && p.parent !== null && p.parent.f & 33554432) p = p.parent;
+			const teardown = () => {
+				if (parts && is_bound_this(get_value(...parts), element_or_component)) update(null, ...parts);
+			};
+			const original_teardown = p.teardown;
+			p.teardown = () => {
+				teardown();
+				original_teardown?.();
+			};
+		};
+	});
+	return element_or_component;
+}
+// node_modules/svelte/src/internal/client/dom/elements/bindings/window.js
+/**
+* @param {'innerWidth' | 'innerHeight' | 'outerWidth' | 'outerHeight'} type
+* @param {(size: number) => void} set
+*/
+function bind_window_size(type, set) {
+	listen(window, ["resize"], () => without_reactive_context(() => set(window[type])));
+}
+// node_modules/svelte/src/internal/client/reactivity/store.js
+/**
+* Whether or not the prop currently being read is a store binding, as in
+* `<Child bind:x={$y} />`. If it is, we treat the prop as mutable even in
+* runes mode, and skip `binding_property_non_reactive` validation
+*/
+var is_store_binding = false;
+/**
+* Returns a tuple that indicates whether `fn()` reads a prop that is a store binding.
+* Used to prevent `binding_property_non_reactive` validation false positives and
+* ensure that these props are treated as mutable even in runes mode
+* @template T
+* @param {() => T} fn
+* @returns {[T, boolean]}
+*/
+function capture_store_binding(fn) {
+	var previous_is_store_binding = is_store_binding;
+	try {
+		is_store_binding = false;
+		return [fn(), is_store_binding];
+	} finally {
+		is_store_binding = previous_is_store_binding;
+	}
+}
+// node_modules/svelte/src/internal/client/reactivity/props.js
+/** @import { Derived, Effect, Source } from './types.js' */
+/**
+* This function is responsible for synchronizing a possibly bound prop with the inner component state.
+* It is used whenever the compiler sees that the component writes to the prop, or when it has a default prop_value.
+* @template V
+* @param {Record<string, unknown>} props
+* @param {string} key
+* @param {number} flags
+* @param {V | (() => V)} [fallback]
+* @returns {(() => V | ((arg: V) => V) | ((arg: V, mutation: boolean) => V))}
+*/
+function prop(props, key, flags, fallback) {
+	var runes = !legacy_mode_flag || (flags & 2) !== 0;
+	var bindable = (flags & 8) !== 0;
+	var lazy = (flags & 16) !== 0;
+	var fallback_value = fallback;
+	var fallback_dirty = true;
+	var fallback_signal = void 0;
+	var get_fallback = () => {
+		if (lazy && runes) {
+			fallback_signal ??= /* @__PURE__ */ derived(fallback);
+			return get(fallback_signal);
+		}
+		if (fallback_dirty) {
+			fallback_dirty = false;
+			fallback_value = lazy ? untrack(fallback) : fallback;
+		}
+		return fallback_value;
+	};
+	/** @type {((v: V) => void) | undefined} */
+	let setter;
+	if (bindable) {
+		var is_entry_props = STATE_SYMBOL in props || LEGACY_PROPS in props;
+		setter = get_descriptor(props, key)?.set ?? (is_entry_props && key in props ? (v) => props[key] = v : void 0);
+	}
+	/** @type {V} */
+	var initial_value;
+	var is_store_sub = false;
+	if (bindable) [initial_value, is_store_sub] = capture_store_binding(() => props[key]);
+	else initial_value = props[key];
+	if (initial_value === void 0 && fallback !== void 0) {
+		initial_value = get_fallback();
+		if (setter) {
+			if (runes) props_invalid_value(key);
+			setter(initial_value);
+		}
+	}
+	/** @type {() => V} */
+	var getter;
+	if (runes) getter = () => {
+		var value = props[key];
+		if (value === void 0) return get_fallback();
+		fallback_dirty = true;
+		return value;
+	};
+	else getter = () => {
+		var value = props[key];
+		if (value !== void 0) fallback_value = void 0;
+		return value === void 0 ? fallback_value : value;
+	};
+	if (runes && (flags & 4) === 0) return getter;
+	if (setter) {
+		var legacy_parent = props.$$legacy;
+		return (function(value, mutation) {
+			if (arguments.length > 0) {
+				if (!runes || !mutation || legacy_parent || is_store_sub)
+ /** @type {Function} */ setter(mutation ? getter() : value);
+				return value;
+			}
+			return getter();
+		});
+	}
+	var overridden = false;
+	var d = ((flags & 1) !== 0 ? derived : derived_safe_equal)(() => {
+		overridden = false;
+		return getter();
+	});
+	if (bindable) get(d);
+	var parent_effect = active_effect;
+	return (function(value, mutation) {
+		if (arguments.length > 0) {
+			const new_value = mutation ? get(d) : runes && bindable ? proxy(value) : value;
+			set(d, new_value);
+			overridden = true;
+			if (fallback_value !== void 0) fallback_value = new_value;
+			return value;
+		}
+		if (is_destroying_effect && overridden || (parent_effect.f & 16384) !== 0) return d.v;
+		return get(d);
+	});
+}
 if (typeof HTMLElement === "function");
 // node_modules/svelte/src/internal/disclose-version.js
 if (typeof window !== "undefined") ((window.__svelte ??= {}).v ??= /* @__PURE__ */ new Set()).add("5");
-export { append as n, from_html as r, mount as t };
+export { delegated as A, only_child as B, set_text as C, props_id as D, from_html as E, user_effect as F, user_derived as G, proxy as H, $document as I, push as J, remove_textarea_child as K, $window as L, get as M, deferred_template_effect as N, text as O, template_effect as P, child as R, mount as S, comment as T, set as U, sibling as V, state as W, reset as X, next as Y, to_array as Z, head as _, bind_value as a, index as b, set_checked as c, init_select as d, select_option as f, attach as g, clsx as h, bind_element_size as i, event as j, delegate as k, set_value as l, set_class as m, bind_window_size as n, remove_input_defaults as o, set_style as p, pop as q, bind_this as r, set_attribute as s, prop as t, bind_select_value as u, snippet as v, append as w, if_block as x, each as y, first_child as z };

@@ -1,0 +1,37 @@
+// How each token of a text is marked: a step of the colour, and underlines.
+import { isCut, step, type Kind } from "../core/colour";
+import { reaches, redraw, type Sliders } from "../core/redraw";
+import type { Row } from "../core/trace";
+import type { Turn } from "./page.svelte";
+
+const LOOK = 3; // nats of entropy from which on a place is worth a look
+
+/** Returns what tells the marks of a text's tokens as class names; `sliders` are null where the run had them. */
+export function marker(turn: Turn, by: Kind, sliders: Sliders | null, parts: number | null): (place: number) => string {
+  const { view, line } = turn;
+  const trace = view?.trace;
+  if (!view || !line || !trace) return () => "";
+  const moved = sliders && reaches(trace.temperatures, sliders.temperature) ? sliders : null;
+  const memory = new Map<number, Float64Array>();
+
+  function drawn(row: Row) {
+    if (!moved) return null;
+    const into = memory.get(row.ids.length) ?? new Float64Array(row.ids.length);
+    memory.set(row.ids.length, into);
+    return redraw(row, trace!.temperatures, moved, into);
+  }
+
+  return (place) => {
+    const token = trace.tokens[line.path[place]], row = trace.rows[token.row];
+    const again = drawn(row);
+    let marks = by === "none" ? "" : `s${step(by, row, token, again)}`;
+    if (again && isCut(row, token, again)) marks += " cut";
+    else if (place < view.forced || isForced(row)) marks += " forced";
+    else if (row.entropy >= LOOK) marks += " look";
+    if (parts !== null && place >= parts) marks += place === parts ? " parts" : " after";
+    return marks;
+  };
+}
+
+/** Whether a constraint left one token. */
+const isForced = (row: Row) => row.kept === 1 && row.steps.some((step) => step.kind === "constraint" && step.removed > 0) && row.tempered.filter((share) => share > 0).length === 1;
