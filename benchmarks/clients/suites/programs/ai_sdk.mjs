@@ -90,10 +90,10 @@ for (const [name, model] of Object.entries(MODELS)) {
       if (!MODEL.includes("qwen")) await refusal(APICallError, run, "tools", "template");
       const [called, answered] = (await run()).steps;
       holds(called.toolCalls.length > 0);
-      for (const { toolName, input } of called.toolCalls) {
+      for (const [i, { toolName, input }] of called.toolCalls.entries()) {
         equal([toolName, typeof input.city], ["weather", "string"]);
+        equal(called.toolResults[i].output, `18 degrees in ${input.city}`);
       }
-      equal(called.toolResults.map((one) => one.output), called.toolCalls.map((one) => `18 degrees in ${one.input.city}`));
       holds(answered.text || answered.toolCalls.length > 0);
     }
   });

@@ -198,7 +198,7 @@ def tool() -> None:
     for model in (NAME, VLLM):
         if "qwen" not in MODEL:
             refusal(litellm.BadRequestError, lambda m=model: chat(m, **asked), "tools", "template")  # type: ignore[misc]
-        for call in chat(model, **asked).choices[0].message.tool_calls:
+        for call in chat(model, **asked).choices[0].message.tool_calls or [None]:
             calls_weather(call)
 
 
