@@ -84,7 +84,7 @@ def installed(suite: Suite, place: Path) -> Path:
         return python
     venv.create(place / "venv", clear=True, with_pip=True)
     if packages:
-        command = [python, "-m", "pip", "install", "--quiet", *packages]
+        command: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(command, check=True, env=environment())
     if npm:
         (place / "package.json").write_text('{"type": "module"}')
