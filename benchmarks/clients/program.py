@@ -55,8 +55,13 @@ def finished(
         check=False,
         timeout=limit_s,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **(more or {})},
+        env={**environment(), **(more or {})},
     )
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without the path of its packages: a suite has its own."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _outcome(told: Mapping[str, str]) -> Outcome:

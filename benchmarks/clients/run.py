@@ -33,6 +33,7 @@ import platformdirs
 from machine import commit, write_result
 from outcome import VERDICTS, Outcome, Server
 from ponder.hub.registry import DEFAULT_MODEL
+from program import environment
 
 RESULT = HERE.parent / "results" / "clients.json"
 LOADED_S = 180
@@ -83,7 +84,8 @@ def installed(suite: Suite, place: Path) -> Path:
         return python
     venv.create(place / "venv", clear=True, with_pip=True)
     if packages:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        command: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *packages]
+        subprocess.run(command, check=True, env=environment())
     if npm:
         (place / "package.json").write_text('{"type": "module"}')
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *npm], cwd=place, check=True)

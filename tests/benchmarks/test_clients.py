@@ -92,7 +92,7 @@ def test_unknown_suites_are_refused(clients, tmp_path):
 
 
 PROGRAM = """
-import sys
+import os, sys
 sys.argv = ["", "http://127.0.0.1:9", "tiny"]
 sys.path.insert(0, {programs!r})
 from checks import NotApplicable, caught, check, equal, main, refusal
@@ -121,6 +121,9 @@ def answered(): refusal(ValueError, lambda: "an answer", "tools")
 @check("beyond the model")
 def beyond(): raise NotApplicable("it is small")
 
+@check("its own packages")
+def packages(): assert "PYTHONPATH" not in os.environ
+
 print("what a library writes")
 main()
 sys.exit({status})
@@ -128,8 +131,9 @@ sys.exit({status})
 
 
 @pytest.mark.slow
-def test_programs(clients):
+def test_programs(clients, monkeypatch):
     """Each check has its verdict; a program that ends badly, or tells nothing, is a failure too."""
+    monkeypatch.setenv("PYTHONPATH", str(CLIENTS))
     of_command = clients("program").of_command
     programs = str(CLIENTS / "suites" / "programs")
     command = [sys.executable, "-c", PROGRAM.format(programs=programs, status=0)]
@@ -142,6 +146,7 @@ def test_programs(clients):
         "refused, and not by name": "failed",
         "not refused": "failed",
         "beyond the model": "not applicable",
+        "its own packages": "passed",
     }
     assert outcomes[2].reason.startswith("AssertionError: 1 is not 2")
     assert outcomes[3].reason == "ValueError: tools are not allowed"

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from outcome import Outcome, Server
+from program import environment
 
 PACKAGES = ("schemathesis==4.32.5",)
 # Texts of a few tokens: it is requests and answers that are tried.
@@ -21,7 +22,9 @@ def run(server: Server, home: Path) -> list[Outcome]:
     command += ["--seed", "1", "--max-examples", str(EXAMPLES), "--exclude-checks", LEFT_OUT, "--no-color"]
     command += ["--generation-database", "none", "--report-junit-path", str(report)]
     with (home / "schemathesis.log").open("w") as log:
-        subprocess.run(command, cwd=home, stdout=log, stderr=subprocess.STDOUT, check=False)
+        subprocess.run(
+            command, cwd=home, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment()
+        )
     return [outcome(case) for case in ET.parse(report).getroot().iter("testcase")]
 
 

@@ -6,7 +6,9 @@ import { APICallError, Output, embedMany, generateText, isStepCount, streamText,
 import { z } from "zod";
 import { BASE, MODEL, TRUTH, URL_, caught, check, equal, holds, main, refusal } from "./checks.mjs";
 
-const here = createOpenAICompatible({ name: "here", baseURL: BASE, includeUsage: true });
+const here = createOpenAICompatible({
+  name: "here", baseURL: BASE, includeUsage: true, supportsStructuredOutputs: true,
+});
 const openai = createOpenAI({ baseURL: BASE, apiKey: "none" });
 const [CHAT, BRIEF] = TRUTH.chats;
 const QUESTION = CHAT.messages[0].content;
@@ -19,6 +21,9 @@ const stream = (options = {}) =>
     model: here(MODEL), prompt: QUESTION, maxOutputTokens: 8, temperature: 0, maxRetries: 0,
     onError: () => {}, ...options,
   });
+const ANIMAL = z.object({
+  name: z.string().regex(/^[A-Z][a-z]+$/), kind: z.enum(["mammal", "bird", "fish"]), legs: z.int().min(0).max(4),
+});
 const weather = tool({
   description: "The weather in a city",
   inputSchema: z.object({ city: z.string() }),
@@ -55,21 +60,42 @@ for (const [name, model] of Object.entries(MODELS)) {
     await caught(APICallError, () => ask({ model, temperature: -1 }), "temperature");
   });
 
-  check(`${name}: response_format`, async () => {
-    const output = Output.object({ schema: z.object({ name: z.string() }) });
-    await refusal(APICallError, () => ask({ model, output }), "response_format");
+  check(`${name}: an object of a schema, whole and streamed; arrays and choices`, async () => {
+    const drawn = { model, maxOutputTokens: 60, temperature: 1, seed: 4 };
+    const output = Output.object({ schema: ANIMAL });
+    const whole = await ask({ ...drawn, output });
+    equal(ANIMAL.parse(whole.output), whole.output);
+    let last;
+    for await (const part of stream({ ...drawn, output }).partialOutputStream) last = part;
+    equal(last, whole.output);
+    const animals = (await ask({ ...drawn, output: Output.array({ element: ANIMAL }), maxOutputTokens: 200 })).output;
+    equal(z.array(ANIMAL).parse(animals), animals);
+    const options = ["Shakespeare", "Goethe"];
+    holds(options.includes((await ask({ ...drawn, output: Output.choice({ options }) })).output));
+  });
+
+  check(`${name}: JSON of no schema`, async () => {
+    const drawn = { model, maxOutputTokens: 60, temperature: 1, seed: 4 };
+    const told = (await ask({ ...drawn, output: Output.json() })).output;
+    holds(typeof told === "object" && told !== null && !Array.isArray(told), JSON.stringify(told));
   });
 
   check(`${name}: a tool, called and answered`, async () => {
-    const run = () =>
-      ask({
-        model, prompt: "What is the weather in Paris?", tools: { weather }, stopWhen: isStepCount(3),
-        maxOutputTokens: 80,
-      });
-    if (!MODEL.includes("qwen")) await refusal(APICallError, run, "tools", "template");
-    const answer = await run();
-    equal(answer.steps[0].toolCalls[0].toolName, "weather");
-    holds(answer.text.includes("18"), answer.text);
+    for (const toolChoice of ["required", { type: "tool", toolName: "weather" }]) {
+      const run = () =>
+        ask({
+          model, prompt: "What is the weather in Paris?", tools: { weather }, stopWhen: isStepCount(2),
+          prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber ? "auto" : toolChoice }), maxOutputTokens: 100,
+        });
+      if (!MODEL.includes("qwen")) await refusal(APICallError, run, "tools", "template");
+      const [called, answered] = (await run()).steps;
+      holds(called.toolCalls.length > 0);
+      for (const [i, { toolName, input }] of called.toolCalls.entries()) {
+        equal([toolName, typeof input.city], ["weather", "string"]);
+        equal(called.toolResults[i].output, `18 degrees in ${input.city}`);
+      }
+      holds(answered.text || answered.toolCalls.length > 0);
+    }
   });
 
   check(`${name}: an image`, async () => {

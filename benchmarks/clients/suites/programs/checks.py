@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -26,6 +27,17 @@ TOOL: Any = {
         "name": "get_weather",
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
+}
+
+SCHEMA: Any = {  # whose values a model that nothing holds would hardly write
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": "^[A-Z][a-z]+$"},
+        "kind": {"enum": ["mammal", "bird", "fish"]},
+        "legs": {"type": "integer", "minimum": 0, "maximum": 4},
+    },
+    "required": ["name", "kind", "legs"],
+    "additionalProperties": False,
 }
 
 _CHECKS: list[tuple[str, Callable[[], Any]]] = []
@@ -70,6 +82,22 @@ def refusal(kind: type[BaseException], call: Callable[[], Any], *words: str) -> 
     """Raise Refused after a call that the server must refuse, naming these words."""
     error = caught(kind, call, *words)
     raise Refused(f"{type(error).__name__}: {error}")
+
+
+def fits(text: str | None) -> None:
+    """Raise AssertionError unless a text is JSON of SCHEMA."""
+    told = json.loads(text or "")
+    equal(sorted(told), sorted(SCHEMA["required"]))
+    assert re.fullmatch("[A-Z][a-z]+", told["name"]), told
+    assert told["kind"] in SCHEMA["properties"]["kind"]["enum"], told
+    assert type(told["legs"]) is int, told
+    assert 0 <= told["legs"] <= 4, told
+
+
+def calls_weather(call: Any) -> None:
+    """Raise AssertionError unless a call is of TOOL, with arguments of its schema."""
+    equal((call.type, call.function.name), ("function", "get_weather"))
+    assert isinstance(json.loads(call.function.arguments)["city"], str), call
 
 
 def main() -> None:

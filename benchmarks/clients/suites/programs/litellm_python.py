@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or the import asks GitHub for prices
 
 import litellm
-from checks import BASE, LONG, MODEL, TOOL, TRUTH, Refused, caught, check, equal, main, refusal
+from checks import (
+    BASE,
+    LONG,
+    MODEL,
+    SCHEMA,
+    TOOL,
+    TRUTH,
+    Refused,
+    calls_weather,
+    caught,
+    check,
+    equal,
+    fits,
+    main,
+    refusal,
+)
+from pydantic import BaseModel, Field
 
 litellm.suppress_debug_info = True
 litellm.telemetry = False
@@ -18,6 +35,13 @@ NAME = f"openai/{MODEL}"
 VLLM = f"hosted_vllm/{MODEL}"
 HERE: Any = {"api_base": BASE, "api_key": "none", "max_retries": 0}
 CHAT = TRUTH["chats"][0]
+
+
+class Animal(BaseModel):
+    """An animal."""
+
+    kind: Literal["mammal", "bird", "fish"]
+    legs: Annotated[int, Field(ge=0, le=4)]
 
 
 def chat(model: str = NAME, **options: Any) -> Any:
@@ -168,18 +192,25 @@ def no_tools() -> None:
     equal(content(chat(tools=[TOOL], tool_choice="none")), CHAT["text"])
 
 
-@check("a tool")
+@check("a tool that must be called")
 def tool() -> None:
-    if "qwen" not in MODEL:
-        refusal(litellm.BadRequestError, lambda: chat(tools=[TOOL]), "tools", "template")
-    asked: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
-    (call,) = chat(messages=asked, tools=[TOOL], max_tokens=60).choices[0].message.tool_calls
-    equal(call.function.name, "get_weather")
+    asked: Any = {"tools": [TOOL], "tool_choice": "required", "max_tokens": 100, "temperature": 1, "seed": 1}
+    for model in (NAME, VLLM):
+        if "qwen" not in MODEL:
+            refusal(litellm.BadRequestError, lambda m=model: chat(m, **asked), "tools", "template")  # type: ignore[misc]
+        for call in chat(model, **asked).choices[0].message.tool_calls or [None]:
+            calls_weather(call)
 
 
-@check("response_format")
-def json_mode() -> None:
-    refusal(litellm.BadRequestError, lambda: chat(response_format={"type": "json_object"}), "response_format")
+@check("response_format: an object, a schema, a class")
+def formats() -> None:
+    drawn: Any = {"max_tokens": 60, "temperature": 1, "seed": 1}
+    form = {"type": "json_schema", "json_schema": {"name": "animal", "strict": True, "schema": SCHEMA}}
+    for model in (NAME, VLLM):
+        told = json.loads(content(chat(model, response_format={"type": "json_object"}, **drawn)))
+        equal(type(told), dict)
+        fits(content(chat(model, response_format=form, **drawn)))
+        Animal.model_validate_json(content(chat(model, response_format=Animal, **drawn)))
 
 
 @check("the responses endpoint")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from checks import BASE, MODEL, TRUTH, Refused, check, equal, main
+from checks import BASE, MODEL, SCHEMA, TRUTH, Refused, check, equal, fits, main
 
 USER_PATH = Path(tempfile.mkdtemp(prefix="llm-"))
 LLM = Path(sys.executable).with_name("llm")
@@ -154,12 +154,17 @@ def too_long() -> None:
 
 @check("a schema")
 def schema() -> None:
-    refused("-m", "here", "--schema", "name, age int", "A dog", names="response_format")
+    shape = ("--schema", json.dumps(SCHEMA), "-o", "temperature", "1", "-o", "max_tokens", "40")
+    for streamed in ((), ("--no-stream",)):
+        fits(written("-m", "here", *shape, *streamed, "A dog"))
+    told = json.loads(written("-m", "here", "--schema", "name, age int", "-o", "max_tokens", "60", "A dog"))
+    equal((type(told["name"]), type(told["age"])), (str, int))
 
 
 @check("json_object")
 def json_object() -> None:
-    refused("-m", "here", "-o", "json_object", "true", "A dog in JSON", names="response_format")
+    told = written("-m", "here", "-o", "json_object", "true", "-o", "max_tokens", "60", "A dog in JSON")
+    equal(type(json.loads(told)), dict)
 
 
 @check("a tool")

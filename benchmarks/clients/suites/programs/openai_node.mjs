@@ -1,11 +1,16 @@
 // What users of the openai package for Node write.
 
 import OpenAI from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
+import { z } from "zod";
 import { BASE, MODEL, TRUTH, URL_, caught, check, equal, holds, main, refusal } from "./checks.mjs";
 
 const client = new OpenAI({ baseURL: BASE, apiKey: "none", maxRetries: 0, timeout: 120_000 });
 const [CHAT, BRIEF] = TRUTH.chats;
 const LONG = [{ role: "user", content: "word ".repeat(9000) }];
+const ANIMAL = z.object({
+  name: z.string().regex(/^[A-Z][a-z]+$/), kind: z.enum(["mammal", "bird", "fish"]), legs: z.int().min(0).max(4),
+});
 const TOOL = {
   type: "function",
   function: {
@@ -162,19 +167,47 @@ check("a tool, by runTools", async () => {
       .runTools({
         model: MODEL, temperature: 0, max_tokens: 80,
         messages: [{ role: "user", content: "What is the weather in Paris?" }],
+        tool_choice: { type: "function", function: { name: "get_weather" } }, // after which the runner ends
         tools: [{
           type: "function",
           function: { ...TOOL.function, parse: JSON.parse, function: ({ city }) => `18 degrees in ${city}` },
         }],
       })
-      .finalContent();
+      .finalFunctionToolCallResult();
   if (!MODEL.includes("qwen")) await refusal(OpenAI.BadRequestError, run, "tools", "template");
-  holds((await run()).includes("18"));
+  holds((await run()).startsWith("18 degrees in "));
 });
 
-check("response_format", async () => {
-  const format = { type: "json_object" };
-  await refusal(OpenAI.BadRequestError, () => chat({ response_format: format }), "response_format");
+check("a tool that must be called", async () => {
+  for (const tool_choice of ["required", { type: "function", function: { name: "get_weather" } }]) {
+    const ask = () => chat({ tools: [TOOL], tool_choice, max_tokens: 100 });
+    if (!MODEL.includes("qwen")) await refusal(OpenAI.BadRequestError, ask, "tools", "template");
+    const { finish_reason, message } = (await ask()).choices[0];
+    equal([finish_reason, message.tool_calls.length > 0], ["tool_calls", true]);
+    for (const call of message.tool_calls) {
+      equal(call.function.name, "get_weather");
+      equal(typeof JSON.parse(call.function.arguments).city, "string");
+    }
+  }
+});
+
+check("response_format json_object", async () => {
+  for (const seed of [1, 2, 3]) {
+    const options = { response_format: { type: "json_object" }, max_tokens: 60, temperature: 1, seed };
+    const told = JSON.parse(content(await chat(options)));
+    holds(typeof told === "object" && told !== null && !Array.isArray(told), JSON.stringify(told));
+  }
+});
+
+check("parse, and the stream helper, with a zod schema", async () => {
+  const asked = {
+    model: MODEL, messages: CHAT.messages, max_tokens: 40, temperature: 1, seed: 2,
+    response_format: zodResponseFormat(ANIMAL, "animal"),
+  };
+  const { parsed } = (await client.chat.completions.parse(asked)).choices[0].message;
+  equal(ANIMAL.parse(parsed), parsed);
+  const final = await client.chat.completions.stream(asked).finalChatCompletion();
+  equal(final.choices[0].message.parsed, parsed);
 });
 
 check("an image", async () => {

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import math
 import struct
 import time
 import urllib.request
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import openai
-from checks import BASE, LONG, MODEL, TOOL, TRUTH, URL, caught, check, equal, main, refusal
+from checks import (
+    BASE,
+    LONG,
+    MODEL,
+    SCHEMA,
+    TOOL,
+    TRUTH,
+    URL,
+    calls_weather,
+    caught,
+    check,
+    equal,
+    fits,
+    main,
+    refusal,
+)
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion
+from pydantic import BaseModel, Field
 
 client = OpenAI(base_url=BASE, api_key="none", max_retries=0, timeout=120)
 HELLO: Any = [{"role": "user", "content": "Name three colours."}]
@@ -32,6 +49,21 @@ HISTORY: Any = [
     },
     {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees, cloudy"},
 ]
+
+
+class Animal(BaseModel):
+    """An animal."""
+
+    name: Annotated[str, Field(pattern="^[A-Z][a-z]+$")]
+    kind: Literal["mammal", "bird", "fish"]
+    legs: Annotated[int, Field(ge=0, le=4)]
+
+
+class Weather(BaseModel):
+    """Where the weather is asked for."""
+
+    city: str
+    unit: Literal["celsius", "fahrenheit"]
 
 
 def chat(**options: Any) -> ChatCompletion:
@@ -342,7 +374,32 @@ def tool_call() -> None:
 
 @check("a tool that must be called")
 def forced_tool() -> None:
-    refusal(openai.BadRequestError, lambda: chat(tools=[TOOL], tool_choice="required"), "tool_choice")
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    for choice in ("required", named):
+        asked: Any = {"tools": [TOOL], "tool_choice": choice, "max_tokens": 100}
+        if "qwen" not in MODEL:
+            refusal(openai.BadRequestError, lambda a=asked: chat(**a), "tools", "template")  # type: ignore[misc]
+        for seed in range(3):
+            answer = chat(seed=seed, temperature=1, **asked)
+            equal(answer.choices[0].finish_reason, "tool_calls")
+            for call in answer.choices[0].message.tool_calls or [None]:
+                calls_weather(call)
+
+
+@check("a tool made of a class")
+def tool_class() -> None:
+    asked: Any = {"tools": [openai.pydantic_function_tool(Weather)], "tool_choice": "required"}
+    given: Any = {"model": MODEL, "messages": HISTORY[:1], "max_tokens": 100, "temperature": 0, **asked}
+    if "qwen" not in MODEL:
+        refusal(openai.BadRequestError, lambda: chat(**asked), "tools", "template")
+    for call in client.chat.completions.parse(**given).choices[0].message.tool_calls or [None]:
+        assert call, "no call"
+        assert isinstance(call.function.parsed_arguments, Weather), call
+    with client.chat.completions.stream(**given) as events:
+        done = [one for one in events if one.type == "tool_calls.function.arguments.done"]
+    assert done, "no call"
+    for event in done:
+        assert isinstance(event.parsed_arguments, Weather), event
 
 
 @check("images")
@@ -354,13 +411,43 @@ def images() -> None:
 
 @check("response_format json_object")
 def json_mode() -> None:
-    refusal(openai.BadRequestError, lambda: chat(response_format={"type": "json_object"}), "response_format")
+    for seed in range(3):
+        asked: Any = {"seed": seed, "temperature": 1, "max_tokens": 60}
+        answer = chat(response_format={"type": "json_object"}, **asked)
+        equal(type(json.loads(content(answer))), dict)
+        equal(answer.choices[0].finish_reason, "stop")
 
 
 @check("response_format json_schema")
 def json_schema() -> None:
-    form: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
-    refusal(openai.BadRequestError, lambda: chat(response_format=form), "response_format")
+    form: Any = {"type": "json_schema", "json_schema": {"name": "animal", "strict": True, "schema": SCHEMA}}
+    asked: Any = {"response_format": form, "seed": 3, "temperature": 1, "max_tokens": 40}
+    answer = chat(n=3, **asked)
+    for index in range(3):
+        fits(content(answer, index))
+        equal(answer.choices[index].finish_reason, "stop")
+    chunks = client.chat.completions.create(model=MODEL, messages=HELLO, stream=True, **asked)
+    equal("".join(chunk.choices[0].delta.content or "" for chunk in chunks), content(answer))
+
+
+@check("parse, and the stream helper, with a class")
+def parse() -> None:
+    asked: Any = {"model": MODEL, "messages": HELLO, "response_format": Animal, "max_tokens": 40, "seed": 5}
+    answer = client.chat.completions.parse(temperature=1, **asked)
+    parsed = answer.choices[0].message.parsed
+    assert isinstance(parsed, Animal), answer
+    with client.chat.completions.stream(temperature=1, **asked) as events:
+        last = [event for event in events if event.type == "content.delta"][-1]
+        equal(events.get_final_completion().choices[0].message.parsed, parsed)
+    equal(last.parsed, parsed.model_dump())
+
+
+@check("a schema that is none, and a length that holds no text of it, are BadRequestError and named")
+def bad_schemas() -> None:
+    wrong: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "animal"}}}
+    caught(openai.BadRequestError, lambda: chat(response_format=wrong), "response_format", "animal")
+    form: Any = {"type": "json_schema", "json_schema": {"name": "animal", "schema": SCHEMA}}
+    caught(openai.BadRequestError, lambda: chat(response_format=form, max_tokens=2), "max_tokens")
 
 
 @check("responses.create")
