@@ -140,7 +140,7 @@ export class Live implements View {
     if (!this.#told) {
       const head = (this.#told = begin(part));
       const before = this.trace;
-      this.trace = before ? { ...head, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens } : head;
+      this.trace = before ? { ...head, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens, texts: [] } : head;
     } else {
       grow(this.#told, part);
       if (this.trace !== this.#told) grow(this.trace!, shifted(part, this.forced));
