@@ -47,7 +47,8 @@ const NEUTRAL: readonly [string, unknown, string][] = [
 
 /** Returns the dice of a run's text; a sentence if they are not known. */
 export function diceOfRun(run: Run, text: number): Dice | string {
-  if (run.body.continue_final_message) return "the answer was begun with a text, whose tokens the page does not know";
+  if (run.body.continue_final_message)
+    return "the answer was begun with a text, whose tokens the page does not know";
   return diceOf(run.trace, lineageOf(run, text), run.branch?.tokens.length);
 }
 
@@ -56,7 +57,9 @@ export function diceOf(trace: Trace, lineage: Lineage = [], start = 0): Dice | s
   const value = trace.seed ?? numberOf(trace, "seed");
   if (value === undefined) return "the trace does not tell its seed";
   const seed = words(value);
-  return seed ? { seed, stream: streamOf(lineage), start } : "the seed is too large for a page to read exactly";
+  return seed
+    ? { seed, stream: streamOf(lineage), start }
+    : "the seed is too large for a page to read exactly";
 }
 
 /** Returns the number that chose the token at a place of a text. */
@@ -76,7 +79,13 @@ export function obstacle(trace: Trace): string | null {
 }
 
 /** Returns the token that a text's own random number hits at a place of it. */
-export function throwDart(trace: Trace, path: readonly number[], place: number, dice: Dice, sliders: Sliders): Hit {
+export function throwDart(
+  trace: Trace,
+  path: readonly number[],
+  place: number,
+  dice: Dice,
+  sliders: Sliders,
+): Hit {
   const token = trace.tokens[path[place]];
   if (isOwn(trace, sliders)) return { id: token.id };
   const why = obstacle(trace);
@@ -124,7 +133,8 @@ function maskOf(row: Row, temperature: number): boolean[] | string | null {
   const top = row.logits[first];
   const last = row.logits.at(-1) as number;
   if (top === undefined) return BEYOND;
-  if (temperature === 0 || (last - top) / temperature < FAINT) return "what the constraint forbids is not told at this temperature";
+  if (temperature === 0 || (last - top) / temperature < FAINT)
+    return "what the constraint forbids is not told at this temperature";
   return row.tempered.map((share) => share === 0);
 }
 
@@ -198,7 +208,8 @@ export function hit(
     if (weight === 0) continue;
     const through = before + weight;
     const begins = alone && before === 0 ? 0 : before + error(before, sure, off) + besides * (1 - u);
-    const ends = alone && through >= sure * (1 - 1e-12) ? Infinity : through - error(through, sure, off) - besides * u;
+    const ends =
+      alone && through >= sure * (1 - 1e-12) ? Infinity : through - error(through, sure, off) - besides * u;
     if (begins <= goal && goal < ends) return { id: ids[i] };
     before = through;
   }
@@ -211,7 +222,12 @@ function error(before: number, whole: number, off: number): number {
 }
 
 /** Bounds of what all other tokens weigh, relative to the token with the logit `top`. */
-function othersOf(row: Row, temperatures: readonly number[], temperature: number, top: number): [least: number, most: number] {
+function othersOf(
+  row: Row,
+  temperatures: readonly number[],
+  temperature: number,
+  top: number,
+): [least: number, most: number] {
   const high = tailAt(row.tails, temperatures, temperature);
   if (high === -Infinity) return [0, 0];
   const off = 4 * DIGITS * (Math.abs(high) + Math.abs(top) / temperature) + ARITHMETIC; // lines magnify what digits are off
@@ -223,7 +239,12 @@ function othersOf(row: Row, temperatures: readonly number[], temperature: number
  * Returns a lower bound of the tail's logarithm. It is convex in 1 / T: between two temperatures of the grid it
  * lies above the lines through the two before them and the two behind, and nowhere steeper than the row's last logit.
  */
-function leastTail({ tails, logits }: Row, temperatures: readonly number[], temperature: number, high: number): number {
+function leastTail(
+  { tails, logits }: Row,
+  temperatures: readonly number[],
+  temperature: number,
+  high: number,
+): number {
   const above = temperatures.findIndex((one) => one >= temperature);
   if (temperatures[above] === temperature) return high;
   const inverse = (i: number) => 1 / temperatures[i];
@@ -234,7 +255,8 @@ function leastTail({ tails, logits }: Row, temperatures: readonly number[], temp
     return one + ((other - one) / (inverse(far) - inverse(near))) * (at - inverse(near));
   };
   const cold = tails[above - 1];
-  const steepest = typeof cold === "number" ? cold - (logits.at(-1) as number) * (inverse(above - 1) - at) : -Infinity;
+  const steepest =
+    typeof cold === "number" ? cold - (logits.at(-1) as number) * (inverse(above - 1) - at) : -Infinity;
   return Math.min(high, Math.max(line(above - 1, above - 2), line(above, above + 1), steepest));
 }
 

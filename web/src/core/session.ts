@@ -79,11 +79,23 @@ export interface Session {
 export const identifier = (): string => crypto.randomUUID();
 
 export function begun(document: Document, settings: Settings = {}): Session {
-  return { id: identifier(), made: Date.now(), title: "", document, settings, runs: [], marks: {}, place: null };
+  return {
+    id: identifier(),
+    made: Date.now(),
+    title: "",
+    document,
+    settings,
+    runs: [],
+    marks: {},
+    place: null,
+  };
 }
 
 /** Returns a session with another document, settings, title or place. */
-export function edited(session: Session, change: Partial<Pick<Session, "document" | "settings" | "title" | "place">>): Session {
+export function edited(
+  session: Session,
+  change: Partial<Pick<Session, "document" | "settings" | "title" | "place">>,
+): Session {
   return { ...session, ...change };
 }
 
@@ -132,7 +144,12 @@ export function lineageOf(run: Run, text: number): Lineage {
  * With `token` as the next one, which then counts as generated too. The random numbers of what follows are those
  * that the text itself had there: with the same settings, and no other token, the rest is the same.
  */
-export function branchAt(run: Run, text: number, at: number, token: number | null = null): { branch: Branch; origin: Origin } {
+export function branchAt(
+  run: Run,
+  text: number,
+  at: number,
+  token: number | null = null,
+): { branch: Branch; origin: Origin } {
   const held = tokensOf(run, text).slice(0, at);
   const lineage = cutTo(lineageOf(run, text), held.length);
   const tokens = token === null ? held : [...held, token];
@@ -146,7 +163,9 @@ export function siblings(session: Session, place: Place): Place[] {
   const { origin } = run;
   const start = origin ? `${origin.run} ${origin.text} ${origin.at}` : JSON.stringify(run.document);
   const beside = session.runs.filter((one) =>
-    origin ? one.origin && `${one.origin.run} ${one.origin.text} ${one.origin.at}` === start : !one.origin && JSON.stringify(one.document) === start,
+    origin
+      ? one.origin && `${one.origin.run} ${one.origin.text} ${one.origin.at}` === start
+      : !one.origin && JSON.stringify(one.document) === start,
   );
   const found = beside.flatMap((one) => pathsOf(one.trace).map((_, text) => ({ run: one.id, text })));
   return origin ? [{ run: origin.run, text: origin.text }, ...found] : found;
@@ -156,6 +175,10 @@ export function siblings(session: Session, place: Place): Place[] {
 export function answered(document: Document, text: string): Document {
   if (document.kind === "completion") return { ...document, prompt: document.prompt + text };
   const last = document.messages.at(-1);
-  if (last?.role !== "assistant") return { ...document, messages: [...document.messages, { role: "assistant", content: text }] };
-  return { ...document, messages: [...document.messages.slice(0, -1), { ...last, content: last.content + text }] };
+  if (last?.role !== "assistant")
+    return { ...document, messages: [...document.messages, { role: "assistant", content: text }] };
+  return {
+    ...document,
+    messages: [...document.messages.slice(0, -1), { ...last, content: last.content + text }],
+  };
 }

@@ -38,7 +38,13 @@ export function layout(parents: readonly number[]): Layout {
     let node = waiting.pop() as number;
     const above = parents[node] === PROMPT ? PROMPT : of[parents[node]];
     const before = segments[above];
-    const segment: Segment = { nodes: [], parent: above, children: [], x: before ? before.x + before.nodes.length : 0, y: 0 };
+    const segment: Segment = {
+      nodes: [],
+      parent: above,
+      children: [],
+      x: before ? before.x + before.nodes.length : 0,
+      y: 0,
+    };
     before?.children.push(segments.length);
     for (;;) {
       segment.nodes.push(node);
@@ -63,7 +69,8 @@ function place(segments: Segment[]): number {
   return leaves;
 }
 
-const widest = (segments: readonly Segment[]) => segments.reduce((most, { x, nodes }) => Math.max(most, x + nodes.length), 0);
+const widest = (segments: readonly Segment[]) =>
+  segments.reduce((most, { x, nodes }) => Math.max(most, x + nodes.length), 0);
 
 /** Returns of each of a trace's tokens whether it is on the way to a text; others were pruned. */
 export function living(trace: Trace): boolean[] {
