@@ -369,9 +369,9 @@ export class Page {
     this.theme.value = THEMES[(THEMES.indexOf(this.theme.value) + 1) % THEMES.length];
   }
 
-  unlock(key: string) {
-    this.server.unlock(key);
-    this.close();
+  /** Tries a key; the dialog stays until the server knows it. */
+  async unlock(key: string) {
+    if (await this.server.unlock(key)) this.close();
   }
 
   /** Shows another session: a new one, one of the history, or one from a file. Nothing runs. */

@@ -35,9 +35,11 @@ export class Server {
     };
   }
 
-  unlock(key: string) {
+  /** Takes a key; says whether the server knows it. */
+  async unlock(key: string): Promise<boolean> {
     api.key.set(key);
-    void this.#look();
+    await this.#look();
+    return this.state === "ready";
   }
 
   async #look() {
