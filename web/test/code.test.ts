@@ -173,6 +173,12 @@ sys.modules.update({"ponder": types.SimpleNamespace(load=load), "ponder.decoders
   });
 }
 
+test("biases have numbers, or tuples of them, as Python's keys, and nothing else", () => {
+  const settings = { logit_bias: { 5: -100, "6); import os": 1 }, sequence_bias: [[[1, 2], 0.5]] };
+  const { code } = snippet("ponder", "chat", { ...subject, settings });
+  assert.match(code, /logit_bias=\{5: -100, NaN: 1\},\n    sequence_bias=\{\(1, 2,\): 0.5\},/);
+});
+
 test("where a program cannot ask the same, it says so; no program has the key", () => {
   const raw: Subject = { ...subject, document: { kind: "completion", prompt: "p" } };
   assert.equal(snippet("curl", "completions", raw).note, null);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
 import { messagesFile, opened, sessionFile, textsOf, traceFile } from "../src/core/file";
 import { FormError } from "../src/core/form";
 import { begun, branchAt, grown, marked, type Session } from "../src/core/session";
@@ -146,9 +147,8 @@ test("a damaged, hostile or swollen link is refused in one sentence", async () =
   for (let i = 3; i < link.length - 2; i += 7) await refused(link.slice(0, i));
   await refused("#s=%%%");
   await refused(`#s=${"A".repeat(20_000)}`);
-  const bomb =
-    (await share.fragment({ ...shared, document: { kind: "completion", prompt: "x".repeat(2_000_000) } })) ??
-    "";
+  const bomb = `#s=${deflateRawSync(JSON.stringify({ ...shared, document: { kind: "completion", prompt: "x".repeat(9_000_000) } })).toString("base64url")}`;
+  assert.ok(bomb.length < share.MAX_LINK);
   await refused(bomb);
   const odd = (await share.fragment({ ...shared, settings: { "a b": 1 } })) ?? "";
   await assert.rejects(share.opened(odd), /^FormError|the link's settings should not have the member "a b"/);

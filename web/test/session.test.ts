@@ -164,7 +164,7 @@ test("the texts of a session are one tree: what they share is there once", () =>
   const { branch, origin } = branchAt(first, 0, 1, 3);
   let session = grown(grown(empty, first), runOf("second", [[2]], { branch, origin }));
   session = grown(session, runOf("other", [[0]], { document: { kind: "completion", prompt: "else" } }));
-  const nodes = grove(session, "first");
+  const nodes = grove(session, first);
   assert.deepEqual(
     nodes.map(({ parent, id, run, token }) => [parent, id, run, token]),
     [
@@ -183,4 +183,13 @@ test("the texts of a session are one tree: what they share is there once", () =>
     ],
   );
   assert.equal(layout(nodes.map((node) => node.parent)).height, 2);
+
+  // An answer that a person began is in the tree of its conversation.
+  const user = { role: "user", content: "u" } as const;
+  const asked = runOf("asked", [[0]], { document: { kind: "chat", messages: [user] } });
+  const begun = runOf("begun", [[1]], {
+    document: { kind: "chat", messages: [user, { role: "assistant", content: "d" }] },
+    branch: { tokens: [3], lineage: [] },
+  });
+  assert.equal(grove(grown(grown(empty, asked), begun), asked).length, 3);
 });

@@ -160,6 +160,7 @@ function ponder(face: Interface, subject: Subject): string {
   const [imports, made] = [["import ponder"], new Map<string, Record<string, unknown>>()];
   for (const [name, value] of Object.entries(subject.settings)) {
     if (name === "bad_words") told.push(["ban", python(value, 4)]);
+    else if (name === "logit_bias" || name === "sequence_bias") told.push([name, biases(value)]);
     else if (name === "constraint") made.set("constraint", value as Record<string, unknown>);
     else if (subject.decoders.includes(name)) made.set("decoder", { ...made.get("decoder"), [name]: value });
     else if (subject.mixtures.includes(name)) made.set("mixture", { ...made.get("mixture"), [name]: value });
@@ -171,6 +172,14 @@ function ponder(face: Interface, subject: Subject): string {
   }
   const options = told.map(([name, value]) => `    ${name}=${value},\n`).join("");
   return `${imports.join("\n")}\n\nlm = ponder.load(${python(subject.model)})\nanswer = lm(\n    ${python(prompt, 4)},\n${options})\nprint(answer.text)\n`;
+}
+
+/** Biases by token, or by tokens, as Python has them: JSON has neither numbers nor lists as keys. */
+function biases(value: unknown): string {
+  const pairs = Array.isArray(value) ? (value as [number[], number][]) : Object.entries(value as object);
+  const key = (of: string | number[]) =>
+    Array.isArray(of) ? `(${of.map(Number).join(", ")},)` : String(Number(of));
+  return `{${pairs.map(([of, bias]) => `${key(of)}: ${Number(bias)}`).join(", ")}}`;
 }
 
 /** A text as one word of a POSIX shell. */

@@ -6,7 +6,7 @@
  */
 
 import { branched, cutTo, type Lineage } from "./lineage";
-import type { Body, Branch, Document, Settings } from "./request";
+import { asked, type Body, type Branch, type Document, type Settings } from "./request";
 import { pathsOf, type Trace } from "./trace";
 
 /** Where a run branched off another: after so many of a text's tokens, with another token or none. */
@@ -156,19 +156,17 @@ export function branchAt(
   return { branch: { tokens, lineage }, origin: { run: run.id, text, at, token } };
 }
 
+/** What a run's texts come after: runs with the same grow in one tree. */
+export const rootOf = (run: Run): string => JSON.stringify(asked(run.document, run.branch));
+
 /** Returns the texts that share a text's nearest branching, it included, in the order of the tree. */
 export function siblings(session: Session, place: Place): Place[] {
   const run = runOf(session, place.run);
   if (!run) return [];
-  const { origin } = run;
-  const start = origin ? `${origin.run} ${origin.text} ${origin.at}` : JSON.stringify(run.document);
-  const beside = session.runs.filter((one) =>
-    origin
-      ? one.origin && `${one.origin.run} ${one.origin.text} ${one.origin.at}` === start
-      : !one.origin && JSON.stringify(one.document) === start,
-  );
+  const start = ({ origin }: Run) => origin && `${origin.run} ${origin.text} ${origin.at}`;
+  const beside = session.runs.filter((one) => start(one) === start(run) && rootOf(one) === rootOf(run));
   const found = beside.flatMap((one) => pathsOf(one.trace).map((_, text) => ({ run: one.id, text })));
-  return origin ? [{ run: origin.run, text: origin.text }, ...found] : found;
+  return run.origin ? [{ run: run.origin.run, text: run.origin.text }, ...found] : found;
 }
 
 /** Returns the conversation with a text as the assistant's message, or the document with a text behind its prompt. */

@@ -27,11 +27,9 @@ const SHARED: Form<Shared> = object<Shared>({
 
 /** Returns the fragment of a link; null if it would be too long for one. */
 export async function fragment(shared: Shared): Promise<string | null> {
-  const packed = await through(
-    new Blob([JSON.stringify(shared)]).stream(),
-    new CompressionStream("deflate-raw"),
-    Infinity,
-  );
+  const json = new Blob([JSON.stringify(shared)]);
+  if (json.size > MAX_BYTES) return null;
+  const packed = await through(json.stream(), new CompressionStream("deflate-raw"), Infinity);
   const link = MARK + base64url(packed);
   return link.length <= MAX_LINK ? link : null;
 }
