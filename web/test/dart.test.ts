@@ -148,6 +148,7 @@ test("dice need a seed that a page can read", () => {
   const { seed, ...without } = traceOf({}, [1]);
   assert.match(String(diceOf(without)), /does not tell its seed/);
   assert.match(String(diceOf({ ...without, seed: 2 ** 60 })), /too large/);
+  assert.equal(diceOf({ ...without, seed: null }), "nothing was drawn");
   assert.deepEqual(diceOf({ ...without, seed }, [[0, 2]], 4), { seed: [3, 0], stream: [2, 0], start: 4 });
   const trace = traceOf({}, [1]);
   assert.deepEqual(diceOfRun(runOf("r", [], { trace }), 2), { seed: [3, 0], stream: [2, 0], start: 0 });

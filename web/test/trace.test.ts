@@ -17,6 +17,8 @@ test("a stream's parts come to the whole trace", () => {
   grow(trace, { texts });
   assert.deepEqual(trace, { ...whole, seed: 7, fingerprint: null });
   assert.deepEqual(check(JSON.stringify(whole)), whole);
+  const searched = begin({ ...head, seed: null, vocabulary, rows: [{ ...rows[0], allowed_mass: 0.5 }] });
+  assert.deepEqual([searched.seed, searched.rows[0].allowed_mass], [null, 0.5]);
 });
 
 test("a part that does not fit leaves the trace as it was", () => {

@@ -52,7 +52,8 @@ export function diceOfRun(run: Run, text: number): Dice | string {
 
 /** Returns the dice of a text of a lineage that began with so many tokens; a sentence if they are not known. */
 export function diceOf(trace: Trace, lineage: Lineage = [], start = 0): Dice | string {
-  const value = trace.seed ?? numberOf(trace, "seed");
+  const value = trace.seed === undefined ? numberOf(trace, "seed") : trace.seed;
+  if (value === null) return "nothing was drawn";
   if (value === undefined) return "the trace does not tell its seed";
   const seed = words(value);
   return seed

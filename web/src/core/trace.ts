@@ -54,6 +54,8 @@ export interface Row {
   entropy: number;
   kept: number;
   kept_mass: number;
+  /** The share of the raw distribution that the constraint let through; older files lack it. */
+  allowed_mass?: number | undefined;
   ids: number[];
   logits: number[];
   tempered: number[];
@@ -85,7 +87,7 @@ export interface Text {
   score: number;
 }
 
-/** How a prompt was answered. `seed`, `fingerprint` and `prompt_token_ids` are in streams alone. */
+/** How a prompt was answered. `seed` (null: nothing was drawn), `fingerprint` and `prompt_token_ids` are in streams. */
 export interface Trace {
   version: 1;
   model: string;
@@ -98,7 +100,7 @@ export interface Trace {
   rows: Row[];
   tokens: Token[];
   texts: Text[];
-  seed?: number | undefined;
+  seed?: number | null | undefined;
   fingerprint?: string | null | undefined;
   prompt_token_ids?: number[] | undefined;
 }
@@ -127,6 +129,7 @@ const ROW = object<Row>({
   entropy: number,
   kept: whole,
   kept_mass: number,
+  allowed_mass: optional(number),
   ids: list(whole, MAX_TOP),
   logits: list(number, MAX_TOP),
   tempered: list(number, MAX_TOP),
@@ -161,7 +164,7 @@ const HEAD = {
   prompt_tokens: whole,
   params: PARAMS,
   temperatures: list(number, MAX_TOP),
-  seed: optional(whole),
+  seed: optional(nullable(whole)),
   fingerprint: optional(nullable(text)),
   prompt_token_ids: optional(list(whole)),
 } as const;
