@@ -8,16 +8,18 @@ import { FormError } from "../core/form";
 import { messagesFile, sessionFile, traceFile } from "../core/file";
 import { opened as openedLink } from "../core/share";
 import { sentence } from "../core/api";
-import { answered, begun, branchAt, edited, grown, runOf, type Origin, type Place, type Session } from "../core/session";
+import { answered, begun, branchAt, edited, grown, runOf, type Origin, type Place, type Run, type Session } from "../core/session";
 import { fault } from "../core/settings";
 import { numberOf, type Row, type Token, type Trace } from "../core/trace";
 import { changed, redone, started, undone } from "../core/undo";
 import { visible } from "../core/visible";
 import { Live, type Ask } from "./live.svelte";
 import { marker } from "./marks";
+import { Comparing } from "./comparing.svelte";
 import { Library } from "./library.svelte";
 import { remembered } from "./remembered.svelte";
 import { Server } from "./server.svelte";
+import { Solving } from "./solving.svelte";
 import { beginning, remember, viewOf, type Line, type View } from "./view";
 
 export type Mode = "chat" | "completion" | "solve";
@@ -61,6 +63,8 @@ const SEEDS = 2 ** 31;
 export class Page {
   readonly server = new Server();
   readonly library = new Library();
+  readonly compare = new Comparing();
+  readonly solve = new Solving();
   readonly theme = remembered<Theme>("theme", "system");
   readonly colour = remembered<Kind>("colour", "entropy");
   readonly settingsOpen = remembered("settings-open", true);
@@ -234,7 +238,15 @@ export class Page {
   }
 
   get running() {
-    return this.live?.live ?? false;
+    return (this.live?.live ?? false) || this.solve.status === "running";
+  }
+
+  /** What the server says that the constraint did to the text that is shown, beyond its rows. */
+  get constrained(): string {
+    const { live } = this;
+    void this.version;
+    const told = live && live.id === this.shown?.view?.id ? live.constrained : null;
+    return told ? `It rewound ${told.rewinds ?? 0} times and refused ${told.refused ?? 0} tokens.` : "";
   }
 
   get parameters(): Parameter[] {
@@ -509,6 +521,21 @@ export class Page {
 
   stop() {
     this.live?.stop();
+    this.solve.stop();
+  }
+
+  /** Keeps a run that was made beside what is shown. */
+  keep(run: Run) {
+    this.change({ ...grown(this.session, run), place: this.session.place ?? { run: run.id, text: 0 } });
+  }
+
+  solveNow() {
+    this.tab = "search";
+    this.say("started");
+    const { constraint, ...settings } = this.session.settings;
+    const sampled = this.parameters.filter((one) => !["search", "speculation", "mixture"].includes(one.group)).map((one) => one.name);
+    const sampling = Object.fromEntries(Object.entries(settings).filter(([name]) => sampled.includes(name) && name !== "n"));
+    void this.solve.run(sampling, constraint).then(() => this.say(this.solve.error || `solve ${this.solve.status}`));
   }
 
   #run(document: Document, settings: Settings, branch: Branch | null, origin: Origin | null) {

@@ -22,7 +22,7 @@ const needs = (...names: string[]) => (info: Info) => {
 };
 const talks = (info: Info) => (info.features.chat ? "" : "this model has no chat template");
 const both = (...checks: ((info: Info) => string)[]) => (info: Info) => checks.map((check) => check(info)).find(Boolean) ?? "";
-const constrained = (field: string) => (info: Info) => (info.features.constraints.some((one) => (typeof one === "string" ? one : one.name) === field) ? "" : `this server has no constraint “${field}”`);
+const constrained = (field: string) => (info: Info) => (info.features.constraints.some((one) => one.name === field) ? "" : `this server has no constraint “${field}”`);
 
 export const PRESETS: readonly Preset[] = [
   {
@@ -107,16 +107,16 @@ export const PRESETS: readonly Preset[] = [
     todo: "Run, then take the ban out and run again with the same seed.",
     look: "Where the name would have come, the row shows it masked, and what its share went to.",
     document: text("Tell a story about Alice and the white rabbit.\n\nOne day,"),
-    settings: { bad_words: ["Alice", " Alice"], temperature: 0.8, seed: 3, max_tokens: 100 },
-    lacks: needs("bad_words"),
+    settings: { constraint: { ban: ["Alice"] }, temperature: 0.8, seed: 3, max_tokens: 100 },
+    lacks: constrained("ban"),
   },
   {
     title: "A post without a hashtag",
     todo: "Run, and look for the places where “#” is masked.",
     look: "The text goes another way from there on, and the mass that was removed says how much it wanted to.",
     document: text("Tweet about coffee:"),
-    settings: { bad_words: ["#"], temperature: 0.9, max_tokens: 60 },
-    lacks: needs("bad_words"),
+    settings: { constraint: { ban: ["#"] }, temperature: 0.9, max_tokens: 60 },
+    lacks: constrained("ban"),
   },
   {
     title: "No short answers",

@@ -3532,6 +3532,16 @@ function bind_value(input, get, set = get) {
 		if (value !== input.value) input.value = value ?? "";
 	});
 }
+function bind_checked(input, get, set = get) {
+	listen_to_event_and_reset_event(input, "change", (is_reset) => {
+		set(is_reset ? input.defaultChecked : input.checked);
+	});
+	if (hydrating && input.defaultChecked !== input.checked || untrack(get) == null) set(input.checked);
+	render_effect(() => {
+		var value = get();
+		input.checked = Boolean(value);
+	});
+}
 function is_numberlike_input(input) {
 	var type = input.type;
 	return type === "number" || type === "range";
@@ -3707,4 +3717,4 @@ function prop(props, key, flags, fallback) {
 if (typeof HTMLElement === "function");
 // node_modules/svelte/src/internal/disclose-version.js
 if (typeof window !== "undefined") ((window.__svelte ??= {}).v ??= new Set()).add("5");
-export { to_array as $, text as A, child as B, mount as C, from_html as D, comment as E, deferred_template_effect as F, set as G, only_child as H, template_effect as I, remove_textarea_child as J, state as K, user_effect as L, delegated as M, event as N, from_svg as O, get as P, reset as Q, $document as R, await_block as S, append as T, sibling as U, first_child as V, proxy as W, push as X, pop as Y, next as Z, head as _, bind_value as a, index as b, set_checked as c, init_select as d, select_option as f, attach as g, clsx as h, bind_element_size as i, delegate as j, props_id as k, set_value as l, set_class as m, bind_window_size as n, remove_input_defaults as o, set_style as p, user_derived as q, bind_this as r, set_attribute as s, prop as t, bind_select_value as u, snippet as v, set_text as w, if_block as x, each as y, $window as z };
+export { reset as $, props_id as A, $window as B, await_block as C, comment as D, append as E, get as F, proxy as G, first_child as H, deferred_template_effect as I, user_derived as J, set as K, template_effect as L, delegate as M, delegated as N, from_html as O, event as P, next as Q, user_effect as R, if_block as S, set_text as T, only_child as U, child as V, sibling as W, pop as X, remove_textarea_child as Y, push as Z, attach as _, bind_checked as a, each as b, set_attribute as c, bind_select_value as d, noop as et, init_select as f, clsx as g, set_class as h, bind_element_size as i, text as j, from_svg as k, set_checked as l, set_style as m, bind_window_size as n, bind_value as o, select_option as p, state as q, bind_this as r, remove_input_defaults as s, prop as t, to_array as tt, set_value as u, head as v, mount as w, index as x, snippet as y, $document as z };
