@@ -20,6 +20,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
+        comments: { jsdoc: false, annotation: false, legal: true },
         entryFileNames: "app.js",
         chunkFileNames: "[name].js",
         assetFileNames: (file) => (file.names.some((name) => name.endsWith(".css")) ? "app.css" : "[name][extname]"),

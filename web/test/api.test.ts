@@ -30,9 +30,17 @@ test("addresses are relative, and the key goes with each call once it is known",
   assert.deepEqual(await api.tokenize("x"), [1, 2]);
   api.key.set("secret");
   await api.info();
-  assert.deepEqual(asked.map(({ path, init }) => [path, init.method, (init.headers as Record<string, string>).Authorization]), [
-    ["tokenize", "POST", undefined], ["ponder/v1/info", "GET", "Bearer secret"],
-  ]);
+  assert.deepEqual(
+    asked.map(({ path, init }) => [
+      path,
+      init.method,
+      (init.headers as Record<string, string>).Authorization,
+    ]),
+    [
+      ["tokenize", "POST", undefined],
+      ["ponder/v1/info", "GET", "Bearer secret"],
+    ],
+  );
   api.key.set(null);
   assert.equal(api.key.get(), null);
 });
@@ -44,11 +52,29 @@ test("whatever goes wrong is one sentence, with its status", async () => {
     assert.ok(error instanceof api.ApiError);
     return [error.message, error.status, error.param];
   };
-  assert.deepEqual(await failure(() => Response.json({ error: { message: "top_p is too large", param: "top_p" } }, { status: 400 })), ["top_p is too large", 400, "top_p"]);
-  assert.deepEqual(await failure(() => new Response("<html>", { status: 502 })), ["the server answered 502", 502, null]);
-  assert.deepEqual(await failure(() => Response.json(null, { status: 500 })), ["the server answered 500", 500, null]);
+  assert.deepEqual(
+    await failure(() =>
+      Response.json({ error: { message: "top_p is too large", param: "top_p" } }, { status: 400 }),
+    ),
+    ["top_p is too large", 400, "top_p"],
+  );
+  assert.deepEqual(await failure(() => new Response("<html>", { status: 502 })), [
+    "the server answered 502",
+    502,
+    null,
+  ]);
+  assert.deepEqual(await failure(() => Response.json(null, { status: 500 })), [
+    "the server answered 500",
+    500,
+    null,
+  ]);
   assert.deepEqual(await failure(() => new Response("{")), ["the server's answer is not JSON", 200, null]);
-  assert.deepEqual(await failure(() => { throw new TypeError("failed to fetch"); }), ["the server cannot be reached", 0, null]);
+  assert.deepEqual(
+    await failure(() => {
+      throw new TypeError("failed to fetch");
+    }),
+    ["the server cannot be reached", 0, null],
+  );
 });
 
 test("a stream's objects come, and its error is one sentence", async () => {
@@ -62,7 +88,9 @@ test("a stream's objects come, and its error is one sentence", async () => {
 });
 
 test("an abort is no failure, and health tells why a server is not ready", async () => {
-  answering(() => { throw new DOMException("", "AbortError"); });
+  answering(() => {
+    throw new DOMException("", "AbortError");
+  });
   await assert.rejects(api.call("x", null), (error) => api.isAbort(error));
   answering(() => Response.json({ error: { message: "the model is loading" } }, { status: 503 }));
   assert.deepEqual(await api.health(), { ready: false, why: "the model is loading" });

@@ -41,13 +41,25 @@ export class Browser {
   static async start(path: string, folder: string): Promise<Browser> {
     const server = createServer(({ url = "/" }, response) => {
       const name = url.slice(1);
-      if (!/^[\w.-]+\.mjs$/.test(name) || !existsSync(join(folder, name))) return void response.setHeader("Content-Type", "text/html").end("<!doctype html>");
+      if (!/^[\w.-]+\.mjs$/.test(name) || !existsSync(join(folder, name)))
+        return void response.setHeader("Content-Type", "text/html").end("<!doctype html>");
       response.setHeader("Content-Type", "text/javascript").end(readFileSync(join(folder, name)));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const profile = mkdtempSync(join(tmpdir(), "ponder-browser-"));
-    const options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", `--user-data-dir=${profile}`];
-    return new Browser(spawn(path, options, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }), server, profile);
+    const options = [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--remote-debugging-pipe",
+      `--user-data-dir=${profile}`,
+    ];
+    return new Browser(
+      spawn(path, options, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }),
+      server,
+      profile,
+    );
   }
 
   /** Opens a page and returns what evaluates an expression there, and waits for what it promises. */
@@ -58,10 +70,12 @@ export class Browser {
     const evaluate = async (expression: string) => {
       const given = { expression, awaitPromise: true, returnByValue: true };
       const { result, exceptionDetails } = await this.#call("Runtime.evaluate", given, sessionId as string);
-      if (exceptionDetails) throw new Error((exceptionDetails as { exception: { description: string } }).exception.description);
+      if (exceptionDetails)
+        throw new Error((exceptionDetails as { exception: { description: string } }).exception.description);
       return (result as { value: unknown }).value;
     };
-    while ((await evaluate("location.port && document.readyState")) !== "complete") await new Promise((resolve) => setTimeout(resolve, 50));
+    while ((await evaluate("location.port && document.readyState")) !== "complete")
+      await new Promise((resolve) => setTimeout(resolve, 50));
     return evaluate;
   }
 

@@ -12,22 +12,38 @@ test("numbers of a text", () => {
   assert.equal(meanEntropy(traceOf([[]]), []), null);
 });
 
-const side = (ids: number[], change: Partial<Trace> = {}) => ({ run: runOf("r", [], { trace: traceOf([ids], undefined, change) }), text: 0 });
-const param = (name: string, value: unknown) => ({ params: { seed: { value: 7, source: "caller" as const }, [name]: { value, source: "caller" as const } } });
+const side = (ids: number[], change: Partial<Trace> = {}) => ({
+  run: runOf("r", [], { trace: traceOf([ids], undefined, change) }),
+  text: 0,
+});
+const param = (name: string, value: unknown) => ({
+  params: { seed: { value: 7, source: "caller" as const }, [name]: { value, source: "caller" as const } },
+});
 
 test("the same texts do not part", () => assert.equal(divergence(side([0, 1]), side([0, 1])), null));
 
 test("where two texts part, the reason is said", () => {
-  const why = (...sides: [ReturnType<typeof side>, ReturnType<typeof side>]) => divergence(...sides)?.reason ?? "";
+  const why = (...sides: [ReturnType<typeof side>, ReturnType<typeof side>]) =>
+    divergence(...sides)?.reason ?? "";
   const one = side([0, 1], param("temperature", 1));
   assert.match(why(one, side([0, 2], { model: "n" })), /the models differ: m and n/);
   assert.match(why(one, side([0, 2], { prompt: "q" })), /the prompts differ/);
   assert.match(why(one, side([0], param("temperature", 1))), /the second text ends here/);
   assert.match(why(one, side([0, 2], param("seed", 8))), /the seeds differ/);
   const warm = side([0, 2], { ...param("temperature", 2), rows: [rowOf([0.4, 0.3, 0.2, 0.1])] });
-  assert.equal(why(one, warm), "the probability of “b” was 0.25 in the first and 0.30 in the second, because of temperature 1 and 2; the same random number fell on “c”");
-  const cut = { ...rowOf([0.4, 0.3, 0.2, 0.1]), truncated: [0.5, 0, 0.5, 0], steps: [{ step: "top_p", kind: "truncation" as const, removed: 2, mass: 0.1, changed: 0 }] };
-  assert.match(why(one, side([0, 2], { ...param("top_p", 0.5), rows: [cut] })), /was 0.25 in the first and 0.00 in the second, because top-p cut it off/);
+  assert.equal(
+    why(one, warm),
+    "the probability of “b” was 0.25 in the first and 0.30 in the second, because of temperature 1 and 2; the same random number fell on “c”",
+  );
+  const cut = {
+    ...rowOf([0.4, 0.3, 0.2, 0.1]),
+    truncated: [0.5, 0, 0.5, 0],
+    steps: [{ step: "top_p", kind: "truncation" as const, removed: 2, mass: 0.1, changed: 0 }],
+  };
+  assert.match(
+    why(one, side([0, 2], { ...param("top_p", 0.5), rows: [cut] })),
+    /was 0.25 in the first and 0.00 in the second, because top-p cut it off/,
+  );
   assert.match(why(side([0, 1]), side([0, 2])), /nothing differs/);
   const { at, ids, rows } = divergence(one, warm)!;
   assert.deepEqual([at, ids, rows.map((row) => row?.truncated[1])], [1, [1, 2], [0.25, 0.3]]);
@@ -39,6 +55,9 @@ test("a token that a text began with has no row of its own", () => {
 });
 
 test("parameters that differ are named with their values, escapes included", () => {
-  const [one, other] = [traceOf([[0]], undefined, param("stop", ["\u202e"])), traceOf([[0]], undefined, param("top_k", 4))];
+  const [one, other] = [
+    traceOf([[0]], undefined, param("stop", ["\u202e"])),
+    traceOf([[0]], undefined, param("top_k", 4)),
+  ];
   assert.equal(differing(one, other), 'stop ["\\u{202e}"] and unset, top_k unset and 4');
 });

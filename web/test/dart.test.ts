@@ -63,11 +63,29 @@ test("nor is it under a constraint", () => {
 function traceOf(settings: Partial<Sliders>, ids: number[], params: Record<string, unknown> = {}): Trace {
   const values = { ...OFF, ...settings, ...params };
   return {
-    version: 1, model: "m", vocab_size: darts.vocabulary, prompt: "", prompt_tokens: 1, seed: darts.seed,
-    params: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, source: "caller" as const }])),
-    temperatures: darts.temperatures, vocabulary: {}, rows: darts.rows, texts: [],
+    version: 1,
+    model: "m",
+    vocab_size: darts.vocabulary,
+    prompt: "",
+    prompt_tokens: 1,
+    seed: darts.seed,
+    params: Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, { value, source: "caller" as const }]),
+    ),
+    temperatures: darts.temperatures,
+    vocabulary: {},
+    rows: darts.rows,
+    texts: [],
     tokens: ids.map((id, i) => ({
-      id, parent: i - 1, row: i, logprob: 0, tempered_logprob: 0, truncated_logprob: 0, rank: 1, score: null, ended: null,
+      id,
+      parent: i - 1,
+      row: i,
+      logprob: 0,
+      tempered_logprob: 0,
+      truncated_logprob: 0,
+      rank: 1,
+      score: null,
+      ended: null,
     })),
   };
 }
@@ -90,37 +108,60 @@ test("the first token that differs is told, and what is unknown before it", () =
 });
 
 test("at a run's own settings the token is the one that was drawn, whatever applied", () => {
-  const trace = traceOf({ temperature: 0.8 }, [5, 6], { repetition_penalty: 1.2, decoder: { BeamSearch: {} } });
+  const trace = traceOf({ temperature: 0.8 }, [5, 6], {
+    repetition_penalty: 1.2,
+    decoder: { BeamSearch: {} },
+  });
   assert.deepEqual(throwDart(trace, [0, 1], 1, dice, { ...OFF, temperature: 0.8 }), { id: 6 });
-  assert.deepEqual(parting(trace, [0, 1], dice, { ...OFF, temperature: 0.8 }), { unknown: null, other: null });
+  assert.deepEqual(parting(trace, [0, 1], dice, { ...OFF, temperature: 0.8 }), {
+    unknown: null,
+    other: null,
+  });
 });
 
 test("what the page does not compute is unknown, with the reason", () => {
-  const why = (params: Record<string, unknown>) => throwDart(traceOf({}, [5], params), [0], 0, dice, { ...OFF, temperature: 0.5 }).unknown;
+  const why = (params: Record<string, unknown>) =>
+    throwDart(traceOf({}, [5], params), [0], 0, dice, { ...OFF, temperature: 0.5 }).unknown;
   assert.match(why({ decoder: { BeamSearch: { width: 4 } } }) ?? "", /search/);
   assert.match(why({ semantics: "hf" }) ?? "", /semantics/);
   assert.match(why({ top_p_decay: 0.9 }) ?? "", /top_p_decay/);
   const stepped = (step: object) => {
     const trace = traceOf({}, [5]);
-    trace.rows = [{ ...darts.rows[0], steps: [{ step: "dry", kind: "penalty", removed: 0, mass: 0, changed: 0, ...step }] }];
+    trace.rows = [
+      {
+        ...darts.rows[0],
+        steps: [{ step: "dry", kind: "penalty", removed: 0, mass: 0, changed: 0, ...step }],
+      },
+    ];
     return throwDart(trace, [0], 0, dice, { ...OFF, temperature: 0.5 }).unknown;
   };
   assert.equal(stepped({}), undefined);
   assert.match(stepped({ changed: 3 }) ?? "", /dry changed the row/);
   assert.match(stepped({ step: "typical", kind: "truncation" }) ?? "", /typical is on/);
-  assert.match(throwDart(traceOf({}, [5]), [0], 0, dice, { ...OFF, temperature: 5 }).unknown ?? "", /does not reach/);
+  assert.match(
+    throwDart(traceOf({}, [5]), [0], 0, dice, { ...OFF, temperature: 5 }).unknown ?? "",
+    /does not reach/,
+  );
 });
 
 test("dice need a seed that a page can read", () => {
   const { seed, ...without } = traceOf({}, [1]);
   assert.match(String(diceOf(without)), /does not tell its seed/);
   assert.match(String(diceOf({ ...without, seed: 2 ** 60 })), /too large/);
+  assert.equal(diceOf({ ...without, seed: null }), "nothing was drawn");
   assert.deepEqual(diceOf({ ...without, seed }, [[0, 2]], 4), { seed: [3, 0], stream: [2, 0], start: 4 });
   const trace = traceOf({}, [1]);
   assert.deepEqual(diceOfRun(runOf("r", [], { trace }), 2), { seed: [3, 0], stream: [2, 0], start: 0 });
   const branch = { tokens: [8, 9], lineage: [[0, 1]] as const };
-  assert.deepEqual(diceOfRun(runOf("r", [], { trace, branch }), 0), { seed: [3, 0], stream: [1, 0], start: 2 });
-  assert.match(String(diceOfRun(runOf("r", [], { trace, body: { continue_final_message: true } }), 0)), /begun with a text/);
+  assert.deepEqual(diceOfRun(runOf("r", [], { trace, branch }), 0), {
+    seed: [3, 0],
+    stream: [1, 0],
+    start: 2,
+  });
+  assert.match(
+    String(diceOfRun(runOf("r", [], { trace, body: { continue_final_message: true } }), 0)),
+    /begun with a text/,
+  );
 });
 
 test("2,000 tokens are redrawn and thrown at within a slider's step", () => {

@@ -7,9 +7,15 @@ export const GRID = [0.5, 1, 2];
 export function rowOf(probs: number[]): Row {
   const kept = probs.filter((one) => one > 0).length;
   return {
-    entropy: -probs.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0), kept, kept_mass: 1,
-    ids: probs.map((_, i) => i), logits: probs.map((p) => (p > 0 ? Math.log(p) : -50)), tempered: probs, truncated: probs,
-    tails: GRID.map(() => null), steps: [],
+    entropy: -probs.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0),
+    kept,
+    kept_mass: 1,
+    ids: probs.map((_, i) => i),
+    logits: probs.map((p) => (p > 0 ? Math.log(p) : -50)),
+    tempered: probs,
+    truncated: probs,
+    tails: GRID.map(() => null),
+    steps: [],
   };
 }
 
@@ -21,17 +27,40 @@ export function traceOf(texts: number[][], words = ["a", "b", "c", "d"], change:
   const paths = texts.map((ids, index) => {
     const path: number[] = [];
     for (const id of ids) {
-      tokens.push({ id, parent: path.at(-1) ?? -1, row: 0, logprob: -1, tempered_logprob: -1, truncated_logprob: -1, rank: 1, score: null, ended: null, index });
+      tokens.push({
+        id,
+        parent: path.at(-1) ?? -1,
+        row: 0,
+        logprob: -1,
+        tempered_logprob: -1,
+        truncated_logprob: -1,
+        rank: 1,
+        score: null,
+        ended: null,
+        index,
+      });
       path.push(tokens.length - 1);
     }
     return path;
   });
   return asTrace({
-    version: 1, model: "m", vocab_size: words.length, prompt: "p", prompt_tokens: 1,
+    version: 1,
+    model: "m",
+    vocab_size: words.length,
+    prompt: "p",
+    prompt_tokens: 1,
     params: { seed: { value: 7, source: "resolved" }, temperature: { value: 1, source: "default" } },
-    temperatures: GRID, vocabulary: Object.fromEntries(words.map((word, i) => [i, { text: word, bytes: hex(word) }])),
-    rows: [rowOf(words.map(() => 1 / words.length))], tokens,
-    texts: texts.map((ids, i) => ({ text: ids.map((id) => words[id]).join(""), tokens: paths[i], finish_reason: "length", logprob: -1, score: -1 })),
+    temperatures: GRID,
+    vocabulary: Object.fromEntries(words.map((word, i) => [i, { text: word, bytes: hex(word) }])),
+    rows: [rowOf(words.map(() => 1 / words.length))],
+    tokens,
+    texts: texts.map((ids, i) => ({
+      text: ids.map((id) => words[id]).join(""),
+      tokens: paths[i],
+      finish_reason: "length",
+      logprob: -1,
+      score: -1,
+    })),
     ...change,
   });
 }
@@ -40,7 +69,19 @@ export function traceOf(texts: number[][], words = ["a", "b", "c", "d"], change:
 export function runOf(id: string, texts: number[][], change: Partial<Run> = {}): Run {
   const trace = change.trace ?? traceOf(texts);
   return {
-    id, made: 1, document: { kind: "completion", prompt: "p" }, settings: {}, body: {}, branch: null, origin: null, trace,
-    texts: trace.texts.map((one) => one.text), usage: null, timings: null, end: "done", error: null, ...change,
+    id,
+    made: 1,
+    document: { kind: "completion", prompt: "p" },
+    settings: {},
+    body: {},
+    branch: null,
+    origin: null,
+    trace,
+    texts: trace.texts.map((one) => one.text),
+    usage: null,
+    timings: null,
+    end: "done",
+    error: null,
+    ...change,
   };
 }

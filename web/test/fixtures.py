@@ -10,15 +10,16 @@ import numpy as np
 import torch
 
 from ponder.asks.path import stream_of
-from ponder.sampling.distribution import TEMPERATURES, TraceSettings
+from ponder.sampling.distribution import TEMPERATURES, Distribution, TraceSettings
 from ponder.sampling.observe import observe
 from ponder.sampling.params import SamplingParams
 from ponder.sampling.rng import uniforms
 from ponder.sampling.row import Row
 from ponder.sampling.sampler import sample
+from ponder.sampling.trace import TokenTrace
 from ponder.traces.document import Row as TraceRow
+from ponder.traces.document import Step
 from ponder.traces.form import plain, read_as
-from ponder.traces.record import _row
 from ponder.traces.redraw import nucleus, redraw
 
 FOLDER = Path(__file__).parent / "fixtures"
@@ -71,7 +72,10 @@ def numbers() -> dict[str, Any]:
     """Return random numbers by where they are used."""
     streams = [stream_of(lineage) for lineage in LINEAGES]
     return {
-        "lineages": [{"lineage": lineage, "stream": str(stream)} for lineage, stream in zip(LINEAGES, streams)],
+        "lineages": [
+            {"lineage": lineage, "stream": str(stream)}
+            for lineage, stream in zip(LINEAGES, streams, strict=True)
+        ],
         "uniforms": [
             {"seed": seed, "stream": str(stream), "position": position, "number": number}
             for seed in SEEDS
@@ -82,12 +86,29 @@ def numbers() -> dict[str, Any]:
     }
 
 
-def rows_of(values: torch.Tensor, params: SamplingParams, allowed: np.ndarray | None = None) -> list[TraceRow]:
+def row_of(trace: TokenTrace, seen: Distribution) -> TraceRow:
+    """Return what was seen as a row of a trace."""
+    return TraceRow(
+        trace.entropy,
+        trace.kept,
+        trace.kept_mass,
+        seen.ids,
+        seen.logits,
+        seen.tempered,
+        seen.truncated,
+        tuple(tail if np.isfinite(tail) else None for tail in seen.tails),
+        tuple(Step(one.step, one.kind, one.removed, one.mass, one.changed) for one in seen.steps),
+    )
+
+
+def rows_of(
+    values: torch.Tensor, params: SamplingParams, allowed: np.ndarray | None = None
+) -> list[TraceRow]:
     """Return the rows of a trace."""
     rows = [Row(0, [], [], allowed=allowed) for _ in values]
     seen = observe(values, range(len(rows)), rows, params, TraceSettings(top=TOP))
     chosen = sample(values, rows, params)
-    return [_row(trace, one) for trace, one in zip(chosen, seen, strict=True) if trace is not None]
+    return [row_of(trace, one) for trace, one in zip(chosen, seen, strict=True) if trace is not None]
 
 
 def drawn(values: torch.Tensor, params: SamplingParams, allowed: np.ndarray | None = None) -> list[list[int]]:
@@ -124,11 +145,26 @@ def main() -> None:
         for settings in SETTINGS
     ]
     write("numbers", numbers())
-    write("redraw", {"temperatures": TEMPERATURES, "rows": [plain(row) for row in rows[:6]],
-                     "redrawn": [redrawn(row) for row in rows[:6]]})
-    write("dart", {"seed": 3, "temperatures": TEMPERATURES, "vocabulary": VOCABULARY,
-                   "rows": [in_stream(row) for row in rows], "cases": cases,
-                   "masked_rows": [in_stream(row) for row in rows_of(values, params, mask)], "masked": masked})
+    write(
+        "redraw",
+        {
+            "temperatures": TEMPERATURES,
+            "rows": [plain(row) for row in rows[:6]],
+            "redrawn": [redrawn(row) for row in rows[:6]],
+        },
+    )
+    write(
+        "dart",
+        {
+            "seed": 3,
+            "temperatures": TEMPERATURES,
+            "vocabulary": VOCABULARY,
+            "rows": [in_stream(row) for row in rows],
+            "cases": cases,
+            "masked_rows": [in_stream(row) for row in rows_of(values, params, mask)],
+            "masked": masked,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ const whole = ([low, high]: Words) => (BigInt(high) << 32n) | BigInt(low);
 const split = (value: string): Words => [Number(BigInt(value) & 0xffffffffn), Number(BigInt(value) >> 32n)];
 
 test("a lineage has ponder's stream", () => {
-  for (const { lineage, stream } of numbers.lineages) assert.equal(whole(streamOf(lineage)).toString(), stream);
+  for (const { lineage, stream } of numbers.lineages)
+    assert.equal(whole(streamOf(lineage)).toString(), stream);
 });
 
 test("random numbers are ponder's to the bit", () => {

@@ -7,9 +7,15 @@ import { differing, fault, grouped, summary } from "../src/core/settings";
 const chat = { kind: "chat", messages: [{ role: "user", content: "Hi" }] } as const;
 
 test("a request has the document, what was set, and what to watch", () => {
-  const body = request(chat, { temperature: 0.5, top_k: undefined, seed: null }, null, { trace: { top: 20 }, progress: true });
+  const body = request(chat, { temperature: 0.5, top_k: undefined, seed: null }, null, {
+    trace: { top: 20 },
+    progress: true,
+  });
   assert.deepEqual(body, {
-    messages: [{ role: "user", content: "Hi" }], temperature: 0.5, stream: true, return_token_ids: true,
+    messages: [{ role: "user", content: "Hi" }],
+    temperature: 0.5,
+    stream: true,
+    return_token_ids: true,
     stream_options: { include_usage: true, include_trace: { top: 20 }, include_progress: true },
   });
   assert.equal(endpoint(chat), "v1/chat/completions");
@@ -25,16 +31,35 @@ test("a branch has its tokens and where it branched off", () => {
 });
 
 test("an answer that was begun is gone on with", () => {
-  const begun = { kind: "chat", messages: [...chat.messages, { role: "assistant", content: "Hel" }] } as const;
+  const begun = {
+    kind: "chat",
+    messages: [...chat.messages, { role: "assistant", content: "Hel" }],
+  } as const;
   assert.equal(request(begun, {}).continue_final_message, true);
   // A branch has the message's tokens, and random numbers go on from them.
   const branch = request(begun, {}, { tokens: [1], lineage: [] });
-  assert.deepEqual([branch.messages, branch.prefix_token_ids, branch.continue_final_message], [chat.messages, [1], undefined]);
+  assert.deepEqual(
+    [branch.messages, branch.prefix_token_ids, branch.continue_final_message],
+    [chat.messages, [1], undefined],
+  );
 });
 
 const parameter = (name: string, change: Partial<Parameter> = {}): Parameter => ({
-  name, type: "number", group: "request", min: null, max: null, over: false, under: false, choices: null,
-  neutral: null, default: null, source: "default", help: "", needs: [], excludes: [], ...change,
+  name,
+  type: "number",
+  group: "request",
+  min: null,
+  max: null,
+  over: false,
+  under: false,
+  choices: null,
+  neutral: null,
+  default: null,
+  source: "default",
+  help: "",
+  needs: [],
+  excludes: [],
+  ...change,
 });
 const parameters = [
   parameter("temperature", { min: 0, default: 1 }),
@@ -54,7 +79,8 @@ test("what differs from the defaults is told in one line", () => {
 });
 
 test("a fault is one sentence that names the parameter and what is allowed", () => {
-  const of = (name: string, value: unknown, settings = {}) => fault(parameters.find((one) => one.name === name)!, value, settings);
+  const of = (name: string, value: unknown, settings = {}) =>
+    fault(parameters.find((one) => one.name === name)!, value, settings);
   assert.equal(of("temperature", -1), "temperature should be at least 0");
   assert.equal(of("temperature", Number.NaN), "temperature should be a finite number");
   assert.equal(of("temperature", "1"), "temperature should be a number");
@@ -71,5 +97,11 @@ test("a fault is one sentence that names the parameter and what is allowed", () 
 });
 
 test("parameters stand in their groups, in the server's order", () => {
-  assert.deepEqual([...grouped({ parameters })].map(([group, of]) => [group, of.length]), [["request", 5], ["truncation", 1]]);
+  assert.deepEqual(
+    [...grouped({ parameters })].map(([group, of]) => [group, of.length]),
+    [
+      ["request", 5],
+      ["truncation", 1],
+    ],
+  );
 });

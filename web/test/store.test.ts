@@ -10,7 +10,8 @@ import { Browser, browserPath } from "./browser";
 import { runOf } from "./example";
 
 const path = browserPath();
-if (!path && process.env.PONDER_REQUIRE_BROWSER === "1") throw new Error("PONDER_REQUIRE_BROWSER=1, and there is no browser");
+if (!path && process.env.PONDER_REQUIRE_BROWSER === "1")
+  throw new Error("PONDER_REQUIRE_BROWSER=1, and there is no browser");
 const skip = path ? false : "there is no browser: install chromium, or set PONDER_BROWSER";
 const folder = mkdtempSync(join(tmpdir(), "ponder-store-"));
 let browser: Browser;
@@ -18,7 +19,9 @@ let browser: Browser;
 before(async () => {
   if (!path) return;
   // Not by its name: the bundle that this test becomes would hold it, without its native part.
-  const { build } = (await import(pathToFileURL(createRequire(`${process.cwd()}/`).resolve("rolldown")).href)) as typeof import("rolldown");
+  const { build } = (await import(
+    pathToFileURL(createRequire(`${process.cwd()}/`).resolve("rolldown")).href
+  )) as typeof import("rolldown");
   await build({ input: "src/core/store.ts", logLevel: "warn", output: { file: join(folder, "store.mjs") } });
   browser = await Browser.start(path, folder);
 });
@@ -31,7 +34,9 @@ after(async () => {
 async function tab() {
   const evaluate = await browser.page();
   const run = (code: string, ...values: unknown[]) =>
-    evaluate(`(async (...values) => { const { Store, StorageFull, copied } = await import("/store.mjs"); ${code} })(...${JSON.stringify(values)})`);
+    evaluate(
+      `(async (...values) => { const { Store, StorageFull, copied } = await import("/store.mjs"); ${code} })(...${JSON.stringify(values)})`,
+    );
   await run("globalThis.store = await Store.open()");
   return run;
 }
@@ -97,15 +102,22 @@ test("a full disk is told, and loses nothing", { skip }, async () => {
      return [error instanceof StorageFull, error.message, (await store.load("s")).title]`,
     session,
   );
-  assert.deepEqual(said, [true, "the browser has no room left: nothing more is saved until there is; export what you need", "before"]);
+  assert.deepEqual(said, [
+    true,
+    "the browser has no room left: nothing more is saved until there is; export what you need",
+    "before",
+  ]);
   await one("await store.save(values[0])", { ...session, title: "after" });
   assert.equal(await one("return (await store.load('s')).title"), "after");
 });
 
-test("an upgrade writes beside the old store, and is given up where it would lose records", { skip }, async () => {
-  const one = await tab();
-  await one("store.close()");
-  const upgraded = (convert: string) => `
+test(
+  "an upgrade writes beside the old store, and is given up where it would lose records",
+  { skip },
+  async () => {
+    const one = await tab();
+    await one("store.close()");
+    const upgraded = (convert: string) => `
     const first = () => undefined, second = (database, transaction) => copied(transaction, "sessions", "sessions-2", ${convert});
     const error = await Store.open([first, second]).then((store) => (store.close(), null), (error) => error);
     const request = indexedDB.open("ponder");
@@ -115,7 +127,22 @@ test("an upgrade writes beside the old store, and is given up where it would los
     await new Promise((resolve) => (count.onsuccess = resolve));
     request.result.close();
     return [error?.name ?? null, request.result.version, names, count.result]`;
-  await one(`const store = await Store.open(); await store.save(values[0]); await store.save(values[1]); store.close()`, session, { ...session, id: "t" });
-  assert.deepEqual(await one(upgraded("() => ({ id: 'same' })")), ["AbortError", 1, ["prompts", "runs", "sessions"], 2]);
-  assert.deepEqual(await one(upgraded("(record) => ({ ...record, new: true })")), [null, 2, ["prompts", "runs", "sessions", "sessions-2"], 2]);
-});
+    await one(
+      `const store = await Store.open(); await store.save(values[0]); await store.save(values[1]); store.close()`,
+      session,
+      { ...session, id: "t" },
+    );
+    assert.deepEqual(await one(upgraded("() => ({ id: 'same' })")), [
+      "AbortError",
+      1,
+      ["prompts", "runs", "sessions"],
+      2,
+    ]);
+    assert.deepEqual(await one(upgraded("(record) => ({ ...record, new: true })")), [
+      null,
+      2,
+      ["prompts", "runs", "sessions", "sessions-2"],
+      2,
+    ]);
+  },
+);

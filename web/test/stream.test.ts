@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { events, objects, StreamError } from "../src/core/stream";
 
 /** A body whose bytes come in these pieces. */
-function bodyOf(pieces: (string | Uint8Array)[], end: (controller: ReadableStreamDefaultController<Uint8Array>) => void = (one) => one.close()) {
+function bodyOf(
+  pieces: (string | Uint8Array)[],
+  end: (controller: ReadableStreamDefaultController<Uint8Array>) => void = (one) => one.close(),
+) {
   const encoder = new TextEncoder();
   let next = 0;
   return new ReadableStream<Uint8Array>({
@@ -21,7 +24,8 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
-const TEXT = 'data: {"a":"é🙂"}\r\n\r\n: a comment\nevent: odd\ndata: one\ndata:two\r\rid: 5\ndata\n\ndata: [DONE]\n\n';
+const TEXT =
+  'data: {"a":"é🙂"}\r\n\r\n: a comment\nevent: odd\ndata: one\ndata:two\r\rid: 5\ndata\n\ndata: [DONE]\n\n';
 
 test("bytes may be split anywhere", async () => {
   const bytes = new TextEncoder().encode(TEXT);
@@ -32,13 +36,17 @@ test("bytes may be split anywhere", async () => {
     { event: "message", data: "[DONE]" },
   ];
   for (let size = 1; size <= bytes.length; size++) {
-    const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size));
+    const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      bytes.slice(i * size, (i + 1) * size),
+    );
     assert.deepEqual(await all(events(bodyOf(pieces))), wanted);
   }
 });
 
 test("objects come until the end is said", async () => {
-  assert.deepEqual(await all(objects(bodyOf(['data: {"a":1}\n\n', "data: [DONE]\n\n", "data: {}\n\n"]))), [{ a: 1 }]);
+  assert.deepEqual(await all(objects(bodyOf(['data: {"a":1}\n\n', "data: [DONE]\n\n", "data: {}\n\n"]))), [
+    { a: 1 },
+  ]);
 });
 
 test("an error, a cut and what is no JSON are told in a sentence", async () => {
@@ -47,11 +55,19 @@ test("an error, a cut and what is no JSON are told in a sentence", async () => {
     assert.ok(error instanceof StreamError);
     return [error.message, error.param];
   };
-  assert.deepEqual(await said('data: {"error":{"message":"too long","param":"prompt"}}\n\n'), ["too long", "prompt"]);
+  assert.deepEqual(await said('data: {"error":{"message":"too long","param":"prompt"}}\n\n'), [
+    "too long",
+    "prompt",
+  ]);
   assert.deepEqual(await said('event: error\ndata: {"message":"flat"}\n\n'), ["flat", null]);
-  assert.deepEqual(await said('data: {"a":1}\n\n'), ["the server ended the answer before it was complete", null]);
+  assert.deepEqual(await said('data: {"a":1}\n\n'), [
+    "the server ended the answer before it was complete",
+    null,
+  ]);
   assert.deepEqual(await said("data: {\n\n"), ["the server sent an event that is not a JSON object", null]);
-  const broken = bodyOf(['data: {"a":1}\n\n'], (controller) => controller.error(new TypeError("network error")));
+  const broken = bodyOf(['data: {"a":1}\n\n'], (controller) =>
+    controller.error(new TypeError("network error")),
+  );
   await assert.rejects(all(objects(broken)), /ended the answer before/);
 });
 

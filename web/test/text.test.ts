@@ -14,8 +14,10 @@ test("what acts or hides is shown as an escape", () => {
 });
 
 const trace = traceOf([[0, 1, 2, 3]]);
-const spell = (bytes: string[]) => bytes.forEach((one, i) => (trace.vocabulary[i] = { text: "?", bytes: one }));
-const texts = (text?: string) => pieces(trace, [0, 1, 2, 3], text).map((piece) => (piece.control ? null : piece.text));
+const spell = (bytes: string[]) =>
+  bytes.forEach((one, i) => (trace.vocabulary[i] = { text: "?", bytes: one }));
+const texts = (text?: string) =>
+  pieces(trace, [0, 1, 2, 3], text).map((piece) => (piece.control ? null : piece.text));
 
 test("pieces are the text to the character, also where a character is cut", () => {
   spell(["c3", "a9f09f", "9982", "21"]); // é🙂!
@@ -35,20 +37,44 @@ test("tokens for the model, stop strings and a first space change no character",
 });
 
 test("six steps, and what is on a border counts as more", () => {
-  assert.deepEqual([0, 0.1, 0.5, 1, 2, 3.5, 99].map((one) => stepOf("entropy", one)), [0, 1, 2, 3, 4, 5, 5]);
+  assert.deepEqual(
+    [0, 0.1, 0.5, 1, 2, 3.5, 99].map((one) => stepOf("entropy", one)),
+    [0, 1, 2, 3, 4, 5, 5],
+  );
   const row = rowOf([0.5, 0.3, 0.2]);
-  const token = { ...trace.tokens[0], id: 0, rank: 1, logprob: Math.log(0.5), truncated_logprob: Math.log(0.5) };
-  assert.deepEqual((["entropy", "probability", "surprise", "rank", "none"] as const).map((kind) => step(kind, row, token)), [3, 3, 2, 0, 0]);
+  const token = {
+    ...trace.tokens[0],
+    id: 0,
+    rank: 1,
+    logprob: Math.log(0.5),
+    truncated_logprob: Math.log(0.5),
+  };
+  assert.deepEqual(
+    (["entropy", "probability", "surprise", "rank", "none"] as const).map((kind) => step(kind, row, token)),
+    [3, 3, 2, 0, 0],
+  );
 });
 
 test("what the sliders do to a token: its share, and whether it is cut off", () => {
   const row = rowOf([0.5, 0.3, 0.2]);
-  const at = (id: number) => ({ ...trace.tokens[0], id, truncated_logprob: Math.log(row.truncated[id] ?? 0.1) });
+  const at = (id: number) => ({
+    ...trace.tokens[0],
+    id,
+    truncated_logprob: Math.log(row.truncated[id] ?? 0.1),
+  });
   const drawn = redraw(row, GRID, { temperature: 1, top_k: 2, top_p: 1, min_p: 0 });
   assert.ok(Math.abs(shareOf(row, at(0), drawn) - 0.625) < 1e-12);
-  assert.deepEqual([0, 1, 2, 9].map((id) => isCut(row, at(id), drawn)), [false, false, true, true]);
+  assert.deepEqual(
+    [0, 1, 2, 9].map((id) => isCut(row, at(id), drawn)),
+    [false, false, true, true],
+  );
   assert.equal(step("changed", row, at(2), drawn), 2);
   assert.equal(step("changed", row, at(2)), 0);
-  const open = redraw({ ...row, tails: GRID.map(() => 1) }, GRID, { temperature: 1, top_k: 0, top_p: 1, min_p: 0 });
+  const open = redraw({ ...row, tails: GRID.map(() => 1) }, GRID, {
+    temperature: 1,
+    top_k: 0,
+    top_p: 1,
+    min_p: 0,
+  });
   assert.equal(isCut(row, at(9), open), null);
 });

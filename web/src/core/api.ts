@@ -27,18 +27,23 @@ export const key = {
   },
 };
 
-export const info = async (signal?: AbortSignal): Promise<Info> => (await call("ponder/v1/info", null, signal)) as Info;
-export const distribution = (body: Body, signal?: AbortSignal) => call("ponder/v1/distribution", body, signal);
+export const info = async (signal?: AbortSignal): Promise<Info> =>
+  (await call("ponder/v1/info", null, signal)) as Info;
+export const distribution = (body: Body, signal?: AbortSignal) =>
+  call("ponder/v1/distribution", body, signal);
 export const score = (body: Body, signal?: AbortSignal) => call("ponder/v1/score", body, signal);
 export const expand = (body: Body, signal?: AbortSignal) => stream("ponder/v1/expand", body, signal);
 export const solve = (body: Body, signal?: AbortSignal) => stream("ponder/v1/solve", body, signal);
 
 /** Yields the chunks of a document's answer. Aborting frees the server. */
-export const answer = (document: Document, body: Body, signal?: AbortSignal) => stream(endpoint(document), body, signal);
+export const answer = (document: Document, body: Body, signal?: AbortSignal) =>
+  stream(endpoint(document), body, signal);
 
 /** Returns the tokens of a text that stands in a text, for a branch that begins with it. */
 export async function tokenize(text: string, signal?: AbortSignal): Promise<number[]> {
-  const { tokens } = (await call("tokenize", { prompt: text, add_special_tokens: false }, signal)) as { tokens: number[] };
+  const { tokens } = (await call("tokenize", { prompt: text, add_special_tokens: false }, signal)) as {
+    tokens: number[];
+  };
   return tokens;
 }
 
@@ -64,7 +69,11 @@ export async function call(path: string, body: Body | null, signal?: AbortSignal
 }
 
 /** Yields the objects of a call's stream. Throws as `call`. */
-export async function* stream(path: string, body: Body, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+export async function* stream(
+  path: string,
+  body: Body,
+  signal?: AbortSignal,
+): AsyncGenerator<Record<string, unknown>> {
   const response = await ask(path, body, signal);
   if (!response.ok) throw await refusal(response);
   if (!response.body) throw new ApiError("the server's answer is empty", response.status);
@@ -76,10 +85,12 @@ export async function* stream(path: string, body: Body, signal?: AbortSignal): A
 }
 
 /** Whether an error only says that its caller aborted the call. */
-export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+export const isAbort = (error: unknown): boolean =>
+  error instanceof DOMException && error.name === "AbortError";
 
 /** What went wrong, for a person. */
-export const sentence = (error: unknown): string => (error instanceof Error ? error.message : "something went wrong");
+export const sentence = (error: unknown): string =>
+  error instanceof Error ? error.message : "something went wrong";
 
 async function ask(path: string, body: Body | null, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = {};
@@ -87,7 +98,12 @@ async function ask(path: string, body: Body | null, signal?: AbortSignal): Promi
   if (secret) headers.Authorization = `Bearer ${secret}`;
   if (body) headers["Content-Type"] = "application/json";
   try {
-    return await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal: signal ?? null });
+    return await fetch(path, {
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      signal: signal ?? null,
+    });
   } catch (error) {
     throw isAbort(error) ? error : new ApiError("the server cannot be reached", 0);
   }
@@ -96,7 +112,10 @@ async function ask(path: string, body: Body | null, signal?: AbortSignal): Promi
 /** Returns what the server refused a call with. */
 async function refusal(response: Response): Promise<ApiError> {
   const said: unknown = await response.json().catch(() => null);
-  const { error } = (typeof said === "object" && said ? said : {}) as { error?: { message?: unknown; param?: unknown } };
-  const message = typeof error?.message === "string" ? error.message : `the server answered ${response.status}`;
+  const { error } = (typeof said === "object" && said ? said : {}) as {
+    error?: { message?: unknown; param?: unknown };
+  };
+  const message =
+    typeof error?.message === "string" ? error.message : `the server answered ${response.status}`;
   return new ApiError(message, response.status, typeof error?.param === "string" ? error.param : null);
 }

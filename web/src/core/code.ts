@@ -30,14 +30,35 @@ export interface Snippet {
   note: string | null;
 }
 
-const PATHS: Record<Interface, string> = { chat: "v1/chat/completions", completions: "v1/completions", responses: "v1/responses" };
-const CALLS: Record<Interface, string> = { chat: "chat.completions", completions: "completions", responses: "responses" };
-const TEXTS: Record<Interface, string> = { chat: "choices[0].message.content", completions: "choices[0].text", responses: "output_text" };
+const PATHS: Record<Interface, string> = {
+  chat: "v1/chat/completions",
+  completions: "v1/completions",
+  responses: "v1/responses",
+};
+const CALLS: Record<Interface, string> = {
+  chat: "chat.completions",
+  completions: "completions",
+  responses: "responses",
+};
+const TEXTS: Record<Interface, string> = {
+  chat: "choices[0].message.content",
+  completions: "choices[0].text",
+  responses: "output_text",
+};
 const OUTPUT = 'output.find(({ type }) => type === "message").content[0].text'; // what openai's client calls output_text
 
 // What openai's client takes by name; all else goes into extra_body.
 const COMMON = ["model", "temperature", "top_p"];
-const GENERATING = [...COMMON, "frequency_penalty", "presence_penalty", "logit_bias", "max_tokens", "n", "seed", "stop"];
+const GENERATING = [
+  ...COMMON,
+  "frequency_penalty",
+  "presence_penalty",
+  "logit_bias",
+  "max_tokens",
+  "n",
+  "seed",
+  "stop",
+];
 const NAMED: Record<Interface, readonly string[]> = {
   chat: [...GENERATING, "messages", "response_format"],
   completions: [...GENERATING, "prompt"],
@@ -53,15 +74,22 @@ export function snippet(language: Language, face: Interface, subject: Subject): 
 }
 
 function noteOf(face: Interface, { document, settings, prompt }: Subject): string | null {
-  if (document.kind === "completion") return face === "completions" ? null : "the prompt is sent as a message, so the model sees another text";
-  if (face === "responses" && document.messages.at(-1)?.role === "assistant") return "Responses has no way to go on with an answer that was begun";
+  if (document.kind === "completion")
+    return face === "completions" ? null : "the prompt is sent as a message, so the model sees another text";
+  if (face === "responses" && document.messages.at(-1)?.role === "assistant")
+    return "Responses has no way to go on with an answer that was begun";
   if (face === "responses" && settings.n !== undefined && settings.n !== 1) return "Responses gives one text";
-  return face === "completions" && prompt === null ? "run it once: the text that the model sees is not known yet" : null;
+  return face === "completions" && prompt === null
+    ? "run it once: the text that the model sees is not known yet"
+    : null;
 }
 
 function documentFor(face: Interface, { document, prompt }: Subject): Document {
   if (face === "completions" && document.kind === "chat") {
-    return { kind: "completion", prompt: prompt ?? document.messages.map(({ content }) => content).join("\n") };
+    return {
+      kind: "completion",
+      prompt: prompt ?? document.messages.map(({ content }) => content).join("\n"),
+    };
   }
   if (face !== "completions" && document.kind === "completion") {
     return { kind: "chat", messages: [{ role: "user", content: document.prompt }] };
@@ -71,7 +99,9 @@ function documentFor(face: Interface, { document, prompt }: Subject): Document {
 
 /** The settings that are sent; a conversation that is sent as raw text has what the model puts before one already. */
 function sent(face: Interface, { document, settings }: Subject): Settings {
-  return face === "completions" && document.kind === "chat" ? { ...settings, add_special_tokens: false } : settings;
+  return face === "completions" && document.kind === "chat"
+    ? { ...settings, add_special_tokens: false }
+    : settings;
 }
 
 function bodyOf(face: Interface, subject: Subject): Body {
@@ -80,7 +110,12 @@ function bodyOf(face: Interface, subject: Subject): Body {
   if (face !== "responses") return { model: subject.model, ...asked(document), ...settings };
   const { messages } = asked(document);
   const { max_tokens, n: _, ...others } = settings;
-  return { model: subject.model, input: messages, ...others, ...(max_tokens === undefined ? {} : { max_output_tokens: max_tokens }) };
+  return {
+    model: subject.model,
+    input: messages,
+    ...others,
+    ...(max_tokens === undefined ? {} : { max_output_tokens: max_tokens }),
+  };
 }
 
 function curl(face: Interface, body: Body, { address, key }: Subject): string {
@@ -118,12 +153,14 @@ function ponder(face: Interface, subject: Subject): string {
   const document = documentFor(face, subject);
   const prompt = document.kind === "completion" ? document.prompt : asked(document).messages;
   const told: [string, string][] = document.kind === "completion" ? [["chat", "False"]] : [];
-  if (document.kind === "chat" && document.messages.at(-1)?.role === "assistant") told.push(["continue_final_message", "True"]);
+  if (document.kind === "chat" && document.messages.at(-1)?.role === "assistant")
+    told.push(["continue_final_message", "True"]);
   if (face === "completions" && kind === "chat") told.push(["add_special_tokens", "False"]);
 
   const [imports, made] = [["import ponder"], new Map<string, Record<string, unknown>>()];
   for (const [name, value] of Object.entries(subject.settings)) {
     if (name === "bad_words") told.push(["ban", python(value, 4)]);
+    else if (name === "logit_bias" || name === "sequence_bias") told.push([name, biases(value)]);
     else if (name === "constraint") made.set("constraint", value as Record<string, unknown>);
     else if (subject.decoders.includes(name)) made.set("decoder", { ...made.get("decoder"), [name]: value });
     else if (subject.mixtures.includes(name)) made.set("mixture", { ...made.get("mixture"), [name]: value });
@@ -135,6 +172,14 @@ function ponder(face: Interface, subject: Subject): string {
   }
   const options = told.map(([name, value]) => `    ${name}=${value},\n`).join("");
   return `${imports.join("\n")}\n\nlm = ponder.load(${python(subject.model)})\nanswer = lm(\n    ${python(prompt, 4)},\n${options})\nprint(answer.text)\n`;
+}
+
+/** Biases by token, or by tokens, as Python has them: JSON has neither numbers nor lists as keys. */
+function biases(value: unknown): string {
+  const pairs = Array.isArray(value) ? (value as [number[], number][]) : Object.entries(value as object);
+  const key = (of: string | number[]) =>
+    Array.isArray(of) ? `(${of.map(Number).join(", ")},)` : String(Number(of));
+  return `{${pairs.map(([of, bias]) => `${key(of)}: ${Number(bias)}`).join(", ")}}`;
 }
 
 /** A text as one word of a POSIX shell. */
@@ -149,7 +194,11 @@ const unit = (code: number) => `\\u${code.toString(16).padStart(4, "0")}`;
 /** A value as JSON, and as JavaScript; line ends of the layout stay. */
 export function json(value: unknown, indent = 0): string {
   const text = JSON.stringify(value, null, indent);
-  return text.replace(UNPRINTED, (hidden) => (hidden === "\n" ? hidden : Array.from({ length: hidden.length }, (_, i) => unit(hidden.charCodeAt(i))).join("")));
+  return text.replace(UNPRINTED, (hidden) =>
+    hidden === "\n"
+      ? hidden
+      : Array.from({ length: hidden.length }, (_, i) => unit(hidden.charCodeAt(i))).join(""),
+  );
 }
 
 /** A JSON value as Python; lists and objects over several lines where they are long. */

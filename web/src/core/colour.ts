@@ -33,7 +33,9 @@ export function step(kind: Kind, row: Row, token: Token, redrawn: Redrawn | null
     case "rank":
       return stepOf(kind, token.rank);
     case "changed":
-      return redrawn ? stepOf(kind, Math.abs(shareOf(row, token, redrawn) - Math.exp(token.truncated_logprob))) : 0;
+      return redrawn
+        ? stepOf(kind, Math.abs(shareOf(row, token, redrawn) - Math.exp(token.truncated_logprob)))
+        : 0;
     case "none":
       return 0;
   }

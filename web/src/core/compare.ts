@@ -43,10 +43,13 @@ function rowAt({ run, text }: Side, at: number): Row | null {
 }
 
 function reason(one: Trace, other: Trace, ids: Divergence["ids"], rows: Divergence["rows"]): string {
-  if (one.model !== other.model) return `the models differ: ${visible(one.model)} and ${visible(other.model)}`;
+  if (one.model !== other.model)
+    return `the models differ: ${visible(one.model)} and ${visible(other.model)}`;
   if (one.prompt !== other.prompt) return "the prompts differ";
-  if (ids[0] === null || ids[1] === null) return `${ids[0] === null ? "the first" : "the second"} text ends here`;
-  if (valueOf(one, "seed") !== valueOf(other, "seed")) return "the seeds differ, so other random numbers were drawn";
+  if (ids[0] === null || ids[1] === null)
+    return `${ids[0] === null ? "the first" : "the second"} text ends here`;
+  if (valueOf(one, "seed") !== valueOf(other, "seed"))
+    return "the seeds differ, so other random numbers were drawn";
   const [mine, theirs] = rows;
   if (!mine || !theirs) return "a text was begun with this token";
   const [before, after] = [share(mine, ids[0]), share(theirs, ids[0])];
@@ -56,14 +59,16 @@ function reason(one: Trace, other: Trace, ids: Divergence["ids"], rows: Divergen
   const cutter = after === 0 ? cutters(theirs) : "";
   if (cutter) return `${change}, because ${cutter} cut it off`;
   const settings = differing(one, other);
-  if (before === after && !settings) return `${change}, and nothing differs: arithmetic, or another place in the random numbers`;
+  if (before === after && !settings)
+    return `${change}, and nothing differs: arithmetic, or another place in the random numbers`;
   const cause = settings ? `, because of ${settings}` : "";
   return `${change}${cause}; the same random number fell on “${spelled(other, ids[1])}”`;
 }
 
 const spelled = (trace: Trace, id: number) => visible(trace.vocabulary[id]?.text ?? `token ${id}`);
 
-const valueOf = (trace: Trace, name: string) => (Object.hasOwn(trace.params, name) ? JSON.stringify(trace.params[name].value) : "");
+const valueOf = (trace: Trace, name: string) =>
+  Object.hasOwn(trace.params, name) ? JSON.stringify(trace.params[name].value) : "";
 
 /** The probability with which a token could be drawn; null where the row does not tell. */
 function share(row: Row, id: number): number | null {
@@ -73,15 +78,24 @@ function share(row: Row, id: number): number | null {
 
 /** The steps that cut tokens off. */
 function cutters(row: Row): string {
-  const steps = row.steps.filter(({ kind, removed }) => removed > 0 && (kind === "truncation" || kind === "constraint"));
-  return steps.map(({ step, kind }) => (kind === "constraint" ? "the constraint" : step.replaceAll("_", "-"))).join(" or ");
+  const steps = row.steps.filter(
+    ({ kind, removed }) => removed > 0 && (kind === "truncation" || kind === "constraint"),
+  );
+  return steps
+    .map(({ step, kind }) => (kind === "constraint" ? "the constraint" : step.replaceAll("_", "-")))
+    .join(" or ");
 }
 
 /** The parameters of two traces that differ, with their values. */
 export function differing(one: Trace, other: Trace): string {
   const names = [...new Set([...Object.keys(one.params), ...Object.keys(other.params)])].sort();
   const told = names.filter((name) => valueOf(one, name) !== valueOf(other, name));
-  return told.map((name) => `${name} ${visible(valueOf(one, name) || "unset")} and ${visible(valueOf(other, name) || "unset")}`).join(", ");
+  return told
+    .map(
+      (name) =>
+        `${name} ${visible(valueOf(one, name) || "unset")} and ${visible(valueOf(other, name) || "unset")}`,
+    )
+    .join(", ");
 }
 
 /** Returns the mean entropy of the rows that a text was chosen from, in nats; null of none. */

@@ -8,8 +8,9 @@
 
 import { type Lineage, streamOf } from "./lineage";
 import { uniform, words, type Words } from "./philox";
-import { reaches, type Sliders, tailAt } from "./redraw";
+import { reaches, type Sliders } from "./redraw";
 import { lineageOf, type Run } from "./session";
+import { NEAR, type Shares, sharesOf } from "./shares";
 import { numberOf, type Row, type Token, type Trace } from "./trace";
 
 /** Where a text's random numbers come from; `start`: how many tokens it had before the first of its trace. */
@@ -30,9 +31,6 @@ export interface Parting {
   other: { at: number; id: number } | null;
 }
 
-const DIGITS = 5e-6; // what six significant digits may be off, of the number
-const ARITHMETIC = 1e-5; // what float32 may be off, of a weight
-const NEAR = 1e-6; // of the whole
 const FAINT = -80; // logarithms of probabilities that float32 may lose
 const BEYOND = "what may come goes beyond the tokens that were sent";
 const CLOSE = "the number falls too near the border between two tokens";
@@ -47,16 +45,20 @@ const NEUTRAL: readonly [string, unknown, string][] = [
 
 /** Returns the dice of a run's text; a sentence if they are not known. */
 export function diceOfRun(run: Run, text: number): Dice | string {
-  if (run.body.continue_final_message) return "the answer was begun with a text, whose tokens the page does not know";
+  if (run.body.continue_final_message)
+    return "the answer was begun with a text, whose tokens the page does not know";
   return diceOf(run.trace, lineageOf(run, text), run.branch?.tokens.length);
 }
 
 /** Returns the dice of a text of a lineage that began with so many tokens; a sentence if they are not known. */
 export function diceOf(trace: Trace, lineage: Lineage = [], start = 0): Dice | string {
-  const value = trace.seed ?? numberOf(trace, "seed");
+  const value = trace.seed === undefined ? numberOf(trace, "seed") : trace.seed;
+  if (value === null) return "nothing was drawn";
   if (value === undefined) return "the trace does not tell its seed";
   const seed = words(value);
-  return seed ? { seed, stream: streamOf(lineage), start } : "the seed is too large for a page to read exactly";
+  return seed
+    ? { seed, stream: streamOf(lineage), start }
+    : "the seed is too large for a page to read exactly";
 }
 
 /** Returns the number that chose the token at a place of a text. */
@@ -76,7 +78,13 @@ export function obstacle(trace: Trace): string | null {
 }
 
 /** Returns the token that a text's own random number hits at a place of it. */
-export function throwDart(trace: Trace, path: readonly number[], place: number, dice: Dice, sliders: Sliders): Hit {
+export function throwDart(
+  trace: Trace,
+  path: readonly number[],
+  place: number,
+  dice: Dice,
+  sliders: Sliders,
+): Hit {
   const token = trace.tokens[path[place]];
   if (isOwn(trace, sliders)) return { id: token.id };
   const why = obstacle(trace);
@@ -124,7 +132,8 @@ function maskOf(row: Row, temperature: number): boolean[] | string | null {
   const top = row.logits[first];
   const last = row.logits.at(-1) as number;
   if (top === undefined) return BEYOND;
-  if (temperature === 0 || (last - top) / temperature < FAINT) return "what the constraint forbids is not told at this temperature";
+  if (temperature === 0 || (last - top) / temperature < FAINT)
+    return "what the constraint forbids is not told at this temperature";
   return row.tempered.map((share) => share === 0);
 }
 
@@ -140,102 +149,41 @@ export function hit(
   sliders: Sliders,
   masked: readonly boolean[] | null = null,
 ): Hit {
-  const { temperature, top_p, top_k, min_p } = sliders;
-  const { ids, logits } = row;
   const first = masked ? masked.indexOf(false) : 0;
   if (first < 0) return { unknown: BEYOND };
-  if (temperature === 0) return { id: ids[first] };
-  if (!reaches(temperatures, temperature)) return { unknown: "the trace does not reach this temperature" };
-
-  const count = logits.length;
-  const top = logits[first];
-  const last = logits[count - 1];
-  const off = (2 * DIGITS * Math.max(Math.abs(top), Math.abs(last))) / temperature + ARITHMETIC; // of a weight, relatively
-  const weights = new Float64Array(count); // of those that may come, relative to the largest
-  let named = 0;
-  let rank = 0;
-  for (let i = first; i < count; i++) {
-    if (masked?.[i] || (top_k > 0 && rank === top_k)) continue;
-    rank++;
-    named += weights[i] = Math.exp((logits[i] - top) / temperature);
+  if (sliders.temperature === 0) return { id: row.ids[first] };
+  if (!reaches(temperatures, sliders.temperature)) {
+    return { unknown: "the trace does not reach this temperature" };
   }
-
-  // What all others have together, and the most that one of them can have.
-  const each = Math.exp((last - top) / temperature) * (1 + off);
-  let [least, most] = othersOf(row, temperatures, temperature, top);
-  if (top_k > 0) [least, most] = [0, Math.min(most, (top_k - rank) * each)];
-  if (masked) least = 0;
-
-  // Tokens that are kept for certain, and the weight of all that may be kept besides.
-  const near = 2 * off * top_p * (1 - top_p) + NEAR;
-  const surely = top_p < 1 ? (top_p - near) * (named + least) : Infinity;
-  const maybe = top_p < 1 ? (top_p + near) * (named + most) : Infinity;
-  let besides = 0;
-  let sure = 0;
-  let ahead = 0;
-  let cut = false; // whether all that follows is cut off
-  for (let i = first; i < count && !cut; i++) {
-    const weight = weights[i];
-    if (weight === 0) continue;
-    cut = i > first && (ahead >= maybe || weight < min_p * (1 - off));
-    if (cut) weights.fill(0, i);
-    else if (i === first || (ahead < surely && weight > min_p * (1 + off))) sure += weight;
-    else {
-      besides += weight;
-      weights[i] = 0;
-    }
-    ahead += weight;
-  }
-  const others = cut || ahead >= maybe || each < min_p * (1 - off) ? 0 : Math.min(most, maybe - ahead + each);
-  besides = (besides + others) * (1 + off);
-
-  // By rising id: the token within whose share the number falls, wherever the weight besides may lie.
-  const goal = u * sure;
-  const alone = besides === 0; // then the first share begins at 0 for certain, and the last ends at 1
-  let before = 0;
-  for (const i of byId(row)) {
-    const weight = weights[i];
-    if (weight === 0) continue;
-    const through = before + weight;
-    const begins = alone && before === 0 ? 0 : before + error(before, sure, off) + besides * (1 - u);
-    const ends = alone && through >= sure * (1 - 1e-12) ? Infinity : through - error(through, sure, off) - besides * u;
-    if (begins <= goal && goal < ends) return { id: ids[i] };
-    before = through;
-  }
-  return { unknown: others > 0 ? BEYOND : CLOSE };
-}
-
-/** How far the border at `before` of `whole` may be off. */
-function error(before: number, whole: number, off: number): number {
-  return 2 * off * before * Math.max(0, 1 - before / whole) + NEAR * whole;
-}
-
-/** Bounds of what all other tokens weigh, relative to the token with the logit `top`. */
-function othersOf(row: Row, temperatures: readonly number[], temperature: number, top: number): [least: number, most: number] {
-  const high = tailAt(row.tails, temperatures, temperature);
-  if (high === -Infinity) return [0, 0];
-  const off = 4 * DIGITS * (Math.abs(high) + Math.abs(top) / temperature) + ARITHMETIC; // lines magnify what digits are off
-  const low = leastTail(row, temperatures, temperature, high);
-  return [Math.exp(low - top / temperature - off), Math.exp(high - top / temperature + off)];
+  const shares = sharesOf(row, temperatures, sliders, masked);
+  const place = fallsOn(shares, byId(row), u);
+  return place === null ? { unknown: shares.others > 0 ? BEYOND : CLOSE } : { id: row.ids[place] };
 }
 
 /**
- * Returns a lower bound of the tail's logarithm. It is convex in 1 / T: between two temperatures of the grid it
- * lies above the lines through the two before them and the two behind, and nowhere steeper than the row's last logit.
+ * Returns the place of the token within whose share a number falls, wherever the weight besides may lie;
+ * null if that cannot be told. `order` has the places by rising id.
  */
-function leastTail({ tails, logits }: Row, temperatures: readonly number[], temperature: number, high: number): number {
-  const above = temperatures.findIndex((one) => one >= temperature);
-  if (temperatures[above] === temperature) return high;
-  const inverse = (i: number) => 1 / temperatures[i];
-  const at = 1 / temperature;
-  const line = (near: number, far: number) => {
-    const [one, other] = [tails[near], tails[far]];
-    if (typeof one !== "number" || typeof other !== "number") return -Infinity;
-    return one + ((other - one) / (inverse(far) - inverse(near))) * (at - inverse(near));
-  };
-  const cold = tails[above - 1];
-  const steepest = typeof cold === "number" ? cold - (logits.at(-1) as number) * (inverse(above - 1) - at) : -Infinity;
-  return Math.min(high, Math.max(line(above - 1, above - 2), line(above, above + 1), steepest));
+function fallsOn({ weights, sure, besides, off }: Shares, order: Uint16Array, u: number): number | null {
+  const goal = u * sure;
+  const alone = besides === 0; // then the first share begins at 0 for certain, and the last ends at 1
+  let before = 0;
+  for (const place of order) {
+    if (weights[place] === 0) continue;
+    const through = before + weights[place];
+    const isFirst = alone && before === 0;
+    const isLast = alone && through >= sure * (1 - 1e-12);
+    const begins = isFirst ? 0 : before + borderError(before, sure, off) + besides * (1 - u);
+    const ends = isLast ? Infinity : through - borderError(through, sure, off) - besides * u;
+    if (begins <= goal && goal < ends) return place;
+    before = through;
+  }
+  return null;
+}
+
+/** How far the border at `before` of `whole` may be off. */
+function borderError(before: number, whole: number, off: number): number {
+  return 2 * off * before * Math.max(0, 1 - before / whole) + NEAR * whole;
 }
 
 const orders = new WeakMap<Row, Uint16Array>();

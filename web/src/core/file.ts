@@ -1,8 +1,33 @@
 /** Files: sessions, traces, texts and messages, out of the page and into it. A file that is read may hold anything. */
 
-import { any, flag, type Form, FormError, list, nullable, number, object, oneOf, optional, parsed, record, text, whole } from "./form";
+import {
+  any,
+  flag,
+  type Form,
+  FormError,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  parsed,
+  record,
+  text,
+  whole,
+} from "./form";
 import type { Branch, Document, Message, Settings } from "./request";
-import { begun, identifier, type Mark, type Origin, type Place, type Run, type Session, type Timings, type Usage } from "./session";
+import {
+  begun,
+  identifier,
+  type Mark,
+  type Origin,
+  type Place,
+  type Run,
+  type Session,
+  type Timings,
+  type Usage,
+} from "./session";
 import { asTrace, MAX_BYTES, pathsOf, type Reason, type Text, type Trace } from "./trace";
 import { pieces } from "./spelling";
 
@@ -16,9 +41,18 @@ const NAMED: Form<string> = (value) => {
   if (!ID.test(text(value))) throw new FormError("should be letters, digits, _ and -, at most 100");
   return value as string;
 };
-const MESSAGE = object<Message>({ role: oneOf("system", "user", "assistant", "tool", "developer"), content: text });
-const COMPLETION = object<Extract<Document, { kind: "completion" }>>({ kind: oneOf("completion"), prompt: text });
-const CHAT = object<Extract<Document, { kind: "chat" }>>({ kind: oneOf("chat"), messages: list(MESSAGE, MAX_MESSAGES) });
+const MESSAGE = object<Message>({
+  role: oneOf("system", "user", "assistant", "tool", "developer"),
+  content: text,
+});
+const COMPLETION = object<Extract<Document, { kind: "completion" }>>({
+  kind: oneOf("completion"),
+  prompt: text,
+});
+const CHAT = object<Extract<Document, { kind: "chat" }>>({
+  kind: oneOf("chat"),
+  messages: list(MESSAGE, MAX_MESSAGES),
+});
 
 export const DOCUMENT: Form<Document> = (value) => {
   const { kind } = object<{ kind: "chat" | "completion" }>({ kind: oneOf("chat", "completion") })(value);
@@ -89,7 +123,11 @@ export function textsOf(trace: Trace, texts: readonly string[] = []): Text[] {
   const reason: Reason = "until";
   return pathsOf(trace).map((tokens, i) => {
     const logprob = tokens.reduce((sum, token) => sum + Math.max(trace.tokens[token].logprob, -1e9), 0);
-    const spelled = texts[i] ?? pieces(trace, tokens).map((piece) => piece.text).join("");
+    const spelled =
+      texts[i] ??
+      pieces(trace, tokens)
+        .map((piece) => piece.text)
+        .join("");
     return { text: spelled, tokens, finish_reason: reason, logprob, score: logprob };
   });
 }
@@ -106,7 +144,10 @@ export function messagesFile(document: Document, answer: string): string {
  */
 export function opened(json: string | Uint8Array): Session {
   const value = parsed(json, MAX_BYTES);
-  const { format, version } = object<{ format?: unknown; version?: unknown }>({ format: optional(any), version: optional(any) })(value);
+  const { format, version } = object<{ format?: unknown; version?: unknown }>({
+    format: optional(any),
+    version: optional(any),
+  })(value);
   if (format === undefined) return ofTrace(asTrace(value));
   if (format !== FORMAT) throw new FormError(`should be ${FORMAT}, or a trace`, ".format");
   if (version !== 1) throw new FormError("should be 1, which alone can be read", ".version");
@@ -122,8 +163,19 @@ function ofTrace(trace: Trace): Session {
   const settings = Object.fromEntries(set.map(([name, { value }]) => [name, value]));
   const { decoder: _, constraint: __, ...sent } = settings;
   const run: Run = {
-    id: identifier(), made: Date.now(), document, settings: sent, body: {}, branch: null, origin: null, trace,
-    texts: trace.texts.map((one) => one.text), usage: null, timings: null, end: "done", error: null,
+    id: identifier(),
+    made: Date.now(),
+    document,
+    settings: sent,
+    body: {},
+    branch: null,
+    origin: null,
+    trace,
+    texts: trace.texts.map((one) => one.text),
+    usage: null,
+    timings: null,
+    end: "done",
+    error: null,
   };
   return { ...begun(document, sent), title: trace.model, runs: [run], place: { run: run.id, text: 0 } };
 }
@@ -136,12 +188,16 @@ function checkSession(session: Session): void {
     if (texts.has(run.id)) throw new FormError("should be another than those before it", `${place}.id`);
     if (run.origin) {
       const { run: from, text: number, at } = run.origin;
-      if (number < 0 || number >= (texts.get(from) ?? 0) || at < 0) throw new FormError("should be in a run before it", `${place}.origin`);
+      if (number < 0 || number >= (texts.get(from) ?? 0) || at < 0)
+        throw new FormError("should be in a run before it", `${place}.origin`);
     }
     texts.set(run.id, pathsOf(run.trace).length);
   });
   const { place } = session;
-  if (place && (place.text < 0 || place.text >= Math.max(1, texts.get(place.run) ?? 0) || !texts.has(place.run))) {
+  if (
+    place &&
+    (place.text < 0 || place.text >= Math.max(1, texts.get(place.run) ?? 0) || !texts.has(place.run))
+  ) {
     throw new FormError("should be a text of a run", ".session.place");
   }
 }
@@ -150,7 +206,21 @@ function checkSession(session: Session): void {
 function renamed(session: Session): Session {
   const names = new Map(session.runs.map(({ id }) => [id, identifier()]));
   const name = (id: string) => names.get(id) ?? id;
-  const runs = session.runs.map((run) => ({ ...run, id: name(run.id), origin: run.origin && { ...run.origin, run: name(run.origin.run) } }));
-  const marks = Object.fromEntries(Object.entries(session.marks).filter(([id]) => names.has(id)).map(([id, mark]) => [name(id), mark]));
-  return { ...session, id: identifier(), runs, marks, place: session.place && { ...session.place, run: name(session.place.run) } };
+  const runs = session.runs.map((run) => ({
+    ...run,
+    id: name(run.id),
+    origin: run.origin && { ...run.origin, run: name(run.origin.run) },
+  }));
+  const marks = Object.fromEntries(
+    Object.entries(session.marks)
+      .filter(([id]) => names.has(id))
+      .map(([id, mark]) => [name(id), mark]),
+  );
+  return {
+    ...session,
+    id: identifier(),
+    runs,
+    marks,
+    place: session.place && { ...session.place, run: name(session.place.run) },
+  };
 }

@@ -38,7 +38,8 @@ export const number: Form<number> = (value) => {
 };
 
 export const whole: Form<number> = (value) => {
-  if (!Number.isInteger(value) || Math.abs(value as number) >= 2 ** 63) throw new FormError("should be a whole number");
+  if (!Number.isInteger(value) || Math.abs(value as number) >= 2 ** 63)
+    throw new FormError("should be a whole number");
   return value as number;
 };
 
@@ -73,7 +74,8 @@ export function optional<T>(form: Form<T>): Form<T | undefined> {
 export function list<T>(form: Form<T>, most = MAX_LIST): Form<T[]> {
   return (value) => {
     if (!Array.isArray(value)) throw new FormError("should be a list");
-    if (value.length > most) throw new FormError(`should have at most ${most} members, and has ${value.length}`);
+    if (value.length > most)
+      throw new FormError(`should have at most ${most} members, and has ${value.length}`);
     const found = new Array<T>(value.length);
     let i = 0;
     try {
@@ -119,12 +121,15 @@ export const any: Form<unknown> = (value) => {
 
 function bound(value: unknown, depth: number): void {
   if (depth === 0) throw new FormError(`should be at most ${MAX_DEPTH} deep`);
-  if (typeof value === "number" && !Number.isFinite(value)) throw new FormError("should have finite numbers only");
-  if (typeof value === "object" && value !== null) for (const one of Object.values(value)) bound(one, depth - 1);
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new FormError("should have finite numbers only");
+  if (typeof value === "object" && value !== null)
+    for (const one of Object.values(value)) bound(one, depth - 1);
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FormError("should be an object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new FormError("should be an object");
   return value as Record<string, unknown>;
 }
 
@@ -138,7 +143,9 @@ export function parsed(json: string | Uint8Array, most: number): unknown {
   const size = typeof json === "string" ? json.length : json.byteLength;
   if (size > most) throw new FormError(`should have at most ${most} bytes, and has ${size}`);
   try {
-    return JSON.parse(typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json));
+    return JSON.parse(
+      typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json),
+    );
   } catch (error) {
     if (error instanceof TypeError) throw new FormError("should be UTF-8");
     if (error instanceof SyntaxError) throw new FormError("should be JSON");

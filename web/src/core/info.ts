@@ -52,7 +52,11 @@ export interface Info {
     semantics: { name: string; system: string; order: string[]; without: string[] }[];
     decoders: Decoder[];
     mixtures: Decoder[];
-    strategies: { name: string; settings: { name: string; default: unknown; choices: unknown[] | null }[]; reward_needed: boolean }[];
+    strategies: {
+      name: string;
+      settings: { name: string; default: unknown; choices: unknown[] | null }[];
+      reward_needed: boolean;
+    }[];
     rewards: { name: string; needs: string[]; scale: string | null; refused: string | null }[];
   };
   key_required: boolean;

@@ -25,7 +25,9 @@ export interface Redrawn {
 
 /** Whether a trace tells what is at a temperature. */
 export function reaches(temperatures: readonly number[], temperature: number): boolean {
-  return temperature === 0 || (temperature >= temperatures[0] && temperature <= (temperatures.at(-1) as number));
+  return (
+    temperature === 0 || (temperature >= temperatures[0] && temperature <= (temperatures.at(-1) as number))
+  );
 }
 
 /**
@@ -33,12 +35,18 @@ export function reaches(temperatures: readonly number[], temperature: number): b
  * The same numbers as `ponder.traces.redraw`. `into` is memory for the probabilities.
  * Throws RangeError for a temperature that the trace does not reach.
  */
-export function redraw(row: Row, temperatures: readonly number[], sliders: Sliders, into?: Float64Array): Redrawn {
+export function redraw(
+  row: Row,
+  temperatures: readonly number[],
+  sliders: Sliders,
+  into?: Float64Array,
+): Redrawn {
   const { logits } = row;
   const count = logits.length;
   const probs = into?.length === count ? into : new Float64Array(count);
   const { temperature } = sliders;
-  if (!reaches(temperatures, temperature)) throw new RangeError(`temperature should be one that the trace has, not ${temperature}`);
+  if (!reaches(temperatures, temperature))
+    throw new RangeError(`temperature should be one that the trace has, not ${temperature}`);
   if (temperature === 0) {
     probs.fill(0);
     probs[0] = 1;
@@ -54,7 +62,11 @@ export function redraw(row: Row, temperatures: readonly number[], sliders: Slide
 }
 
 /** The logarithm of the sum over all other tokens at a temperature within the grid; -Infinity where there is none. */
-export function tailAt(tails: readonly (number | null)[], temperatures: readonly number[], temperature: number): number {
+export function tailAt(
+  tails: readonly (number | null)[],
+  temperatures: readonly number[],
+  temperature: number,
+): number {
   let above = 0;
   while (temperatures[above] < temperature) above++;
   const high = tails[above];
@@ -67,7 +79,11 @@ export function tailAt(tails: readonly (number | null)[], temperatures: readonly
   return low + ((1 / temperature - start) / (end - start)) * (high - low);
 }
 
-function truncate(probs: Float64Array, tail: number, { top_k, top_p, min_p }: Sliders): Pick<Redrawn, "kept" | "beyond" | "mass"> {
+function truncate(
+  probs: Float64Array,
+  tail: number,
+  { top_k, top_p, min_p }: Sliders,
+): Pick<Redrawn, "kept" | "beyond" | "mass"> {
   const count = probs.length;
   let kept = count;
   let beyond = tail > 0;

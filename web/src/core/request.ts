@@ -10,7 +10,9 @@ export interface Message {
 }
 
 /** What a person has written: one text, or a conversation. */
-export type Document = { kind: "completion"; prompt: string } | { kind: "chat"; messages: readonly Message[] };
+export type Document =
+  | { kind: "completion"; prompt: string }
+  | { kind: "chat"; messages: readonly Message[] };
 
 /** Parameters that a person has set, by name. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -42,13 +44,26 @@ export function asked(document: Document, branch: Branch | null = null): Body {
   if (document.kind === "completion") return { prompt: document.prompt };
   const messages = document.messages.map(({ role, content }) => ({ role, content }));
   if (messages.at(-1)?.role !== "assistant") return { messages };
-  return branch?.tokens.length ? { messages: messages.slice(0, -1) } : { messages, continue_final_message: true };
+  return branch?.tokens.length
+    ? { messages: messages.slice(0, -1) }
+    : { messages, continue_final_message: true };
 }
 
 /** Returns the body of a streamed request. Settings that are undefined or null are left to the server. */
-export function request(document: Document, settings: Settings, branch: Branch | null = null, watch: Watch = { trace: true }): Body {
+export function request(
+  document: Document,
+  settings: Settings,
+  branch: Branch | null = null,
+  watch: Watch = { trace: true },
+): Body {
   const set = Object.entries(settings).filter(([, value]) => value !== undefined && value !== null);
-  const body: Body = { ...asked(document, branch), ...Object.fromEntries(set), ...from(branch), stream: true, return_token_ids: true };
+  const body: Body = {
+    ...asked(document, branch),
+    ...Object.fromEntries(set),
+    ...from(branch),
+    stream: true,
+    return_token_ids: true,
+  };
   const options: Body = { include_usage: true };
   if (watch.trace) options.include_trace = watch.trace;
   if (watch.tree) options.include_tree = true;

@@ -6,7 +6,7 @@
  */
 
 import { branched, cutTo, type Lineage } from "./lineage";
-import type { Body, Branch, Document, Settings } from "./request";
+import { asked, type Body, type Branch, type Document, type Settings } from "./request";
 import { pathsOf, type Trace } from "./trace";
 
 /** Where a run branched off another: after so many of a text's tokens, with another token or none. */
@@ -79,11 +79,23 @@ export interface Session {
 export const identifier = (): string => crypto.randomUUID();
 
 export function begun(document: Document, settings: Settings = {}): Session {
-  return { id: identifier(), made: Date.now(), title: "", document, settings, runs: [], marks: {}, place: null };
+  return {
+    id: identifier(),
+    made: Date.now(),
+    title: "",
+    document,
+    settings,
+    runs: [],
+    marks: {},
+    place: null,
+  };
 }
 
 /** Returns a session with another document, settings, title or place. */
-export function edited(session: Session, change: Partial<Pick<Session, "document" | "settings" | "title" | "place">>): Session {
+export function edited(
+  session: Session,
+  change: Partial<Pick<Session, "document" | "settings" | "title" | "place">>,
+): Session {
   return { ...session, ...change };
 }
 
@@ -132,30 +144,39 @@ export function lineageOf(run: Run, text: number): Lineage {
  * With `token` as the next one, which then counts as generated too. The random numbers of what follows are those
  * that the text itself had there: with the same settings, and no other token, the rest is the same.
  */
-export function branchAt(run: Run, text: number, at: number, token: number | null = null): { branch: Branch; origin: Origin } {
+export function branchAt(
+  run: Run,
+  text: number,
+  at: number,
+  token: number | null = null,
+): { branch: Branch; origin: Origin } {
   const held = tokensOf(run, text).slice(0, at);
   const lineage = cutTo(lineageOf(run, text), held.length);
   const tokens = token === null ? held : [...held, token];
   return { branch: { tokens, lineage }, origin: { run: run.id, text, at, token } };
 }
 
+/** What a run's texts come after: runs with the same grow in one tree. */
+export const rootOf = (run: Run): string => JSON.stringify(asked(run.document, run.branch));
+
 /** Returns the texts that share a text's nearest branching, it included, in the order of the tree. */
 export function siblings(session: Session, place: Place): Place[] {
   const run = runOf(session, place.run);
   if (!run) return [];
-  const { origin } = run;
-  const start = origin ? `${origin.run} ${origin.text} ${origin.at}` : JSON.stringify(run.document);
-  const beside = session.runs.filter((one) =>
-    origin ? one.origin && `${one.origin.run} ${one.origin.text} ${one.origin.at}` === start : !one.origin && JSON.stringify(one.document) === start,
-  );
+  const start = ({ origin }: Run) => origin && `${origin.run} ${origin.text} ${origin.at}`;
+  const beside = session.runs.filter((one) => start(one) === start(run) && rootOf(one) === rootOf(run));
   const found = beside.flatMap((one) => pathsOf(one.trace).map((_, text) => ({ run: one.id, text })));
-  return origin ? [{ run: origin.run, text: origin.text }, ...found] : found;
+  return run.origin ? [{ run: run.origin.run, text: run.origin.text }, ...found] : found;
 }
 
 /** Returns the conversation with a text as the assistant's message, or the document with a text behind its prompt. */
 export function answered(document: Document, text: string): Document {
   if (document.kind === "completion") return { ...document, prompt: document.prompt + text };
   const last = document.messages.at(-1);
-  if (last?.role !== "assistant") return { ...document, messages: [...document.messages, { role: "assistant", content: text }] };
-  return { ...document, messages: [...document.messages.slice(0, -1), { ...last, content: last.content + text }] };
+  if (last?.role !== "assistant")
+    return { ...document, messages: [...document.messages, { role: "assistant", content: text }] };
+  return {
+    ...document,
+    messages: [...document.messages.slice(0, -1), { ...last, content: last.content + text }],
+  };
 }

@@ -10,17 +10,23 @@ export function same(one: unknown, other: unknown): boolean {
 
 /** Returns the settings that say something else than the server's defaults, in the order of its parameters. */
 export function differing(settings: Settings, parameters: readonly Parameter[]): Record<string, unknown> {
-  const known = parameters.filter(({ name, default: usual }) => isSet(settings[name]) && !same(settings[name], usual));
+  const known = parameters.filter(
+    ({ name, default: usual }) => isSet(settings[name]) && !same(settings[name], usual),
+  );
   const names = new Set(parameters.map(({ name }) => name));
   const others = Object.keys(settings).filter((name) => !names.has(name) && isSet(settings[name]));
-  return Object.fromEntries([...known.map(({ name }) => name), ...others].map((name) => [name, settings[name]]));
+  return Object.fromEntries(
+    [...known.map(({ name }) => name), ...others].map((name) => [name, settings[name]]),
+  );
 }
 
 const isSet = (value: unknown) => value !== undefined && value !== null;
 
 /** Returns what differs from the defaults in one line, such as "temperature 0.8, top p 0.9". */
 export function summary(settings: Settings, parameters: readonly Parameter[]): string {
-  const told = Object.entries(differing(settings, parameters)).map(([name, value]) => `${spoken(name)} ${short(value)}`);
+  const told = Object.entries(differing(settings, parameters)).map(
+    ([name, value]) => `${spoken(name)} ${short(value)}`,
+  );
   return told.join(", ") || "all as the server has it";
 }
 
@@ -41,16 +47,20 @@ export function fault(parameter: Parameter, value: unknown, settings: Settings):
   if (typeof value === "number" && numeric) {
     if (!Number.isFinite(value)) return `${name} should be a finite number`;
     if (!types.includes("number") && !Number.isInteger(value)) return `${name} should be a whole number`;
-    if (min !== null && (value < min || (over && value === min))) return `${name} should be ${over ? "over" : "at least"} ${min}`;
-    if (max !== null && (value > max || (under && value === max))) return `${name} should be ${under ? "under" : "at most"} ${max}`;
+    if (min !== null && (value < min || (over && value === min)))
+      return `${name} should be ${over ? "over" : "at least"} ${min}`;
+    if (max !== null && (value > max || (under && value === max)))
+      return `${name} should be ${under ? "under" : "at most"} ${max}`;
   } else if (numeric && types.length === 1) {
     return `${name} should be a number`;
   }
-  if (choices && typeof value === "string" && !choices.includes(value)) return `${name} should be one of ${choices.join(", ")}`;
+  if (choices && typeof value === "string" && !choices.includes(value))
+    return `${name} should be one of ${choices.join(", ")}`;
   if (same(value, parameter.neutral)) return null;
   const other = excludes.find((one) => isSet(settings[one]) && settings[one] !== false);
   if (other) return `${name} cannot be set together with ${other}`;
-  if (needs.length && !needs.some((one) => isSet(settings[one]))) return `${name} is set only together with ${needs.join(" or ")}`;
+  if (needs.length && !needs.some((one) => isSet(settings[one])))
+    return `${name} is set only together with ${needs.join(" or ")}`;
   return null;
 }
 

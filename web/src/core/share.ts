@@ -27,7 +27,9 @@ const SHARED: Form<Shared> = object<Shared>({
 
 /** Returns the fragment of a link; null if it would be too long for one. */
 export async function fragment(shared: Shared): Promise<string | null> {
-  const packed = await through(new Blob([JSON.stringify(shared)]).stream(), new CompressionStream("deflate-raw"), Infinity);
+  const json = new Blob([JSON.stringify(shared)]);
+  if (json.size > MAX_BYTES) return null;
+  const packed = await through(json.stream(), new CompressionStream("deflate-raw"), Infinity);
   const link = MARK + base64url(packed);
   return link.length <= MAX_LINK ? link : null;
 }
@@ -38,16 +40,25 @@ export async function opened(hash: string): Promise<Shared | null> {
   if (hash.length > MAX_LINK) throw new FormError(`should have at most ${MAX_LINK} characters`, "the link");
   const packed = bytes(hash.slice(MARK.length));
   try {
-    const json = await through(new Blob([packed]).stream(), new DecompressionStream("deflate-raw"), MAX_BYTES);
+    const json = await through(
+      new Blob([packed]).stream(),
+      new DecompressionStream("deflate-raw"),
+      MAX_BYTES,
+    );
     return SHARED(parsed(json, MAX_BYTES));
   } catch (error) {
-    if (error instanceof FormError) throw new FormError(error.rule, `the link${error.place && `'s ${error.place.slice(1)}`}`);
+    if (error instanceof FormError)
+      throw new FormError(error.rule, `the link${error.place && `'s ${error.place.slice(1)}`}`);
     throw new FormError("is damaged", "the link");
   }
 }
 
 /** Returns what comes out of a transform, of which there may be at most so much. */
-async function through(input: ReadableStream<Uint8Array<ArrayBuffer>>, transform: CompressionStream | DecompressionStream, most: number): Promise<Uint8Array<ArrayBuffer>> {
+async function through(
+  input: ReadableStream<Uint8Array<ArrayBuffer>>,
+  transform: CompressionStream | DecompressionStream,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   const reader = input.pipeThrough(transform).getReader();
@@ -70,7 +81,9 @@ function base64url(data: Uint8Array): string {
 
 function bytes(text: string): Uint8Array<ArrayBuffer> {
   try {
-    return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+    return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) =>
+      character.charCodeAt(0),
+    );
   } catch {
     throw new FormError("is damaged", "the link");
   }

@@ -13,7 +13,9 @@ type Name = (typeof STORES)[number];
 
 /** Brings a database from one version to the next; the first makes the stores. */
 type Upgrade = (database: IDBDatabase, transaction: IDBTransaction) => void;
-const UPGRADES: readonly Upgrade[] = [(database) => STORES.forEach((name) => database.createObjectStore(name, { keyPath: "id" }))];
+const UPGRADES: readonly Upgrade[] = [
+  (database) => STORES.forEach((name) => database.createObjectStore(name, { keyPath: "id" })),
+];
 
 /** There is no room left: nothing was written, and nothing lost. */
 export class StorageFull extends Error {
@@ -44,6 +46,8 @@ export class Store {
   readonly #channel: BroadcastChannel;
   readonly #revisions = new Map<string, number>(); // that this tab has seen
 
+  #persisted: Promise<boolean> | undefined;
+
   private constructor(database: IDBDatabase) {
     this.#database = database;
     this.#channel = new BroadcastChannel(NAME);
@@ -53,7 +57,8 @@ export class Store {
   static async open(upgrades = UPGRADES): Promise<Store> {
     const request = indexedDB.open(NAME, upgrades.length);
     request.onupgradeneeded = ({ oldVersion }) => {
-      for (const upgrade of upgrades.slice(oldVersion)) upgrade(request.result, request.transaction as IDBTransaction);
+      for (const upgrade of upgrades.slice(oldVersion))
+        upgrade(request.result, request.transaction as IDBTransaction);
     };
     return new Store(await result(request));
   }
@@ -65,8 +70,17 @@ export class Store {
 
   /** Returns what there is, the last changed first. */
   async sessions(): Promise<Summary[]> {
-    const kept = await result<Kept[]>(this.#database.transaction("sessions").objectStore("sessions").getAll());
-    const told = kept.map(({ id, title, made, changed, document, runs }) => ({ id, title, made, changed, document, runs: runs.length }));
+    const kept = await result<Kept[]>(
+      this.#database.transaction("sessions").objectStore("sessions").getAll(),
+    );
+    const told = kept.map(({ id, title, made, changed, document, runs }) => ({
+      id,
+      title,
+      made,
+      changed,
+      document,
+      runs: runs.length,
+    }));
     return told.sort((one, other) => other.changed - one.changed);
   }
 
@@ -76,7 +90,9 @@ export class Store {
     if (!kept) return null;
     const { runs, changed: _, revision, ...session } = kept;
     this.#revisions.set(id, revision);
-    const found = await Promise.all(runs.map((run) => result<Run | undefined>(transaction.objectStore("runs").get(run))));
+    const found = await Promise.all(
+      runs.map((run) => result<Run | undefined>(transaction.objectStore("runs").get(run))),
+    );
     return { ...session, runs: found.filter((run) => run !== undefined) };
   }
 
@@ -85,6 +101,7 @@ export class Store {
    * read here, the runs of both stay. Throws StorageFull.
    */
   async save(session: Session): Promise<void> {
+    this.#persisted ??= navigator.storage?.persist?.().catch(() => false); // the browser may ask its user
     let revision = 0;
     await this.#write(["sessions", "runs"], async (transaction) => {
       const [sessions, runs] = [transaction.objectStore("sessions"), transaction.objectStore("runs")];
@@ -102,7 +119,10 @@ export class Store {
 
   /** Forgets a session. Its runs stay until `sweep`, so that saving it again undoes this. */
   async remove(id: string): Promise<void> {
-    await this.#write(["sessions"], async (transaction) => void transaction.objectStore("sessions").delete(id));
+    await this.#write(
+      ["sessions"],
+      async (transaction) => void transaction.objectStore("sessions").delete(id),
+    );
     this.#channel.postMessage(id);
   }
 
@@ -125,7 +145,10 @@ export class Store {
   }
 
   async savePrompt(prompt: SavedPrompt): Promise<void> {
-    await this.#write(["prompts"], async (transaction) => void transaction.objectStore("prompts").put(prompt));
+    await this.#write(
+      ["prompts"],
+      async (transaction) => void transaction.objectStore("prompts").put(prompt),
+    );
   }
 
   async removePrompt(id: string): Promise<void> {
@@ -160,7 +183,12 @@ export class Store {
  * For upgrades: copies a store's records, converted, into a new one beside it. Where their numbers differ the
  * upgrade is given up, and all is as it was. The old store goes with the next version.
  */
-export function copied(transaction: IDBTransaction, from: string, to: string, convert: (record: unknown) => unknown): void {
+export function copied(
+  transaction: IDBTransaction,
+  from: string,
+  to: string,
+  convert: (record: unknown) => unknown,
+): void {
   const target = transaction.db.createObjectStore(to, { keyPath: "id" });
   const all = transaction.objectStore(from).getAll();
   all.onsuccess = () => {

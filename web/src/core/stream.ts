@@ -89,7 +89,9 @@ async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> 
   }
 }
 
-async function read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+async function read(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
   try {
     return await reader.read();
   } catch (error) {
@@ -109,7 +111,13 @@ function parse(data: string): Record<string, unknown> {
 }
 
 function told(value: Record<string, unknown>): StreamError {
-  const error = (typeof value.error === "object" && value.error ? value.error : value) as Record<string, unknown>;
+  const error = (typeof value.error === "object" && value.error ? value.error : value) as Record<
+    string,
+    unknown
+  >;
   const { message, param } = error;
-  return new StreamError(typeof message === "string" ? message : "the server failed", typeof param === "string" ? param : null);
+  return new StreamError(
+    typeof message === "string" ? message : "the server failed",
+    typeof param === "string" ? param : null,
+  );
 }

@@ -1,6 +1,20 @@
 /** The trace format (docs/traces.md): what is watched as it comes, kept, compared and written is this object. */
 
-import { any, type Form, FormError, list, nullable, number, object, oneOf, optional, parsed, record, text, whole } from "./form";
+import {
+  any,
+  type Form,
+  FormError,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  parsed,
+  record,
+  text,
+  whole,
+} from "./form";
 
 export const MAX_BYTES = 128 * 2 ** 20;
 export const PROMPT = -1;
@@ -40,6 +54,8 @@ export interface Row {
   entropy: number;
   kept: number;
   kept_mass: number;
+  /** The share of the raw distribution that the constraint let through; older files lack it. */
+  allowed_mass?: number | undefined;
   ids: number[];
   logits: number[];
   tempered: number[];
@@ -71,7 +87,7 @@ export interface Text {
   score: number;
 }
 
-/** How a prompt was answered. `seed`, `fingerprint` and `prompt_token_ids` are in streams alone. */
+/** How a prompt was answered. `seed` (null: nothing was drawn), `fingerprint` and `prompt_token_ids` are in streams. */
 export interface Trace {
   version: 1;
   model: string;
@@ -84,7 +100,7 @@ export interface Trace {
   rows: Row[];
   tokens: Token[];
   texts: Text[];
-  seed?: number | undefined;
+  seed?: number | null | undefined;
   fingerprint?: string | null | undefined;
   prompt_token_ids?: number[] | undefined;
 }
@@ -113,6 +129,7 @@ const ROW = object<Row>({
   entropy: number,
   kept: whole,
   kept_mass: number,
+  allowed_mass: optional(number),
   ids: list(whole, MAX_TOP),
   logits: list(number, MAX_TOP),
   tempered: list(number, MAX_TOP),
@@ -132,7 +149,13 @@ const TOKEN = object<Token>({
   ended: nullable(REASON),
   index: optional(whole),
 });
-const TEXT = object<Text>({ text, tokens: list(whole), finish_reason: REASON, logprob: LOGPROB, score: LOGPROB });
+const TEXT = object<Text>({
+  text,
+  tokens: list(whole),
+  finish_reason: REASON,
+  logprob: LOGPROB,
+  score: LOGPROB,
+});
 const HEAD = {
   version: oneOf(1),
   model: text,
@@ -141,7 +164,7 @@ const HEAD = {
   prompt_tokens: whole,
   params: PARAMS,
   temperatures: list(number, MAX_TOP),
-  seed: optional(whole),
+  seed: optional(nullable(whole)),
   fingerprint: optional(nullable(text)),
   prompt_token_ids: optional(list(whole)),
 } as const;
@@ -241,22 +264,27 @@ function checkRow(trace: Trace, i: number): void {
 
 function checkToken(trace: Trace, i: number): void {
   const token = trace.tokens[i];
-  if (token.parent < PROMPT || token.parent >= i) throw new FormError(`should be ${PROMPT} or under ${i}`, `.tokens[${i}].parent`);
-  if (token.row < 0 || token.row >= trace.rows.length) throw new FormError(`should be under ${trace.rows.length}`, `.tokens[${i}].row`);
-  if (token.index !== undefined && (token.index < 0 || token.index >= MAX_TEXTS)) throw new FormError(`should be under ${MAX_TEXTS}`, `.tokens[${i}].index`);
+  if (token.parent < PROMPT || token.parent >= i)
+    throw new FormError(`should be ${PROMPT} or under ${i}`, `.tokens[${i}].parent`);
+  if (token.row < 0 || token.row >= trace.rows.length)
+    throw new FormError(`should be under ${trace.rows.length}`, `.tokens[${i}].row`);
+  if (token.index !== undefined && (token.index < 0 || token.index >= MAX_TEXTS))
+    throw new FormError(`should be under ${MAX_TEXTS}`, `.tokens[${i}].index`);
   checkSpelled(trace, token.id, `.tokens[${i}]`);
 }
 
 function checkText(trace: Trace, i: number): void {
   let above = PROMPT;
   for (const number of trace.texts[i].tokens) {
-    if (trace.tokens[number]?.parent !== above) throw new FormError("should be a path from the prompt", `.texts[${i}].tokens`);
+    if (trace.tokens[number]?.parent !== above)
+      throw new FormError("should be a path from the prompt", `.texts[${i}].tokens`);
     above = number;
   }
 }
 
 function checkSpelled(trace: Trace, id: number, place: string): void {
-  if (!Object.hasOwn(trace.vocabulary, id)) throw new FormError(`has the token ${id}, which is not in the vocabulary`, place);
+  if (!Object.hasOwn(trace.vocabulary, id))
+    throw new FormError(`has the token ${id}, which is not in the vocabulary`, place);
 }
 
 /** Texts as they grow: of each, its tokens by their indices. `follow` keeps up with a trace's tokens. */

@@ -1,6 +1,6 @@
 /** Where the nodes of a tree of tokens stand: x is how many tokens came before, y the order of the leaves. */
 
-import type { Session } from "./session";
+import { rootOf, type Run, type Session } from "./session";
 import { pathsOf, PROMPT, type Trace } from "./trace";
 
 /** Tokens in a row without a branch, drawn as one node. */
@@ -38,7 +38,13 @@ export function layout(parents: readonly number[]): Layout {
     let node = waiting.pop() as number;
     const above = parents[node] === PROMPT ? PROMPT : of[parents[node]];
     const before = segments[above];
-    const segment: Segment = { nodes: [], parent: above, children: [], x: before ? before.x + before.nodes.length : 0, y: 0 };
+    const segment: Segment = {
+      nodes: [],
+      parent: above,
+      children: [],
+      x: before ? before.x + before.nodes.length : 0,
+      y: 0,
+    };
     before?.children.push(segments.length);
     for (;;) {
       segment.nodes.push(node);
@@ -63,7 +69,8 @@ function place(segments: Segment[]): number {
   return leaves;
 }
 
-const widest = (segments: readonly Segment[]) => segments.reduce((most, { x, nodes }) => Math.max(most, x + nodes.length), 0);
+const widest = (segments: readonly Segment[]) =>
+  segments.reduce((most, { x, nodes }) => Math.max(most, x + nodes.length), 0);
 
 /** Returns of each of a trace's tokens whether it is on the way to a text; others were pruned. */
 export function living(trace: Trace): boolean[] {
@@ -83,30 +90,28 @@ export interface Node {
   ends: { run: string; text: number }[];
 }
 
-/** Returns the tree of all texts of a session whose document is that of a run. */
-export function grove(session: Session, root: string): Node[] {
+/** Returns the tree of all texts of a session that come after the same as those of a run. */
+export function grove(session: Session, run: Run): Node[] {
   const nodes: Node[] = [];
   const places = new Map<string, number>(); // "parent token" -> node
-  const asked = JSON.stringify(session.runs.find(({ id }) => id === root)?.document);
-  for (const run of session.runs) {
-    if (JSON.stringify(run.document) !== asked) continue;
-    pathsOf(run.trace).forEach((path, text) => {
+  for (const one of session.runs.filter((one) => rootOf(one) === rootOf(run))) {
+    pathsOf(one.trace).forEach((path, text) => {
       let at = PROMPT;
       const add = (id: number, token: number) => {
         const key = `${at} ${id}`;
         const known = places.get(key);
         if (known === undefined) {
           places.set(key, nodes.length);
-          nodes.push({ parent: at, id, run: run.id, token, ends: [] });
+          nodes.push({ parent: at, id, run: one.id, token, ends: [] });
         } else if (nodes[known].token < 0 && token >= 0) {
-          nodes[known].run = run.id;
+          nodes[known].run = one.id;
           nodes[known].token = token;
         }
         at = known ?? nodes.length - 1;
       };
-      for (const id of run.branch?.tokens ?? []) add(id, -1);
-      for (const token of path) add(run.trace.tokens[token].id, token);
-      if (at !== PROMPT) nodes[at].ends.push({ run: run.id, text });
+      for (const id of one.branch?.tokens ?? []) add(id, -1);
+      for (const token of path) add(one.trace.tokens[token].id, token);
+      if (at !== PROMPT) nodes[at].ends.push({ run: one.id, text });
     });
   }
   return nodes;

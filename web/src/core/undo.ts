@@ -23,7 +23,12 @@ export function changed<T>(history: History<T>, present: T, kind: string | null 
 export function undone<T>(history: History<T>): History<T> {
   const { past, present, future } = history;
   if (!past.length) return history;
-  return { past: past.slice(0, -1), present: past[past.length - 1], future: [present, ...future], kind: null };
+  return {
+    past: past.slice(0, -1),
+    present: past[past.length - 1],
+    future: [present, ...future],
+    kind: null,
+  };
 }
 
 export function redone<T>(history: History<T>): History<T> {

@@ -25,6 +25,7 @@ interface Choice {
   delta?: { content?: string | null };
   finish_reason?: string | null;
   stop_reason?: string | number | null;
+  constrained?: { rewinds?: number; refused?: number } | null;
 }
 
 const PATIENCE = 300; // ms after which what came is shown without a frame: a tab in the background has none
@@ -39,6 +40,8 @@ export class Live implements View {
   trace: Trace | null;
   lines: Line[] = [];
   finish: string | null = null;
+  /** What a constraint did, as the server counts it. */
+  constrained: { rewinds?: number; refused?: number } | null = null;
 
   version = $state(0);
   status = $state<Status>("waiting");
@@ -140,7 +143,7 @@ export class Live implements View {
     if (!this.#told) {
       const head = (this.#told = begin(part));
       const before = this.trace;
-      this.trace = before ? { ...head, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens } : head;
+      this.trace = before ? { ...head, prompt_tokens: before.prompt_tokens, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens, texts: [] } : head;
     } else {
       grow(this.#told, part);
       if (this.trace !== this.#told) grow(this.trace!, shifted(part, this.forced));
@@ -153,7 +156,8 @@ export class Live implements View {
     this.#follow();
   }
 
-  #choose({ index, text, delta, finish_reason, stop_reason }: Choice) {
+  #choose({ index, text, delta, finish_reason, stop_reason, constrained }: Choice) {
+    if (constrained) this.constrained = constrained;
     const line = this.#line(index);
     const sent = text ?? delta?.content ?? "";
     this.#sent[index] += sent;

@@ -2,13 +2,12 @@
 import { isCut, step, type Kind } from "../core/colour";
 import { reaches, redraw, type Sliders } from "../core/redraw";
 import type { Row } from "../core/trace";
-import type { Turn } from "./page.svelte";
+import type { Line, View } from "./view";
 
 const LOOK = 3; // nats of entropy from which on a place is worth a look
 
 /** Returns what tells the marks of a text's tokens as class names; `sliders` are null where the run had them. */
-export function marker(turn: Turn, by: Kind, sliders: Sliders | null, parts: number | null): (place: number) => string {
-  const { view, line } = turn;
+export function marker({ view, line }: { view: View | null; line: Line | null }, by: Kind, sliders: Sliders | null, parts: number | null): (place: number) => string {
   const trace = view?.trace;
   if (!view || !line || !trace) return () => "";
   const moved = sliders && reaches(trace.temperatures, sliders.temperature) ? sliders : null;

@@ -4,15 +4,22 @@ import { diceOf, obstacle, parting, type Dice } from "../core/dart";
 import type { Parameter } from "../core/info";
 import type { Sliders } from "../core/redraw";
 import { request, type Branch, type Document, type Message, type Role, type Settings } from "../core/request";
-import { answered, begun, branchAt, edited, grown, runOf, type Origin, type Place, type Session } from "../core/session";
+import { FormError } from "../core/form";
+import { messagesFile, sessionFile, traceFile } from "../core/file";
+import { opened as openedLink } from "../core/share";
+import { sentence } from "../core/api";
+import { answered, begun, branchAt, edited, grown, runOf, type Origin, type Place, type Run, type Session } from "../core/session";
 import { fault } from "../core/settings";
 import { numberOf, type Row, type Token, type Trace } from "../core/trace";
 import { changed, redone, started, undone } from "../core/undo";
 import { visible } from "../core/visible";
 import { Live, type Ask } from "./live.svelte";
 import { marker } from "./marks";
+import { Comparing } from "./comparing.svelte";
+import { Library } from "./library.svelte";
 import { remembered } from "./remembered.svelte";
 import { Server } from "./server.svelte";
+import { Solving } from "./solving.svelte";
 import { beginning, remember, viewOf, type Line, type View } from "./view";
 
 export type Mode = "chat" | "completion" | "solve";
@@ -55,9 +62,13 @@ const SEEDS = 2 ** 31;
 
 export class Page {
   readonly server = new Server();
+  readonly library = new Library();
+  readonly compare = new Comparing();
+  readonly solve = new Solving();
   readonly theme = remembered<Theme>("theme", "system");
   readonly colour = remembered<Kind>("colour", "entropy");
   readonly settingsOpen = remembered("settings-open", true);
+  readonly #last = remembered<string | null>("session", null);
 
   #history = $state.raw(started(begun(NEW.chat)));
   solving = $state(false);
@@ -71,6 +82,10 @@ export class Page {
   drawer = $state(false);
   phone = $state(false);
   said = $state("");
+  /** What a person should know, until it is put away. */
+  notice = $state("");
+  /** A text that is compared with the one that is shown. */
+  other = $state.raw<Place | null>(null);
 
   // What is shown
 
@@ -159,8 +174,10 @@ export class Page {
     const { here } = this;
     void this.version;
     if (!here?.dice || !this.moved) return { at: null, sentence: "" };
-    const { trace, path } = here;
-    const { unknown, other } = parting(trace, path, here.dice, this.sliders);
+    const { trace, path } = here, { forced } = here.view;
+    const found = parting(trace, path.slice(forced), { ...here.dice, start: forced }, this.sliders);
+    const unknown = found.unknown && { ...found.unknown, at: found.unknown.at + forced };
+    const other = found.other && { ...found.other, at: found.other.at + forced };
     const name = (id: number) => `“${visible(trace.vocabulary[id]?.text ?? String(id))}”`;
     if (unknown && (!other || unknown.at <= other.at)) {
       const before = unknown.at ? `The first ${unknown.at} tokens would be the same; from token ${unknown.at} on it cannot be said` : "Where the text would part cannot be said";
@@ -200,8 +217,36 @@ export class Page {
     return first.trim() ? `${first.trim().slice(0, 60)} — ponder` : "ponder playground";
   }
 
+  /** The seed of the text that is shown. */
+  get seed(): number | null {
+    const trace = this.answer?.view.trace;
+    const seed = trace?.seed ?? (trace ? numberOf(trace, "seed") : undefined);
+    return seed ?? null;
+  }
+
+  /** What can be saved as files. */
+  get files() {
+    const { session } = this;
+    const run = session.place && runOf(session, session.place.run);
+    const text = this.answer?.line?.text;
+    return {
+      session: () => sessionFile(session),
+      trace: run ? () => traceFile(run) : null,
+      text: text === undefined ? null : () => text,
+      messages: text === undefined ? null : () => messagesFile(session.document, text),
+    };
+  }
+
   get running() {
-    return this.live?.live ?? false;
+    return (this.live?.live ?? false) || this.solve.status === "running";
+  }
+
+  /** What the server says that the constraint did to the text that is shown, beyond its rows. */
+  get constrained(): string {
+    const { live } = this;
+    void this.version;
+    const told = live && live.id === this.shown?.view?.id ? live.constrained : null;
+    return told ? `It rewound ${told.rewinds ?? 0} times and refused ${told.refused ?? 0} tokens.` : "";
   }
 
   get parameters(): Parameter[] {
@@ -240,11 +285,56 @@ export class Page {
 
   /** Begins to watch the server; returns what ends that. */
   start() {
-    return this.server.watch();
+    const leave = () => {
+      this.stop();
+      const run = this.live?.run();
+      if (run && this.live && !runOf(this.session, run.id)) this.#take(this.live);
+      void this.library.flush();
+    };
+    const follow = () => void this.#follow(location.hash);
+    addEventListener("pagehide", leave);
+    addEventListener("hashchange", follow);
+    void this.#restore();
+    const unwatch = this.server.watch();
+    return () => {
+      removeEventListener("pagehide", leave);
+      removeEventListener("hashchange", follow);
+      unwatch();
+    };
+  }
+
+  /** Shows what was shown when the page was left, or what a link has. */
+  async #restore() {
+    const id = this.#last.value;
+    const session = id === null ? null : await this.library.load(id).catch(() => null);
+    if (session && !this.session.runs.length && !this.draft) this.show(session);
+    await this.#follow(location.hash);
+  }
+
+  /** Fills the form with what a link has. Nothing runs. */
+  async #follow(hash: string) {
+    try {
+      const shared = await openedLink(hash);
+      if (!shared) return;
+      history.replaceState(null, "", location.pathname + location.search);
+      this.fill({ document: shared.document, settings: { ...shared.settings, ...(shared.seed !== undefined && { seed: shared.seed }) } });
+      await this.server.known;
+      const mine = this.server.info?.model.fingerprint;
+      const same = mine != null && mine === shared.fingerprint;
+      this.notice = same
+        ? "A link filled the form. This is the same model, so Run gives the same text, token for token."
+        : "A link filled the form. It came from another model than this one, so the text may be another.";
+    } catch (error) {
+      if (!(error instanceof FormError)) throw error;
+      this.notice = `This link cannot be opened: ${sentence(error)}.`;
+    }
   }
 
   change(session: Session, kind: string | null = null) {
     this.#history = changed(this.#history, session, kind);
+    if (!session.runs.length) return;
+    this.library.keep(session);
+    this.#last.value = session.id;
   }
 
   get canUndo() {
@@ -291,20 +381,32 @@ export class Page {
     this.theme.value = THEMES[(THEMES.indexOf(this.theme.value) + 1) % THEMES.length];
   }
 
-  unlock(key: string) {
-    this.server.unlock(key);
-    this.close();
+  /** Tries a key; the dialog stays until the server knows it. */
+  async unlock(key: string) {
+    if (await this.server.unlock(key)) this.close();
   }
 
   /** Shows another session: a new one, one of the history, or one from a file. Nothing runs. */
   show(session: Session) {
     this.stop();
+    if (this.live) this.#take(this.live);
+    void this.library.flush();
     this.#history = started(session);
     this.solving = false;
     this.live = null;
     this.selected = null;
     this.whatIf = null;
     this.draft = "";
+  }
+
+  /** Begins a session with a document and settings; nothing runs. */
+  fill({ document, settings }: Pick<Session, "document" | "settings">) {
+    this.show(begun(document, settings));
+  }
+
+  compareWith(place: Place) {
+    this.other = place;
+    this.open("compare");
   }
 
   begin(kind = this.session.document.kind) {
@@ -419,6 +521,21 @@ export class Page {
 
   stop() {
     this.live?.stop();
+    this.solve.stop();
+  }
+
+  /** Keeps a run that was made beside what is shown. */
+  keep(run: Run) {
+    this.change({ ...grown(this.session, run), place: this.session.place ?? { run: run.id, text: 0 } });
+  }
+
+  solveNow() {
+    this.tab = "search";
+    this.say("started");
+    const { constraint, ...settings } = this.session.settings;
+    const sampled = this.parameters.filter((one) => !["search", "speculation", "mixture"].includes(one.group)).map((one) => one.name);
+    const sampling = Object.fromEntries(Object.entries(settings).filter(([name]) => sampled.includes(name) && name !== "n"));
+    void this.solve.run(sampling, constraint).then(() => this.say(this.solve.error || `solve ${this.solve.status}`));
   }
 
   #run(document: Document, settings: Settings, branch: Branch | null, origin: Origin | null) {
@@ -434,12 +551,15 @@ export class Page {
     void live.go().then(() => this.#ended(live));
   }
 
-  #ended(live: Live) {
+  #take(live: Live) {
     const run = live.run();
-    if (run) {
-      remember(run, live);
-      this.change(grown(this.session, run));
-    }
+    if (!run || runOf(this.session, run.id)) return;
+    remember(run, live);
+    this.change(grown(this.session, run));
+  }
+
+  #ended(live: Live) {
+    if (this.live === live) this.#take(live);
     this.say(live.status === "failed" ? live.error : `${live.status}, ${live.count} tokens`);
   }
 }

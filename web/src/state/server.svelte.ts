@@ -12,6 +12,14 @@ export class Server {
   reason = $state("");
   keyRefused = $state(false);
 
+  /** Is done once the server has told what it has. */
+  readonly known: Promise<void>;
+  #tell!: () => void;
+
+  constructor() {
+    this.known = new Promise((resolve) => (this.#tell = resolve));
+  }
+
   /** Looks at the server until it is ready, and then now and again. Returns what ends that. */
   watch(): () => void {
     let timer = 0;
@@ -27,9 +35,11 @@ export class Server {
     };
   }
 
-  unlock(key: string) {
+  /** Takes a key; says whether the server knows it. */
+  async unlock(key: string): Promise<boolean> {
     api.key.set(key);
-    void this.#look();
+    await this.#look();
+    return this.state === "ready";
   }
 
   async #look() {
@@ -42,6 +52,7 @@ export class Server {
     try {
       this.info ??= await api.info();
       this.state = "ready";
+      this.#tell();
     } catch (error) {
       this.reason = api.sentence(error);
       const asked = error instanceof api.ApiError && error.status === UNAUTHORISED;

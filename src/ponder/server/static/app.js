@@ -1,4 +1,4 @@
-import { A as delegated, B as only_child, C as set_text, D as props_id, E as from_html, F as user_effect, G as user_derived, H as proxy, I as $document, J as push, K as remove_textarea_child, L as $window, M as get, N as deferred_template_effect, O as text$1, P as template_effect, R as child, S as mount, T as comment, U as set, V as sibling, W as state, X as reset, Y as next, Z as to_array, _ as head, a as bind_value, b as index, c as set_checked, d as init_select, f as select_option, g as attach, h as clsx, i as bind_element_size, j as event, k as delegate, l as set_value, m as set_class, n as bind_window_size, o as remove_input_defaults, p as set_style, q as pop, r as bind_this, s as set_attribute, t as prop, u as bind_select_value, v as snippet, w as append, x as if_block, y as each, z as first_child } from "./vendor.js";
+import { $ as reset, A as props_id, B as $window, C as await_block, D as comment, E as append, F as get, G as proxy, H as first_child, I as deferred_template_effect, J as user_derived, K as set, L as template_effect, M as delegate, N as delegated, O as from_html, P as event, Q as next, R as user_effect, S as if_block, T as set_text, U as only_child, V as child, W as sibling, X as pop, Y as remove_textarea_child, Z as push, _ as attach, a as bind_checked, b as each, c as set_attribute, d as bind_select_value, et as noop, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as text$2, k as from_svg, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as state, r as bind_this, s as remove_input_defaults, t as prop, tt as to_array, u as set_value, v as head, w as mount, x as index, y as snippet$1, z as $document } from "./vendor.js";
 // src/state/actions.ts
 var PANES = [
 	"pane-settings",
@@ -192,9 +192,7 @@ function rebind(action, keys) {
 		[action.name]: keys
 	};
 }
-/** Whether a chord may be an action's: one without Ctrl or Alt would take a letter from who types or dictates. */
 var allowed = (keys) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
-/** Runs the action that a pressed key means, if any. */
 function press(actions, event) {
 	if (event.isComposing || event.defaultPrevented) return;
 	const keys = chord(event);
@@ -203,75 +201,8 @@ function press(actions, event) {
 	event.preventDefault();
 	action.run();
 }
-/** A chord as people read it. */
 var spoken$1 = (keys) => keys.replace("Ctrl", navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl").replace("Arrow", "").replaceAll("+", " ").replace("Escape", "Esc");
-// src/core/philox.ts
-/** Returns a whole number below 2^53 as words; null for another, which JavaScript cannot hold exactly. */
-function words(value) {
-	return Number.isSafeInteger(value) && value >= 0 ? [value % 2 ** 32, Math.floor(value / 2 ** 32)] : null;
-}
-/** The upper half of the product of two 32-bit numbers. */
-function high(a, b) {
-	const [lowA, highA, lowB, highB] = [
-		a & 65535,
-		a >>> 16,
-		b & 65535,
-		b >>> 16
-	];
-	const middle = highA * lowB + (lowA * lowB >>> 16);
-	const other = lowA * highB + (middle & 65535);
-	return highA * highB + (middle >>> 16) + (other >>> 16) >>> 0;
-}
-/** Philox-4x32-10 (Salmon et al., SC 2011): a counter of four 32-bit words and a key of two -> four words. */
-function philox(counter, key) {
-	let [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter;
-	let [k0, k1] = key;
-	for (let round = 0; round < 10; round++) {
-		const left = high(3528531795, c0);
-		const right = high(3449720151, c2);
-		const [lowLeft, lowRight] = [Math.imul(3528531795, c0) >>> 0, Math.imul(3449720151, c2) >>> 0];
-		c0 = (right ^ c1 ^ k0) >>> 0;
-		c1 = lowRight;
-		c2 = (left ^ c3 ^ k1) >>> 0;
-		c3 = lowLeft;
-		k0 = k0 + 2654435769 >>> 0;
-		k1 = k1 + 3144134277 >>> 0;
-	}
-	return [
-		c0,
-		c1,
-		c2,
-		c3
-	];
-}
-/** Returns the number in [0, 1), of 53 random bits, that chooses the token at a position of a stream. */
-function uniform(seed, stream, position) {
-	const [first, second] = philox([
-		position,
-		stream[0],
-		0,
-		stream[1]
-	], seed);
-	return ((first >>> 5) * 67108864 + (second >>> 6)) / 9007199254740992;
-}
-// src/core/lineage.ts
-/** Where a text branched off, and so whose random numbers it draws: `ponder.asks.path`. */
-/** Returns the lineage of branch `child` of a text that has `position` tokens. */
-function branched(lineage, position, child) {
-	return child ? [...lineage, [position, child]] : lineage;
-}
-/** Returns the part of a lineage that a text has once it is cut to so many tokens. */
-function cutTo(lineage, tokens) {
-	return lineage.filter(([position]) => position <= tokens);
-}
-/** Returns the stream of random numbers of a lineage. */
-function streamOf(lineage) {
-	const [first] = lineage;
-	if (!first) return [0, 0];
-	if (lineage.length === 1 && first[0] === 0) return words(first[1]) ?? [0, 0];
-	const [low, high] = blake2b8(new TextEncoder().encode(lineage.map((pair) => pair.join(":")).join(",")));
-	return [low, (high | 2147483648) >>> 0];
-}
+// src/core/blake2b.ts
 var MASK = (1n << 64n) - 1n;
 var INITIAL = [
 	7640891576956012808n,
@@ -349,7 +280,7 @@ var DIAGONALS = [
 ];
 var PLACES = [...COLUMNS, ...DIAGONALS];
 var BLOCK = 128;
-function blake2b8(message) {
+function blake2b(message) {
 	const state = INITIAL.slice();
 	state[0] ^= 16842760n;
 	for (let start = 0; start === 0 || start < message.length; start += BLOCK) {
@@ -388,16 +319,69 @@ function compress(state, block, read, last) {
 	}
 	for (let i = 0; i < 8; i++) state[i] ^= v[i] ^ v[i + 8];
 }
+// src/core/philox.ts
+function words(value) {
+	return Number.isSafeInteger(value) && value >= 0 ? [value % 2 ** 32, Math.floor(value / 2 ** 32)] : null;
+}
+function high(a, b) {
+	const [lowA, highA, lowB, highB] = [
+		a & 65535,
+		a >>> 16,
+		b & 65535,
+		b >>> 16
+	];
+	const middle = highA * lowB + (lowA * lowB >>> 16);
+	const other = lowA * highB + (middle & 65535);
+	return highA * highB + (middle >>> 16) + (other >>> 16) >>> 0;
+}
+function philox(counter, key) {
+	let [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter;
+	let [k0, k1] = key;
+	for (let round = 0; round < 10; round++) {
+		const left = high(3528531795, c0);
+		const right = high(3449720151, c2);
+		const [lowLeft, lowRight] = [Math.imul(3528531795, c0) >>> 0, Math.imul(3449720151, c2) >>> 0];
+		c0 = (right ^ c1 ^ k0) >>> 0;
+		c1 = lowRight;
+		c2 = (left ^ c3 ^ k1) >>> 0;
+		c3 = lowLeft;
+		k0 = k0 + 2654435769 >>> 0;
+		k1 = k1 + 3144134277 >>> 0;
+	}
+	return [
+		c0,
+		c1,
+		c2,
+		c3
+	];
+}
+function uniform(seed, stream, position) {
+	const [first, second] = philox([
+		position,
+		stream[0],
+		0,
+		stream[1]
+	], seed);
+	return ((first >>> 5) * 67108864 + (second >>> 6)) / 9007199254740992;
+}
+// src/core/lineage.ts
+function branched(lineage, position, child) {
+	return child ? [...lineage, [position, child]] : lineage;
+}
+function cutTo(lineage, tokens) {
+	return lineage.filter(([position]) => position <= tokens);
+}
+function streamOf(lineage) {
+	const [first] = lineage;
+	if (!first) return [0, 0];
+	if (lineage.length === 1 && first[0] === 0) return words(first[1]) ?? [0, 0];
+	const [low, high] = blake2b(new TextEncoder().encode(lineage.map((pair) => pair.join(":")).join(",")));
+	return [low, (high | 2147483648) >>> 0];
+}
 // src/core/redraw.ts
-/** Whether a trace tells what is at a temperature. */
 function reaches(temperatures, temperature) {
 	return temperature === 0 || temperature >= temperatures[0] && temperature <= temperatures.at(-1);
 }
-/**
-* Returns a row at the sliders' settings, without penalties and constraint: temperature, top-k, top-p and min-p.
-* The same numbers as `ponder.traces.redraw`. `into` is memory for the probabilities.
-* Throws RangeError for a temperature that the trace does not reach.
-*/
 function redraw(row, temperatures, sliders, into) {
 	const { logits } = row;
 	const count = logits.length;
@@ -427,7 +411,6 @@ function redraw(row, temperatures, sliders, into) {
 		...truncate(probs, others / total, sliders)
 	};
 }
-/** The logarithm of the sum over all other tokens at a temperature within the grid; -Infinity where there is none. */
 function tailAt(tails, temperatures, temperature) {
 	let above = 0;
 	while (temperatures[above] < temperature) above++;
@@ -467,7 +450,6 @@ function truncate(probs, tail, { top_k, top_p, min_p }) {
 		mass: sum(probs, kept)
 	};
 }
-/** How many of the first `count` of falling probabilities have less than `p` ahead of them. */
 function nucleus(probs, count, p) {
 	let ahead = 0;
 	for (let i = 0; i < count; i++) {
@@ -481,9 +463,47 @@ function sum(probs, count) {
 	for (let i = 0; i < count; i++) total += probs[i];
 	return total;
 }
+// src/core/request.ts
+var endpoint = (document) => document.kind === "chat" ? "v1/chat/completions" : "v1/completions";
+function asked(document, branch = null) {
+	if (document.kind === "completion") return { prompt: document.prompt };
+	const messages = document.messages.map(({ role, content }) => ({
+		role,
+		content
+	}));
+	if (messages.at(-1)?.role !== "assistant") return { messages };
+	return branch?.tokens.length ? { messages: messages.slice(0, -1) } : {
+		messages,
+		continue_final_message: true
+	};
+}
+function request(document, settings, branch = null, watch = { trace: true }) {
+	const set = Object.entries(settings).filter(([, value]) => value !== void 0 && value !== null);
+	const body = {
+		...asked(document, branch),
+		...Object.fromEntries(set),
+		...from(branch),
+		stream: true,
+		return_token_ids: true
+	};
+	const options = { include_usage: true };
+	if (watch.trace) options.include_trace = watch.trace;
+	if (watch.tree) options.include_tree = true;
+	if (watch.progress) options.include_progress = true;
+	return {
+		...body,
+		stream_options: options
+	};
+}
+function from(branch) {
+	if (!branch?.tokens.length) return branch?.lineage.length ? { lineage: branch.lineage } : {};
+	const lineage = branch.lineage.length ? { lineage: branch.lineage } : {};
+	return {
+		prefix_token_ids: [...branch.tokens],
+		...lineage
+	};
+}
 // src/core/form.ts
-/** What a JSON value must be, as functions that return it typed or say in one sentence what is wrong. */
-/** A value does not have its form: where, and what is allowed there. */
 var FormError = class extends Error {
 	place;
 	rule;
@@ -495,7 +515,6 @@ var FormError = class extends Error {
 };
 var MAX_DEPTH = 32;
 var MAX_LIST = 2e6;
-/** Runs a check of a part, and names the part in what it throws. */
 function at(part, check) {
 	try {
 		return check();
@@ -512,8 +531,12 @@ var whole = (value) => {
 	if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 63) throw new FormError("should be a whole number");
 	return value;
 };
-var text = (value) => {
+var text$1 = (value) => {
 	if (typeof value !== "string") throw new FormError("should be text");
+	return value;
+};
+var flag = (value) => {
+	if (typeof value !== "boolean") throw new FormError("should be true or false");
 	return value;
 };
 function oneOf(...allowed) {
@@ -526,11 +549,9 @@ function oneOf(...allowed) {
 function nullable(form) {
 	return (value) => value === null ? null : form(value);
 }
-/** A member that may be missing; then it is left out. */
 function optional(form) {
 	return Object.assign((value) => form(value), { missing: true });
 }
-/** A list of at most so many. */
 function list(form, most = MAX_LIST) {
 	return (value) => {
 		if (!Array.isArray(value)) throw new FormError("should be a list");
@@ -545,7 +566,6 @@ function list(form, most = MAX_LIST) {
 		return found;
 	};
 }
-/** An object whose names are not known before; `names` says which may be. */
 function record(form, names) {
 	return (value) => {
 		const members = Object.entries(objectOf(value)).map(([name, member]) => {
@@ -555,7 +575,6 @@ function record(form, names) {
 		return Object.fromEntries(members);
 	};
 }
-/** An object with these members; others are passed over. */
 function object(fields) {
 	const forms = Object.entries(fields);
 	return (value) => {
@@ -569,7 +588,6 @@ function object(fields) {
 		return found;
 	};
 }
-/** Any JSON value that is not nested too deeply. */
 var any = (value) => {
 	bound(value, MAX_DEPTH);
 	return value;
@@ -583,21 +601,33 @@ function objectOf(value) {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FormError("should be an object");
 	return value;
 }
-/** A hostile text, short enough for a sentence. */
 function shown$1(value) {
 	return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }
+function parsed(json, most) {
+	const size = typeof json === "string" ? json.length : json.byteLength;
+	if (size > most) throw new FormError(`should have at most ${most} bytes, and has ${size}`);
+	try {
+		return JSON.parse(typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json));
+	} catch (error) {
+		if (error instanceof TypeError) throw new FormError("should be UTF-8");
+		if (error instanceof SyntaxError) throw new FormError("should be JSON");
+		throw new FormError("should be JSON that fits into memory");
+	}
+}
+// src/core/trace.ts
+var MAX_BYTES$1 = 128 * 2 ** 20;
 var LOWEST = .01;
 var HIGHEST = 100;
 var MAX_TOP = 1e3;
 var MAX_TEXTS = 1e5;
 var REASON = oneOf("stop", "length", "constraint", "deadline", "until");
 var BYTES = (value) => {
-	if (!/^([0-9a-f]{2})*$/i.test(text(value))) throw new FormError("should be bytes in hexadecimal");
+	if (!/^([0-9a-f]{2})*$/i.test(text$1(value))) throw new FormError("should be bytes in hexadecimal");
 	return value;
 };
 var VOCABULARY = record(object({
-	text,
+	text: text$1,
 	bytes: BYTES
 }), /^\d{1,10}$/);
 var PARAMS = record(object({
@@ -605,7 +635,7 @@ var PARAMS = record(object({
 	source: oneOf("caller", "checkpoint", "default", "resolved")
 }), /^[A-Za-z]\w{0,99}$/);
 var STEP = object({
-	step: text,
+	step: text$1,
 	kind: oneOf("constraint", "penalty", "temperature", "truncation"),
 	removed: whole,
 	mass: number,
@@ -616,6 +646,7 @@ var ROW = object({
 	entropy: number,
 	kept: whole,
 	kept_mass: number,
+	allowed_mass: optional(number),
 	ids: list(whole, MAX_TOP),
 	logits: list(number, MAX_TOP),
 	tempered: list(number, MAX_TOP),
@@ -636,7 +667,7 @@ var TOKEN = object({
 	index: optional(whole)
 });
 var TEXT = object({
-	text,
+	text: text$1,
 	tokens: list(whole),
 	finish_reason: REASON,
 	logprob: LOGPROB,
@@ -644,17 +675,17 @@ var TEXT = object({
 });
 var HEAD = {
 	version: oneOf(1),
-	model: text,
+	model: text$1,
 	vocab_size: whole,
-	prompt: text,
+	prompt: text$1,
 	prompt_tokens: whole,
 	params: PARAMS,
 	temperatures: list(number, MAX_TOP),
-	seed: optional(whole),
-	fingerprint: optional(nullable(text)),
+	seed: optional(nullable(whole)),
+	fingerprint: optional(nullable(text$1)),
 	prompt_token_ids: optional(list(whole))
 };
-object({
+var TRACE = object({
 	...HEAD,
 	vocabulary: VOCABULARY,
 	rows: list(ROW),
@@ -668,7 +699,6 @@ var PART = object({
 	tokens: optional(list(TOKEN)),
 	texts: optional(list(TEXT, MAX_TEXTS))
 });
-/** Returns a trace with no tokens yet, from the first part of a stream. Throws FormError. */
 function begin(part) {
 	const trace = {
 		...BEGINNING(part),
@@ -681,10 +711,6 @@ function begin(part) {
 	grow(trace, part);
 	return trace;
 }
-/**
-* Adds a part of a stream to a trace, in place: lists are appended to, objects merged.
-* Throws FormError for a part that does not fit; the trace is then as it was.
-*/
 function grow(trace, part) {
 	const { vocabulary = {}, rows = [], tokens = [], texts = [] } = PART(part);
 	const grown = {
@@ -707,12 +733,17 @@ function grow(trace, part) {
 		throw error;
 	}
 }
+function asTrace(value) {
+	const trace = TRACE(value);
+	checkGrid(trace);
+	checkFrom(trace, 0, 0, 0);
+	return trace;
+}
 function checkGrid({ temperatures }) {
 	const rises = temperatures.every((one, i) => i === 0 || one > temperatures[i - 1]);
 	const [first = 0, last = Infinity] = [temperatures[0], temperatures.at(-1)];
 	if (!rises || first < LOWEST || last > HIGHEST) throw new FormError(`should rise, from ${LOWEST} at least to ${HIGHEST} at most`, ".temperatures");
 }
-/** Checks rows, tokens and texts from these indices on, so that nobody who reads a trace needs to look. */
 function checkFrom(trace, row, token, one) {
 	for (let i = row; i < trace.rows.length; i++) checkRow(trace, i);
 	for (let i = token; i < trace.tokens.length; i++) checkToken(trace, i);
@@ -746,11 +777,9 @@ function checkText(trace, i) {
 function checkSpelled(trace, id, place) {
 	if (!Object.hasOwn(trace.vocabulary, id)) throw new FormError(`has the token ${id}, which is not in the vocabulary`, place);
 }
-/** Texts as they grow: of each, its tokens by their indices. `follow` keeps up with a trace's tokens. */
 var Paths = class {
 	paths = [];
 	seen = 0;
-	/** Takes in the tokens that have come since the last call, which alone it costs. */
 	follow(trace) {
 		for (; this.seen < trace.tokens.length; this.seen++) {
 			const token = trace.tokens[this.seen];
@@ -762,35 +791,221 @@ var Paths = class {
 		}
 	}
 };
-/** Returns the tokens from the prompt to one of them, by their indices. */
 function pathTo(trace, token) {
 	const path = [];
 	for (let at = token; at !== -1; at = trace.tokens[at].parent) path.push(at);
 	return path.reverse();
 }
-/** Returns of each text its tokens by their indices: finished ones, else what a stream brought of each. */
 function pathsOf(trace) {
 	if (trace.texts.length) return trace.texts.map((one) => one.tokens);
 	const found = new Paths();
 	found.follow(trace);
 	return found.paths;
 }
-/** Returns a parameter's value, if it is a number. */
 function numberOf(trace, name) {
 	const value = Object.hasOwn(trace.params, name) ? trace.params[name]?.value : void 0;
 	return typeof value === "number" ? value : void 0;
 }
-// src/core/dart.ts
-/**
-* The token that the same random number hits at other settings. What cannot be told for certain is unknown.
-*
-* ponder draws a token as the first by rising id whose cumulative probability exceeds the number, among what
-* truncation kept. A row has the top tokens and the sum of all others, so the answer is known as long as the
-* number falls well within a top token's share, wherever the others of the kept ones may lie.
-*/
+// src/core/session.ts
+var identifier = () => crypto.randomUUID();
+function begun(document, settings = {}) {
+	return {
+		id: identifier(),
+		made: Date.now(),
+		title: "",
+		document,
+		settings,
+		runs: [],
+		marks: {},
+		place: null
+	};
+}
+function edited(session, change) {
+	return {
+		...session,
+		...change
+	};
+}
+function grown(session, run) {
+	return {
+		...session,
+		runs: [...session.runs, run],
+		place: {
+			run: run.id,
+			text: 0
+		}
+	};
+}
+function marked(session, run, change) {
+	const mark = {
+		...session.marks[run] ?? {
+			starred: false,
+			note: ""
+		},
+		...change
+	};
+	const { [run]: _, ...others } = session.marks;
+	return {
+		...session,
+		marks: mark.starred || mark.note ? {
+			...others,
+			[run]: mark
+		} : others
+	};
+}
+function without(session, run) {
+	const gone = new Set([run]);
+	for (const one of session.runs) if (one.origin && gone.has(one.origin.run)) gone.add(one.id);
+	const runs = session.runs.filter(({ id }) => !gone.has(id));
+	const marks = Object.fromEntries(Object.entries(session.marks).filter(([id]) => !gone.has(id)));
+	const origin = runOf(session, run)?.origin;
+	const stays = session.place && !gone.has(session.place.run);
+	const last = runs.at(-1);
+	const next = origin ? {
+		run: origin.run,
+		text: origin.text
+	} : last ? {
+		run: last.id,
+		text: 0
+	} : null;
+	return {
+		...session,
+		runs,
+		marks,
+		place: stays ? session.place : next
+	};
+}
+function runOf(session, id) {
+	return session.runs.find((run) => run.id === id) ?? null;
+}
+function tokensOf(run, text) {
+	const path = pathsOf(run.trace)[text] ?? [];
+	return [...run.branch?.tokens ?? [], ...path.map((token) => run.trace.tokens[token].id)];
+}
+function lineageOf(run, text) {
+	return branched(run.branch?.lineage ?? [], run.branch?.tokens.length ?? 0, text);
+}
+function branchAt(run, text, at, token = null) {
+	const held = tokensOf(run, text).slice(0, at);
+	const lineage = cutTo(lineageOf(run, text), held.length);
+	return {
+		branch: {
+			tokens: token === null ? held : [...held, token],
+			lineage
+		},
+		origin: {
+			run: run.id,
+			text,
+			at,
+			token
+		}
+	};
+}
+var rootOf = (run) => JSON.stringify(asked(run.document, run.branch));
+function answered(document, text) {
+	if (document.kind === "completion") return {
+		...document,
+		prompt: document.prompt + text
+	};
+	const last = document.messages.at(-1);
+	if (last?.role !== "assistant") return {
+		...document,
+		messages: [...document.messages, {
+			role: "assistant",
+			content: text
+		}]
+	};
+	return {
+		...document,
+		messages: [...document.messages.slice(0, -1), {
+			...last,
+			content: last.content + text
+		}]
+	};
+}
+// src/core/shares.ts
+var NEAR = 1e-6;
 var DIGITS = 5e-6;
 var ARITHMETIC = 1e-5;
-var NEAR = 1e-6;
+function sharesOf(row, temperatures, sliders, masked) {
+	const { temperature, top_k } = sliders;
+	const top = row.logits[masked ? masked.indexOf(false) : 0];
+	const last = row.logits[row.logits.length - 1];
+	const off = 2 * DIGITS * Math.max(Math.abs(top), Math.abs(last)) / temperature + ARITHMETIC;
+	const weights = new Float64Array(row.logits.length);
+	let count = 0;
+	for (let i = 0; i < weights.length && (top_k === 0 || count < top_k); i++) {
+		if (masked?.[i]) continue;
+		weights[i] = Math.exp((row.logits[i] - top) / temperature);
+		count++;
+	}
+	const others = othersOf(row, temperatures, temperature, top);
+	others.each = Math.exp((last - top) / temperature) * (1 + off);
+	if (masked || top_k > 0) others.least = 0;
+	if (top_k > 0) others.most = Math.min(others.most, (top_k - count) * others.each);
+	return truncated(weights, others, sliders, off);
+}
+function truncated(weights, unnamed, { top_p, min_p }, off) {
+	const named = weights.reduce((sum, weight) => sum + weight, 0);
+	const near = 2 * off * top_p * (1 - top_p) + NEAR;
+	const surely = top_p < 1 ? (top_p - near) * (named + unnamed.least) : Infinity;
+	const maybe = top_p < 1 ? (top_p + near) * (named + unnamed.most) : Infinity;
+	const faint = min_p * (1 - off);
+	let [sure, besides, ahead, cut] = [
+		0,
+		0,
+		0,
+		false
+	];
+	for (let i = 0; i < weights.length; i++) {
+		const weight = weights[i];
+		cut ||= ahead > 0 && (ahead >= maybe || weight > 0 && weight < faint);
+		const kept = !cut && (ahead === 0 || ahead < surely && weight > min_p * (1 + off));
+		if (kept) sure += weight;
+		else weights[i] = 0;
+		if (!kept && !cut) besides += weight;
+		ahead += weight;
+	}
+	const others = cut || ahead >= maybe || unnamed.each < faint ? 0 : Math.min(unnamed.most, maybe - ahead + unnamed.each);
+	return {
+		weights,
+		sure,
+		besides: (besides + others) * (1 + off),
+		others,
+		off
+	};
+}
+function othersOf(row, temperatures, temperature, top) {
+	const high = tailAt(row.tails, temperatures, temperature);
+	if (high === -Infinity) return {
+		least: 0,
+		most: 0,
+		each: 0
+	};
+	const low = leastTail(row, temperatures, temperature, high);
+	const off = 4 * DIGITS * (Math.abs(high) + Math.abs(top) / temperature) + ARITHMETIC;
+	const weight = (tail) => Math.exp(tail - top / temperature);
+	return {
+		least: weight(low - off),
+		most: weight(high + off),
+		each: 0
+	};
+}
+function leastTail({ tails, logits }, temperatures, temperature, high) {
+	const above = temperatures.findIndex((one) => one >= temperature);
+	if (temperatures[above] === temperature) return high;
+	const inverse = (i) => 1 / temperatures[i];
+	const at = 1 / temperature;
+	const line = (near, far) => {
+		const [one, other] = [tails[near], tails[far]];
+		if (typeof one !== "number" || typeof other !== "number") return -Infinity;
+		return one + (other - one) / (inverse(far) - inverse(near)) * (at - inverse(near));
+	};
+	const cold = tails[above - 1];
+	const steepest = typeof cold === "number" ? cold - logits.at(-1) * (inverse(above - 1) - at) : -Infinity;
+	return Math.min(high, Math.max(line(above - 1, above - 2), line(above, above + 1), steepest));
+}
+// src/core/dart.ts
 var FAINT = -80;
 var BEYOND = "what may come goes beyond the tokens that were sent";
 var CLOSE = "the number falls too near the border between two tokens";
@@ -826,9 +1041,9 @@ var NEUTRAL = [
 		"real_temperature"
 	]
 ];
-/** Returns the dice of a text; a sentence if they are not known. */
 function diceOf(trace, lineage = [], start = 0) {
-	const value = trace.seed ?? numberOf(trace, "seed");
+	const value = trace.seed === void 0 ? numberOf(trace, "seed") : trace.seed;
+	if (value === null) return "nothing was drawn";
 	if (value === void 0) return "the trace does not tell its seed";
 	const seed = words(value);
 	return seed ? {
@@ -837,11 +1052,9 @@ function diceOf(trace, lineage = [], start = 0) {
 		start
 	} : "the seed is too large for a page to read exactly";
 }
-/** Returns the number that chose the token at a place of a text. */
 function numberAt(dice, place) {
 	return uniform(dice.seed, dice.stream, dice.start + place);
 }
-/** Why no text of a trace can be drawn again from its rows; null: each can. */
 function obstacle(trace) {
 	for (const [name, neutral, said] of NEUTRAL) {
 		const param = Object.hasOwn(trace.params, name) ? trace.params[name] : void 0;
@@ -850,14 +1063,12 @@ function obstacle(trace) {
 	const decoder = Object.hasOwn(trace.params, "decoder") ? trace.params.decoder?.value : void 0;
 	return !decoder || Object.keys(decoder).every((name) => name === "Sample" || name === "Speculative") ? null : "a search does not draw its tokens";
 }
-/** Returns the token that a text's own random number hits at a place of it. */
 function throwDart(trace, path, place, dice, sliders) {
 	const token = trace.tokens[path[place]];
 	if (isOwn(trace, sliders)) return { id: token.id };
 	const why = obstacle(trace);
 	return why ? { unknown: why } : hitAgain(trace, token, numberAt(dice, place), sliders);
 }
-/** Returns the first place where a text would have another token; what is unknown before it is told. */
 function parting(trace, path, dice, sliders) {
 	const found = {
 		unknown: null,
@@ -889,7 +1100,6 @@ function parting(trace, path, dice, sliders) {
 	}
 	return found;
 }
-/** Whether the sliders stand where the run had them: then what was drawn is known. */
 function isOwn(trace, sliders) {
 	const own = (name, neutral) => (numberOf(trace, name) ?? neutral) === sliders[name];
 	if (sliders.temperature === 0 && numberOf(trace, "temperature") === 0) return true;
@@ -900,7 +1110,6 @@ function hitAgain(trace, token, u, sliders) {
 	const masked = maskOf(row, numberOf(trace, "temperature") ?? 1);
 	return typeof masked === "string" ? { unknown: masked } : hit(row, trace.temperatures, u, sliders, masked);
 }
-/** Returns which of the top tokens may not come, null if all may; a sentence if other steps changed the row. */
 function maskOf(row, temperature) {
 	let masks = false;
 	for (const { step, kind, removed, changed } of row.steps) {
@@ -916,101 +1125,35 @@ function maskOf(row, temperature) {
 	if (temperature === 0 || (last - top) / temperature < FAINT) return "what the constraint forbids is not told at this temperature";
 	return row.tempered.map((share) => share === 0);
 }
-/**
-* Returns the token that a number hits in a row at the sliders' settings.
-*
-* `masked` says of the top tokens which may not come; then some of the others may not come either.
-*/
 function hit(row, temperatures, u, sliders, masked = null) {
-	const { temperature, top_p, top_k, min_p } = sliders;
-	const { ids, logits } = row;
 	const first = masked ? masked.indexOf(false) : 0;
 	if (first < 0) return { unknown: BEYOND };
-	if (temperature === 0) return { id: ids[first] };
-	if (!reaches(temperatures, temperature)) return { unknown: "the trace does not reach this temperature" };
-	const count = logits.length;
-	const top = logits[first];
-	const last = logits[count - 1];
-	const off = 2 * DIGITS * Math.max(Math.abs(top), Math.abs(last)) / temperature + ARITHMETIC;
-	const weights = new Float64Array(count);
-	let named = 0;
-	let rank = 0;
-	for (let i = first; i < count; i++) {
-		if (masked?.[i] || top_k > 0 && rank === top_k) continue;
-		rank++;
-		named += weights[i] = Math.exp((logits[i] - top) / temperature);
-	}
-	const each = Math.exp((last - top) / temperature) * (1 + off);
-	let [least, most] = othersOf(row, temperatures, temperature, top);
-	if (top_k > 0) [least, most] = [0, Math.min(most, (top_k - rank) * each)];
-	if (masked) least = 0;
-	const near = 2 * off * top_p * (1 - top_p) + NEAR;
-	const surely = top_p < 1 ? (top_p - near) * (named + least) : Infinity;
-	const maybe = top_p < 1 ? (top_p + near) * (named + most) : Infinity;
-	let besides = 0;
-	let sure = 0;
-	let ahead = 0;
-	let cut = false;
-	for (let i = first; i < count && !cut; i++) {
-		const weight = weights[i];
-		if (weight === 0) continue;
-		cut = i > first && (ahead >= maybe || weight < min_p * (1 - off));
-		if (cut) weights.fill(0, i);
-		else if (i === first || ahead < surely && weight > min_p * (1 + off)) sure += weight;
-		else {
-			besides += weight;
-			weights[i] = 0;
-		}
-		ahead += weight;
-	}
-	const others = cut || ahead >= maybe || each < min_p * (1 - off) ? 0 : Math.min(most, maybe - ahead + each);
-	besides = (besides + others) * (1 + off);
+	if (sliders.temperature === 0) return { id: row.ids[first] };
+	if (!reaches(temperatures, sliders.temperature)) return { unknown: "the trace does not reach this temperature" };
+	const shares = sharesOf(row, temperatures, sliders, masked);
+	const place = fallsOn(shares, byId(row), u);
+	return place === null ? { unknown: shares.others > 0 ? BEYOND : CLOSE } : { id: row.ids[place] };
+}
+function fallsOn({ weights, sure, besides, off }, order, u) {
 	const goal = u * sure;
 	const alone = besides === 0;
 	let before = 0;
-	for (const i of byId(row)) {
-		const weight = weights[i];
-		if (weight === 0) continue;
-		const through = before + weight;
-		const begins = alone && before === 0 ? 0 : before + error(before, sure, off) + besides * (1 - u);
-		const ends = alone && through >= sure * (1 - 1e-12) ? Infinity : through - error(through, sure, off) - besides * u;
-		if (begins <= goal && goal < ends) return { id: ids[i] };
+	for (const place of order) {
+		if (weights[place] === 0) continue;
+		const through = before + weights[place];
+		const isFirst = alone && before === 0;
+		const isLast = alone && through >= sure * (1 - 1e-12);
+		const begins = isFirst ? 0 : before + borderError(before, sure, off) + besides * (1 - u);
+		const ends = isLast ? Infinity : through - borderError(through, sure, off) - besides * u;
+		if (begins <= goal && goal < ends) return place;
 		before = through;
 	}
-	return { unknown: others > 0 ? BEYOND : CLOSE };
+	return null;
 }
-/** How far the border at `before` of `whole` may be off. */
-function error(before, whole, off) {
+function borderError(before, whole, off) {
 	return 2 * off * before * Math.max(0, 1 - before / whole) + NEAR * whole;
 }
-/** Bounds of what all other tokens weigh, relative to the token with the logit `top`. */
-function othersOf(row, temperatures, temperature, top) {
-	const high = tailAt(row.tails, temperatures, temperature);
-	if (high === -Infinity) return [0, 0];
-	const off = 4 * DIGITS * (Math.abs(high) + Math.abs(top) / temperature) + ARITHMETIC;
-	const low = leastTail(row, temperatures, temperature, high);
-	return [Math.exp(low - top / temperature - off), Math.exp(high - top / temperature + off)];
-}
-/**
-* Returns a lower bound of the tail's logarithm. It is convex in 1 / T: between two temperatures of the grid it
-* lies above the lines through the two before them and the two behind, and nowhere steeper than the row's last logit.
-*/
-function leastTail({ tails, logits }, temperatures, temperature, high) {
-	const above = temperatures.findIndex((one) => one >= temperature);
-	if (temperatures[above] === temperature) return high;
-	const inverse = (i) => 1 / temperatures[i];
-	const at = 1 / temperature;
-	const line = (near, far) => {
-		const [one, other] = [tails[near], tails[far]];
-		if (typeof one !== "number" || typeof other !== "number") return -Infinity;
-		return one + (other - one) / (inverse(far) - inverse(near)) * (at - inverse(near));
-	};
-	const cold = tails[above - 1];
-	const steepest = typeof cold === "number" ? cold - logits.at(-1) * (inverse(above - 1) - at) : -Infinity;
-	return Math.min(high, Math.max(line(above - 1, above - 2), line(above, above + 1), steepest));
-}
-var orders = /* @__PURE__ */ new WeakMap();
-/** The places of a row's top tokens by rising id. */
+var orders = new WeakMap();
 function byId(row) {
 	let order = orders.get(row);
 	if (!order) {
@@ -1020,234 +1163,317 @@ function byId(row) {
 	}
 	return order;
 }
-// src/core/request.ts
-/** Where a document's request goes, relative to the page. */
-var endpoint = (document) => document.kind === "chat" ? "v1/chat/completions" : "v1/completions";
-/** Returns the members that say what is to be answered. An answer that the assistant has begun is gone on with. */
-function asked(document) {
-	if (document.kind === "completion") return { prompt: document.prompt };
-	const messages = document.messages.map(({ role, content }) => ({
-		role,
-		content
+// src/core/spelling.ts
+var Speller = class {
+	#decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+	push(bytes) {
+		return this.#decoder.decode(decoded(bytes), { stream: true });
+	}
+	end() {
+		return this.#decoder.decode();
+	}
+};
+var decoded = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+function pieces(trace, path, text) {
+	const speller = new Speller();
+	let at = 0;
+	const found = path.map((token) => {
+		const spelled = speller.push(trace.vocabulary[trace.tokens[token].id].bytes);
+		if (text === void 0) return {
+			token,
+			text: spelled,
+			control: false
+		};
+		const here = placed(spelled, text, at);
+		at += here?.length ?? 0;
+		return {
+			token,
+			text: here ?? "",
+			control: here === null
+		};
+	});
+	const last = found.findLast((piece) => !piece.control);
+	const rest = text === void 0 ? speller.end() : text.slice(at);
+	if (last) last.text += rest;
+	return found;
+}
+function placed(spelled, text, at) {
+	if (text.startsWith(spelled, at)) return spelled;
+	if (at === 0 && spelled.startsWith(" ") && text.startsWith(spelled.slice(1))) return spelled.slice(1);
+	const rest = text.slice(at, at + spelled.length);
+	return at < text.length && at + spelled.length > text.length && spelled.startsWith(rest) ? rest : null;
+}
+// src/core/file.ts
+var FORMAT = "ponder-session";
+var MAX_RUNS = 1e4;
+var MAX_MESSAGES = 1e4;
+var NAME$1 = /^[A-Za-z]\w{0,99}$/;
+var ID = /^[\w-]{1,100}$/;
+var NAMED$2 = (value) => {
+	if (!ID.test(text$1(value))) throw new FormError("should be letters, digits, _ and -, at most 100");
+	return value;
+};
+var MESSAGE = object({
+	role: oneOf("system", "user", "assistant", "tool", "developer"),
+	content: text$1
+});
+var COMPLETION = object({
+	kind: oneOf("completion"),
+	prompt: text$1
+});
+var CHAT = object({
+	kind: oneOf("chat"),
+	messages: list(MESSAGE, MAX_MESSAGES)
+});
+var DOCUMENT = (value) => {
+	const { kind } = object({ kind: oneOf("chat", "completion") })(value);
+	return kind === "chat" ? CHAT(value) : COMPLETION(value);
+};
+var SETTINGS = record(any, NAME$1);
+var PAIR = (value) => {
+	const pair = list(whole, 2)(value);
+	if (pair.length !== 2) throw new FormError("should be a pair of whole numbers");
+	return [pair[0], pair[1]];
+};
+var BRANCH = object({
+	tokens: list(whole),
+	lineage: list(PAIR, 1e4)
+});
+var ORIGIN = object({
+	run: NAMED$2,
+	text: whole,
+	at: whole,
+	token: nullable(whole)
+});
+var USAGE = object({
+	prompt_tokens: whole,
+	completion_tokens: whole,
+	cached_tokens: whole
+});
+var TIMINGS = object({
+	first: nullable(number),
+	total: number
+});
+var SESSION = object({
+	id: NAMED$2,
+	made: number,
+	title: text$1,
+	document: DOCUMENT,
+	settings: SETTINGS,
+	runs: list(object({
+		id: NAMED$2,
+		made: number,
+		document: DOCUMENT,
+		settings: SETTINGS,
+		body: record(any, NAME$1),
+		branch: nullable(BRANCH),
+		origin: nullable(ORIGIN),
+		trace: asTrace,
+		texts: list(text$1),
+		usage: nullable(USAGE),
+		timings: nullable(TIMINGS),
+		end: oneOf("done", "stopped", "failed"),
+		error: nullable(text$1)
+	}), MAX_RUNS),
+	marks: record(object({
+		starred: flag,
+		note: text$1
+	}), ID),
+	place: nullable(object({
+		run: NAMED$2,
+		text: whole
+	}))
+});
+function sessionFile(session) {
+	return `${JSON.stringify({
+		format: FORMAT,
+		version: 1,
+		session
+	})}\n`;
+}
+function traceFile(run) {
+	const { seed: _, fingerprint: __, prompt_token_ids: ___, ...trace } = run.trace;
+	const tokens = trace.tokens.map(({ index: _, ...token }) => ({
+		...token,
+		...finite(token)
 	}));
-	return messages.at(-1)?.role === "assistant" ? {
-		messages,
-		continue_final_message: true
-	} : { messages };
+	return `${JSON.stringify({
+		...trace,
+		tokens,
+		texts: textsOf(run.trace, run.texts)
+	})}\n`;
 }
-/** Returns the body of a streamed request. Settings that are undefined or null are left to the server. */
-function request(document, settings, branch = null, watch = { trace: true }) {
-	const set = Object.entries(settings).filter(([, value]) => value !== void 0 && value !== null);
-	const body = {
-		...asked(document),
-		...Object.fromEntries(set),
-		...from(branch),
-		stream: true,
-		return_token_ids: true
-	};
-	const options = { include_usage: true };
-	if (watch.trace) options.include_trace = watch.trace;
-	if (watch.tree) options.include_tree = true;
-	if (watch.progress) options.include_progress = true;
+function finite(token) {
+	const bounded = (value) => Math.max(value, -1e9);
 	return {
-		...body,
-		stream_options: options
+		logprob: bounded(token.logprob),
+		tempered_logprob: bounded(token.tempered_logprob),
+		truncated_logprob: bounded(token.truncated_logprob)
 	};
 }
-function from(branch) {
-	if (!branch?.tokens.length) return branch?.lineage.length ? { lineage: branch.lineage } : {};
-	const lineage = branch.lineage.length ? { lineage: branch.lineage } : {};
-	return {
-		prefix_token_ids: [...branch.tokens],
-		...lineage
-	};
+function textsOf(trace, texts = []) {
+	if (trace.texts.length) return trace.texts;
+	const reason = "until";
+	return pathsOf(trace).map((tokens, i) => {
+		const logprob = tokens.reduce((sum, token) => sum + Math.max(trace.tokens[token].logprob, -1e9), 0);
+		return {
+			text: texts[i] ?? pieces(trace, tokens).map((piece) => piece.text).join(""),
+			tokens,
+			finish_reason: reason,
+			logprob,
+			score: logprob
+		};
+	});
 }
-// src/core/session.ts
-/**
-* What a person does in the playground: a document, settings, and the tree of runs that came of them.
-*
-* A session is never changed: each function returns a new one, which shares what stayed. So undoing is keeping
-* the old one (`undo.ts`). Runs are never changed either.
-*/
-/** Returns a new identifier. */
-var identifier = () => crypto.randomUUID();
-function begun(document, settings = {}) {
-	return {
+function messagesFile(document, answer) {
+	const asked = document.kind === "chat" ? document.messages : [{
+		role: "user",
+		content: document.prompt
+	}];
+	return `${JSON.stringify([...asked, {
+		role: "assistant",
+		content: answer
+	}], null, 2)}\n`;
+}
+function opened$1(json) {
+	const value = parsed(json, MAX_BYTES$1);
+	const { format, version } = object({
+		format: optional(any),
+		version: optional(any)
+	})(value);
+	if (format === void 0) return ofTrace(asTrace(value));
+	if (format !== FORMAT) throw new FormError(`should be ${FORMAT}, or a trace`, ".format");
+	if (version !== 1) throw new FormError("should be 1, which alone can be read", ".version");
+	const { session } = object({ session: SESSION })(value);
+	checkSession(session);
+	return renamed(session);
+}
+function ofTrace(trace) {
+	const document = {
+		kind: "completion",
+		prompt: trace.prompt
+	};
+	const set = Object.entries(trace.params).filter(([, { source }]) => source === "caller");
+	const { decoder: _, constraint: __, ...sent } = Object.fromEntries(set.map(([name, { value }]) => [name, value]));
+	const run = {
 		id: identifier(),
 		made: Date.now(),
-		title: "",
 		document,
-		settings,
-		runs: [],
-		marks: {},
-		place: null
+		settings: sent,
+		body: {},
+		branch: null,
+		origin: null,
+		trace,
+		texts: trace.texts.map((one) => one.text),
+		usage: null,
+		timings: null,
+		end: "done",
+		error: null
 	};
-}
-/** Returns a session with another document, settings, title or place. */
-function edited(session, change) {
 	return {
-		...session,
-		...change
-	};
-}
-/** Returns a session with a run that has ended, whose first text is shown. */
-function grown(session, run) {
-	return {
-		...session,
-		runs: [...session.runs, run],
+		...begun(document, sent),
+		title: trace.model,
+		runs: [run],
 		place: {
 			run: run.id,
 			text: 0
 		}
 	};
 }
-function runOf(session, id) {
-	return session.runs.find((run) => run.id === id) ?? null;
+function checkSession(session) {
+	const texts = new Map();
+	session.runs.forEach((run, i) => {
+		const place = `.session.runs[${i}]`;
+		if (texts.has(run.id)) throw new FormError("should be another than those before it", `${place}.id`);
+		if (run.origin) {
+			const { run: from, text: number, at } = run.origin;
+			if (number < 0 || number >= (texts.get(from) ?? 0) || at < 0) throw new FormError("should be in a run before it", `${place}.origin`);
+		}
+		texts.set(run.id, pathsOf(run.trace).length);
+	});
+	const { place } = session;
+	if (place && (place.text < 0 || place.text >= Math.max(1, texts.get(place.run) ?? 0) || !texts.has(place.run))) throw new FormError("should be a text of a run", ".session.place");
 }
-/** Returns a text's tokens from the prompt on, those that it began with included. */
-function tokensOf(run, text) {
-	const path = pathsOf(run.trace)[text] ?? [];
-	return [...run.branch?.tokens ?? [], ...path.map((token) => run.trace.tokens[token].id)];
-}
-/** Returns where a text's random numbers branched off. */
-function lineageOf(run, text) {
-	return branched(run.branch?.lineage ?? [], run.branch?.tokens.length ?? 0, text);
-}
-/**
-* Returns what to ask for to go on from a text's first `at` tokens, those that it began with included.
-*
-* With `token` as the next one, which then counts as generated too. The random numbers of what follows are those
-* that the text itself had there: with the same settings, and no other token, the rest is the same.
-*/
-function branchAt(run, text, at, token = null) {
-	const held = tokensOf(run, text).slice(0, at);
-	const lineage = cutTo(lineageOf(run, text), held.length);
+function renamed(session) {
+	const names = new Map(session.runs.map(({ id }) => [id, identifier()]));
+	const name = (id) => names.get(id) ?? id;
+	const runs = session.runs.map((run) => ({
+		...run,
+		id: name(run.id),
+		origin: run.origin && {
+			...run.origin,
+			run: name(run.origin.run)
+		}
+	}));
+	const marks = Object.fromEntries(Object.entries(session.marks).filter(([id]) => names.has(id)).map(([id, mark]) => [name(id), mark]));
 	return {
-		branch: {
-			tokens: token === null ? held : [...held, token],
-			lineage
-		},
-		origin: {
-			run: run.id,
-			text,
-			at,
-			token
+		...session,
+		id: identifier(),
+		runs,
+		marks,
+		place: session.place && {
+			...session.place,
+			run: name(session.place.run)
 		}
 	};
 }
-/** Returns the conversation with a text as the assistant's message, or the document with a text behind its prompt. */
-function answered(document, text) {
-	if (document.kind === "completion") return {
-		...document,
-		prompt: document.prompt + text
-	};
-	const last = document.messages.at(-1);
-	if (last?.role !== "assistant") return {
-		...document,
-		messages: [...document.messages, {
-			role: "assistant",
-			content: text
-		}]
-	};
-	return {
-		...document,
-		messages: [...document.messages.slice(0, -1), {
-			...last,
-			content: last.content + text
-		}]
-	};
-}
-// src/core/settings.ts
-/** Whether two JSON values are the same. */
-function same(one, other) {
-	return JSON.stringify(one) === JSON.stringify(other);
-}
-var isSet = (value) => value !== void 0 && value !== null;
-/** A parameter's name as words. */
-var spoken = (name) => name.replaceAll("_", " ");
-/** Says in one sentence what is wrong with a setting; null: nothing that can be seen here. */
-function fault(parameter, value, settings) {
-	const { name, min, max, over, under, choices, needs, excludes } = parameter;
-	if (!isSet(value)) return null;
-	const types = [parameter.type].flat();
-	const numeric = types.includes("number") || types.includes("integer");
-	if (typeof value === "number" && numeric) {
-		if (!Number.isFinite(value)) return `${name} should be a finite number`;
-		if (!types.includes("number") && !Number.isInteger(value)) return `${name} should be a whole number`;
-		if (min !== null && (value < min || over && value === min)) return `${name} should be ${over ? "over" : "at least"} ${min}`;
-		if (max !== null && (value > max || under && value === max)) return `${name} should be ${under ? "under" : "at most"} ${max}`;
-	} else if (numeric && types.length === 1) return `${name} should be a number`;
-	if (choices && typeof value === "string" && !choices.includes(value)) return `${name} should be one of ${choices.join(", ")}`;
-	if (same(value, parameter.neutral)) return null;
-	const other = excludes.find((one) => isSet(settings[one]) && settings[one] !== false);
-	if (other) return `${name} cannot be set together with ${other}`;
-	if (needs.length && !needs.some((one) => isSet(settings[one]))) return `${name} is set only together with ${needs.join(" or ")}`;
-	return null;
-}
-// src/core/undo.ts
-var started = (present) => ({
-	past: [],
-	present,
-	future: [],
-	kind: null
+// src/core/share.ts
+var MAX_LINK = 16384;
+var MAX_BYTES = 2 ** 20;
+var MARK = "#s=";
+var SHARED = object({
+	version: oneOf(1),
+	document: DOCUMENT,
+	settings: SETTINGS,
+	seed: optional(whole),
+	fingerprint: optional(nullable(text$1))
 });
-/** Returns the history with a new state. Changes of one kind in a row, such as typing, are undone together. */
-function changed(history, present, kind = null) {
-	if (present === history.present) return history;
-	return {
-		past: kind !== null && kind === history.kind && history.past.length > 0 ? history.past : [...history.past, history.present].slice(-500),
-		present,
-		future: [],
-		kind
-	};
+async function fragment(shared) {
+	const json = new Blob([JSON.stringify(shared)]);
+	if (json.size > MAX_BYTES) return null;
+	const link = MARK + base64url(await through(json.stream(), new CompressionStream("deflate-raw"), Infinity));
+	return link.length <= 16384 ? link : null;
 }
-function undone(history) {
-	const { past, present, future } = history;
-	if (!past.length) return history;
-	return {
-		past: past.slice(0, -1),
-		present: past[past.length - 1],
-		future: [present, ...future],
-		kind: null
-	};
+async function opened(hash) {
+	if (!hash.startsWith(MARK)) return null;
+	if (hash.length > 16384) throw new FormError(`should have at most ${MAX_LINK} characters`, "the link");
+	const packed = bytes(hash.slice(3));
+	try {
+		return SHARED(parsed(await through(new Blob([packed]).stream(), new DecompressionStream("deflate-raw"), MAX_BYTES), MAX_BYTES));
+	} catch (error) {
+		if (error instanceof FormError) throw new FormError(error.rule, `the link${error.place && `'s ${error.place.slice(1)}`}`);
+		throw new FormError("is damaged", "the link");
+	}
 }
-function redone(history) {
-	const { past, present, future } = history;
-	if (!future.length) return history;
-	return {
-		past: [...past, present],
-		present: future[0],
-		future: future.slice(1),
-		kind: null
-	};
+async function through(input, transform, most) {
+	const parts = [];
+	let size = 0;
+	const reader = input.pipeThrough(transform).getReader();
+	for (;;) {
+		const { done, value } = await reader.read();
+		if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+		size += value.length;
+		if (size > most) {
+			await reader.cancel();
+			throw new FormError(`unpacks to over ${most} bytes`);
+		}
+		parts.push(value);
+	}
 }
-// src/core/visible.ts
-/** Text that a model or a file gave, so that nothing in it acts on the page or hides. */
-var HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
-var KEPT = /* @__PURE__ */ new Set([
-	"\n",
-	"	",
-	"‌",
-	"‍"
-]);
-var SIGNS = {
-	"\n": "⏎",
-	"	": "⇥"
-};
-var escape = (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-/** Returns a text with each control, format and direction-changing character as a sign or an escape: for labels. */
-function visible(text) {
-	return text.replace(HIDDEN, (character) => SIGNS[character] ?? escape(character));
+function base64url(data) {
+	const text = Array.from(data, (byte) => String.fromCharCode(byte)).join("");
+	return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
-/** The same for running text: line ends, tabs and joiners stay. */
-function readable(text) {
-	return text.replace(HIDDEN, (character) => KEPT.has(character) ? character : escape(character));
+function bytes(text) {
+	try {
+		return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+	} catch {
+		throw new FormError("is damaged", "the link");
+	}
 }
 // src/core/stream.ts
-/** Server-sent events over fetch, as they come. */
 var MAX_EVENT = 64 * 2 ** 20;
 var ABRUPT = "the server ended the answer before it was complete";
-/** A stream that cannot be read on, or in which the server tells an error. */
 var StreamError = class extends Error {
 	param;
 	constructor(message, param = null) {
@@ -1255,7 +1481,6 @@ var StreamError = class extends Error {
 		this.param = param;
 	}
 };
-/** Yields the events of a stream of bytes, which may be split anywhere. Each byte is looked at once. */
 async function* events(body) {
 	let event = "";
 	let data = [];
@@ -1285,12 +1510,6 @@ async function* events(body) {
 		}
 	}
 }
-/**
-* Yields the JSON objects of an answer until `[DONE]`.
-*
-* Throws StreamError where the server tells an error or ends too early; AbortError where its caller has
-* aborted the request.
-*/
 async function* objects(body) {
 	for await (const { event, data } of events(body)) {
 		if (data === "[DONE]") return;
@@ -1350,7 +1569,6 @@ function told(value) {
 }
 // src/core/api.ts
 var KEY = "ponder.key";
-/** What a call failed with, in one sentence. `status` 0: there was no answer. */
 var ApiError = class extends Error {
 	status;
 	param;
@@ -1360,7 +1578,6 @@ var ApiError = class extends Error {
 		this.param = param;
 	}
 };
-/** The server's key, for this tab alone: it is in no history, export or link. */
 var key = {
 	get: () => sessionStorage.getItem(KEY),
 	set: (value) => {
@@ -1369,9 +1586,11 @@ var key = {
 	}
 };
 var info = async (signal) => await call("ponder/v1/info", null, signal);
-/** Yields the chunks of a document's answer. Aborting frees the server. */
+var distribution = (body, signal) => call("ponder/v1/distribution", body, signal);
+var score = (body, signal) => call("ponder/v1/score", body, signal);
+var expand = (body, signal) => stream("ponder/v1/expand", body, signal);
+var solve = (body, signal) => stream("ponder/v1/solve", body, signal);
 var answer = (document, body, signal) => stream(endpoint(document), body, signal);
-/** What the server is doing: ready, or why it is not. */
 async function health(signal) {
 	try {
 		const response = await ask("health", null, signal);
@@ -1389,7 +1608,6 @@ async function health(signal) {
 		};
 	}
 }
-/** Returns a call's JSON. Throws ApiError; AbortError if its caller aborted it. */
 async function call(path, body, signal) {
 	const response = await ask(path, body, signal);
 	if (!response.ok) throw await refusal(response);
@@ -1399,7 +1617,6 @@ async function call(path, body, signal) {
 		throw isAbort(error) ? error : new ApiError("the server's answer is not JSON", response.status);
 	}
 }
-/** Yields the objects of a call's stream. Throws as `call`. */
 async function* stream(path, body, signal) {
 	const response = await ask(path, body, signal);
 	if (!response.ok) throw await refusal(response);
@@ -1410,9 +1627,7 @@ async function* stream(path, body, signal) {
 		throw error instanceof StreamError ? new ApiError(error.message, response.status, error.param) : error;
 	}
 }
-/** Whether an error only says that its caller aborted the call. */
 var isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
-/** What went wrong, for a person. */
 var sentence = (error) => error instanceof Error ? error.message : "something went wrong";
 async function ask(path, body, signal) {
 	const headers = {};
@@ -1430,64 +1645,97 @@ async function ask(path, body, signal) {
 		throw isAbort(error) ? error : new ApiError("the server cannot be reached", 0);
 	}
 }
-/** Returns what the server refused a call with. */
 async function refusal(response) {
 	const said = await response.json().catch(() => null);
 	const { error } = typeof said === "object" && said ? said : {};
 	return new ApiError(typeof error?.message === "string" ? error.message : `the server answered ${response.status}`, response.status, typeof error?.param === "string" ? error.param : null);
 }
-// src/core/spelling.ts
-/** Spells tokens one after another: a character whose bytes are spread over tokens belongs to the last of them. */
-var Speller = class {
-	#decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-	/** Returns what a token's bytes, in hexadecimal, add. */
-	push(bytes) {
-		return this.#decoder.decode(decoded(bytes), { stream: true });
-	}
-	/** Returns what is left where a text ends within a character. */
-	end() {
-		return this.#decoder.decode();
-	}
-};
-var decoded = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-/**
-* Cuts a text into its tokens' pieces: together they are the text, to the character.
-*
-* `text` is what the server sent of it. A token whose spelling is not in its place there is one for the model;
-* one that a stop string cut is as long as what is there. Without it all tokens are spelled.
-*/
-function pieces(trace, path, text) {
-	const speller = new Speller();
-	let at = 0;
-	const found = path.map((token) => {
-		const spelled = speller.push(trace.vocabulary[trace.tokens[token].id].bytes);
-		if (text === void 0) return {
-			token,
-			text: spelled,
-			control: false
-		};
-		const here = placed(spelled, text, at);
-		at += here?.length ?? 0;
-		return {
-			token,
-			text: here ?? "",
-			control: here === null
-		};
-	});
-	const last = found.findLast((piece) => !piece.control);
-	const rest = text === void 0 ? speller.end() : text.slice(at);
-	if (last) last.text += rest;
-	return found;
+// src/core/settings.ts
+function same(one, other) {
+	return JSON.stringify(one) === JSON.stringify(other);
 }
-/** Returns the part of a spelling that a text has at a place; null: none. */
-function placed(spelled, text, at) {
-	if (text.startsWith(spelled, at)) return spelled;
-	if (at === 0 && spelled.startsWith(" ") && text.startsWith(spelled.slice(1))) return spelled.slice(1);
-	const rest = text.slice(at, at + spelled.length);
-	return at < text.length && at + spelled.length > text.length && spelled.startsWith(rest) ? rest : null;
+function differing$1(settings, parameters) {
+	const known = parameters.filter(({ name, default: usual }) => isSet(settings[name]) && !same(settings[name], usual));
+	const names = new Set(parameters.map(({ name }) => name));
+	const others = Object.keys(settings).filter((name) => !names.has(name) && isSet(settings[name]));
+	return Object.fromEntries([...known.map(({ name }) => name), ...others].map((name) => [name, settings[name]]));
+}
+var isSet = (value) => value !== void 0 && value !== null;
+var spoken = (name) => name.replaceAll("_", " ");
+function fault(parameter, value, settings) {
+	const { name, min, max, over, under, choices, needs, excludes } = parameter;
+	if (!isSet(value)) return null;
+	const types = [parameter.type].flat();
+	const numeric = types.includes("number") || types.includes("integer");
+	if (typeof value === "number" && numeric) {
+		if (!Number.isFinite(value)) return `${name} should be a finite number`;
+		if (!types.includes("number") && !Number.isInteger(value)) return `${name} should be a whole number`;
+		if (min !== null && (value < min || over && value === min)) return `${name} should be ${over ? "over" : "at least"} ${min}`;
+		if (max !== null && (value > max || under && value === max)) return `${name} should be ${under ? "under" : "at most"} ${max}`;
+	} else if (numeric && types.length === 1) return `${name} should be a number`;
+	if (choices && typeof value === "string" && !choices.includes(value)) return `${name} should be one of ${choices.join(", ")}`;
+	if (same(value, parameter.neutral)) return null;
+	const other = excludes.find((one) => isSet(settings[one]) && settings[one] !== false);
+	if (other) return `${name} cannot be set together with ${other}`;
+	if (needs.length && !needs.some((one) => isSet(settings[one]))) return `${name} is set only together with ${needs.join(" or ")}`;
+	return null;
+}
+// src/core/undo.ts
+var started = (present) => ({
+	past: [],
+	present,
+	future: [],
+	kind: null
+});
+function changed(history, present, kind = null) {
+	if (present === history.present) return history;
+	return {
+		past: kind !== null && kind === history.kind && history.past.length > 0 ? history.past : [...history.past, history.present].slice(-500),
+		present,
+		future: [],
+		kind
+	};
+}
+function undone(history) {
+	const { past, present, future } = history;
+	if (!past.length) return history;
+	return {
+		past: past.slice(0, -1),
+		present: past[past.length - 1],
+		future: [present, ...future],
+		kind: null
+	};
+}
+function redone(history) {
+	const { past, present, future } = history;
+	if (!future.length) return history;
+	return {
+		past: [...past, present],
+		present: future[0],
+		future: future.slice(1),
+		kind: null
+	};
+}
+// src/core/visible.ts
+var HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+var KEPT = new Set([
+	"\n",
+	"	",
+	"‌",
+	"‍"
+]);
+var SIGNS = {
+	"\n": "⏎",
+	"	": "⇥"
+};
+var escape = (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+function visible(text) {
+	return text.replace(HIDDEN, (character) => SIGNS[character] ?? escape(character));
+}
+function readable(text) {
+	return text.replace(HIDDEN, (character) => KEPT.has(character) ? character : escape(character));
 }
 // src/state/pieces.ts
-/** Returns a token's part of a text as it is shown; `name` is the token's own spelling. */
 function shown(text, name) {
 	if (text === "") return {
 		text,
@@ -1498,22 +1746,19 @@ function shown(text, name) {
 		sign: /[\n\r]/.test(text) ? "⏎" : ""
 	};
 }
-var NAMED = {
+var NAMED$1 = {
 	" ": "space",
 	"\n": "line break",
 	"	": "tab"
 };
-/** What a screen reader says of a token. */
 function describe({ text, sign }) {
 	if (text === "") return sign;
 	if (/\S/.test(text)) return text;
-	return [...text].map((character) => NAMED[character] ?? visible(character)).join(", ");
+	return [...text].map((character) => NAMED$1[character] ?? visible(character)).join(", ");
 }
 // src/state/view.ts
-var views = /* @__PURE__ */ new WeakMap();
-/** Lets a run be shown as it was while it was answered. */
+var views = new WeakMap();
 var remember = (run, view) => void views.set(run, view);
-/** Returns a run that has ended as it is shown. */
 function viewOf(session, run) {
 	let view = views.get(run);
 	if (!view) views.set(run, view = made(session, run));
@@ -1533,10 +1778,9 @@ function made(session, run) {
 		live: false
 	};
 }
-/** Writes a text; `sent` is what the server wrote of it behind the tokens that it began with. */
 function lineOf(trace, path, forced, sent, lineage) {
-	const begun = spelled(trace, path.slice(0, forced));
-	const text = sent === void 0 ? spelled(trace, path) : begun + sent;
+	const begun = spelled$1(trace, path.slice(0, forced));
+	const text = sent === void 0 ? spelled$1(trace, path) : begun + sent;
 	return {
 		path,
 		pieces: pieces(trace, path, text).map((piece) => shown(piece.text, trace.vocabulary[trace.tokens[piece.token].id].text)),
@@ -1544,12 +1788,10 @@ function lineOf(trace, path, forced, sent, lineage) {
 		text
 	};
 }
-/** Returns what whole characters tokens spell. */
-function spelled({ tokens, vocabulary }, path) {
+function spelled$1({ tokens, vocabulary }, path) {
 	const speller = new Speller();
 	return path.map((index) => speller.push(vocabulary[tokens[index].id].bytes)).join("");
 }
-/** Returns the trace of what a run began with: the text that it branched off, cut, and the other token. */
 function beginning(session, origin) {
 	const run = origin && runOf(session, origin.run);
 	if (!run) return null;
@@ -1597,7 +1839,6 @@ function chosen(row, id, temperatures) {
 		index: 0
 	};
 }
-/** Returns a whole trace: a beginning with a row for each of its tokens, and what followed it. */
 function joined(before, after) {
 	const part = shifted(after, before.tokens.length);
 	return {
@@ -1611,7 +1852,6 @@ function joined(before, after) {
 		texts: part.texts ?? []
 	};
 }
-/** Returns a part of a trace as it belongs behind a beginning of so many tokens, each with a row. */
 function shifted(part, count) {
 	if (!count) return part;
 	const before = Array.from({ length: count }, (_, index) => index);
@@ -1635,11 +1875,11 @@ var Live = class {
 	made = Date.now();
 	ask;
 	forced;
-	/** What the server told, and the same with what was there before. */
 	#told = null;
 	trace;
 	lines = [];
 	finish = null;
+	constrained = null;
 	#version = state(0);
 	get version() {
 		return get(this.#version);
@@ -1690,7 +1930,7 @@ var Live = class {
 		this.forced = before?.tokens.length ?? 0;
 		if (!before) return;
 		this.#follow();
-		for (const line of this.lines) line.text = spelled(before, line.path);
+		for (const line of this.lines) line.text = spelled$1(before, line.path);
 	}
 	get live() {
 		return this.status === "waiting" || this.status === "running";
@@ -1699,12 +1939,10 @@ var Live = class {
 		this.version;
 		return this.lines.reduce((sum, line) => sum + line.path.length, 0);
 	}
-	/** Milliseconds to the first token; null: none has come. */
 	get first() {
 		this.version;
 		return this.#firstAt === null ? null : this.#firstAt - this.#started;
 	}
-	/** Tokens a second after the first. */
 	get rate() {
 		this.version;
 		return this.#firstAt === null || this.#tokens < 2 || this.#lastAt <= this.#firstAt ? null : 1e3 * (this.#tokens - 1) / (this.#lastAt - this.#firstAt);
@@ -1718,7 +1956,6 @@ var Live = class {
 		if (this.live) this.status = "stopped";
 		this.#controller.abort();
 	}
-	/** Asks, and takes in what comes until it ends, fails or is stopped. What has come stays. */
 	async go() {
 		try {
 			for await (const part of answer(this.ask.document, this.ask.body, this.#controller.signal)) {
@@ -1737,7 +1974,6 @@ var Live = class {
 			this.#show();
 		}
 	}
-	/** Returns what is kept of it; null where nothing came. */
 	run() {
 		if (!this.#told || this.live) return null;
 		const { id, made, ask, usage, error } = this;
@@ -1773,9 +2009,11 @@ var Live = class {
 			const before = this.trace;
 			this.trace = before ? {
 				...head,
+				prompt_tokens: before.prompt_tokens,
 				vocabulary: { ...before.vocabulary },
 				rows: before.rows,
-				tokens: before.tokens
+				tokens: before.tokens,
+				texts: []
 			} : head;
 		} else {
 			grow(this.#told, part);
@@ -1788,7 +2026,8 @@ var Live = class {
 		this.progress = "";
 		this.#follow();
 	}
-	#choose({ index, text, delta, finish_reason, stop_reason }) {
+	#choose({ index, text, delta, finish_reason, stop_reason, constrained }) {
+		if (constrained) this.constrained = constrained;
 		const line = this.#line(index);
 		const sent = text ?? delta?.content ?? "";
 		this.#sent[index] += sent;
@@ -1809,7 +2048,6 @@ var Live = class {
 		}
 		return this.lines[index];
 	}
-	/** Takes the tokens that are new into the lines. */
 	#follow() {
 		const trace = this.trace;
 		this.#paths.follow(trace);
@@ -1824,7 +2062,6 @@ var Live = class {
 			}
 		});
 	}
-	/** Begins a line anew: a text that was given up in part goes on from an earlier token. */
 	#rewrite(index) {
 		this.lines[index] = {
 			...this.lines[index],
@@ -1833,7 +2070,6 @@ var Live = class {
 		};
 		this.#spellers[index] = new Speller();
 	}
-	/** Writes the texts as they ended: a search tells only then which they are, and an end token is no part of them. */
 	#settle() {
 		const { trace, forced } = this;
 		if (!trace?.tokens.length) return;
@@ -1862,7 +2098,6 @@ function used(usage) {
 	};
 }
 // src/core/colour.ts
-/** From which number on each further step begins. Entropy and surprise are in nats. */
 var BORDERS = {
 	entropy: [
 		.1,
@@ -1900,13 +2135,11 @@ var BORDERS = {
 		.75
 	]
 };
-/** Returns the step of a number. */
 function stepOf(kind, value) {
 	let step = 0;
 	while (step < 5 && value >= BORDERS[kind][step]) step++;
 	return step;
 }
-/** Returns a token's step. "changed" is how much of its probability the sliders took or gave; without them 0. */
 function step(kind, row, token, redrawn = null) {
 	switch (kind) {
 		case "entropy": return stepOf(kind, row.entropy);
@@ -1917,14 +2150,12 @@ function step(kind, row, token, redrawn = null) {
 		case "none": return 0;
 	}
 }
-/** The probability with which a token would be drawn at the sliders' settings; 0 where it is cut off, or not named. */
 function shareOf(row, token, redrawn) {
 	const place = row.ids.indexOf(token.id);
 	if (place < 0 || place >= redrawn.kept) return 0;
 	const whole = redrawn.beyond ? redrawn.mass + redrawn.tail : redrawn.mass;
 	return redrawn.probs[place] / whole;
 }
-/** Whether the sliders' settings cut a token off; null: that is not known. */
 function isCut(row, token, redrawn) {
 	const place = row.ids.indexOf(token.id);
 	if (place >= 0 && place < redrawn.kept) return false;
@@ -1932,13 +2163,11 @@ function isCut(row, token, redrawn) {
 }
 // src/state/marks.ts
 var LOOK = 3;
-/** Returns what tells the marks of a text's tokens as class names; `sliders` are null where the run had them. */
-function marker(turn, by, sliders, parts) {
-	const { view, line } = turn;
+function marker({ view, line }, by, sliders, parts) {
 	const trace = view?.trace;
 	if (!view || !line || !trace) return () => "";
 	const moved = sliders && reaches(trace.temperatures, sliders.temperature) ? sliders : null;
-	const memory = /* @__PURE__ */ new Map();
+	const memory = new Map();
 	function drawn(row) {
 		if (!moved) return null;
 		const into = memory.get(row.ids.length) ?? new Float64Array(row.ids.length);
@@ -1956,8 +2185,403 @@ function marker(turn, by, sliders, parts) {
 		return marks;
 	};
 }
-/** Whether a constraint left one token. */
 var isForced = (row) => row.kept === 1 && row.steps.some((step) => step.kind === "constraint" && step.removed > 0) && row.tempered.filter((share) => share > 0).length === 1;
+// src/core/compare.ts
+function common(one, other) {
+	let count = 0;
+	while (count < one.length && count < other.length && one[count] === other[count]) count++;
+	return count;
+}
+function divergence(one, other) {
+	const [mine, theirs] = [tokensOf(one.run, one.text), tokensOf(other.run, other.text)];
+	const at = common(mine, theirs);
+	if (at === mine.length && at === theirs.length) return null;
+	const ids = [mine[at] ?? null, theirs[at] ?? null];
+	const rows = [rowAt$1(one, at), rowAt$1(other, at)];
+	return {
+		at,
+		ids,
+		rows,
+		reason: reason(one.run.trace, other.run.trace, ids, rows)
+	};
+}
+function rowAt$1({ run, text }, at) {
+	const token = pathsOf(run.trace)[text]?.[at - (run.branch?.tokens.length ?? 0)];
+	return token === void 0 ? null : run.trace.rows[run.trace.tokens[token].row];
+}
+function reason(one, other, ids, rows) {
+	if (one.model !== other.model) return `the models differ: ${visible(one.model)} and ${visible(other.model)}`;
+	if (one.prompt !== other.prompt) return "the prompts differ";
+	if (ids[0] === null || ids[1] === null) return `${ids[0] === null ? "the first" : "the second"} text ends here`;
+	if (valueOf(one, "seed") !== valueOf(other, "seed")) return "the seeds differ, so other random numbers were drawn";
+	const [mine, theirs] = rows;
+	if (!mine || !theirs) return "a text was begun with this token";
+	const [before, after] = [share(mine, ids[0]), share(theirs, ids[0])];
+	const name = `“${spelled(one, ids[0])}”`;
+	if (before === null || after === null) return `${name} is not among the tokens that both traces tell of`;
+	const change = `the probability of ${name} was ${before.toFixed(2)} in the first and ${after.toFixed(2)} in the second`;
+	const cutter = after === 0 ? cutters(theirs) : "";
+	if (cutter) return `${change}, because ${cutter} cut it off`;
+	const settings = differing(one, other);
+	if (before === after && !settings) return `${change}, and nothing differs: arithmetic, or another place in the random numbers`;
+	return `${change}${settings ? `, because of ${settings}` : ""}; the same random number fell on “${spelled(other, ids[1])}”`;
+}
+var spelled = (trace, id) => visible(trace.vocabulary[id]?.text ?? `token ${id}`);
+var valueOf = (trace, name) => Object.hasOwn(trace.params, name) ? JSON.stringify(trace.params[name].value) : "";
+function share(row, id) {
+	const place = row.ids.indexOf(id);
+	return place < 0 ? null : row.truncated[place];
+}
+function cutters(row) {
+	return row.steps.filter(({ kind, removed }) => removed > 0 && (kind === "truncation" || kind === "constraint")).map(({ step, kind }) => kind === "constraint" ? "the constraint" : step.replaceAll("_", "-")).join(" or ");
+}
+function differing(one, other) {
+	return [...new Set([...Object.keys(one.params), ...Object.keys(other.params)])].sort().filter((name) => valueOf(one, name) !== valueOf(other, name)).map((name) => `${name} ${visible(valueOf(one, name) || "unset")} and ${visible(valueOf(other, name) || "unset")}`).join(", ");
+}
+function meanEntropy(trace, path) {
+	if (!path.length) return null;
+	return path.reduce((sum, token) => sum + trace.rows[trace.tokens[token].row].entropy, 0) / path.length;
+}
+function distinct2(ids) {
+	const pairs = ids.slice(1).map((id, i) => `${ids[i]} ${id}`);
+	return pairs.length ? new Set(pairs).size / pairs.length : null;
+}
+var Column = class {
+	#settings = state({});
+	get settings() {
+		return get(this.#settings);
+	}
+	set settings(value) {
+		set(this.#settings, value);
+	}
+	#live = state(null);
+	get live() {
+		return get(this.#live);
+	}
+	set live(value) {
+		set(this.#live, value);
+	}
+	#run = state(null);
+	get run() {
+		return get(this.#run);
+	}
+	set run(value) {
+		set(this.#run, value);
+	}
+	text = 0;
+	constructor(settings, run = null, text = 0) {
+		this.settings = settings;
+		this.run = run;
+		this.text = text;
+	}
+	view(session) {
+		return this.live ?? (this.run && viewOf(session, this.run));
+	}
+};
+var Comparing = class {
+	#columns = state([]);
+	get columns() {
+		return get(this.#columns);
+	}
+	set columns(value) {
+		set(this.#columns, value);
+	}
+	#linked = state(true);
+	get linked() {
+		return get(this.#linked);
+	}
+	set linked(value) {
+		set(this.#linked, value, true);
+	}
+	get names() {
+		return [...new Set(this.columns.flatMap((column) => Object.keys(column.settings)))];
+	}
+	get running() {
+		return this.columns.some((column) => column.live?.live);
+	}
+	add(settings, run = null, text = 0) {
+		if (this.columns.length < 4) this.columns = [...this.columns, new Column(settings, run, text)];
+	}
+	remove(column) {
+		column.live?.stop();
+		this.columns = this.columns.filter((one) => one !== column);
+	}
+	stop() {
+		for (const column of this.columns) column.live?.stop();
+	}
+	run(columns, document, settings, keep) {
+		const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 31);
+		for (const column of columns) {
+			column.live?.stop();
+			const own = this.linked ? seed : Math.floor(Math.random() * 2 ** 31);
+			const all = {
+				...settings,
+				seed: own,
+				...column.settings
+			};
+			const live = new Live({
+				document,
+				settings: all,
+				body: request(document, all),
+				branch: null,
+				origin: null
+			});
+			column.live = live;
+			column.run = null;
+			column.text = 0;
+			live.go().then(() => {
+				if (column.live === live) column.run = live.run();
+				if (column.run) keep(column.run);
+			});
+		}
+	}
+	relation(column) {
+		const [first] = this.columns;
+		if (!first?.run || !column.run || column === first) return null;
+		const [mine, theirs] = [tokensOf(first.run, first.text), tokensOf(column.run, column.text)];
+		return {
+			common: common(mine, theirs),
+			divergence: divergence({
+				run: first.run,
+				text: first.text
+			}, {
+				run: column.run,
+				text: column.text
+			})
+		};
+	}
+};
+function measured(view, text) {
+	const path = view.lines[text]?.path;
+	if (!view.trace || !path) return {
+		entropy: null,
+		distinct: null
+	};
+	return {
+		entropy: meanEntropy(view.trace, path),
+		distinct: distinct2(path.map((index) => view.trace.tokens[index].id))
+	};
+}
+// src/core/store.ts
+var NAME = "ponder";
+var STORES = [
+	"sessions",
+	"runs",
+	"prompts"
+];
+var UPGRADES = [(database) => STORES.forEach((name) => database.createObjectStore(name, { keyPath: "id" }))];
+var StorageFull = class extends Error {
+	constructor() {
+		super("the browser has no room left: nothing more is saved until there is; export what you need");
+	}
+};
+var Store = class Store {
+	#database;
+	#channel;
+	#revisions = new Map();
+	#persisted;
+	constructor(database) {
+		this.#database = database;
+		this.#channel = new BroadcastChannel(NAME);
+		database.onversionchange = () => database.close();
+	}
+	static async open(upgrades = UPGRADES) {
+		const request = indexedDB.open(NAME, upgrades.length);
+		request.onupgradeneeded = ({ oldVersion }) => {
+			for (const upgrade of upgrades.slice(oldVersion)) upgrade(request.result, request.transaction);
+		};
+		return new Store(await result(request));
+	}
+	onChange(call) {
+		this.#channel.onmessage = ({ data }) => call(String(data));
+	}
+	async sessions() {
+		return (await result(this.#database.transaction("sessions").objectStore("sessions").getAll())).map(({ id, title, made, changed, document, runs }) => ({
+			id,
+			title,
+			made,
+			changed,
+			document,
+			runs: runs.length
+		})).sort((one, other) => other.changed - one.changed);
+	}
+	async load(id) {
+		const transaction = this.#database.transaction(["sessions", "runs"]);
+		const kept = await result(transaction.objectStore("sessions").get(id));
+		if (!kept) return null;
+		const { runs, changed: _, revision, ...session } = kept;
+		this.#revisions.set(id, revision);
+		const found = await Promise.all(runs.map((run) => result(transaction.objectStore("runs").get(run))));
+		return {
+			...session,
+			runs: found.filter((run) => run !== void 0)
+		};
+	}
+	async save(session) {
+		this.#persisted ??= navigator.storage?.persist?.().catch(() => false);
+		let revision = 0;
+		await this.#write(["sessions", "runs"], async (transaction) => {
+			const [sessions, runs] = [transaction.objectStore("sessions"), transaction.objectStore("runs")];
+			const before = await result(sessions.get(session.id));
+			for (const run of session.runs) if (await result(runs.getKey(run.id)) === void 0) runs.add(run);
+			const seen = this.#revisions.get(session.id) ?? 0;
+			const theirs = before && before.revision !== seen ? before.runs : [];
+			revision = (before?.revision ?? 0) + 1;
+			const ids = [...new Set([...theirs, ...session.runs.map(({ id }) => id)])];
+			sessions.put({
+				...session,
+				runs: ids,
+				changed: Date.now(),
+				revision
+			});
+		});
+		this.#revisions.set(session.id, revision);
+		this.#channel.postMessage(session.id);
+	}
+	async remove(id) {
+		await this.#write(["sessions"], async (transaction) => void transaction.objectStore("sessions").delete(id));
+		this.#channel.postMessage(id);
+	}
+	async sweep() {
+		let swept = 0;
+		await this.#write(["sessions", "runs"], async (transaction) => {
+			const kept = await result(transaction.objectStore("sessions").getAll());
+			const needed = new Set(kept.flatMap(({ runs }) => runs));
+			const idle = (await result(transaction.objectStore("runs").getAllKeys())).filter((key) => !needed.has(String(key)));
+			for (const key of idle) transaction.objectStore("runs").delete(key);
+			swept = idle.length;
+		});
+		return swept;
+	}
+	async prompts() {
+		return result(this.#database.transaction("prompts").objectStore("prompts").getAll());
+	}
+	async savePrompt(prompt) {
+		await this.#write(["prompts"], async (transaction) => void transaction.objectStore("prompts").put(prompt));
+	}
+	async removePrompt(id) {
+		await this.#write(["prompts"], async (transaction) => void transaction.objectStore("prompts").delete(id));
+	}
+	close() {
+		this.#channel.close();
+		this.#database.close();
+	}
+	async #write(names, change) {
+		const transaction = this.#database.transaction(names, "readwrite");
+		const done = new Promise((resolve, reject) => {
+			transaction.oncomplete = () => resolve();
+			transaction.onabort = () => reject(transaction.error);
+		});
+		let failed = null;
+		change(transaction).catch((error) => {
+			failed = error;
+			if (transaction.error === null) transaction.abort();
+		});
+		await done.catch((error) => {
+			const cause = error ?? failed;
+			throw cause instanceof DOMException && cause.name === "QuotaExceededError" ? new StorageFull() : cause;
+		});
+	}
+};
+function result(request) {
+	return new Promise((resolve, reject) => {
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error ?? new Error("the browser's storage failed"));
+	});
+}
+// src/state/library.svelte.ts
+var DELAY = 600;
+var Library = class {
+	#sessions = state([]);
+	get sessions() {
+		return get(this.#sessions);
+	}
+	set sessions(value) {
+		set(this.#sessions, value);
+	}
+	#prompts = state([]);
+	get prompts() {
+		return get(this.#prompts);
+	}
+	set prompts(value) {
+		set(this.#prompts, value);
+	}
+	#problem = state("");
+	get problem() {
+		return get(this.#problem);
+	}
+	set problem(value) {
+		set(this.#problem, value, true);
+	}
+	#store;
+	#timer = 0;
+	#saved = null;
+	#waiting = null;
+	constructor() {
+		this.#store = Store.open();
+		this.#store.then((store) => {
+			store.onChange(() => void this.refresh());
+			return this.refresh();
+		}).catch((error) => this.problem = `this browser keeps nothing: ${sentence(error)}`);
+	}
+	async refresh() {
+		const store = await this.#store;
+		this.sessions = await store.sessions();
+		this.prompts = await store.prompts();
+	}
+	keep(session) {
+		if (session === this.#saved) return;
+		this.#waiting = session;
+		clearTimeout(this.#timer);
+		this.#timer = window.setTimeout(() => void this.flush(), DELAY);
+	}
+	async flush() {
+		const session = this.#waiting;
+		if (!session) return;
+		this.#waiting = null;
+		await this.#try(async (store) => {
+			await store.save(session);
+			this.#saved = session;
+			if (this.sessions.length === 0) navigator.storage?.persist?.();
+		});
+	}
+	async load(id) {
+		const session = await (await this.#store).load(id);
+		this.#saved = session;
+		return session;
+	}
+	async remove(id) {
+		await this.#try((store) => store.remove(id));
+	}
+	async sweep() {
+		await this.#try(async (store) => void await store.sweep());
+	}
+	async savePrompt(name, { document, settings }) {
+		const before = this.prompts.find((one) => one.name === name);
+		const version = {
+			made: Date.now(),
+			document,
+			settings
+		};
+		await this.#try((store) => store.savePrompt({
+			id: before?.id ?? identifier(),
+			name,
+			versions: [...before?.versions ?? [], version]
+		}));
+	}
+	async removePrompt(id) {
+		await this.#try((store) => store.removePrompt(id));
+	}
+	async #try(change) {
+		try {
+			await change(await this.#store);
+			this.problem = "";
+			await this.refresh();
+		} catch (error) {
+			this.problem = error instanceof StorageFull ? error.message : `this could not be saved: ${sentence(error)}`;
+		}
+	}
+};
 // src/state/server.svelte.ts
 var AGAIN = 1e3;
 var WATCH = 15e3;
@@ -1991,6 +2615,11 @@ var Server = class {
 	set keyRefused(value) {
 		set(this.#keyRefused, value, true);
 	}
+	known;
+	#tell;
+	constructor() {
+		this.known = new Promise((resolve) => this.#tell = resolve);
+	}
 	watch() {
 		let timer = 0;
 		let ended = false;
@@ -2004,9 +2633,10 @@ var Server = class {
 			clearTimeout(timer);
 		};
 	}
-	unlock(key$1) {
+	async unlock(key$1) {
 		key.set(key$1);
-		this.#look();
+		await this.#look();
+		return this.state === "ready";
 	}
 	async #look() {
 		const { ready, why } = await health();
@@ -2018,12 +2648,192 @@ var Server = class {
 		try {
 			this.info ??= await info();
 			this.state = "ready";
+			this.#tell();
 		} catch (error) {
 			this.reason = sentence(error);
 			const asked = error instanceof ApiError && error.status === UNAUTHORISED;
 			this.state = asked ? "key" : "loading";
 			this.keyRefused = asked && key.get() !== null;
 		}
+	}
+};
+// src/state/solving.svelte.ts
+var Solving = class {
+	#problem = state("");
+	get problem() {
+		return get(this.#problem);
+	}
+	set problem(value) {
+		set(this.#problem, value, true);
+	}
+	#reference = state("");
+	get reference() {
+		return get(this.#reference);
+	}
+	set reference(value) {
+		set(this.#reference, value, true);
+	}
+	#strategy = state("best-of-n");
+	get strategy() {
+		return get(this.#strategy);
+	}
+	set strategy(value) {
+		set(this.#strategy, value, true);
+	}
+	#reward = state("");
+	get reward() {
+		return get(this.#reward);
+	}
+	set reward(value) {
+		set(this.#reward, value, true);
+	}
+	#settings = state({});
+	get settings() {
+		return get(this.#settings);
+	}
+	set settings(value) {
+		set(this.#settings, value);
+	}
+	#samples = state(8);
+	get samples() {
+		return get(this.#samples);
+	}
+	set samples(value) {
+		set(this.#samples, value, true);
+	}
+	#tokens = state(2048);
+	get tokens() {
+		return get(this.#tokens);
+	}
+	set tokens(value) {
+		set(this.#tokens, value, true);
+	}
+	#seconds = state(null);
+	get seconds() {
+		return get(this.#seconds);
+	}
+	set seconds(value) {
+		set(this.#seconds, value, true);
+	}
+	#status = state("");
+	get status() {
+		return get(this.#status);
+	}
+	set status(value) {
+		set(this.#status, value, true);
+	}
+	#error = state("");
+	get error() {
+		return get(this.#error);
+	}
+	set error(value) {
+		set(this.#error, value, true);
+	}
+	#texts = state([]);
+	get texts() {
+		return get(this.#texts);
+	}
+	set texts(value) {
+		set(this.#texts, value);
+	}
+	#_nodes = state([]);
+	get nodes() {
+		return get(this.#_nodes);
+	}
+	set nodes(value) {
+		set(this.#_nodes, value);
+	}
+	#best = state(null);
+	get best() {
+		return get(this.#best);
+	}
+	set best(value) {
+		set(this.#best, value);
+	}
+	#ledger = state(null);
+	get ledger() {
+		return get(this.#ledger);
+	}
+	set ledger(value) {
+		set(this.#ledger, value);
+	}
+	#answer = state(null);
+	get answer() {
+		return get(this.#answer);
+	}
+	set answer(value) {
+		set(this.#answer, value);
+	}
+	#scale = state(null);
+	get scale() {
+		return get(this.#scale);
+	}
+	set scale(value) {
+		set(this.#scale, value, true);
+	}
+	#controller = null;
+	#nodes = new Map();
+	get body() {
+		const budget = {
+			n: this.samples,
+			...this.tokens && { max_generated_tokens: this.tokens },
+			...this.seconds && { seconds: this.seconds }
+		};
+		return {
+			problem: this.problem,
+			...this.reference && { answer: this.reference },
+			strategy: this.strategy,
+			...Object.keys(this.settings).length && { settings: this.settings },
+			...this.reward && { reward: this.reward },
+			budget
+		};
+	}
+	stop() {
+		if (this.status === "running") this.status = "stopped";
+		this.#controller?.abort();
+	}
+	async run(sampling, constraint) {
+		this.status = "running";
+		this.error = "";
+		[this.texts, this.nodes, this.best, this.ledger, this.answer] = [
+			[],
+			[],
+			null,
+			null,
+			null
+		];
+		this.#nodes.clear();
+		this.#controller = new AbortController();
+		try {
+			const body = {
+				...this.body,
+				...Object.keys(sampling).length && { sampling },
+				...constraint ? { constraint } : {}
+			};
+			for await (const part of solve(body, this.#controller.signal)) this.#take(part);
+			this.status = "done";
+		} catch (error) {
+			if (this.status !== "running") return;
+			this.status = "failed";
+			this.error = sentence(error);
+		}
+	}
+	#take(part) {
+		if (part.ledger) this.ledger = part.ledger;
+		if (part.type === "begin") this.scale = part.reward?.scale ?? null;
+		if (part.type === "progress") {
+			const told = part.texts;
+			this.texts = told.map(({ same, text }, index) => (this.texts[index] ?? "").slice(0, same) + text);
+			if (part.best) this.best = part.best;
+		}
+		if (part.type === "tree") {
+			for (const node of part.nodes) this.#nodes.set(node.node, {
+				...this.#nodes.get(node.node),
+				...node
+			});
+			this.nodes = [...this.#nodes.values()];
+		}
+		if (part.type === "answer") this.answer = part;
 	}
 };
 // src/state/page.svelte.ts
@@ -2057,9 +2867,13 @@ var NEW = {
 var SEEDS = 2 ** 31;
 var Page = class {
 	server = new Server();
+	library = new Library();
+	compare = new Comparing();
+	solve = new Solving();
 	theme = remembered("theme", "system");
 	colour = remembered("colour", "entropy");
 	settingsOpen = remembered("settings-open", true);
+	#last = remembered("session", null);
 	#history = state(started(begun(NEW.chat)));
 	#solving = state(false);
 	get solving() {
@@ -2138,6 +2952,20 @@ var Page = class {
 	set said(value) {
 		set(this.#said, value, true);
 	}
+	#notice = state("");
+	get notice() {
+		return get(this.#notice);
+	}
+	set notice(value) {
+		set(this.#notice, value, true);
+	}
+	#other = state(null);
+	get other() {
+		return get(this.#other);
+	}
+	set other(value) {
+		set(this.#other, value);
+	}
 	get session() {
 		return get(this.#history).present;
 	}
@@ -2148,26 +2976,23 @@ var Page = class {
 		const { document } = this.session;
 		return document.kind === "chat" && document.messages[0]?.role === "system" ? document.messages[0].content : "";
 	}
-	#answer = user_derived(
-		/** The answer that is shown below the document: one that is being written, else one of the session's. */
-		() => {
-			const { live, session } = this;
-			if (live && (live.live || live.error && !runOf(session, live.id))) {
-				live.version;
-				return {
-					view: live,
-					line: live.lines[0] ?? null
-				};
-			}
-			const run = session.place && runOf(session, session.place.run);
-			if (!run) return null;
-			const view = viewOf(session, run);
+	#answer = user_derived(() => {
+		const { live, session } = this;
+		if (live && (live.live || live.error && !runOf(session, live.id))) {
+			live.version;
 			return {
-				view,
-				line: view.lines[session.place.text] ?? null
+				view: live,
+				line: live.lines[0] ?? null
 			};
 		}
-	);
+		const run = session.place && runOf(session, session.place.run);
+		if (!run) return null;
+		const view = viewOf(session, run);
+		return {
+			view,
+			line: view.lines[session.place.text] ?? null
+		};
+	});
 	get answer() {
 		return get(this.#answer);
 	}
@@ -2294,8 +3119,19 @@ var Page = class {
 			at: null,
 			sentence: ""
 		};
-		const { trace, path } = here;
-		const { unknown, other } = parting(trace, path, here.dice, this.sliders);
+		const { trace, path } = here, { forced } = here.view;
+		const found = parting(trace, path.slice(forced), {
+			...here.dice,
+			start: forced
+		}, this.sliders);
+		const unknown = found.unknown && {
+			...found.unknown,
+			at: found.unknown.at + forced
+		};
+		const other = found.other && {
+			...found.other,
+			at: found.other.at + forced
+		};
 		const name = (id) => `“${visible(trace.vocabulary[id]?.text ?? String(id))}”`;
 		if (unknown && (!other || unknown.at <= other.at)) {
 			const before = unknown.at ? `The first ${unknown.at} tokens would be the same; from token ${unknown.at} on it cannot be said` : "Where the text would part cannot be said";
@@ -2343,17 +3179,14 @@ var Page = class {
 		const looked = this.shown?.id === turn.id;
 		return marker(turn, this.colour.value, this.moved && looked ? this.sliders : null, looked ? this.parts.at : null);
 	}
-	#branches = user_derived(
-		/** All texts of the session that answer its document, in the order in which they came. */
-		() => {
-			const { document, runs } = this.session;
-			const asked = JSON.stringify(document);
-			return runs.filter((run) => JSON.stringify(run.document) === asked).flatMap((run) => viewOf(this.session, run).lines.map((_, text) => ({
-				run: run.id,
-				text
-			})));
-		}
-	);
+	#branches = user_derived(() => {
+		const { document, runs } = this.session;
+		const asked = JSON.stringify(document);
+		return runs.filter((run) => JSON.stringify(run.document) === asked).flatMap((run) => viewOf(this.session, run).lines.map((_, text) => ({
+			run: run.id,
+			text
+		})));
+	});
 	get branches() {
 		return get(this.#branches);
 	}
@@ -2372,23 +3205,41 @@ var Page = class {
 		const first = document.kind === "completion" ? document.prompt : document.messages.find((one) => one.role === "user")?.content ?? "";
 		return first.trim() ? `${first.trim().slice(0, 60)} — ponder` : "ponder playground";
 	}
+	get seed() {
+		const trace = this.answer?.view.trace;
+		return trace?.seed ?? (trace ? numberOf(trace, "seed") : void 0) ?? null;
+	}
+	get files() {
+		const { session } = this;
+		const run = session.place && runOf(session, session.place.run);
+		const text = this.answer?.line?.text;
+		return {
+			session: () => sessionFile(session),
+			trace: run ? () => traceFile(run) : null,
+			text: text === void 0 ? null : () => text,
+			messages: text === void 0 ? null : () => messagesFile(session.document, text)
+		};
+	}
 	get running() {
-		return this.live?.live ?? false;
+		return (this.live?.live ?? false) || this.solve.status === "running";
+	}
+	get constrained() {
+		const { live } = this;
+		this.version;
+		const told = live && live.id === this.shown?.view?.id ? live.constrained : null;
+		return told ? `It rewound ${told.rewinds ?? 0} times and refused ${told.refused ?? 0} tokens.` : "";
 	}
 	get parameters() {
 		return this.server.info?.parameters ?? [];
 	}
-	#cannotRun = user_derived(
-		/** Why nothing can be run now; empty: it can. */
-		() => {
-			if (this.running) return "something runs already";
-			if (this.server.state === "key") return "the server asks for a key";
-			if (this.server.state !== "ready") return "the server is not ready";
-			const { document } = this.session;
-			if (document.kind === "chat" && !this.draft.trim() && !document.messages.some((one) => one.role !== "system")) return "write a message first";
-			return "";
-		}
-	);
+	#cannotRun = user_derived(() => {
+		if (this.running) return "something runs already";
+		if (this.server.state === "key") return "the server asks for a key";
+		if (this.server.state !== "ready") return "the server is not ready";
+		const { document } = this.session;
+		if (document.kind === "chat" && !this.draft.trim() && !document.messages.some((one) => one.role !== "system")) return "write a message first";
+		return "";
+	});
 	get cannotRun() {
 		return get(this.#cannotRun);
 	}
@@ -2415,12 +3266,56 @@ var Page = class {
 		const other = parameter.excludes.find((name) => settings[name] !== void 0);
 		return other ? `not together with ${other}` : "";
 	}
-	/** Begins to watch the server; returns what ends that. */
 	start() {
-		return this.server.watch();
+		const leave = () => {
+			this.stop();
+			const run = this.live?.run();
+			if (run && this.live && !runOf(this.session, run.id)) this.#take(this.live);
+			this.library.flush();
+		};
+		const follow = () => void this.#follow(location.hash);
+		addEventListener("pagehide", leave);
+		addEventListener("hashchange", follow);
+		this.#restore();
+		const unwatch = this.server.watch();
+		return () => {
+			removeEventListener("pagehide", leave);
+			removeEventListener("hashchange", follow);
+			unwatch();
+		};
+	}
+	async #restore() {
+		const id = this.#last.value;
+		const session = id === null ? null : await this.library.load(id).catch(() => null);
+		if (session && !this.session.runs.length && !this.draft) this.show(session);
+		await this.#follow(location.hash);
+	}
+	async #follow(hash) {
+		try {
+			const shared = await opened(hash);
+			if (!shared) return;
+			history.replaceState(null, "", location.pathname + location.search);
+			this.fill({
+				document: shared.document,
+				settings: {
+					...shared.settings,
+					...shared.seed !== void 0 && { seed: shared.seed }
+				}
+			});
+			await this.server.known;
+			const mine = this.server.info?.model.fingerprint;
+			const same = mine != null && mine === shared.fingerprint;
+			this.notice = same ? "A link filled the form. This is the same model, so Run gives the same text, token for token." : "A link filled the form. It came from another model than this one, so the text may be another.";
+		} catch (error) {
+			if (!(error instanceof FormError)) throw error;
+			this.notice = `This link cannot be opened: ${sentence(error)}.`;
+		}
 	}
 	change(session, kind = null) {
 		set(this.#history, changed(get(this.#history), session, kind));
+		if (!session.runs.length) return;
+		this.library.keep(session);
+		this.#last.value = session.id;
 	}
 	get canUndo() {
 		return get(this.#history).past.length > 0;
@@ -2456,19 +3351,26 @@ var Page = class {
 	nextTheme() {
 		this.theme.value = THEMES[(THEMES.indexOf(this.theme.value) + 1) % THEMES.length];
 	}
-	unlock(key) {
-		this.server.unlock(key);
-		this.close();
+	async unlock(key) {
+		if (await this.server.unlock(key)) this.close();
 	}
-	/** Shows another session: a new one, one of the history, or one from a file. Nothing runs. */
 	show(session) {
 		this.stop();
+		if (this.live) this.#take(this.live);
+		this.library.flush();
 		set(this.#history, started(session));
 		this.solving = false;
 		this.live = null;
 		this.selected = null;
 		this.whatIf = null;
 		this.draft = "";
+	}
+	fill({ document, settings }) {
+		this.show(begun(document, settings));
+	}
+	compareWith(place) {
+		this.other = place;
+		this.open("compare");
 	}
 	begin(kind = this.session.document.kind) {
 		this.show(begun(NEW[kind], this.session.settings));
@@ -2529,7 +3431,6 @@ var Page = class {
 		});
 		this.say("the next run has the sliders' settings");
 	}
-	/** Shows a text of the session below the document that it answers. */
 	visit(place) {
 		const run = runOf(this.session, place.run);
 		if (!run) return;
@@ -2544,7 +3445,6 @@ var Page = class {
 		this.visit(to);
 		this.say(`branch ${this.branch + 1} of ${this.branches.length}`);
 	}
-	/** Changes a message; what came after it is left out, and can be had back by undoing. */
 	edit(turn, text) {
 		const { document } = this.session;
 		if (document.kind === "completion") {
@@ -2569,7 +3469,6 @@ var Page = class {
 		}));
 		this.selected = null;
 	}
-	/** Sends what is written; where nothing is, lets what is there be answered or gone on with. */
 	send() {
 		if (this.cannotRun) return;
 		const { document, settings } = this.session;
@@ -2591,7 +3490,6 @@ var Page = class {
 		}
 		this.#run(this.session.document, settings, null, null);
 	}
-	/** Goes on with another token in the place of the one that is looked at; null: from there with the same. */
 	branchTo(id) {
 		const { here } = this;
 		const run = here && runOf(this.session, here.view.id);
@@ -2619,6 +3517,28 @@ var Page = class {
 	}
 	stop() {
 		this.live?.stop();
+		this.solve.stop();
+	}
+	keep(run) {
+		this.change({
+			...grown(this.session, run),
+			place: this.session.place ?? {
+				run: run.id,
+				text: 0
+			}
+		});
+	}
+	solveNow() {
+		this.tab = "search";
+		this.say("started");
+		const { constraint, ...settings } = this.session.settings;
+		const sampled = this.parameters.filter((one) => ![
+			"search",
+			"speculation",
+			"mixture"
+		].includes(one.group)).map((one) => one.name);
+		const sampling = Object.fromEntries(Object.entries(settings).filter(([name]) => sampled.includes(name) && name !== "n"));
+		this.solve.run(sampling, constraint).then(() => this.say(this.solve.error || `solve ${this.solve.status}`));
 	}
 	#run(document, settings, branch, origin) {
 		const given = {
@@ -2643,22 +3563,23 @@ var Page = class {
 		this.say("started");
 		live.go().then(() => this.#ended(live));
 	}
-	#ended(live) {
+	#take(live) {
 		const run = live.run();
-		if (run) {
-			remember(run, live);
-			this.change(grown(this.session, run));
-		}
+		if (!run || runOf(this.session, run.id)) return;
+		remember(run, live);
+		this.change(grown(this.session, run));
+	}
+	#ended(live) {
+		if (this.live === live) this.#take(live);
 		this.say(live.status === "failed" ? live.error : `${live.status}, ${live.count} tokens`);
 	}
 };
-/** Whether a run was asked what stands before a message. */
 function answers(document, messages, at) {
 	return document.kind === "chat" && document.messages.length === at && JSON.stringify(document.messages) === JSON.stringify(messages.slice(0, at));
 }
 // src/panes/BottomBar.svelte
-var root$40 = from_html(`<button class="svelte-16corlf"> </button>`);
-var root_1$23 = from_html(`<nav aria-label="Panes" class="svelte-16corlf"></nav>`);
+var root$45 = from_html(`<button class="svelte-16corlf"> </button>`);
+var root_1$38 = from_html(`<nav aria-label="Panes" class="svelte-16corlf"></nav>`);
 function BottomBar($$anchor, $$props) {
 	push($$props, true);
 	const VIEWS = {
@@ -2668,12 +3589,12 @@ function BottomBar($$anchor, $$props) {
 		settings: "Settings",
 		more: "More"
 	};
-	var nav = root_1$23();
+	var nav = root_1$38();
 	each(nav, 21, () => Object.entries(VIEWS), ([view, title]) => view, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let view = () => get($$array)[0];
 		let title = () => get($$array)[1];
-		var button = root$40();
+		var button = root$45();
 		var text = only_child(button, true);
 		template_effect(() => {
 			set_attribute(button, "aria-current", $$props.page.view === view() ? "page" : void 0);
@@ -2688,7 +3609,7 @@ function BottomBar($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/ui/Dialog.svelte
-var root$39 = from_html(`<dialog><div class="frame svelte-1v9wgu6"><header class="svelte-1v9wgu6"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body svelte-1v9wgu6"><!></div></div></dialog>`);
+var root$44 = from_html(`<dialog><div class="frame svelte-1v9wgu6"><header class="svelte-1v9wgu6"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body svelte-1v9wgu6"><!></div></div></dialog>`);
 function Dialog($$anchor, $$props) {
 	const id = props_id();
 	let wide = prop($$props, "wide", 3, false);
@@ -2698,7 +3619,7 @@ function Dialog($$anchor, $$props) {
 	function outside(event) {
 		if (event.target === event.currentTarget) event.currentTarget.close();
 	}
-	var dialog_1 = root$39();
+	var dialog_1 = root$44();
 	let classes;
 	var div = child(dialog_1);
 	var header = child(div);
@@ -2708,7 +3629,7 @@ function Dialog($$anchor, $$props) {
 	reset(header);
 	var div_1 = sibling(header, 2);
 	var node = child(div_1);
-	snippet(node, () => $$props.children);
+	snippet$1(node, () => $$props.children);
 	reset(div_1);
 	reset(div);
 	reset(dialog_1);
@@ -2732,7 +3653,6 @@ delegate(["click"]);
 // src/ui/numbers.ts
 var COUNT = new Intl.NumberFormat("en");
 var count = (value) => COUNT.format(value);
-/** A share as a percentage; what is not nothing is never written as nothing. */
 function percent(share) {
 	if (share === 0) return "0 %";
 	if (share < 1e-4) return "< 0.01 %";
@@ -2740,14 +3660,15 @@ function percent(share) {
 	return `${(100 * share).toFixed(share < .01 ? 2 : 1)} %`;
 }
 var fixed = (value, digits = 3) => (Object.is(value, -0) || Math.abs(value) < 10 ** -digits / 2 ? 0 : value).toFixed(digits).replace("-", "−");
+var short = (value) => String(Number(value.toPrecision(6)));
 var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 // src/panes/Alternatives.svelte
-var root$38 = from_html(`<p> </p>`);
-var root_1$22 = from_html(`<span class="tiny muted">chosen</span>`);
-var root_2$17 = from_html(`<li role="option" tabindex="-1" class="svelte-8b6tyz"><span class="mono grow"> </span><!><span> </span></li>`);
-var root_3$14 = from_html(`<ul id="alternatives-list" role="listbox" aria-label="Alternatives" class="svelte-8b6tyz"></ul>`);
-var root_4$9 = from_html(`<p id="alternatives-list" class="muted">No token that was sent has this in it.</p>`);
-var root_5$6 = from_html(`<input type="search" role="combobox" aria-label="Find a token" aria-expanded="true" aria-controls="alternatives-list" autocomplete="off" placeholder="Find a token"/> <!> <!>`, 1);
+var root$43 = from_html(`<p> </p>`);
+var root_1$37 = from_html(`<span class="tiny muted">chosen</span>`);
+var root_2$30 = from_html(`<li role="option" tabindex="-1" class="svelte-8b6tyz"><span class="mono grow"> </span><!><span> </span></li>`);
+var root_3$26 = from_html(`<ul id="alternatives-list" role="listbox" aria-label="Alternatives" class="svelte-8b6tyz"></ul>`);
+var root_4$20 = from_html(`<p id="alternatives-list" class="muted">No token that was sent has this in it.</p>`);
+var root_5$16 = from_html(`<input type="search" role="combobox" aria-label="Find a token" aria-expanded="true" aria-controls="alternatives-list" autocomplete="off" placeholder="Find a token"/> <!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
 	let text = state("");
@@ -2778,12 +3699,12 @@ function Alternatives($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_5$6();
+			var fragment_1 = root_5$16();
 			var input = first_child(fragment_1);
 			remove_input_defaults(input);
 			var node = sibling(input, 2);
 			var consequent = ($$anchor) => {
-				var p = root$38();
+				var p = root$43();
 				var text_1 = only_child(p, true);
 				template_effect(() => set_text(text_1, $$props.page.cannotBranch));
 				append($$anchor, p);
@@ -2793,14 +3714,14 @@ function Alternatives($$anchor, $$props) {
 			});
 			var node_1 = sibling(node, 2);
 			var consequent_2 = ($$anchor) => {
-				var ul = root_3$14();
+				var ul = root_3$26();
 				each(ul, 23, () => get(found), (one) => one.id, ($$anchor, one, index) => {
-					var li = root_2$17();
+					var li = root_2$30();
 					var span = child(li);
 					var text_2 = only_child(span, true);
 					var node_2 = sibling(span);
 					var consequent_1 = ($$anchor) => {
-						var span_1 = root_1$22();
+						var span_1 = root_1$37();
 						append($$anchor, span_1);
 					};
 					if_block(node_2, ($$render) => {
@@ -2822,7 +3743,7 @@ function Alternatives($$anchor, $$props) {
 				append($$anchor, ul);
 			};
 			var alternate = ($$anchor) => {
-				var p_1 = root_4$9();
+				var p_1 = root_4$20();
 				append($$anchor, p_1);
 			};
 			if_block(node_1, ($$render) => {
@@ -2844,30 +3765,880 @@ delegate([
 	"keydown",
 	"click"
 ]);
+// src/core/code.ts
+var LANGUAGES = [
+	"curl",
+	"openai",
+	"ponder",
+	"javascript"
+];
+var INTERFACES = [
+	"chat",
+	"completions",
+	"responses"
+];
+var PATHS = {
+	chat: "v1/chat/completions",
+	completions: "v1/completions",
+	responses: "v1/responses"
+};
+var CALLS = {
+	chat: "chat.completions",
+	completions: "completions",
+	responses: "responses"
+};
+var TEXTS = {
+	chat: "choices[0].message.content",
+	completions: "choices[0].text",
+	responses: "output_text"
+};
+var OUTPUT = "output.find(({ type }) => type === \"message\").content[0].text";
+var COMMON = [
+	"model",
+	"temperature",
+	"top_p"
+];
+var GENERATING = [
+	...COMMON,
+	"frequency_penalty",
+	"presence_penalty",
+	"logit_bias",
+	"max_tokens",
+	"n",
+	"seed",
+	"stop"
+];
+var NAMED = {
+	chat: [
+		...GENERATING,
+		"messages",
+		"response_format"
+	],
+	completions: [...GENERATING, "prompt"],
+	responses: [
+		...COMMON,
+		"input",
+		"max_output_tokens"
+	]
+};
+function snippet(language, face, subject) {
+	if (language === "ponder") return {
+		code: ponder(face, subject),
+		note: noteOf(face, subject)
+	};
+	const body = bodyOf(face, subject);
+	return {
+		code: {
+			curl,
+			openai,
+			javascript
+		}[language](face, body, subject),
+		note: noteOf(face, subject)
+	};
+}
+function noteOf(face, { document, settings, prompt }) {
+	if (document.kind === "completion") return face === "completions" ? null : "the prompt is sent as a message, so the model sees another text";
+	if (face === "responses" && document.messages.at(-1)?.role === "assistant") return "Responses has no way to go on with an answer that was begun";
+	if (face === "responses" && settings.n !== void 0 && settings.n !== 1) return "Responses gives one text";
+	return face === "completions" && prompt === null ? "run it once: the text that the model sees is not known yet" : null;
+}
+function documentFor(face, { document, prompt }) {
+	if (face === "completions" && document.kind === "chat") return {
+		kind: "completion",
+		prompt: prompt ?? document.messages.map(({ content }) => content).join("\n")
+	};
+	if (face !== "completions" && document.kind === "completion") return {
+		kind: "chat",
+		messages: [{
+			role: "user",
+			content: document.prompt
+		}]
+	};
+	return document;
+}
+function sent(face, { document, settings }) {
+	return face === "completions" && document.kind === "chat" ? {
+		...settings,
+		add_special_tokens: false
+	} : settings;
+}
+function bodyOf(face, subject) {
+	const document = documentFor(face, subject);
+	const settings = sent(face, subject);
+	if (face !== "responses") return {
+		model: subject.model,
+		...asked(document),
+		...settings
+	};
+	const { messages } = asked(document);
+	const { max_tokens, n: _, ...others } = settings;
+	return {
+		model: subject.model,
+		input: messages,
+		...others,
+		...max_tokens === void 0 ? {} : { max_output_tokens: max_tokens }
+	};
+}
+function curl(face, body, { address, key }) {
+	const secret = key ? `  -H "Authorization: Bearer $PONDER_API_KEY" \\\n` : "";
+	return `curl ${shell(address + PATHS[face])} \\\n  -H 'Content-Type: application/json' \\\n${secret}  -d ${shell(json(body, 2))}\n`;
+}
+function javascript(face, body, { address, key }) {
+	const secret = key ? ", Authorization: `Bearer ${process.env.PONDER_API_KEY}`" : "";
+	return `const response = await fetch(${json(address + PATHS[face])}, {
+  method: "POST",
+  headers: { "Content-Type": "application/json"${secret} },
+  body: JSON.stringify(${json(body, 2).replaceAll("\n", "\n  ")}),
+});
+const answer = await response.json();
+console.log(answer.${face === "responses" ? OUTPUT : TEXTS[face]});
+`;
+}
+function openai(face, body, { address, key }) {
+	const named = Object.entries(body).filter(([name]) => NAMED[face].includes(name));
+	const others = Object.entries(body).filter(([name]) => !NAMED[face].includes(name));
+	const members = [...named, ...others.length ? [["extra_body", Object.fromEntries(others)]] : []];
+	return `${key ? "import os\n\n" : ""}from openai import OpenAI
+
+client = OpenAI(base_url=${python(`${address}v1`)}, api_key=${key ? "os.environ[\"PONDER_API_KEY\"]" : "\"none\""})
+answer = client.${CALLS[face]}.create(
+${members.map(([name, value]) => `    ${name}=${python(value, 4)},\n`).join("")})
+print(answer.${TEXTS[face]})
+`;
+}
+function ponder(face, subject) {
+	const { kind } = subject.document;
+	const document = documentFor(face, subject);
+	const prompt = document.kind === "completion" ? document.prompt : asked(document).messages;
+	const told = document.kind === "completion" ? [["chat", "False"]] : [];
+	if (document.kind === "chat" && document.messages.at(-1)?.role === "assistant") told.push(["continue_final_message", "True"]);
+	if (face === "completions" && kind === "chat") told.push(["add_special_tokens", "False"]);
+	const [imports, made] = [["import ponder"], new Map()];
+	for (const [name, value] of Object.entries(subject.settings)) if (name === "bad_words") told.push(["ban", python(value, 4)]);
+	else if (name === "logit_bias" || name === "sequence_bias") told.push([name, biases(value)]);
+	else if (name === "constraint") made.set("constraint", value);
+	else if (subject.decoders.includes(name)) made.set("decoder", {
+		...made.get("decoder"),
+		[name]: value
+	});
+	else if (subject.mixtures.includes(name)) made.set("mixture", {
+		...made.get("mixture"),
+		[name]: value
+	});
+	else told.push([name, python(value, 4)]);
+	for (const [name, settings] of made) {
+		imports.push(`from ponder.${name === "constraint" ? "constraints" : "decoders.named"} import ${name}_of`);
+		told.push([name, `${name}_of(${python(settings, 4)})`]);
+	}
+	const options = told.map(([name, value]) => `    ${name}=${value},\n`).join("");
+	return `${imports.join("\n")}\n\nlm = ponder.load(${python(subject.model)})\nanswer = lm(\n    ${python(prompt, 4)},\n${options})\nprint(answer.text)\n`;
+}
+function biases(value) {
+	const pairs = Array.isArray(value) ? value : Object.entries(value);
+	const key = (of) => Array.isArray(of) ? `(${of.map(Number).join(", ")},)` : String(Number(of));
+	return `{${pairs.map(([of, bias]) => `${key(of)}: ${Number(bias)}`).join(", ")}}`;
+}
+function shell(text) {
+	return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+var UNPRINTED = /[\p{C}\p{Zl}\p{Zp}]/gu;
+var unit = (code) => `\\u${code.toString(16).padStart(4, "0")}`;
+function json(value, indent = 0) {
+	return JSON.stringify(value, null, indent).replace(UNPRINTED, (hidden) => hidden === "\n" ? hidden : Array.from({ length: hidden.length }, (_, i) => unit(hidden.charCodeAt(i))).join(""));
+}
+function python(value, indent = 0) {
+	if (value === null || value === void 0) return "None";
+	if (typeof value === "boolean") return value ? "True" : "False";
+	if (typeof value === "string") return quoted(value);
+	if (typeof value !== "object") return String(value);
+	const members = Array.isArray(value) ? value.map((one) => python(one, indent + 4)) : Object.entries(value).map(([name, one]) => `${quoted(name)}: ${python(one, indent + 4)}`);
+	const [open, close] = Array.isArray(value) ? "[]" : "{}";
+	const line = open + members.join(", ") + close;
+	if (line.length + indent <= 88 && !line.includes("\n")) return line;
+	const space = " ".repeat(indent);
+	return `${open}\n${members.map((one) => `${space}    ${one},\n`).join("")}${space}${close}`;
+}
+function quoted(text) {
+	const escapes = {
+		"\n": "\\n",
+		"\r": "\\r",
+		"	": "\\t"
+	};
+	return `"${text.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"").replace(UNPRINTED, (hidden) => {
+		const code = hidden.codePointAt(0) ?? 0;
+		return escapes[hidden] ?? (code > 65535 ? `\\U${code.toString(16).padStart(8, "0")}` : unit(code));
+	})}"`;
+}
+// src/ui/files.ts
+function save(name, text, type = "application/json") {
+	const link = document.createElement("a");
+	link.href = URL.createObjectURL(new Blob([text], { type }));
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+async function copy(text) {
+	try {
+		await navigator.clipboard.writeText(text);
+		return true;
+	} catch {
+		return false;
+	}
+}
+// src/ui/Copy.svelte
+var root$42 = from_html(`<button> </button> <span class="spoken" role="status"> </span>`, 1);
+function Copy($$anchor, $$props) {
+	push($$props, true);
+	let label = prop($$props, "label", 3, "Copy");
+	let said = state("");
+	async function take() {
+		set(said, await copy($$props.text) ? "Copied" : "Not copied: choose the text and copy it", true);
+		setTimeout(() => set(said, ""), 2500);
+	}
+	var fragment = root$42();
+	var button = first_child(fragment);
+	var text_1 = only_child(button, true);
+	var span = sibling(button, 2);
+	var text_2 = only_child(span, true);
+	template_effect(() => {
+		set_text(text_1, get(said) || label());
+		set_text(text_2, get(said));
+	});
+	delegated("click", button, take);
+	append($$anchor, fragment);
+	pop();
+}
+delegate(["click"]);
+// src/ui/Tabs.svelte
+var root$41 = from_html(`<button role="tab" class="svelte-1tjna6q"> </button>`);
+var root_1$36 = from_html(`<div role="tablist" tabindex="-1" class="svelte-1tjna6q"></div>`);
+function Tabs($$anchor, $$props) {
+	push($$props, true);
+	let chosen = prop($$props, "chosen", 15);
+	const order = user_derived(() => Object.keys($$props.names));
+	function move(event) {
+		const at = get(order).indexOf(chosen());
+		const to = {
+			ArrowLeft: at - 1,
+			ArrowRight: at + 1,
+			Home: 0,
+			End: get(order).length - 1
+		}[event.key];
+		if (to === void 0 || get(order)[to] === void 0) return;
+		event.preventDefault();
+		chosen(get(order)[to]);
+		event.currentTarget.querySelectorAll("[role=tab]")[to].focus();
+	}
+	var div = root_1$36();
+	each(div, 20, () => get(order), (name) => name, ($$anchor, name) => {
+		var button = root$41();
+		var text = only_child(button, true);
+		template_effect(() => {
+			set_attribute(button, "id", `${$$props.panel ?? ""}-tab-${name ?? ""}`);
+			set_attribute(button, "aria-selected", chosen() === name);
+			set_attribute(button, "aria-controls", $$props.panel);
+			set_attribute(button, "tabindex", chosen() === name ? 0 : -1);
+			set_text(text, $$props.names[name]);
+		});
+		delegated("click", button, () => chosen(name));
+		append($$anchor, button);
+	});
+	reset(div);
+	template_effect(() => set_attribute(div, "aria-label", $$props.label));
+	delegated("keydown", div, move);
+	append($$anchor, div);
+	pop();
+}
+delegate(["keydown", "click"]);
 // src/panes/Code.svelte
-var root$37 = from_html(`<p> </p>`);
+var root$40 = from_html(`<option> </option>`);
+var root_1$35 = from_html(`<p class="small muted"> </p>`);
+var root_2$29 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="svelte-1j61wxi"><pre class="svelte-1j61wxi"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
 function Code($$anchor, $$props) {
 	push($$props, true);
-	var p = root$37();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const NAMES = {
+		curl: "curl",
+		openai: "openai (Python)",
+		ponder: "ponder (Python)",
+		javascript: "JavaScript"
+	};
+	const FACES = {
+		chat: "Chat",
+		completions: "Completions",
+		responses: "Responses"
+	};
+	let language = state("curl");
+	let face = state(proxy($$props.page.mode === "completion" ? "completions" : "chat"));
+	const features = user_derived(() => $$props.page.server.info?.features);
+	const seed = user_derived(() => $$props.page.seed);
+	const told = user_derived(() => snippet(get(language), get(face), {
+		document: $$props.page.session.document,
+		settings: {
+			...differing$1($$props.page.session.settings, $$props.page.parameters),
+			...get(seed) === null ? {} : { seed: get(seed) }
+		},
+		model: $$props.page.server.info?.model.name ?? "",
+		address: new URL(".", location.href).href.replace(/[#?].*/, ""),
+		key: $$props.page.server.info?.key_required ?? false,
+		prompt: $$props.page.answer?.view.trace?.prompt ?? null,
+		decoders: get(features)?.decoders.flatMap((one) => one.settings) ?? [],
+		mixtures: get(features)?.mixtures.flatMap((one) => one.settings) ?? []
+	}));
+	Dialog($$anchor, {
+		title: "Code",
+		wide: true,
+		get onclose() {
+			return $$props.onclose;
+		},
+		children: ($$anchor, $$slotProps) => {
+			var fragment_1 = root_2$29();
+			var div = first_child(fragment_1);
+			var node = child(div);
+			{
+				let $0 = user_derived(() => Object.fromEntries(LANGUAGES.map((one) => [one, NAMES[one]])));
+				Tabs(node, {
+					label: "Language",
+					get names() {
+						return get($0);
+					},
+					panel: "code",
+					get chosen() {
+						return get(language);
+					},
+					set chosen($$value) {
+						set(language, $$value, true);
+					}
+				});
+			}
+			var label = sibling(node, 4);
+			var select = sibling(child(label));
+			each(select, 20, () => INTERFACES, (one) => one, ($$anchor, one) => {
+				var option = root$40();
+				var text = only_child(option, true);
+				var option_value = {};
+				template_effect(() => {
+					set_text(text, FACES[one]);
+					if (option_value !== (option_value = one)) option.value = (option.__value = option_value) ?? "";
+				});
+				append($$anchor, option);
+			});
+			reset(select);
+			init_select(select);
+			reset(label);
+			Copy(sibling(label, 2), { get text() {
+				return get(told).code;
+			} });
+			reset(div);
+			var div_1 = sibling(div, 2);
+			var pre = child(div_1);
+			var text_1 = only_child(pre, true);
+			reset(div_1);
+			var node_2 = sibling(div_1, 2);
+			var consequent = ($$anchor) => {
+				var p = root_1$35();
+				var text_2 = only_child(p);
+				template_effect(() => set_text(text_2, `${get(told).note ?? ""}.`));
+				append($$anchor, p);
+			};
+			if_block(node_2, ($$render) => {
+				if (get(told).note) $$render(consequent);
+			});
+			next(2);
+			template_effect(() => {
+				set_attribute(div_1, "aria-labelledby", `code-tab-${get(language) ?? ""}`);
+				set_text(text_1, get(told).code);
+			});
+			bind_select_value(select, () => get(face), ($$value) => set(face, $$value));
+			append($$anchor, fragment_1);
+		},
+		$$slots: { default: true }
+	});
 	pop();
 }
+// src/panes/Tokens.svelte
+var root$39 = from_html(`<div class="tokens svelte-1ek2od5" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
+function Tokens($$anchor, $$props) {
+	push($$props, true);
+	let list;
+	let spans = [];
+	let painted = [];
+	let current = null;
+	function make(piece, index) {
+		const span = document.createElement("span");
+		span.role = "option";
+		span.id = `${$$props.id}-${index}`;
+		span.dataset.token = String(index);
+		span.textContent = piece.text;
+		if (piece.sign) span.dataset.sign = piece.sign;
+		const name = describe(piece);
+		if (name !== piece.text) span.setAttribute("aria-label", name);
+		span.ariaSelected = "false";
+		return span;
+	}
+	user_effect(() => {
+		$$props.version;
+		if (current !== $$props.pieces || $$props.pieces.length < spans.length) {
+			list.replaceChildren();
+			spans = [];
+			painted = [];
+			current = $$props.pieces;
+		}
+		const added = document.createDocumentFragment();
+		for (let index = spans.length; index < $$props.pieces.length; index++) {
+			spans.push(make($$props.pieces[index], index));
+			added.append(spans[index]);
+		}
+		list.append(added);
+	});
+	user_effect(() => {
+		$$props.version;
+		for (let index = 0; index < spans.length; index++) {
+			const mark = $$props.marks(index);
+			if (painted[index] !== mark) spans[index].className = painted[index] = mark;
+		}
+	});
+	let before = null;
+	user_effect(() => {
+		$$props.version;
+		const now = $$props.selected === null ? null : spans[$$props.selected] ?? null;
+		if (before === now) return;
+		if (before) before.ariaSelected = "false";
+		if (now) {
+			now.ariaSelected = "true";
+			now.scrollIntoView({ block: "nearest" });
+		}
+		before = now;
+	});
+	function beside(from, step) {
+		const start = spans[from].getBoundingClientRect();
+		let best = from, least = Infinity, line = null;
+		for (let index = from + step; index >= 0 && index < spans.length; index += step) {
+			const box = spans[index].getClientRects()[0];
+			if (!box || Math.abs(box.top - start.top) < start.height / 2) continue;
+			line ??= box.top;
+			if (Math.abs(box.top - line) > box.height / 2) break;
+			const distance = Math.abs(box.left - start.left);
+			if (distance < least) [best, least] = [index, distance];
+		}
+		return best;
+	}
+	function key(event) {
+		if (event.altKey || event.ctrlKey || event.metaKey || !spans.length) return;
+		const at = $$props.selected ?? -1, last = spans.length - 1;
+		const to = event.key === "ArrowRight" ? Math.min(at + 1, last) : event.key === "ArrowLeft" ? Math.max(at - 1, 0) : event.key === "Home" ? 0 : event.key === "End" ? last : event.key === "ArrowDown" && at >= 0 ? beside(at, 1) : event.key === "ArrowUp" && at >= 0 ? beside(at, -1) : null;
+		if (to === null) {
+			if (event.key === "Enter" && at >= 0) $$props.onopen();
+			return;
+		}
+		event.preventDefault();
+		$$props.onselect(to);
+	}
+	function click(event) {
+		const span = event.target.closest("[data-token]");
+		if (!span) return;
+		$$props.onselect(Number(span.dataset.token));
+		$$props.onopen();
+	}
+	var div = root$39();
+	bind_this(div, ($$value) => list = $$value, () => list);
+	template_effect(() => {
+		set_attribute(div, "aria-label", $$props.label);
+		set_attribute(div, "aria-activedescendant", $$props.selected === null || $$props.selected >= $$props.pieces.length ? void 0 : `${$$props.id}-${$$props.selected}`);
+	});
+	delegated("keydown", div, key);
+	delegated("click", div, click);
+	event("focus", div, () => $$props.selected === null && $$props.pieces.length && $$props.onselect(0));
+	append($$anchor, div);
+	pop();
+}
+delegate(["keydown", "click"]);
 // src/panes/Compare.svelte
-var root$36 = from_html(`<p> </p>`);
+var root$38 = from_html(`<li><span class="mono svelte-10mumre"> </span><span class="track svelte-10mumre" aria-hidden="true"><span class="svelte-10mumre"></span></span><span> </span></li>`);
+var root_1$34 = from_html(`<ol class="svelte-10mumre"></ol>`);
+var root_2$28 = from_html(`<button>Stop</button>`);
+var root_3$25 = from_html(`<option> </option>`);
+var root_4$19 = from_html(`<p class="small muted"> </p>`);
+var root_5$15 = from_html(`<button class="plain">✕</button>`);
+var root_6$11 = from_html(`<label><span> </span> <input type="text" class="svelte-10mumre"/></label>`);
+var root_7$7 = from_html(`<p class="muted">…</p>`);
+var root_8$4 = from_html(`<p role="alert" class="error svelte-10mumre"> </p>`);
+var root_9$4 = from_html(`<div class="rows svelte-10mumre"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
+var root_10$3 = from_html(`<div class="divergence svelte-10mumre"><p class="small"><strong> </strong> </p> <!></div>`);
+var root_11$2 = from_html(`<p class="small">The same text as 1.</p>`);
+var root_12$2 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
+var root_13$2 = from_html(`<section class="svelte-10mumre"><div class="row"><h3 class="grow"> </h3> <button class="plain">Run</button> <!></div> <!> <div class="text svelte-10mumre"><!> <!></div> <!> <!></section>`);
+var root_14$1 = from_html(`<div class="row"><button class="main">Run all</button> <!> <label><input type="checkbox"/> same seed</label> <span class="grow"></span> <label class="spoken" for="compare-add">Vary a setting</label> <select id="compare-add"><option disabled="">vary a setting</option><!></select> <button>Add a column</button></div> <!> <div class="columns svelte-10mumre"></div>`, 1);
 function Compare($$anchor, $$props) {
 	push($$props, true);
-	var p = root$36();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const bars = ($$anchor, column = noop, row = noop, id = noop) => {
+		const most = user_derived(() => Math.max(...row().truncated.slice(0, 6), 1e-9));
+		var ol = root_1$34();
+		each(ol, 22, () => row().ids.slice(0, 6), (one) => one, ($$anchor, one, index) => {
+			var li = root$38();
+			let classes;
+			var span = child(li);
+			var text_1 = only_child(span, true);
+			var span_1 = sibling(span);
+			var span_2 = child(span_1);
+			let styles;
+			reset(span_1);
+			var span_3 = sibling(span_1);
+			var text_2 = only_child(span_3, true);
+			reset(li);
+			template_effect(($0, $1) => {
+				classes = set_class(li, 1, "svelte-10mumre", null, classes, { chosen: one === id() });
+				set_text(text_1, $0);
+				styles = set_style(span_2, "", styles, { width: `${100 * row().truncated[get(index)] / get(most)}%` });
+				set_text(text_2, $1);
+			}, [() => spelled(column(), one), () => percent(row().truncated[get(index)])]);
+			append($$anchor, li);
+		});
+		reset(ol);
+		append($$anchor, ol);
+	};
+	let page = prop($$props, "page", 7);
+	const comparing = user_derived(() => page().compare);
+	let adding = state("");
+	let selected = state(null);
+	begin();
+	function begin() {
+		const { place } = page().session;
+		const shown = place && runOf(page().session, place.run);
+		const other = page().other && runOf(page().session, page().other.run);
+		if (other && shown) {
+			page().compare.columns = [];
+			page().compare.add({}, shown, place.text);
+			page().compare.add({}, other, page().other.text);
+			page().other = null;
+		} else if (!page().compare.columns.length) {
+			const usual = page().parameters.find((one) => one.name === "temperature")?.default;
+			page().compare.add({ temperature: page().session.settings.temperature ?? usual ?? 1 });
+			page().compare.add({ temperature: .5 });
+		}
+	}
+	const names = user_derived(() => get(comparing).names);
+	const parameters = user_derived(() => page().parameters.filter((one) => !get(names).includes(one.name)));
+	const refused = user_derived(() => page().server.state !== "ready" ? "the server is not ready" : page().session.document.kind === "chat" && !page().session.document.messages.some((one) => one.role !== "system") ? "write a message in the page first" : "");
+	const first = user_derived(() => get(comparing).columns[0]);
+	function differs(name) {
+		return new Set(get(comparing).columns.map((column) => JSON.stringify(column.settings[name]))).size > 1;
+	}
+	function put(column, name, text) {
+		const { [name]: _, ...others } = column.settings;
+		const types = [page().parameters.find((one) => one.name === name)?.type ?? "string"].flat();
+		const number = Number(text);
+		const value = text === "" ? void 0 : text === "true" || text === "false" ? text === "true" : types.some((one) => one === "number" || one === "integer") && Number.isFinite(number) ? number : text;
+		column.settings = value === void 0 ? others : {
+			...others,
+			[name]: value
+		};
+	}
+	function widen(name) {
+		const usual = page().session.settings[name] ?? page().parameters.find((one) => one.name === name)?.default ?? 0;
+		for (const column of get(comparing).columns) column.settings = {
+			...column.settings,
+			[name]: usual
+		};
+		set(adding, "");
+	}
+	function run(columns) {
+		get(comparing).run(columns, page().session.document, page().session.settings, (one) => page().keep(one));
+	}
+	function marks(column) {
+		const view = column.view(page().session);
+		const line = view?.lines[column.text] ?? null;
+		const relation = get(comparing).relation(column);
+		const base = marker({
+			view,
+			line
+		}, page().colour.value, null, null);
+		const parts = relation?.divergence?.at ?? null;
+		return (place) => relation && place < relation.common ? "common" : base(place) + (place === parts ? " parts" : "");
+	}
+	const spelled = (column, id) => visible(column.view(page().session)?.trace?.vocabulary[id]?.text ?? `token ${id}`);
+	Dialog($$anchor, {
+		title: "Compare",
+		wide: true,
+		get onclose() {
+			return $$props.onclose;
+		},
+		children: ($$anchor, $$slotProps) => {
+			var fragment_1 = root_14$1();
+			var div = first_child(fragment_1);
+			var button = child(div);
+			var node = sibling(button, 2);
+			var consequent = ($$anchor) => {
+				var button_1 = root_2$28();
+				delegated("click", button_1, () => get(comparing).stop());
+				append($$anchor, button_1);
+			};
+			if_block(node, ($$render) => {
+				if (get(comparing).running) $$render(consequent);
+			});
+			var label = sibling(node, 2);
+			var input = child(label);
+			remove_input_defaults(input);
+			next();
+			reset(label);
+			var select = sibling(label, 6);
+			var option = child(select);
+			option.value = option.__value = "";
+			var node_1 = sibling(option);
+			each(node_1, 17, () => get(parameters), ({ name }) => name, ($$anchor, $$item) => {
+				let name = () => get($$item).name;
+				var option_1 = root_3$25();
+				var text_3 = only_child(option_1, true);
+				var option_1_value = {};
+				template_effect(($0) => {
+					set_text(text_3, $0);
+					if (option_1_value !== (option_1_value = name())) option_1.value = (option_1.__value = option_1_value) ?? "";
+				}, [() => spoken(name())]);
+				append($$anchor, option_1);
+			});
+			reset(select);
+			init_select(select);
+			var button_2 = sibling(select, 2);
+			reset(div);
+			var node_2 = sibling(div, 2);
+			var consequent_1 = ($$anchor) => {
+				var p = root_4$19();
+				var text_4 = only_child(p);
+				template_effect(() => set_text(text_4, `${get(refused) ?? ""}.`));
+				append($$anchor, p);
+			};
+			if_block(node_2, ($$render) => {
+				if (get(refused)) $$render(consequent_1);
+			});
+			var div_1 = sibling(node_2, 2);
+			let styles_1;
+			each(div_1, 22, () => get(comparing).columns, (column) => column, ($$anchor, column, index) => {
+				const view = user_derived(() => column.view(page().session));
+				const line = user_derived(() => get(view)?.lines[column.text]);
+				const relation = user_derived(() => get(comparing).relation(column));
+				var section = root_13$2();
+				var div_2 = child(section);
+				var h3 = child(div_2);
+				var text_5 = only_child(h3, true);
+				var button_3 = sibling(h3, 2);
+				var node_3 = sibling(button_3, 2);
+				var consequent_2 = ($$anchor) => {
+					var button_4 = root_5$15();
+					template_effect(() => set_attribute(button_4, "aria-label", `Remove column ${get(index) + 1}`));
+					delegated("click", button_4, () => get(comparing).remove(column));
+					append($$anchor, button_4);
+				};
+				if_block(node_3, ($$render) => {
+					if (get(comparing).columns.length > 2) $$render(consequent_2);
+				});
+				reset(div_2);
+				var node_4 = sibling(div_2, 2);
+				each(node_4, 16, () => get(names), (name) => name, ($$anchor, name) => {
+					var label_1 = root_6$11();
+					let classes_1;
+					var span_4 = child(label_1);
+					var text_6 = only_child(span_4, true);
+					var input_1 = sibling(span_4, 2);
+					remove_input_defaults(input_1);
+					reset(label_1);
+					template_effect(($0, $1) => {
+						classes_1 = set_class(label_1, 1, "setting svelte-10mumre", null, classes_1, { differs: $0 });
+						set_text(text_6, $1);
+						set_value(input_1, column.settings[name] ?? "");
+					}, [() => differs(name), () => spoken(name)]);
+					delegated("change", input_1, (event) => put(column, name, event.currentTarget.value));
+					append($$anchor, label_1);
+				});
+				var div_3 = sibling(node_4, 2);
+				var node_5 = child(div_3);
+				var consequent_3 = ($$anchor) => {
+					{
+						let $0 = user_derived(() => get(index) + 1);
+						let $1 = user_derived(() => plural(get(line).pieces.length, "token"));
+						let $2 = user_derived(() => get(view)?.version ?? 0);
+						let $3 = user_derived(() => marks(column));
+						let $4 = user_derived(() => get(selected)?.column === column ? get(selected).place : null);
+						Tokens($$anchor, {
+							get id() {
+								return `compare${get(index) ?? ""}`;
+							},
+							get label() {
+								return `Text ${get($0) ?? ""}, ${get($1) ?? ""}`;
+							},
+							get pieces() {
+								return get(line).pieces;
+							},
+							get version() {
+								return get($2);
+							},
+							get marks() {
+								return get($3);
+							},
+							get selected() {
+								return get($4);
+							},
+							onselect: (place) => set(selected, {
+								column,
+								place
+							}),
+							onopen: () => void 0
+						});
+					}
+				};
+				var consequent_4 = ($$anchor) => {
+					var p_1 = root_7$7();
+					append($$anchor, p_1);
+				};
+				if_block(node_5, ($$render) => {
+					if (get(line)?.pieces.length) $$render(consequent_3);
+					else if (column.live?.live) $$render(consequent_4, 1);
+				});
+				var node_6 = sibling(node_5, 2);
+				var consequent_5 = ($$anchor) => {
+					var p_2 = root_8$4();
+					var text_7 = only_child(p_2);
+					template_effect(() => set_text(text_7, `${column.live.error ?? ""}.`));
+					append($$anchor, p_2);
+				};
+				if_block(node_6, ($$render) => {
+					if (column.live?.error) $$render(consequent_5);
+				});
+				reset(div_3);
+				var node_7 = sibling(div_3, 2);
+				var consequent_7 = ($$anchor) => {
+					const computed_const = user_derived(() => {
+						return get(relation).divergence;
+					});
+					var div_4 = root_10$3();
+					var p_3 = child(div_4);
+					var strong = child(p_3);
+					var text_8 = only_child(strong);
+					var text_9 = sibling(strong);
+					reset(p_3);
+					var node_8 = sibling(p_3, 2);
+					var consequent_6 = ($$anchor) => {
+						var div_5 = root_9$4();
+						var div_6 = child(div_5);
+						var node_9 = sibling(child(div_6));
+						bars(node_9, () => get(first), () => get(computed_const).rows[0], () => get(computed_const).ids[0]);
+						reset(div_6);
+						var div_7 = sibling(div_6, 2);
+						var h3_1 = child(div_7);
+						var text_10 = only_child(h3_1, true);
+						var node_10 = sibling(h3_1);
+						bars(node_10, () => column, () => get(computed_const).rows[1], () => get(computed_const).ids[1]);
+						reset(div_7);
+						reset(div_5);
+						template_effect(() => set_text(text_10, get(index) + 1));
+						append($$anchor, div_5);
+					};
+					if_block(node_8, ($$render) => {
+						if (get(computed_const).rows[0] && get(computed_const).rows[1]) $$render(consequent_6);
+					});
+					reset(div_4);
+					template_effect(() => {
+						set_text(text_8, `Parts from 1 at token ${get(computed_const).at ?? ""}:`);
+						set_text(text_9, ` ${get(computed_const).reason ?? ""}.`);
+					});
+					append($$anchor, div_4);
+				};
+				var consequent_8 = ($$anchor) => {
+					var p_4 = root_11$2();
+					append($$anchor, p_4);
+				};
+				if_block(node_7, ($$render) => {
+					if (get(relation)?.divergence && get(first)) $$render(consequent_7);
+					else if (get(relation)) $$render(consequent_8, 1);
+				});
+				var node_11 = sibling(node_7, 2);
+				var consequent_14 = ($$anchor) => {
+					const numbers = user_derived(() => measured(get(view), column.text));
+					var p_5 = root_12$2();
+					var text_11 = child(p_5, true);
+					var node_12 = sibling(text_11);
+					var consequent_9 = ($$anchor) => {
+						var text_12 = text$2();
+						template_effect(($0) => set_text(text_12, `, ${$0 ?? ""} tok/s`), [() => fixed(column.live.rate, 1)]);
+						append($$anchor, text_12);
+					};
+					if_block(node_12, ($$render) => {
+						if (column.live?.rate) $$render(consequent_9);
+					});
+					var node_13 = sibling(node_12);
+					var consequent_10 = ($$anchor) => {
+						var text_13 = text$2();
+						template_effect(($0) => set_text(text_13, `, TTFT ${$0 ?? ""} s`), [() => fixed(column.live.first / 1e3, 2)]);
+						append($$anchor, text_13);
+					};
+					if_block(node_13, ($$render) => {
+						if (column.live?.first != null) $$render(consequent_10);
+					});
+					var node_14 = sibling(node_13);
+					var consequent_11 = ($$anchor) => {
+						var text_14 = text$2();
+						template_effect(() => set_text(text_14, `, ${column.live.usage.cached_tokens ?? ""} of ${column.live.usage.prompt_tokens ?? ""} cached`));
+						append($$anchor, text_14);
+					};
+					if_block(node_14, ($$render) => {
+						if (column.live?.usage) $$render(consequent_11);
+					});
+					var node_15 = sibling(node_14);
+					var consequent_12 = ($$anchor) => {
+						var text_15 = text$2();
+						template_effect(($0) => set_text(text_15, `, mean entropy ${$0 ?? ""}`), [() => fixed(get(numbers).entropy, 2)]);
+						append($$anchor, text_15);
+					};
+					if_block(node_15, ($$render) => {
+						if (get(numbers).entropy !== null) $$render(consequent_12);
+					});
+					var node_16 = sibling(node_15);
+					var consequent_13 = ($$anchor) => {
+						var text_16 = text$2();
+						template_effect(($0) => set_text(text_16, `, distinct-2 ${$0 ?? ""}`), [() => fixed(get(numbers).distinct, 2)]);
+						append($$anchor, text_16);
+					};
+					if_block(node_16, ($$render) => {
+						if (get(numbers).distinct !== null) $$render(consequent_13);
+					});
+					reset(p_5);
+					template_effect(($0) => set_text(text_11, $0), [() => plural(get(line).path.length, "token")]);
+					append($$anchor, p_5);
+				};
+				if_block(node_11, ($$render) => {
+					if (get(view) && get(line)?.path.length) $$render(consequent_14);
+				});
+				reset(section);
+				template_effect(() => {
+					set_attribute(section, "aria-label", `Column ${get(index) + 1}`);
+					set_text(text_5, get(index) + 1);
+					set_attribute(button_3, "aria-label", `Run column ${get(index) + 1}`);
+					button_3.disabled = get(refused) !== "" || column.live?.live;
+				});
+				delegated("click", button_3, () => run([column]));
+				append($$anchor, section);
+			});
+			reset(div_1);
+			template_effect(() => {
+				button.disabled = get(refused) !== "" || get(comparing).running;
+				set_attribute(button, "title", get(refused));
+				button_2.disabled = get(comparing).columns.length >= 4;
+				styles_1 = set_style(div_1, "", styles_1, { "--columns": get(comparing).columns.length });
+			});
+			delegated("click", button, () => run(get(comparing).columns));
+			bind_checked(input, () => get(comparing).linked, ($$value) => get(comparing).linked = $$value);
+			delegated("change", select, () => widen(get(adding)));
+			bind_select_value(select, () => get(adding), ($$value) => set(adding, $$value));
+			delegated("click", button_2, () => get(comparing).add({ ...get(comparing).columns.at(-1)?.settings }));
+			append($$anchor, fragment_1);
+		},
+		$$slots: { default: true }
+	});
 	pop();
 }
+delegate(["click", "change"]);
 // src/panes/Help.svelte
-var root$35 = from_html(`<kbd> </kbd>`);
-var root_1$21 = from_html(`<tr><th scope="row" class="svelte-egcs54"> </th><td class="svelte-egcs54"><button class="plain"><!></button></td></tr>`);
-var root_2$16 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="svelte-egcs54">In the tokens: previous, next, line above and below, first, last</th><td class="svelte-egcs54"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="svelte-egcs54">In a tree: to what a node follows, or what follows it</th><td class="svelte-egcs54"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
+var root$37 = from_html(`<kbd> </kbd>`);
+var root_1$33 = from_html(`<tr><th scope="row" class="svelte-egcs54"> </th><td class="svelte-egcs54"><button class="plain"><!></button></td></tr>`);
+var root_2$27 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="svelte-egcs54">In the tokens: previous, next, line above and below, first, last</th><td class="svelte-egcs54"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="svelte-egcs54">In a tree: to what a node follows, or what follows it</th><td class="svelte-egcs54"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
 function Help($$anchor, $$props) {
 	push($$props, true);
 	const MODIFIERS = [
@@ -2902,23 +4673,23 @@ function Help($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_2$16();
+			var fragment_1 = root_2$27();
 			var table = first_child(fragment_1);
 			var tbody = sibling(child(table), 2);
 			var node = child(tbody);
 			each(node, 17, () => $$props.actions.filter((one) => one.keys), (action) => action.name, ($$anchor, action) => {
-				var tr = root_1$21();
+				var tr = root_1$33();
 				var th = child(tr);
 				var text = only_child(th, true);
 				var td = sibling(th);
 				var button = child(td);
 				var node_1 = child(button);
 				var consequent = ($$anchor) => {
-					var text_1 = text$1("press keys…");
+					var text_1 = text$2("press keys…");
 					append($$anchor, text_1);
 				};
 				var alternate = ($$anchor) => {
-					var kbd = root$35();
+					var kbd = root$37();
 					var text_2 = only_child(kbd, true);
 					template_effect(($0) => set_text(text_2, $0), [() => spoken$1(keysOf(get(action)))]);
 					append($$anchor, kbd);
@@ -2953,18 +4724,163 @@ function Help($$anchor, $$props) {
 }
 delegate(["click", "keydown"]);
 // src/panes/History.svelte
-var root$34 = from_html(`<p> </p>`);
+var root$36 = from_html(`<p role="alert" class="problem svelte-1mmqs4v"> </p>`);
+var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
+var root_2$26 = from_html(`<li class="svelte-1mmqs4v"><button class="plain name svelte-1mmqs4v"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
+var root_3$24 = from_html(`<li class="muted small svelte-1mmqs4v"> </li>`);
+var root_4$18 = from_html(`<!> <section aria-labelledby="session-title" class="svelte-1mmqs4v"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="svelte-1mmqs4v"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
-	var p = root$34();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const MAX_BYTES = 128 * 2 ** 20;
+	let problem = state("");
+	let gone = state(null);
+	let find = state("");
+	const nameOf = ({ title, document }) => title || (document.kind === "completion" ? document.prompt : document.messages.find((one) => one.role === "user")?.content ?? "").trim().slice(0, 80) || "Nothing yet";
+	const found = user_derived(() => $$props.page.library.sessions.filter((one) => nameOf(one).toLowerCase().includes(get(find).toLowerCase())));
+	const when = (time) => new Date(time).toLocaleString(void 0, {
+		dateStyle: "medium",
+		timeStyle: "short"
+	});
+	async function open(id) {
+		const session = await $$props.page.library.load(id);
+		if (!session) return;
+		$$props.page.show(session);
+		$$props.onclose();
+	}
+	async function remove(id) {
+		set(gone, await $$props.page.library.load(id));
+		await $$props.page.library.remove(id);
+	}
+	async function undo() {
+		if (!get(gone)) return;
+		$$props.page.library.keep(get(gone));
+		await $$props.page.library.flush();
+		set(gone, null);
+	}
+	async function read(event) {
+		const file = event.currentTarget.files?.[0];
+		if (!file) return;
+		try {
+			if (file.size > MAX_BYTES) throw new Error(`it has ${plural(file.size, "byte")}, and may have ${plural(MAX_BYTES, "byte")}`);
+			$$props.page.show(opened$1(new Uint8Array(await file.arrayBuffer())));
+			$$props.page.say(`opened ${file.name}; nothing runs by itself`);
+			$$props.onclose();
+		} catch (error) {
+			set(problem, `${file.name} cannot be opened: ${sentence(error)}.`);
+		}
+	}
+	Dialog($$anchor, {
+		title: "History",
+		wide: true,
+		get onclose() {
+			return $$props.onclose;
+		},
+		children: ($$anchor, $$slotProps) => {
+			var fragment_1 = root_4$18();
+			var node = first_child(fragment_1);
+			var consequent = ($$anchor) => {
+				var p = root$36();
+				var text = only_child(p, true);
+				template_effect(() => set_text(text, $$props.page.library.problem));
+				append($$anchor, p);
+			};
+			if_block(node, ($$render) => {
+				if ($$props.page.library.problem) $$render(consequent);
+			});
+			var section = sibling(node, 2);
+			var div = sibling(child(section), 2);
+			var button = child(div);
+			var button_1 = sibling(button, 2);
+			var button_2 = sibling(button_1, 2);
+			var button_3 = sibling(button_2, 2);
+			var button_4 = sibling(button_3, 2);
+			reset(div);
+			var label = sibling(div, 2);
+			var input = sibling(child(label));
+			reset(label);
+			var node_1 = sibling(label, 2);
+			var consequent_1 = ($$anchor) => {
+				var p_1 = root$36();
+				var text_1 = only_child(p_1, true);
+				template_effect(() => set_text(text_1, get(problem)));
+				append($$anchor, p_1);
+			};
+			if_block(node_1, ($$render) => {
+				if (get(problem)) $$render(consequent_1);
+			});
+			reset(section);
+			var section_1 = sibling(section, 2);
+			var div_1 = child(section_1);
+			var input_1 = sibling(child(div_1), 2);
+			remove_input_defaults(input_1);
+			reset(div_1);
+			var node_2 = sibling(div_1, 2);
+			var consequent_2 = ($$anchor) => {
+				var p_2 = root_1$32();
+				var button_5 = sibling(child(p_2));
+				reset(p_2);
+				delegated("click", button_5, undo);
+				append($$anchor, p_2);
+			};
+			if_block(node_2, ($$render) => {
+				if (get(gone)) $$render(consequent_2);
+			});
+			var ul = sibling(node_2, 2);
+			each(ul, 21, () => get(found), (one) => one.id, ($$anchor, one) => {
+				var li = root_2$26();
+				var button_6 = child(li);
+				var text_2 = only_child(button_6, true);
+				var span = sibling(button_6, 2);
+				var text_3 = only_child(span);
+				var button_7 = sibling(span, 2);
+				reset(li);
+				template_effect(($0, $1, $2, $3) => {
+					set_attribute(button_6, "aria-current", get(one).id === $$props.page.session.id ? "true" : void 0);
+					set_text(text_2, $0);
+					set_text(text_3, `${$1 ?? ""} · ${$2 ?? ""}`);
+					set_attribute(button_7, "aria-label", `Forget: ${$3 ?? ""}`);
+				}, [
+					() => nameOf(get(one)),
+					() => plural(get(one).runs, "run"),
+					() => when(get(one).changed),
+					() => nameOf(get(one))
+				]);
+				delegated("click", button_6, () => open(get(one).id));
+				delegated("click", button_7, () => remove(get(one).id));
+				append($$anchor, li);
+			}, ($$anchor) => {
+				var li_1 = root_3$24();
+				var text_4 = only_child(li_1, true);
+				template_effect(() => set_text(text_4, get(find) ? "None has this in its name." : "None yet: a session is kept from its first run on."));
+				append($$anchor, li_1);
+			});
+			reset(ul);
+			reset(section_1);
+			template_effect(() => {
+				button_1.disabled = !$$props.page.files.trace;
+				button_2.disabled = !$$props.page.files.text;
+				button_3.disabled = !$$props.page.files.messages;
+			});
+			delegated("click", button, () => save("session.json", $$props.page.files.session()));
+			delegated("click", button_1, () => save("trace.json", $$props.page.files.trace()));
+			delegated("click", button_2, () => save("text.txt", $$props.page.files.text(), "text/plain"));
+			delegated("click", button_3, () => save("messages.json", $$props.page.files.messages()));
+			delegated("click", button_4, () => {
+				$$props.page.begin();
+				$$props.onclose();
+			});
+			delegated("change", input, read);
+			bind_value(input_1, () => get(find), ($$value) => set(find, $$value));
+			append($$anchor, fragment_1);
+		},
+		$$slots: { default: true }
+	});
 	pop();
 }
+delegate(["click", "change"]);
 // src/panes/KeyPrompt.svelte
-var root$33 = from_html(`<p role="alert">The server does not know this key.</p>`);
-var root_1$20 = from_html(`<form class="svelte-g2nquc"><label for="api-key">Key</label> <input id="api-key" type="password" autocomplete="off" aria-describedby="api-key-note"/> <button class="main" type="submit">Use it</button></form> <!> <p id="api-key-note" class="small muted">It is one of those that the server was started with (<code>--api-key</code>). This tab keeps it until it is closed; it is
+var root$35 = from_html(`<p role="alert">The server does not know this key.</p>`);
+var root_1$31 = from_html(`<form class="svelte-g2nquc"><label for="api-key">Key</label> <input id="api-key" type="password" autocomplete="off" aria-describedby="api-key-note"/> <button class="main" type="submit">Use it</button></form> <!> <p id="api-key-note" class="small muted">It is one of those that the server was started with (<code>--api-key</code>). This tab keeps it until it is closed; it is
     in no history, export or link.</p>`, 1);
 function KeyPrompt($$anchor, $$props) {
 	push($$props, true);
@@ -2979,7 +4895,7 @@ function KeyPrompt($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_1$20();
+			var fragment_1 = root_1$31();
 			var form = first_child(fragment_1);
 			var input = sibling(child(form), 2);
 			remove_input_defaults(input);
@@ -2987,7 +4903,7 @@ function KeyPrompt($$anchor, $$props) {
 			reset(form);
 			var node = sibling(form, 2);
 			var consequent = ($$anchor) => {
-				var p = root$33();
+				var p = root$35();
 				append($$anchor, p);
 			};
 			if_block(node, ($$render) => {
@@ -3004,12 +4920,12 @@ function KeyPrompt($$anchor, $$props) {
 	pop();
 }
 // src/panes/Palette.svelte
-var root$32 = from_html(`<span class="muted tiny"> </span>`);
-var root_1$19 = from_html(`<kbd> </kbd>`);
-var root_2$15 = from_html(`<li role="option" tabindex="-1" class="svelte-mwwp5e"><span class="grow"> <!></span> <!></li>`);
-var root_3$13 = from_html(`<ul id="palette" role="listbox" aria-label="Commands"></ul>`);
-var root_4$8 = from_html(`<p class="muted" id="palette">No command has this in its name.</p>`);
-var root_5$5 = from_html(`<input type="search" role="combobox" aria-label="Find a command" aria-expanded="true" aria-controls="palette" autocomplete="off" placeholder="Find a command"/> <!>`, 1);
+var root$34 = from_html(`<span class="muted tiny"> </span>`);
+var root_1$30 = from_html(`<kbd> </kbd>`);
+var root_2$25 = from_html(`<li role="option" tabindex="-1" class="svelte-mwwp5e"><span class="grow"> <!></span> <!></li>`);
+var root_3$23 = from_html(`<ul id="palette" role="listbox" aria-label="Commands"></ul>`);
+var root_4$17 = from_html(`<p class="muted" id="palette">No command has this in its name.</p>`);
+var root_5$14 = from_html(`<input type="search" role="combobox" aria-label="Find a command" aria-expanded="true" aria-controls="palette" autocomplete="off" placeholder="Find a command"/> <!>`, 1);
 function Palette($$anchor, $$props) {
 	push($$props, true);
 	let text = state("");
@@ -3033,20 +4949,20 @@ function Palette($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_5$5();
+			var fragment_1 = root_5$14();
 			var input = first_child(fragment_1);
 			remove_input_defaults(input);
 			var node = sibling(input, 2);
 			var consequent_2 = ($$anchor) => {
-				var ul = root_3$13();
+				var ul = root_3$23();
 				each(ul, 23, () => get(found), (action) => action.name, ($$anchor, action, index) => {
 					const refused = user_derived(() => get(action).refused?.() ?? "");
-					var li = root_2$15();
+					var li = root_2$25();
 					var span = child(li);
 					var text_1 = child(span, true);
 					var node_1 = sibling(text_1);
 					var consequent = ($$anchor) => {
-						var span_1 = root$32();
+						var span_1 = root$34();
 						var text_2 = only_child(span_1);
 						template_effect(() => set_text(text_2, `— ${get(refused) ?? ""}`));
 						append($$anchor, span_1);
@@ -3057,7 +4973,7 @@ function Palette($$anchor, $$props) {
 					reset(span);
 					var node_2 = sibling(span, 2);
 					var consequent_1 = ($$anchor) => {
-						var kbd = root_1$19();
+						var kbd = root_1$30();
 						var text_3 = only_child(kbd, true);
 						template_effect(($0) => set_text(text_3, $0), [() => spoken$1(keysOf(get(action)))]);
 						append($$anchor, kbd);
@@ -3080,7 +4996,7 @@ function Palette($$anchor, $$props) {
 				append($$anchor, ul);
 			};
 			var alternate = ($$anchor) => {
-				var p = root_4$8();
+				var p = root_4$17();
 				append($$anchor, p);
 			};
 			if_block(node, ($$render) => {
@@ -3102,26 +5018,396 @@ delegate([
 	"keydown",
 	"click"
 ]);
+// src/state/presets.ts
+var text = (prompt) => ({
+	kind: "completion",
+	prompt
+});
+var chat = (content) => ({
+	kind: "chat",
+	messages: [{
+		role: "user",
+		content
+	}]
+});
+var needs = (...names) => (info) => {
+	const missing = names.filter((name) => !info.parameters.some((one) => one.name === name));
+	return missing.length ? `this server has no ${missing.join(", ")}` : "";
+};
+var talks = (info) => info.features.chat ? "" : "this model has no chat template";
+var both = (...checks) => (info) => checks.map((check) => check(info)).find(Boolean) ?? "";
+var constrained = (field) => (info) => info.features.constraints.some((one) => one.name === field) ? "" : `this server has no constraint “${field}”`;
+var PRESETS = [
+	{
+		title: "Nucleus",
+		todo: "Run, choose a token of much entropy, and move top p from 1 down to 0.5.",
+		look: "Each place keeps its own number of tokens: many where the text is open, one where it is not.",
+		document: text("Once upon a time, in a small village by the sea,"),
+		settings: {
+			temperature: 1,
+			top_p: .9,
+			max_tokens: 80
+		}
+	},
+	{
+		title: "Temperature on one row",
+		todo: "Run, choose the first token, and move the temperature from 0.1 to 2.",
+		look: "The order of the bars stays; only how much the first ones have of the whole changes.",
+		document: text("The weather today is"),
+		settings: {
+			temperature: 1,
+			max_tokens: 40
+		}
+	},
+	{
+		title: "Greedy: no randomness",
+		todo: "Run twice, with whatever seed.",
+		look: "The two texts are the same, token for token.",
+		document: chat("Name three colours."),
+		settings: {
+			temperature: 0,
+			max_tokens: 60
+		},
+		lacks: talks
+	},
+	{
+		title: "Same seed, same text",
+		todo: "Run, then set temperature to 0.6 and run again.",
+		look: "The texts agree for a while: the same random numbers fall on a slightly different row.",
+		document: chat("Why is the sky blue?"),
+		settings: {
+			temperature: .8,
+			top_p: .9,
+			seed: 1,
+			max_tokens: 120
+		},
+		lacks: talks
+	},
+	{
+		title: "Beam search",
+		todo: "Run and open Tree while it grows.",
+		look: "Hypotheses that fall behind are given up, and the last ones say nearly the same.",
+		document: text("The capital of France is"),
+		settings: {
+			num_beams: 4,
+			n: 4,
+			max_tokens: 24
+		},
+		lacks: needs("num_beams")
+	},
+	{
+		title: "Too many beams",
+		todo: "Run with 4 beams, then with 16, and compare the texts.",
+		look: "The score gets better, and the text does not: the likeliest text is often short and dull.",
+		document: text("Yesterday I went to the market and"),
+		settings: {
+			num_beams: 16,
+			n: 1,
+			max_tokens: 32
+		},
+		lacks: needs("num_beams")
+	},
+	{
+		title: "Diverse beams",
+		todo: "Run, and look at the first tokens of the tree's branches.",
+		look: "Each group pays for a token that an earlier group has, so they part early.",
+		document: text("My favourite food is"),
+		settings: {
+			num_beams: 6,
+			num_beam_groups: 3,
+			diversity_penalty: 1,
+			n: 3,
+			max_tokens: 20
+		},
+		lacks: needs("num_beam_groups", "diversity_penalty")
+	},
+	{
+		title: "Entropy warns",
+		todo: "Run, and read what is underlined with a wave.",
+		look: "Where the model makes a name up, it hesitates before it.",
+		document: text("The first person to walk on Mars was"),
+		settings: {
+			temperature: .7,
+			max_tokens: 60
+		}
+	},
+	{
+		title: "Taught or cool?",
+		todo: "Run at temperature 1 as it is, then as a plain text at temperature 0.3.",
+		look: "A model that was taught to chat is certain at any temperature; a low temperature alone does not teach it.",
+		document: chat("What is the meaning of life?"),
+		settings: {
+			temperature: 1,
+			max_tokens: 80
+		},
+		lacks: talks
+	},
+	{
+		title: "Sentiment as a choice",
+		todo: "Open Constraints, write “ positive” and “ negative” as choices, and weigh them.",
+		look: "How much of the whole the two have together, and how they share it.",
+		document: text("Review: The film was far too long, and I fell asleep.\nSentiment:"),
+		settings: {
+			constraint: { choice: [" positive", " negative"] },
+			max_tokens: 8
+		},
+		lacks: constrained("choice")
+	},
+	{
+		title: "A story without the name",
+		todo: "Run, then take the ban out and run again with the same seed.",
+		look: "Where the name would have come, the row shows it masked, and what its share went to.",
+		document: text("Tell a story about Alice and the white rabbit.\n\nOne day,"),
+		settings: {
+			constraint: { ban: ["Alice"] },
+			temperature: .8,
+			seed: 3,
+			max_tokens: 100
+		},
+		lacks: constrained("ban")
+	},
+	{
+		title: "A post without a hashtag",
+		todo: "Run, and look for the places where “#” is masked.",
+		look: "The text goes another way from there on, and the mass that was removed says how much it wanted to.",
+		document: text("Tweet about coffee:"),
+		settings: {
+			constraint: { ban: ["#"] },
+			temperature: .9,
+			max_tokens: 60
+		},
+		lacks: constrained("ban")
+	},
+	{
+		title: "No short answers",
+		todo: "Run, then set min tokens to 60 and run again with the same seed.",
+		look: "The end token is masked until then, and the model has to find more to say.",
+		document: chat("Is water wet?"),
+		settings: {
+			temperature: .7,
+			seed: 1,
+			min_tokens: 60,
+			max_tokens: 120
+		},
+		lacks: both(talks, needs("min_tokens"))
+	},
+	{
+		title: "Eight answers, one vote",
+		todo: "Run, and count the answers in the tree's leaves; or open Solve, which counts them.",
+		look: "One text may be wrong where most are right.",
+		document: chat("Anna has 3 apples and buys 2 more. How many apples has she? Answer with a number."),
+		settings: {
+			n: 8,
+			temperature: .8,
+			max_tokens: 60
+		},
+		lacks: talks
+	},
+	{
+		title: "Context against what it knows",
+		todo: "Run, and look at the row of the colour.",
+		look: "The likeliest colour comes from what was read before, the next from what the text says.",
+		document: text("In this story all apples are green and none is red. The colour of the apple that she ate was"),
+		settings: {
+			temperature: .7,
+			max_tokens: 20
+		}
+	}
+];
 // src/panes/Presets.svelte
-var root$31 = from_html(`<p> </p>`);
+var root$33 = from_html(`<span class="lacks svelte-1343v2j"> </span>`);
+var root_1$29 = from_html(`<li class="svelte-1343v2j"><button class="svelte-1343v2j"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
+var root_2$24 = from_html(`<option> </option>`);
+var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
+var root_4$16 = from_html(`<li class="row"><button class="plain grow own svelte-1343v2j"> </button> <!> <button class="plain">✕</button></li>`);
+var root_5$13 = from_html(`<li class="muted small">None yet.</li>`);
+var root_6$10 = from_html(`<ul class="grid svelte-1343v2j"></ul> <section aria-labelledby="own-title" class="svelte-1343v2j"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
 	push($$props, true);
-	var p = root$31();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const info = user_derived(() => $$props.page.server.info);
+	let name = state("");
+	function fill(what) {
+		$$props.page.fill(what);
+		$$props.onclose();
+	}
+	Dialog($$anchor, {
+		title: "Presets",
+		wide: true,
+		get onclose() {
+			return $$props.onclose;
+		},
+		children: ($$anchor, $$slotProps) => {
+			var fragment_1 = root_6$10();
+			var ul = first_child(fragment_1);
+			each(ul, 21, () => PRESETS, (preset) => preset.title, ($$anchor, preset) => {
+				const lacks = user_derived(() => get(info) ? get(preset).lacks?.(get(info)) ?? "" : "the server is not ready");
+				var li = root_1$29();
+				var button = child(li);
+				var strong = child(button);
+				var text = only_child(strong, true);
+				var span = sibling(strong, 2);
+				var text_1 = only_child(span, true);
+				var span_1 = sibling(span, 2);
+				var text_2 = only_child(span_1);
+				var node = sibling(span_1, 2);
+				var consequent = ($$anchor) => {
+					var span_2 = root$33();
+					var text_3 = only_child(span_2);
+					template_effect(() => set_text(text_3, `Not here: ${get(lacks) ?? ""}.`));
+					append($$anchor, span_2);
+				};
+				if_block(node, ($$render) => {
+					if (get(lacks)) $$render(consequent);
+				});
+				reset(button);
+				reset(li);
+				template_effect(() => {
+					button.disabled = get(lacks) !== "";
+					set_text(text, get(preset).title);
+					set_text(text_1, get(preset).todo);
+					set_text(text_2, `Look for: ${get(preset).look ?? ""}`);
+				});
+				delegated("click", button, () => fill(get(preset)));
+				append($$anchor, li);
+			});
+			reset(ul);
+			var section = sibling(ul, 2);
+			var form = sibling(child(section), 2);
+			var input = sibling(child(form), 2);
+			remove_input_defaults(input);
+			var button_1 = sibling(input, 2);
+			reset(form);
+			var ul_1 = sibling(form, 2);
+			each(ul_1, 21, () => $$props.page.library.prompts, (prompt) => prompt.id, ($$anchor, prompt) => {
+				var li_1 = root_4$16();
+				var button_2 = child(li_1);
+				var text_4 = only_child(button_2, true);
+				var node_1 = sibling(button_2, 2);
+				var consequent_1 = ($$anchor) => {
+					var select = root_3$22();
+					var option = child(select);
+					var text_5 = only_child(option, true);
+					option.value = option.__value = "";
+					var node_2 = sibling(option);
+					each(node_2, 17, () => get(prompt).versions, index, ($$anchor, version, index) => {
+						var option_1 = root_2$24();
+						var text_6 = only_child(option_1);
+						option_1.value = option_1.__value = index;
+						template_effect(($0) => set_text(text_6, `${index + 1}: ${$0 ?? ""}`), [() => new Date(get(version).made).toLocaleString()]);
+						append($$anchor, option_1);
+					});
+					reset(select);
+					template_effect(($0) => {
+						set_attribute(select, "aria-label", `Version of ${get(prompt).name ?? ""}`);
+						set_text(text_5, $0);
+					}, [() => plural(get(prompt).versions.length, "version")]);
+					delegated("change", select, (event) => fill(get(prompt).versions[Number(event.currentTarget.value)]));
+					append($$anchor, select);
+				};
+				if_block(node_1, ($$render) => {
+					if (get(prompt).versions.length > 1) $$render(consequent_1);
+				});
+				var button_3 = sibling(node_1, 2);
+				reset(li_1);
+				template_effect(() => {
+					set_text(text_4, get(prompt).name);
+					set_attribute(button_3, "aria-label", `Forget: ${get(prompt).name ?? ""}`);
+				});
+				delegated("click", button_2, () => fill(get(prompt).versions.at(-1)));
+				delegated("click", button_3, () => void $$props.page.library.removePrompt(get(prompt).id));
+				append($$anchor, li_1);
+			}, ($$anchor) => {
+				var li_2 = root_5$13();
+				append($$anchor, li_2);
+			});
+			reset(ul_1);
+			reset(section);
+			template_effect(($0) => button_1.disabled = $0, [() => !get(name).trim()]);
+			event("submit", form, (event) => {
+				event.preventDefault();
+				$$props.page.library.savePrompt(get(name).trim(), $$props.page.session);
+				set(name, "");
+			});
+			bind_value(input, () => get(name), ($$value) => set(name, $$value));
+			append($$anchor, fragment_1);
+		},
+		$$slots: { default: true }
+	});
 	pop();
 }
+delegate(["click", "change"]);
 // src/panes/Share.svelte
-var root$30 = from_html(`<p> </p>`);
+var root$32 = from_html(`<label for="share-link">Link to this prompt, its settings and seed</label> <div class="row"><input id="share-link" class="grow" type="text" readonly=""/> <!></div> <p class="small muted">It fills the form and runs nothing. With the same model (fingerprint <span class="mono"> </span>) the text will be the same, token for token. It has no
+        answers and no key; whoever opens it must reach this server.</p>`, 1);
+var root_1$28 = from_html(`<p> </p> <button class="main">Save the session</button>`, 1);
 function Share($$anchor, $$props) {
 	push($$props, true);
-	var p = root$30();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const shared = user_derived(() => ({
+		version: 1,
+		document: $$props.page.session.document,
+		settings: $$props.page.session.settings,
+		seed: $$props.page.seed ?? void 0,
+		fingerprint: $$props.page.server.info?.model.fingerprint
+	}));
+	const address = location.href.replace(/#.*/, "");
+	Dialog($$anchor, {
+		title: "Share",
+		get onclose() {
+			return $$props.onclose;
+		},
+		children: ($$anchor, $$slotProps) => {
+			var fragment_2 = comment();
+			var node = first_child(fragment_2);
+			await_block(node, () => fragment(get(shared)), null, ($$anchor, link) => {
+				var fragment_3 = comment();
+				var node_1 = first_child(fragment_3);
+				var consequent = ($$anchor) => {
+					var fragment_4 = root$32();
+					var div = sibling(first_child(fragment_4), 2);
+					var input = child(div);
+					remove_input_defaults(input);
+					var node_2 = sibling(input, 2);
+					{
+						let $0 = user_derived(() => address + get(link));
+						Copy(node_2, { get text() {
+							return get($0);
+						} });
+					}
+					reset(div);
+					var p = sibling(div, 2);
+					var span = sibling(child(p));
+					var text = only_child(span, true);
+					next();
+					reset(p);
+					template_effect(() => {
+						set_value(input, address + get(link));
+						set_text(text, $$props.page.server.info?.model.fingerprint ?? "unknown");
+					});
+					event("focus", input, (event) => event.currentTarget.select());
+					append($$anchor, fragment_4);
+				};
+				var alternate = ($$anchor) => {
+					var fragment_5 = root_1$28();
+					var p_1 = first_child(fragment_5);
+					var text_1 = only_child(p_1);
+					var button = sibling(p_1, 2);
+					template_effect(() => set_text(text_1, `This is too long for a link, which may have ${MAX_LINK / 1024} kB. Send the session as a file instead.`));
+					delegated("click", button, () => save("session.json", $$props.page.files.session()));
+					append($$anchor, fragment_5);
+				};
+				if_block(node_1, ($$render) => {
+					if (get(link)) $$render(consequent);
+					else $$render(alternate, -1);
+				});
+				append($$anchor, fragment_3);
+			});
+			append($$anchor, fragment_2);
+		},
+		$$slots: { default: true }
+	});
 	pop();
 }
+delegate(["click"]);
 // src/panes/Dialogs.svelte
 function Dialogs($$anchor, $$props) {
 	push($$props, true);
@@ -3216,7 +5502,7 @@ function Dialogs($$anchor, $$props) {
 	pop();
 }
 // src/panes/Editor.svelte
-var root$29 = from_html(`<textarea></textarea> <div class="row"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays as a branch of its own. Run goes on from what you keep.</span></div>`, 1);
+var root$31 = from_html(`<textarea></textarea> <div class="row"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays as a branch of its own. Run goes on from what you keep.</span></div>`, 1);
 function Editor($$anchor, $$props) {
 	push($$props, true);
 	let written = state(proxy($$props.text));
@@ -3227,7 +5513,7 @@ function Editor($$anchor, $$props) {
 		event.preventDefault();
 		event.stopPropagation();
 	}
-	var fragment = root$29();
+	var fragment = root$31();
 	var textarea = first_child(fragment);
 	remove_textarea_child(textarea);
 	attach(textarea, () => (field) => field.focus());
@@ -3250,112 +5536,12 @@ function Editor($$anchor, $$props) {
 	pop();
 }
 delegate(["keydown", "click"]);
-// src/panes/Tokens.svelte
-var root$28 = from_html(`<div class="tokens svelte-1ek2od5" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
-function Tokens($$anchor, $$props) {
-	push($$props, true);
-	/** The classes of each token, as one text: equal texts change nothing. */
-	/** Changes whenever `pieces` has grown. */
-	let list;
-	let spans = [];
-	let painted = [];
-	let current = null;
-	function make(piece, index) {
-		const span = document.createElement("span");
-		span.role = "option";
-		span.id = `${$$props.id}-${index}`;
-		span.dataset.token = String(index);
-		span.textContent = piece.text;
-		if (piece.sign) span.dataset.sign = piece.sign;
-		const name = describe(piece);
-		if (name !== piece.text) span.setAttribute("aria-label", name);
-		span.ariaSelected = "false";
-		return span;
-	}
-	user_effect(() => {
-		$$props.version;
-		if (current !== $$props.pieces || $$props.pieces.length < spans.length) {
-			list.replaceChildren();
-			spans = [];
-			painted = [];
-			current = $$props.pieces;
-		}
-		const added = document.createDocumentFragment();
-		for (let index = spans.length; index < $$props.pieces.length; index++) {
-			spans.push(make($$props.pieces[index], index));
-			added.append(spans[index]);
-		}
-		list.append(added);
-	});
-	user_effect(() => {
-		$$props.version;
-		for (let index = 0; index < spans.length; index++) {
-			const mark = $$props.marks(index);
-			if (painted[index] !== mark) spans[index].className = painted[index] = mark;
-		}
-	});
-	let before = null;
-	user_effect(() => {
-		$$props.version;
-		const now = $$props.selected === null ? null : spans[$$props.selected] ?? null;
-		if (before === now) return;
-		if (before) before.ariaSelected = "false";
-		if (now) {
-			now.ariaSelected = "true";
-			now.scrollIntoView({ block: "nearest" });
-		}
-		before = now;
-	});
-	/** The token above or below: the nearest one on the next line. */
-	function beside(from, step) {
-		const start = spans[from].getBoundingClientRect();
-		let best = from, least = Infinity, line = null;
-		for (let index = from + step; index >= 0 && index < spans.length; index += step) {
-			const box = spans[index].getClientRects()[0];
-			if (!box || Math.abs(box.top - start.top) < start.height / 2) continue;
-			line ??= box.top;
-			if (Math.abs(box.top - line) > box.height / 2) break;
-			const distance = Math.abs(box.left - start.left);
-			if (distance < least) [best, least] = [index, distance];
-		}
-		return best;
-	}
-	function key(event) {
-		if (event.altKey || event.ctrlKey || event.metaKey || !spans.length) return;
-		const at = $$props.selected ?? -1, last = spans.length - 1;
-		const to = event.key === "ArrowRight" ? Math.min(at + 1, last) : event.key === "ArrowLeft" ? Math.max(at - 1, 0) : event.key === "Home" ? 0 : event.key === "End" ? last : event.key === "ArrowDown" && at >= 0 ? beside(at, 1) : event.key === "ArrowUp" && at >= 0 ? beside(at, -1) : null;
-		if (to === null) {
-			if (event.key === "Enter" && at >= 0) $$props.onopen();
-			return;
-		}
-		event.preventDefault();
-		$$props.onselect(to);
-	}
-	function click(event) {
-		const span = event.target.closest("[data-token]");
-		if (!span) return;
-		$$props.onselect(Number(span.dataset.token));
-		$$props.onopen();
-	}
-	var div = root$28();
-	bind_this(div, ($$value) => list = $$value, () => list);
-	template_effect(() => {
-		set_attribute(div, "aria-label", $$props.label);
-		set_attribute(div, "aria-activedescendant", $$props.selected === null || $$props.selected >= $$props.pieces.length ? void 0 : `${$$props.id}-${$$props.selected}`);
-	});
-	delegated("keydown", div, key);
-	delegated("click", div, click);
-	event("focus", div, () => $$props.selected === null && $$props.pieces.length && $$props.onselect(0));
-	append($$anchor, div);
-	pop();
-}
-delegate(["keydown", "click"]);
 // src/panes/Message.svelte
-var root$27 = from_html(`<span class="tiny muted"> </span> <button class="plain svelte-1g9hxiq" aria-label="Previous branch">‹</button> <button class="plain svelte-1g9hxiq" aria-label="Next branch">›</button>`, 1);
-var root_1$18 = from_html(`<button class="plain svelte-1g9hxiq">Edit</button>`);
-var root_2$14 = from_html(`<span class="muted">…</span>`);
-var root_3$12 = from_html(`<p class="words svelte-1g9hxiq"> <!></p>`);
-var root_4$7 = from_html(`<article><header class="row svelte-1g9hxiq"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
+var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain svelte-1g9hxiq" aria-label="Previous branch">‹</button> <button class="plain svelte-1g9hxiq" aria-label="Next branch">›</button>`, 1);
+var root_1$27 = from_html(`<button class="plain svelte-1g9hxiq">Edit</button>`);
+var root_2$23 = from_html(`<span class="muted">…</span>`);
+var root_3$21 = from_html(`<p class="words svelte-1g9hxiq"> <!></p>`);
+var root_4$15 = from_html(`<article><header class="row svelte-1g9hxiq"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
 	let editing = state(false);
@@ -3369,13 +5555,13 @@ function Message($$anchor, $$props) {
 	};
 	const name = user_derived(() => NAMES[$$props.turn.role]);
 	const branches = user_derived(() => $$props.turn.message === null ? $$props.page.branches.length : 0);
-	var article = root_4$7();
+	var article = root_4$15();
 	var header = child(article);
 	var h3 = child(header);
 	var text_1 = only_child(h3, true);
 	var node = sibling(h3, 2);
 	var consequent = ($$anchor) => {
-		var fragment = root$27();
+		var fragment = root$30();
 		var span = first_child(fragment);
 		var text_2 = only_child(span);
 		var button = sibling(span, 2);
@@ -3394,7 +5580,7 @@ function Message($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_2 = root_1$18();
+		var button_2 = root_1$27();
 		template_effect(() => set_attribute(button_2, "aria-label", `Edit: ${get(name) ?? ""}`));
 		delegated("click", button_2, () => set(editing, true));
 		append($$anchor, button_2);
@@ -3449,11 +5635,11 @@ function Message($$anchor, $$props) {
 		}
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$12();
+		var p = root_3$21();
 		var text_3 = child(p, true);
 		var node_3 = sibling(text_3);
 		var consequent_4 = ($$anchor) => {
-			var span_1 = root_2$14();
+			var span_1 = root_2$23();
 			append($$anchor, span_1);
 		};
 		if_block(node_3, ($$render) => {
@@ -3479,14 +5665,14 @@ function Message($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Chat.svelte
-var root$26 = from_html(`<li><!></li>`);
-var root_1$17 = from_html(`<li class="muted">Write a message below. Each token of the answer then shows what it was chosen from.</li>`);
-var root_2$13 = from_html(`<ol class="svelte-16dqy79"></ol>`);
+var root$29 = from_html(`<li><!></li>`);
+var root_1$26 = from_html(`<li class="muted">Write a message below. Each token of the answer then shows what it was chosen from.</li>`);
+var root_2$22 = from_html(`<ol class="svelte-16dqy79"></ol>`);
 function Chat($$anchor, $$props) {
 	push($$props, true);
-	var ol = root_2$13();
+	var ol = root_2$22();
 	each(ol, 21, () => $$props.page.turns, (turn) => turn.id, ($$anchor, turn) => {
-		var li = root$26();
+		var li = root$29();
 		Message(child(li), {
 			get page() {
 				return $$props.page;
@@ -3498,7 +5684,7 @@ function Chat($$anchor, $$props) {
 		reset(li);
 		append($$anchor, li);
 	}, ($$anchor) => {
-		var li_1 = root_1$17();
+		var li_1 = root_1$26();
 		append($$anchor, li_1);
 	});
 	reset(ol);
@@ -3506,10 +5692,10 @@ function Chat($$anchor, $$props) {
 	pop();
 }
 // src/panes/ColourBar.svelte
-var root$25 = from_html(`<option> </option>`);
-var root_1$16 = from_html(`<i></i>`);
-var root_2$12 = from_html(`<span class="legend muted svelte-1401sw4" aria-hidden="true"> <!> </span>`);
-var root_3$11 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="svelte-1401sw4"><summary class="muted svelte-1401sw4">Underlines</summary> <ul class="tiny svelte-1401sw4"><li class="svelte-1401sw4"><span class="dotted svelte-1401sw4">dotted</span> would be cut at the sliders' settings</li> <li class="svelte-1401sw4"><span class="double svelte-1401sw4">double</span> forced: by a constraint or as a beginning</li> <li class="svelte-1401sw4"><span class="dashed svelte-1401sw4">dashed</span> guessed by speculation, and right</li> <li class="svelte-1401sw4"><span class="wavy svelte-1401sw4">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
+var root$28 = from_html(`<option> </option>`);
+var root_1$25 = from_html(`<i></i>`);
+var root_2$21 = from_html(`<span class="legend muted svelte-1401sw4" aria-hidden="true"> <!> </span>`);
+var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="svelte-1401sw4"><summary class="muted svelte-1401sw4">Underlines</summary> <ul class="tiny svelte-1401sw4"><li class="svelte-1401sw4"><span class="dotted svelte-1401sw4">dotted</span> would be cut at the sliders' settings</li> <li class="svelte-1401sw4"><span class="double svelte-1401sw4">double</span> forced: by a constraint or as a beginning</li> <li class="svelte-1401sw4"><span class="dashed svelte-1401sw4">dashed</span> guessed by speculation, and right</li> <li class="svelte-1401sw4"><span class="wavy svelte-1401sw4">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -3545,13 +5731,13 @@ function ColourBar($$anchor, $$props) {
 			high: ""
 		}
 	};
-	var div = root_3$11();
+	var div = root_3$20();
 	var select = sibling(child(div), 2);
 	each(select, 21, () => Object.entries(BY), ([name, { title }]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
 		let title = () => get($$array)[1].title;
-		var option = root$25();
+		var option = root$28();
 		var text = only_child(option, true);
 		var option_value = {};
 		template_effect(() => {
@@ -3564,7 +5750,7 @@ function ColourBar($$anchor, $$props) {
 	init_select(select);
 	var node = sibling(select, 2);
 	var consequent = ($$anchor) => {
-		var span = root_2$12();
+		var span = root_2$21();
 		var text_1 = child(span);
 		var node_1 = sibling(text_1);
 		each(node_1, 16, () => [
@@ -3575,7 +5761,7 @@ function ColourBar($$anchor, $$props) {
 			4,
 			5
 		], (step) => step, ($$anchor, step) => {
-			var i = root_1$16();
+			var i = root_1$25();
 			template_effect(() => set_class(i, 1, `s${step ?? ""}`, "svelte-1401sw4"));
 			append($$anchor, i);
 		});
@@ -3597,10 +5783,10 @@ function ColourBar($$anchor, $$props) {
 	pop();
 }
 // src/panes/Completion.svelte
-var root$24 = from_html(`<div class="text svelte-e0jq5"><label for="prompt"><h3>Text</h3></label> <textarea id="prompt" rows="4" placeholder="Write the beginning of a text" class="svelte-e0jq5"></textarea> <!></div>`);
+var root$27 = from_html(`<div class="text svelte-e0jq5"><label for="prompt"><h3>Text</h3></label> <textarea id="prompt" rows="4" placeholder="Write the beginning of a text" class="svelte-e0jq5"></textarea> <!></div>`);
 function Completion($$anchor, $$props) {
 	push($$props, true);
-	var div = root$24();
+	var div = root$27();
 	var textarea = sibling(child(div), 2);
 	remove_textarea_child(textarea);
 	var node = sibling(textarea, 2);
@@ -3622,19 +5808,19 @@ function Completion($$anchor, $$props) {
 }
 delegate(["input"]);
 // src/panes/Composer.svelte
-var root$23 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="svelte-11x4cuh"></textarea>`, 1);
-var root_1$15 = from_html(`<span class="grow"></span>`);
-var root_2$11 = from_html(`<button type="button" class="main svelte-11x4cuh">Stop <kbd class="svelte-11x4cuh">Esc</kbd></button>`);
-var root_3$10 = from_html(`<button type="submit" class="main svelte-11x4cuh">Run</button>`);
-var root_4$6 = from_html(`<form class="svelte-11x4cuh"><!> <div class="buttons svelte-11x4cuh"><!></div></form>`);
+var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="svelte-11x4cuh"></textarea>`, 1);
+var root_1$24 = from_html(`<span class="grow"></span>`);
+var root_2$20 = from_html(`<button type="button" class="main svelte-11x4cuh">Stop <kbd class="svelte-11x4cuh">Esc</kbd></button>`);
+var root_3$19 = from_html(`<button type="submit" class="main svelte-11x4cuh">Run</button>`);
+var root_4$14 = from_html(`<form class="svelte-11x4cuh"><!> <div class="buttons svelte-11x4cuh"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
 	const refused = user_derived(() => page().cannotRun);
-	var form = root_4$6();
+	var form = root_4$14();
 	var node = child(form);
 	var consequent = ($$anchor) => {
-		var fragment = root$23();
+		var fragment = root$26();
 		var textarea = sibling(first_child(fragment), 2);
 		remove_textarea_child(textarea);
 		template_effect(() => set_attribute(textarea, "placeholder", page().turns.length ? "Write a message; left empty, Run answers again" : "Write a message"));
@@ -3642,7 +5828,7 @@ function Composer($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var alternate = ($$anchor) => {
-		var span = root_1$15();
+		var span = root_1$24();
 		append($$anchor, span);
 	};
 	if_block(node, ($$render) => {
@@ -3652,12 +5838,12 @@ function Composer($$anchor, $$props) {
 	var div = sibling(node, 2);
 	var node_1 = child(div);
 	var consequent_1 = ($$anchor) => {
-		var button = root_2$11();
+		var button = root_2$20();
 		delegated("click", button, () => page().stop());
 		append($$anchor, button);
 	};
 	var alternate_1 = ($$anchor) => {
-		var button_1 = root_3$10();
+		var button_1 = root_3$19();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused) || "Ctrl Enter");
@@ -3679,16 +5865,16 @@ function Composer($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Loading.svelte
-var root$22 = from_html(`<span class="grow svelte-6vcx4b">This server asks for a key.</span> <button class="svelte-6vcx4b">Enter the key</button>`, 1);
-var root_1$14 = from_html(`<span class="svelte-6vcx4b"> </span>`);
-var root_2$10 = from_html(`<span class="bead svelte-6vcx4b" aria-hidden="true"></span> <span class="svelte-6vcx4b"> </span>`, 1);
-var root_3$9 = from_html(`<div class="banner svelte-6vcx4b" role="status"><!></div>`);
+var root$25 = from_html(`<span class="grow svelte-6vcx4b">This server asks for a key.</span> <button class="svelte-6vcx4b">Enter the key</button>`, 1);
+var root_1$23 = from_html(`<span class="svelte-6vcx4b"> </span>`);
+var root_2$19 = from_html(`<span class="bead svelte-6vcx4b" aria-hidden="true"></span> <span class="svelte-6vcx4b"> </span>`, 1);
+var root_3$18 = from_html(`<div class="banner svelte-6vcx4b" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
-	var div = root_3$9();
+	var div = root_3$18();
 	var node = child(div);
 	var consequent = ($$anchor) => {
-		var fragment = root$22();
+		var fragment = root$25();
 		var button = sibling(first_child(fragment), 2);
 		delegated("click", button, function(...$$args) {
 			$$props.onkey?.apply(this, $$args);
@@ -3696,13 +5882,13 @@ function Loading($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var consequent_1 = ($$anchor) => {
-		var span = root_1$14();
+		var span = root_1$23();
 		var text = only_child(span);
 		template_effect(() => set_text(text, `The server cannot be reached. What is here stays; the page tries again by itself. ${$$props.server.reason ?? ""}`));
 		append($$anchor, span);
 	};
 	var alternate = ($$anchor) => {
-		var fragment_1 = root_2$10();
+		var fragment_1 = root_2$19();
 		var span_1 = sibling(first_child(fragment_1), 2);
 		var text_1 = only_child(span_1, true);
 		template_effect(() => set_text(text_1, $$props.server.reason || "The model is being loaded. The page goes on by itself when it is there."));
@@ -3719,13 +5905,13 @@ function Loading($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/StatusLine.svelte
-var root$21 = from_html(`<span> </span>`);
-var root_1$13 = from_html(`<span title="Time to the first token"> </span>`);
-var root_2$9 = from_html(`<span> <!></span>`);
-var root_3$8 = from_html(`<span>seed <span class="mono"> </span></span>`);
-var root_4$5 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
-var root_5$4 = from_html(`<span>Nothing has run yet.</span>`);
-var root_6$2 = from_html(`<div class="status small muted svelte-1uqk3b"><!></div>`);
+var root$24 = from_html(`<span> </span>`);
+var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
+var root_2$18 = from_html(`<span> <!></span>`);
+var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
+var root_4$13 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
+var root_5$12 = from_html(`<span>Nothing has run yet.</span>`);
+var root_6$9 = from_html(`<div class="status small muted svelte-1uqk3b"><!></div>`);
 function StatusLine($$anchor, $$props) {
 	push($$props, true);
 	const WORDS = {
@@ -3736,15 +5922,15 @@ function StatusLine($$anchor, $$props) {
 		failed: "failed"
 	};
 	const cached = user_derived(() => $$props.live?.usage?.cached_tokens);
-	var div = root_6$2();
+	var div = root_6$9();
 	var node = child(div);
 	var consequent_7 = ($$anchor) => {
-		var fragment = root_4$5();
+		var fragment = root_4$13();
 		var span = first_child(fragment);
 		var text = only_child(span, true);
 		var node_1 = sibling(span, 2);
 		var consequent = ($$anchor) => {
-			var span_1 = root$21();
+			var span_1 = root$24();
 			var text_1 = only_child(span_1, true);
 			template_effect(() => set_text(text_1, $$props.live.progress));
 			append($$anchor, span_1);
@@ -3756,7 +5942,7 @@ function StatusLine($$anchor, $$props) {
 		var text_2 = only_child(span_2, true);
 		var node_2 = sibling(span_2, 2);
 		var consequent_1 = ($$anchor) => {
-			var span_3 = root$21();
+			var span_3 = root$24();
 			var text_3 = only_child(span_3);
 			template_effect(($0) => set_text(text_3, `${$0 ?? ""} tok/s`), [() => fixed($$props.live.rate, 1)]);
 			append($$anchor, span_3);
@@ -3766,7 +5952,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_3 = sibling(node_2, 2);
 		var consequent_2 = ($$anchor) => {
-			var span_4 = root_1$13();
+			var span_4 = root_1$22();
 			var text_4 = only_child(span_4);
 			template_effect(($0) => set_text(text_4, `TTFT ${$0 ?? ""} s`), [() => fixed($$props.live.first / 1e3, 2)]);
 			append($$anchor, span_4);
@@ -3776,11 +5962,11 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_4 = sibling(node_3, 2);
 		var consequent_4 = ($$anchor) => {
-			var span_5 = root_2$9();
+			var span_5 = root_2$18();
 			var text_5 = child(span_5);
 			var node_5 = sibling(text_5);
 			var consequent_3 = ($$anchor) => {
-				var text_6 = text$1();
+				var text_6 = text$2();
 				template_effect(($0) => set_text(text_6, `, ${$0 ?? ""} cached`), [() => percent(get(cached) / $$props.live.usage.prompt_tokens)]);
 				append($$anchor, text_6);
 			};
@@ -3796,7 +5982,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_6 = sibling(node_4, 2);
 		var consequent_5 = ($$anchor) => {
-			var span_6 = root_3$8();
+			var span_6 = root_3$17();
 			var span_7 = sibling(child(span_6));
 			var text_7 = only_child(span_7, true);
 			reset(span_6);
@@ -3808,7 +5994,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_7 = sibling(node_6, 2);
 		var consequent_6 = ($$anchor) => {
-			var span_8 = root$21();
+			var span_8 = root$24();
 			var text_8 = only_child(span_8);
 			template_effect(() => set_text(text_8, `ended: ${$$props.live.finish ?? ""}`));
 			append($$anchor, span_8);
@@ -3824,7 +6010,7 @@ function StatusLine($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var alternate = ($$anchor) => {
-		var span_9 = root_5$4();
+		var span_9 = root_5$12();
 		append($$anchor, span_9);
 	};
 	if_block(node, ($$render) => {
@@ -3836,14 +6022,13 @@ function StatusLine($$anchor, $$props) {
 	pop();
 }
 // src/panes/Strip.svelte
-var root$20 = from_html(`<option> </option>`);
-var root_1$12 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_2$8 = from_html(`<div class="table svelte-16nvt9t" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
-var root_3$7 = from_html(`<div class="canvas svelte-16nvt9t" role="slider" tabindex="0"><canvas class="svelte-16nvt9t"></canvas></div>`);
-var root_4$4 = from_html(`<section aria-label="Entropy strip" class="strip svelte-16nvt9t"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
+var root$23 = from_html(`<option> </option>`);
+var root_1$21 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
+var root_2$17 = from_html(`<div class="table svelte-16nvt9t" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_3$16 = from_html(`<div class="canvas svelte-16nvt9t" role="slider" tabindex="0"><canvas class="svelte-16nvt9t"></canvas></div>`);
+var root_4$12 = from_html(`<section aria-label="Entropy strip" class="strip svelte-16nvt9t"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
 function Strip($$anchor, $$props) {
 	push($$props, true);
-	/** From here on the text would be another at the sliders' settings; null: nowhere. */
 	const LINES = {
 		entropy: "entropy, nats",
 		surprise: "surprise, nats",
@@ -3906,14 +6091,14 @@ function Strip($$anchor, $$props) {
 		$$props.onselect(to);
 	}
 	const now = user_derived(() => $$props.selected !== null && $$props.places[$$props.selected] ? $$props.places[$$props.selected] : null);
-	var section = root_4$4();
+	var section = root_4$12();
 	var div = child(section);
 	var select = sibling(child(div), 2);
 	each(select, 21, () => Object.entries(LINES), ([name, label]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
 		let label = () => get($$array)[1];
-		var option = root$20();
+		var option = root$23();
 		var text = only_child(option, true);
 		var option_value = {};
 		template_effect(() => {
@@ -3930,11 +6115,11 @@ function Strip($$anchor, $$props) {
 	reset(div);
 	var node = sibling(div, 2);
 	var consequent = ($$anchor) => {
-		var div_1 = root_2$8();
+		var div_1 = root_2$17();
 		var table_1 = child(div_1);
 		var tbody = sibling(child(table_1));
 		each(tbody, 21, () => $$props.places, index, ($$anchor, place, index) => {
-			var tr = root_1$12();
+			var tr = root_1$21();
 			let classes;
 			var td = child(tr);
 			td.textContent = index;
@@ -3962,7 +6147,7 @@ function Strip($$anchor, $$props) {
 		append($$anchor, div_1);
 	};
 	var alternate = ($$anchor) => {
-		var div_2 = root_3$7();
+		var div_2 = root_3$16();
 		set_attribute(div_2, "aria-valuemin", 0);
 		var canvas_1 = child(div_2);
 		bind_this(canvas_1, ($$value) => set(canvas, $$value), () => get(canvas));
@@ -3999,166 +6184,581 @@ delegate([
 	"pointerdown",
 	"pointermove"
 ]);
-// src/panes/Solve.svelte
-var root$19 = from_html(`<p> </p>`);
-function Solve($$anchor, $$props) {
+// src/panes/Ledger.svelte
+var root$22 = from_html(`<span class="bar svelte-575hdy" aria-hidden="true"><span class="svelte-575hdy"></span></span> `, 1);
+var root_1$20 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><!></td></tr>`);
+var root_2$16 = from_html(`<table><caption class="svelte-575hdy"><h3>Ledger</h3></caption><tbody></tbody></table>`);
+var root_3$15 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
+function Ledger($$anchor, $$props) {
 	push($$props, true);
-	var p = root$19();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const NAMES = {
+		prompt_tokens: "prompt tokens",
+		cached_tokens: "of them cached",
+		generated_tokens: "generated tokens",
+		reward_tokens: "tokens of rewards",
+		requests: "requests",
+		seconds: "seconds",
+		flops: "operations, ×10⁹"
+	};
+	const told = user_derived(() => Object.entries(NAMES).filter(([name]) => $$props.solving.ledger?.[name] !== void 0));
+	const limits = user_derived(() => ({
+		generated_tokens: $$props.solving.tokens,
+		seconds: $$props.solving.seconds
+	}));
+	const shown = (name, value) => name === "seconds" ? fixed(value, 1) : name === "flops" ? fixed(value / 1e9, 1) : count(value);
+	var fragment = comment();
+	var node = first_child(fragment);
+	var consequent_1 = ($$anchor) => {
+		var table = root_2$16();
+		var tbody = sibling(child(table));
+		each(tbody, 21, () => get(told), ([name, title]) => name, ($$anchor, $$item) => {
+			var $$array = user_derived(() => to_array(get($$item), 2));
+			let name = () => get($$array)[0];
+			let title = () => get($$array)[1];
+			const value = user_derived(() => $$props.solving.ledger[name()]);
+			var tr = root_1$20();
+			var th = child(tr);
+			var text = only_child(th, true);
+			var td = sibling(th);
+			var text_1 = only_child(td, true);
+			var td_1 = sibling(td);
+			var node_1 = child(td_1);
+			var consequent = ($$anchor) => {
+				var fragment_1 = root$22();
+				var span = first_child(fragment_1);
+				var span_1 = child(span);
+				let styles;
+				reset(span);
+				var text_2 = sibling(span);
+				template_effect(($0, $1) => {
+					styles = set_style(span_1, "", styles, { width: $0 });
+					set_text(text_2, ` of ${$1 ?? ""}`);
+				}, [() => `${Math.min(100, 100 * get(value) / get(limits)[name()])}%`, () => shown(name(), get(limits)[name()])]);
+				append($$anchor, fragment_1);
+			};
+			if_block(node_1, ($$render) => {
+				if (get(limits)[name()]) $$render(consequent);
+			});
+			reset(td_1);
+			reset(tr);
+			template_effect(($0) => {
+				set_text(text, title());
+				set_text(text_1, $0);
+			}, [() => shown(name(), get(value))]);
+			append($$anchor, tr);
+		});
+		reset(tbody);
+		reset(table);
+		append($$anchor, table);
+	};
+	var alternate = ($$anchor) => {
+		var p = root_3$15();
+		append($$anchor, p);
+	};
+	if_block(node, ($$render) => {
+		if ($$props.solving.ledger) $$render(consequent_1);
+		else $$render(alternate, -1);
+	});
+	append($$anchor, fragment);
 	pop();
 }
+// src/panes/Solve.svelte
+var root$21 = from_html(`<option> </option>`);
+var root_1$19 = from_html(`<select class="svelte-1kzxvl2"><option> </option><!></select>`);
+var root_2$15 = from_html(`<input type="checkbox" class="svelte-1kzxvl2"/>`);
+var root_3$14 = from_html(`<input type="text" class="svelte-1kzxvl2"/>`);
+var root_4$11 = from_html(`<label class="svelte-1kzxvl2"> <!></label>`);
+var root_5$11 = from_html(`<details><summary class="small"> </summary> <div class="fields svelte-1kzxvl2"></div></details>`);
+var root_6$8 = from_html(`<button type="button" class="main">Stop</button>`);
+var root_7$6 = from_html(`<button type="submit" class="main">Solve</button>`);
+var root_8$3 = from_html(`<p class="error svelte-1kzxvl2" role="alert"> </p>`);
+var root_9$3 = from_html(`<span class="tiny"> </span>`);
+var root_10$2 = from_html(`<section class="best svelte-1kzxvl2"><h3> <!><!></h3> <p class="words svelte-1kzxvl2"> </p></section>`);
+var root_11$1 = from_html(`<li class="svelte-1kzxvl2"><span> </span><span class="track svelte-1kzxvl2" aria-hidden="true"><span class="svelte-1kzxvl2"></span></span><span class="number"> </span></li>`);
+var root_12$1 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <ol class="votes svelte-1kzxvl2"></ol></section>`);
+var root_13$1 = from_html(`<span class="tiny">— chosen</span>`);
+var root_14 = from_html(`<li><h3> <!><!><!></h3> <p class="words svelte-1kzxvl2"> </p></li>`);
+var root_15 = from_html(`<form class="svelte-1kzxvl2"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields svelte-1kzxvl2"><label class="svelte-1kzxvl2">Strategy <select class="svelte-1kzxvl2"></select></label> <label class="svelte-1kzxvl2">Reward <select class="svelte-1kzxvl2"><option>none: a vote</option><!></select></label> <label class="svelte-1kzxvl2">Samples <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Tokens at most <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Seconds at most <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Known answer <input type="text" placeholder="if there is one" class="svelte-1kzxvl2"/></label></div> <!> <div class="row"><!> <span class="small muted grow"> </span></div></form> <!> <div class="scroll svelte-1kzxvl2" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates svelte-1kzxvl2"></ol> <!></div>`, 1);
+function Solve($$anchor, $$props) {
+	push($$props, true);
+	const solving = user_derived(() => $$props.page.solve);
+	const features = user_derived(() => $$props.page.server.info?.features);
+	const strategy = user_derived(() => get(features)?.strategies.find((one) => one.name === get(solving).strategy));
+	const rewards = user_derived(() => get(features)?.rewards ?? []);
+	const refused = user_derived(() => $$props.page.server.state !== "ready" ? "the server is not ready" : !get(solving).problem.trim() ? "write a problem first" : get(strategy)?.reward_needed && !get(solving).reward ? "this strategy needs a reward" : "");
+	const number = (event) => {
+		const field = event.currentTarget;
+		return field.value === "" ? null : field.valueAsNumber;
+	};
+	const answer = user_derived(() => get(solving).answer);
+	const candidates = user_derived(() => get(answer) ? get(answer).candidates : get(solving).texts.map((text) => ({
+		text,
+		answer: void 0,
+		score: void 0
+	})));
+	const best = user_derived(() => get(answer) ?? get(solving).best);
+	const scoreOf = (score) => get(solving).scale === "probability" ? percent(score) : fixed(score, 3);
+	function set(name, value) {
+		const { [name]: _, ...others } = get(solving).settings;
+		get(solving).settings = value === void 0 || value === "" ? others : {
+			...others,
+			[name]: value
+		};
+	}
+	function typed(name, text, usual) {
+		if (text === "") set(name, void 0);
+		else set(name, typeof usual === "number" || usual === null && Number.isFinite(Number(text)) ? Number(text) : text);
+	}
+	var fragment = root_15();
+	var form = first_child(fragment);
+	var textarea = sibling(child(form), 2);
+	remove_textarea_child(textarea);
+	var div = sibling(textarea, 2);
+	var label = child(div);
+	var select = sibling(child(label));
+	each(select, 21, () => get(features)?.strategies ?? [], (one) => one.name, ($$anchor, one) => {
+		var option = root$21();
+		var text_1 = only_child(option, true);
+		var option_value = {};
+		template_effect(() => {
+			set_text(text_1, get(one).name);
+			if (option_value !== (option_value = get(one).name)) option.value = (option.__value = option_value) ?? "";
+		});
+		append($$anchor, option);
+	});
+	reset(select);
+	init_select(select);
+	reset(label);
+	var label_1 = sibling(label, 2);
+	var select_1 = sibling(child(label_1));
+	var option_1 = child(select_1);
+	option_1.value = option_1.__value = "";
+	var node = sibling(option_1);
+	each(node, 17, () => get(rewards), (one) => one.name, ($$anchor, one) => {
+		var option_2 = root$21();
+		var text_2 = only_child(option_2);
+		var option_2_value = {};
+		template_effect(() => {
+			option_2.disabled = get(one).refused !== null;
+			set_text(text_2, `${get(one).name ?? ""}${get(one).refused ? " (not here)" : ""}`);
+			if (option_2_value !== (option_2_value = get(one).name)) option_2.value = (option_2.__value = option_2_value) ?? "";
+		});
+		append($$anchor, option_2);
+	});
+	reset(select_1);
+	init_select(select_1);
+	reset(label_1);
+	var label_2 = sibling(label_1, 2);
+	var input = sibling(child(label_2));
+	remove_input_defaults(input);
+	reset(label_2);
+	var label_3 = sibling(label_2, 2);
+	var input_1 = sibling(child(label_3));
+	remove_input_defaults(input_1);
+	reset(label_3);
+	var label_4 = sibling(label_3, 2);
+	var input_2 = sibling(child(label_4));
+	remove_input_defaults(input_2);
+	reset(label_4);
+	var label_5 = sibling(label_4, 2);
+	var input_3 = sibling(child(label_5));
+	remove_input_defaults(input_3);
+	reset(label_5);
+	reset(div);
+	var node_1 = sibling(div, 2);
+	var consequent_2 = ($$anchor) => {
+		var details = root_5$11();
+		var summary = child(details);
+		var text_3 = only_child(summary);
+		var div_1 = sibling(summary, 2);
+		each(div_1, 21, () => get(strategy).settings, ({ name, default: usual, choices }) => name, ($$anchor, $$item) => {
+			let name = () => get($$item).name;
+			let usual = () => get($$item).default;
+			let choices = () => get($$item).choices;
+			var label_6 = root_4$11();
+			var text_4 = child(label_6);
+			var node_2 = sibling(text_4);
+			var consequent = ($$anchor) => {
+				var select_2 = root_1$19();
+				var option_3 = child(select_2);
+				var text_5 = only_child(option_3, true);
+				option_3.value = option_3.__value = "";
+				var node_3 = sibling(option_3);
+				each(node_3, 16, choices, (choice) => choice, ($$anchor, choice) => {
+					var option_4 = root$21();
+					var text_6 = only_child(option_4, true);
+					var option_4_value = {};
+					template_effect(() => {
+						set_text(text_6, choice);
+						if (option_4_value !== (option_4_value = choice)) option_4.value = (option_4.__value = option_4_value) ?? "";
+					});
+					append($$anchor, option_4);
+				});
+				reset(select_2);
+				var select_2_value;
+				init_select(select_2);
+				template_effect(() => {
+					set_text(text_5, usual() ?? "by itself");
+					if (select_2_value !== (select_2_value = get(solving).settings[name()] ?? "")) select_2.value = (select_2.__value = select_2_value) ?? "", select_option(select_2, select_2_value);
+				});
+				delegated("change", select_2, (event) => set(name(), event.currentTarget.value));
+				append($$anchor, select_2);
+			};
+			var consequent_1 = ($$anchor) => {
+				var input_4 = root_2$15();
+				remove_input_defaults(input_4);
+				template_effect(() => set_checked(input_4, (get(solving).settings[name()] ?? usual()) === true));
+				delegated("change", input_4, (event) => set(name(), event.currentTarget.checked));
+				append($$anchor, input_4);
+			};
+			var alternate = ($$anchor) => {
+				var input_5 = root_3$14();
+				remove_input_defaults(input_5);
+				template_effect(($0) => {
+					set_attribute(input_5, "placeholder", $0);
+					set_value(input_5, get(solving).settings[name()] ?? "");
+				}, [() => usual() === null ? "by itself" : JSON.stringify(usual())]);
+				delegated("change", input_5, (event) => typed(name(), event.currentTarget.value, usual()));
+				append($$anchor, input_5);
+			};
+			if_block(node_2, ($$render) => {
+				if (choices()) $$render(consequent);
+				else if (typeof usual() === "boolean") $$render(consequent_1, 1);
+				else $$render(alternate, -1);
+			});
+			reset(label_6);
+			template_effect(($0) => set_text(text_4, `${$0 ?? ""} `), [() => name().replaceAll("_", " ")]);
+			append($$anchor, label_6);
+		});
+		reset(div_1);
+		reset(details);
+		template_effect(() => set_text(text_3, `Settings of ${get(strategy).name ?? ""}`));
+		append($$anchor, details);
+	};
+	if_block(node_1, ($$render) => {
+		if (get(strategy)?.settings.length) $$render(consequent_2);
+	});
+	var div_2 = sibling(node_1, 2);
+	var node_4 = child(div_2);
+	var consequent_3 = ($$anchor) => {
+		var button = root_6$8();
+		delegated("click", button, () => $$props.page.stop());
+		append($$anchor, button);
+	};
+	var alternate_1 = ($$anchor) => {
+		var button_1 = root_7$6();
+		template_effect(() => {
+			button_1.disabled = get(refused) !== "";
+			set_attribute(button_1, "title", get(refused));
+		});
+		append($$anchor, button_1);
+	};
+	if_block(node_4, ($$render) => {
+		if (get(solving).status === "running") $$render(consequent_3);
+		else $$render(alternate_1, -1);
+	});
+	var span = sibling(node_4, 2);
+	var text_7 = only_child(span);
+	reset(div_2);
+	reset(form);
+	var node_5 = sibling(form, 2);
+	var consequent_4 = ($$anchor) => {
+		var p = root_8$3();
+		var text_8 = only_child(p);
+		template_effect(() => set_text(text_8, `${get(solving).error ?? ""}.`));
+		append($$anchor, p);
+	};
+	if_block(node_5, ($$render) => {
+		if (get(solving).error) $$render(consequent_4);
+	});
+	var div_3 = sibling(node_5, 2);
+	var node_6 = child(div_3);
+	var consequent_7 = ($$anchor) => {
+		var section = root_10$2();
+		var h3 = child(section);
+		var text_9 = child(h3, true);
+		var node_7 = sibling(text_9);
+		var consequent_5 = ($$anchor) => {
+			var text_10 = text$2();
+			template_effect(($0) => set_text(text_10, `: ${$0 ?? ""}`), [() => readable(get(best).answer)]);
+			append($$anchor, text_10);
+		};
+		if_block(node_7, ($$render) => {
+			if (get(best).answer) $$render(consequent_5);
+		});
+		var node_8 = sibling(node_7);
+		var consequent_6 = ($$anchor) => {
+			var span_1 = root_9$3();
+			var text_11 = only_child(span_1);
+			template_effect(() => set_text(text_11, `— ${get(answer).right ? "right" : "wrong"}`));
+			append($$anchor, span_1);
+		};
+		if_block(node_8, ($$render) => {
+			if (get(answer)?.right != null) $$render(consequent_6);
+		});
+		reset(h3);
+		var p_1 = sibling(h3, 2);
+		var text_12 = only_child(p_1, true);
+		reset(section);
+		template_effect(($0) => {
+			set_attribute(section, "aria-label", get(answer) ? "Answer" : "Best so far");
+			set_text(text_9, get(answer) ? "Answer" : "Best so far");
+			set_text(text_12, $0);
+		}, [() => readable(get(best).text)]);
+		append($$anchor, section);
+	};
+	if_block(node_6, ($$render) => {
+		if (get(best)) $$render(consequent_7);
+	});
+	var node_9 = sibling(node_6, 2);
+	var consequent_8 = ($$anchor) => {
+		const most = user_derived(() => Math.max(...get(answer).votes.map((vote) => vote.weight), 1e-9));
+		var section_1 = root_12$1();
+		var ol = sibling(child(section_1), 2);
+		each(ol, 21, () => get(answer).votes, index, ($$anchor, vote) => {
+			var li = root_11$1();
+			var span_2 = child(li);
+			var text_13 = only_child(span_2, true);
+			var span_3 = sibling(span_2);
+			var span_4 = child(span_3);
+			let styles;
+			reset(span_3);
+			var span_5 = sibling(span_3);
+			var text_14 = only_child(span_5);
+			reset(li);
+			template_effect(($0, $1) => {
+				set_text(text_13, $0);
+				styles = set_style(span_4, "", styles, { width: `${100 * get(vote).weight / get(most)}%` });
+				set_text(text_14, `${$1 ?? ""} from ${get(vote).members.length ?? ""}`);
+			}, [() => get(vote).answer === null ? "no answer" : readable(get(vote).answer), () => fixed(get(vote).weight, 2)]);
+			append($$anchor, li);
+		});
+		reset(ol);
+		reset(section_1);
+		append($$anchor, section_1);
+	};
+	if_block(node_9, ($$render) => {
+		if (get(answer)?.votes.length) $$render(consequent_8);
+	});
+	var ol_1 = sibling(node_9, 2);
+	each(ol_1, 21, () => get(candidates), index, ($$anchor, one, index) => {
+		var li_1 = root_14();
+		let classes;
+		var h3_1 = child(li_1);
+		var text_15 = child(h3_1, true);
+		text_15.nodeValue = index + 1;
+		var node_10 = sibling(text_15);
+		var consequent_9 = ($$anchor) => {
+			var text_16 = text$2();
+			template_effect(($0) => set_text(text_16, `: ${$0 ?? ""}`), [() => readable(get(one).answer)]);
+			append($$anchor, text_16);
+		};
+		if_block(node_10, ($$render) => {
+			if (get(one).answer) $$render(consequent_9);
+		});
+		var node_11 = sibling(node_10);
+		var consequent_10 = ($$anchor) => {
+			var span_6 = root_9$3();
+			var text_17 = only_child(span_6);
+			template_effect(($0) => set_text(text_17, `— reward ${$0 ?? ""}`), [() => scoreOf(get(one).score)]);
+			append($$anchor, span_6);
+		};
+		if_block(node_11, ($$render) => {
+			if (get(one).score != null) $$render(consequent_10);
+		});
+		var node_12 = sibling(node_11);
+		var consequent_11 = ($$anchor) => {
+			var span_7 = root_13$1();
+			append($$anchor, span_7);
+		};
+		if_block(node_12, ($$render) => {
+			if (get(answer)?.chosen === index) $$render(consequent_11);
+		});
+		reset(h3_1);
+		var p_2 = sibling(h3_1, 2);
+		var text_18 = only_child(p_2, true);
+		reset(li_1);
+		template_effect(($0) => {
+			classes = set_class(li_1, 1, "svelte-1kzxvl2", null, classes, { chosen: get(answer)?.chosen === index });
+			set_text(text_18, $0);
+		}, [() => readable(get(one).text)]);
+		append($$anchor, li_1);
+	});
+	reset(ol_1);
+	var node_13 = sibling(ol_1, 2);
+	var consequent_12 = ($$anchor) => {
+		Ledger($$anchor, { get solving() {
+			return get(solving);
+		} });
+	};
+	if_block(node_13, ($$render) => {
+		if (get(solving).ledger && $$props.page.phone) $$render(consequent_12);
+	});
+	reset(div_3);
+	template_effect(() => {
+		set_value(input, get(solving).samples);
+		set_value(input_1, get(solving).tokens);
+		set_value(input_2, get(solving).seconds);
+		set_text(text_7, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}. Sampling is as the settings say.`);
+	});
+	event("submit", form, (event) => {
+		event.preventDefault();
+		$$props.page.solveNow();
+	});
+	bind_value(textarea, () => get(solving).problem, ($$value) => get(solving).problem = $$value);
+	delegated("change", select, () => get(solving).settings = {});
+	bind_select_value(select, () => get(solving).strategy, ($$value) => get(solving).strategy = $$value);
+	bind_select_value(select_1, () => get(solving).reward, ($$value) => get(solving).reward = $$value);
+	delegated("change", input, (event) => get(solving).samples = number(event) ?? 8);
+	delegated("change", input_1, (event) => get(solving).tokens = number(event));
+	delegated("change", input_2, (event) => get(solving).seconds = number(event));
+	bind_value(input_3, () => get(solving).reference, ($$value) => get(solving).reference = $$value);
+	append($$anchor, fragment);
+	pop();
+}
+delegate(["change", "click"]);
 // src/panes/DocumentPane.svelte
-var root$18 = from_html(`<p class="error svelte-18e0b8g" role="alert"> </p>`);
-var root_1$11 = from_html(`<!> <div class="scroll svelte-18e0b8g" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
-var root_2$7 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="svelte-18e0b8g"><!> <!></main>`);
+var root$20 = from_html(`<button>Export</button>`);
+var root_1$18 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
+var root_2$14 = from_html(`<div class="notice row svelte-18e0b8g" role="alert"><span class="grow"> </span> <!> <!></div>`);
+var root_3$13 = from_html(`<p class="error svelte-18e0b8g" role="alert"> </p>`);
+var root_4$10 = from_html(`<!> <div class="scroll svelte-18e0b8g" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
+var root_5$10 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="svelte-18e0b8g"><!> <!> <!></main>`);
 function DocumentPane($$anchor, $$props) {
 	push($$props, true);
-	var main = root_2$7();
+	let page = prop($$props, "page", 7);
+	var main = root_5$10();
 	var node = child(main);
 	var consequent = ($$anchor) => {
 		Loading($$anchor, {
 			get server() {
-				return $$props.page.server;
+				return page().server;
 			},
-			onkey: () => $$props.page.open("key")
+			onkey: () => page().open("key")
 		});
 	};
 	if_block(node, ($$render) => {
-		if ($$props.page.server.state !== "ready") $$render(consequent);
+		if (page().server.state !== "ready") $$render(consequent);
 	});
 	var node_1 = sibling(node, 2);
-	var consequent_1 = ($$anchor) => {
+	var consequent_3 = ($$anchor) => {
+		var div = root_2$14();
+		var span = child(div);
+		var text = only_child(span, true);
+		var node_2 = sibling(span, 2);
+		var consequent_1 = ($$anchor) => {
+			var button = root$20();
+			delegated("click", button, () => page().open("history"));
+			append($$anchor, button);
+		};
+		if_block(node_2, ($$render) => {
+			if (page().library.problem) $$render(consequent_1);
+		});
+		var node_3 = sibling(node_2, 2);
+		var consequent_2 = ($$anchor) => {
+			var button_1 = root_1$18();
+			delegated("click", button_1, () => page().notice = "");
+			append($$anchor, button_1);
+		};
+		if_block(node_3, ($$render) => {
+			if (page().notice) $$render(consequent_2);
+		});
+		reset(div);
+		template_effect(() => set_text(text, page().notice || page().library.problem));
+		append($$anchor, div);
+	};
+	if_block(node_1, ($$render) => {
+		if (page().notice || page().library.problem) $$render(consequent_3);
+	});
+	var node_4 = sibling(node_1, 2);
+	var consequent_4 = ($$anchor) => {
 		Solve($$anchor, { get page() {
-			return $$props.page;
+			return page();
 		} });
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_2 = root_1$11();
-		var node_2 = first_child(fragment_2);
-		ColourBar(node_2, { get page() {
-			return $$props.page;
+		var fragment_2 = root_4$10();
+		var node_5 = first_child(fragment_2);
+		ColourBar(node_5, { get page() {
+			return page();
 		} });
-		var div = sibling(node_2, 2);
-		var node_3 = child(div);
-		var consequent_2 = ($$anchor) => {
+		var div_1 = sibling(node_5, 2);
+		var node_6 = child(div_1);
+		var consequent_5 = ($$anchor) => {
 			Chat($$anchor, { get page() {
-				return $$props.page;
+				return page();
 			} });
 		};
 		var alternate = ($$anchor) => {
 			Completion($$anchor, { get page() {
-				return $$props.page;
+				return page();
 			} });
 		};
-		if_block(node_3, ($$render) => {
-			if ($$props.page.mode === "chat") $$render(consequent_2);
+		if_block(node_6, ($$render) => {
+			if (page().mode === "chat") $$render(consequent_5);
 			else $$render(alternate, -1);
 		});
-		var node_4 = sibling(node_3, 2);
-		var consequent_3 = ($$anchor) => {
-			var p = root$18();
-			var text = only_child(p);
-			template_effect(() => set_text(text, `${$$props.page.live.error ?? ""}. What had come stays.`));
+		var node_7 = sibling(node_6, 2);
+		var consequent_6 = ($$anchor) => {
+			var p = root_3$13();
+			var text_1 = only_child(p);
+			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
 		};
-		if_block(node_4, ($$render) => {
-			if ($$props.page.live?.error) $$render(consequent_3);
+		if_block(node_7, ($$render) => {
+			if (page().live?.error) $$render(consequent_6);
 		});
-		reset(div);
-		var node_5 = sibling(div, 2);
-		var consequent_4 = ($$anchor) => {
+		reset(div_1);
+		var node_8 = sibling(div_1, 2);
+		var consequent_7 = ($$anchor) => {
 			{
-				let $0 = user_derived(() => $$props.page.here?.place ?? null);
+				let $0 = user_derived(() => page().here?.place ?? null);
 				Strip($$anchor, {
 					get places() {
-						return $$props.page.places;
+						return page().places;
 					},
 					get version() {
-						return $$props.page.version;
+						return page().version;
 					},
 					get selected() {
 						return get($0);
 					},
 					get parts() {
-						return $$props.page.parts.at;
+						return page().parts.at;
 					},
-					onselect: (place) => $$props.page.select(place)
+					onselect: (place) => page().select(place)
 				});
 			}
 		};
-		if_block(node_5, ($$render) => {
-			if ($$props.page.places.length) $$render(consequent_4);
+		if_block(node_8, ($$render) => {
+			if (page().places.length) $$render(consequent_7);
 		});
-		var node_6 = sibling(node_5, 2);
-		Composer(node_6, { get page() {
-			return $$props.page;
+		var node_9 = sibling(node_8, 2);
+		Composer(node_9, { get page() {
+			return page();
 		} });
-		StatusLine(sibling(node_6, 2), { get live() {
-			return $$props.page.live;
+		StatusLine(sibling(node_9, 2), { get live() {
+			return page().live;
 		} });
-		template_effect(() => set_attribute(div, "aria-label", $$props.page.mode === "chat" ? "Conversation" : "Text"));
+		template_effect(() => set_attribute(div_1, "aria-label", page().mode === "chat" ? "Conversation" : "Text"));
 		append($$anchor, fragment_2);
 	};
-	if_block(node_1, ($$render) => {
-		if ($$props.page.mode === "solve") $$render(consequent_1);
+	if_block(node_4, ($$render) => {
+		if (page().mode === "solve") $$render(consequent_4);
 		else $$render(alternate_1, -1);
 	});
 	reset(main);
 	append($$anchor, main);
 	pop();
 }
-// src/ui/Tabs.svelte
-var root$17 = from_html(`<button role="tab" class="svelte-1tjna6q"> </button>`);
-var root_1$10 = from_html(`<div role="tablist" tabindex="-1" class="svelte-1tjna6q"></div>`);
-function Tabs($$anchor, $$props) {
-	push($$props, true);
-	let chosen = prop($$props, "chosen", 15);
-	const order = user_derived(() => Object.keys($$props.names));
-	function move(event) {
-		const at = get(order).indexOf(chosen());
-		const to = {
-			ArrowLeft: at - 1,
-			ArrowRight: at + 1,
-			Home: 0,
-			End: get(order).length - 1
-		}[event.key];
-		if (to === void 0 || get(order)[to] === void 0) return;
-		event.preventDefault();
-		chosen(get(order)[to]);
-		event.currentTarget.querySelectorAll("[role=tab]")[to].focus();
-	}
-	var div = root_1$10();
-	each(div, 20, () => get(order), (name) => name, ($$anchor, name) => {
-		var button = root$17();
-		var text = only_child(button, true);
-		template_effect(() => {
-			set_attribute(button, "id", `${$$props.panel ?? ""}-tab-${name ?? ""}`);
-			set_attribute(button, "aria-selected", chosen() === name);
-			set_attribute(button, "aria-controls", $$props.panel);
-			set_attribute(button, "tabindex", chosen() === name ? 0 : -1);
-			set_text(text, $$props.names[name]);
-		});
-		delegated("click", button, () => chosen(name));
-		append($$anchor, button);
-	});
-	reset(div);
-	template_effect(() => set_attribute(div, "aria-label", $$props.label));
-	delegated("keydown", div, move);
-	append($$anchor, div);
-	pop();
-}
-delegate(["keydown", "click"]);
+delegate(["click"]);
 // src/panes/Bars.svelte
-var root$16 = from_html(`<li><button><span class="word mono svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"> </span></button></li>`);
-var root_1$9 = from_html(`<li class="rest svelte-17l4ox"><span class="word muted svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"></span></li>`);
-var root_2$6 = from_html(`<button class="plain"> </button>`);
-var root_3$6 = from_html(`<div class="filter svelte-17l4ox"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="svelte-17l4ox"/></div> <ol aria-label="Alternatives" class="svelte-17l4ox"><!> <!></ol> <!>`, 1);
+var root$19 = from_html(`<li><button><span class="word mono svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"> </span></button></li>`);
+var root_1$17 = from_html(`<li class="rest svelte-17l4ox"><span class="word muted svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"></span></li>`);
+var root_2$13 = from_html(`<button class="plain"> </button>`);
+var root_3$12 = from_html(`<div class="filter svelte-17l4ox"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="svelte-17l4ox"/></div> <ol aria-label="Alternatives" class="svelte-17l4ox"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
-	/** The share of all other tokens together, and how many they are. */
-	/** Why no other token can be taken here; empty: any can. */
 	const FEW = 12;
 	let all = state(false);
 	let filter = state("");
@@ -4190,7 +6790,7 @@ function Bars($$anchor, $$props) {
 		list.querySelectorAll("button")[to].focus();
 	}
 	var $$exports = { focus };
-	var fragment = root_3$6();
+	var fragment = root_3$12();
 	var div = first_child(fragment);
 	var input = sibling(child(div), 2);
 	remove_input_defaults(input);
@@ -4198,7 +6798,7 @@ function Bars($$anchor, $$props) {
 	var ol = sibling(div, 2);
 	var node = child(ol);
 	each(node, 19, () => get(shown), (bar) => bar.id, ($$anchor, bar, index) => {
-		var li = root$16();
+		var li = root$19();
 		var button = child(li);
 		let classes;
 		var span = child(button);
@@ -4237,7 +6837,7 @@ function Bars($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent = ($$anchor) => {
-		var li_1 = root_1$9();
+		var li_1 = root_1$17();
 		var span_5 = child(li_1);
 		var text_3 = only_child(span_5);
 		var span_6 = sibling(span_5, 2);
@@ -4266,7 +6866,7 @@ function Bars($$anchor, $$props) {
 	bind_this(ol, ($$value) => list = $$value, () => list);
 	var node_2 = sibling(ol, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_1 = root_2$6();
+		var button_1 = root_2$13();
 		var text_5 = only_child(button_1, true);
 		template_effect(() => {
 			set_attribute(button_1, "aria-expanded", get(all));
@@ -4285,16 +6885,14 @@ function Bars($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/panes/Dart.svelte
-var root$15 = from_html(`<span> </span>`);
-var root_1$8 = from_html(`<div class="dart svelte-s0a58e" aria-hidden="true"><!> <span class="number svelte-s0a58e"></span></div>`);
-var root_2$5 = from_html(`hits <span class="mono word svelte-s0a58e"> </span> `, 1);
-var root_3$5 = from_html(`<button class="plain">Go there</button>`);
-var root_4$3 = from_html(`<p class="small"> <!></p>`);
-var root_5$3 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
+var root$18 = from_html(`<span> </span>`);
+var root_1$16 = from_html(`<div class="dart svelte-s0a58e" aria-hidden="true"><!> <span class="number svelte-s0a58e"></span></div>`);
+var root_2$12 = from_html(`hits <span class="mono word svelte-s0a58e"> </span> `, 1);
+var root_3$11 = from_html(`<button class="plain">Go there</button>`);
+var root_4$9 = from_html(`<p class="small"> <!></p>`);
+var root_5$9 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
-	/** The random number, in [0, 1); null: it is not known. */
-	/** Why the token that it hits is not known; undefined: it is. */
 	const segments = user_derived(() => {
 		const kept = $$props.bars.filter((bar) => bar.state === "kept").sort((a, b) => a.id - b.id);
 		const whole = kept.reduce((sum, bar) => sum + bar.share, 0);
@@ -4309,16 +6907,16 @@ function Dart($$anchor, $$props) {
 			return one;
 		});
 	});
-	var fragment = root_5$3();
+	var fragment = root_5$9();
 	var node = first_child(fragment);
 	var consequent = ($$anchor) => {
-		var div = root_1$8();
+		var div = root_1$16();
 		var node_1 = child(div);
 		each(node_1, 17, () => get(segments), ({ bar, start, width }) => bar.id, ($$anchor, $$item) => {
 			let bar = () => get($$item).bar;
 			let start = () => get($$item).start;
 			let width = () => get($$item).width;
-			var span = root$15();
+			var span = root$18();
 			let classes;
 			let styles;
 			var text = only_child(span, true);
@@ -4348,12 +6946,12 @@ function Dart($$anchor, $$props) {
 	var p = sibling(node, 2);
 	var node_2 = child(p);
 	var consequent_1 = ($$anchor) => {
-		var text_1 = text$1();
+		var text_1 = text$2();
 		template_effect(($0) => set_text(text_1, `The random number ${$0 ?? ""}`), [() => fixed($$props.number, 4)]);
 		append($$anchor, text_1);
 	};
 	var alternate = ($$anchor) => {
-		var text_2 = text$1("The random number");
+		var text_2 = text$2("The random number");
 		append($$anchor, text_2);
 	};
 	if_block(node_2, ($$render) => {
@@ -4362,12 +6960,12 @@ function Dart($$anchor, $$props) {
 	});
 	var node_3 = sibling(node_2, 2);
 	var consequent_2 = ($$anchor) => {
-		var text_3 = text$1();
+		var text_3 = text$2();
 		template_effect(() => set_text(text_3, `: what it hits is not known, as ${$$props.why ?? ""}.`));
 		append($$anchor, text_3);
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_3 = root_2$5();
+		var fragment_3 = root_2$12();
 		var span_2 = sibling(first_child(fragment_3));
 		var text_4 = only_child(span_2, true);
 		var text_5 = sibling(span_2, 1, true);
@@ -4384,11 +6982,11 @@ function Dart($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_4 = ($$anchor) => {
-		var p_1 = root_4$3();
+		var p_1 = root_4$9();
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
-			var button = root_3$5();
+			var button = root_3$11();
 			delegated("click", button, function(...$$args) {
 				$$props.ongo?.apply(this, $$args);
 			});
@@ -4409,8 +7007,8 @@ function Dart($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Steps.svelte
-var root$14 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="number"> </td></tr>`);
-var root_1$7 = from_html(`<table><caption class="spoken">Steps, in their order</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">removed</th><th scope="col">mass removed</th><th scope="col" class="number">changed</th></tr></thead><tbody><!><tr class="kept svelte-12c3gsm"><th scope="row" class="svelte-12c3gsm">kept</th><td class="number svelte-12c3gsm"> </td><td class="svelte-12c3gsm"><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="svelte-12c3gsm"></td></tr></tbody></table>`);
+var root$17 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="number"> </td></tr>`);
+var root_1$15 = from_html(`<table><caption class="spoken">Steps, in their order</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">removed</th><th scope="col">mass removed</th><th scope="col" class="number">changed</th></tr></thead><tbody><!><tr class="kept svelte-12c3gsm"><th scope="row" class="svelte-12c3gsm">kept</th><td class="number svelte-12c3gsm"> </td><td class="svelte-12c3gsm"><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="svelte-12c3gsm"></td></tr></tbody></table>`);
 function Steps($$anchor, $$props) {
 	push($$props, true);
 	const steps = user_derived(() => {
@@ -4420,11 +7018,11 @@ function Steps($$anchor, $$props) {
 			left: left -= step.removed
 		}));
 	});
-	var table = root_1$7();
+	var table = root_1$15();
 	var tbody = sibling(child(table), 2);
 	var node = child(tbody);
 	each(node, 17, () => get(steps), index, ($$anchor, step) => {
-		var tr = root$14();
+		var tr = root$17();
 		var th = child(tr);
 		var text = only_child(th, true);
 		var td = sibling(th);
@@ -4476,8 +7074,8 @@ function Steps($$anchor, $$props) {
 	pop();
 }
 // src/ui/Slider.svelte
-var root$13 = from_html(`<output class="tiny muted svelte-1sauv95"> </output>`);
-var root_1$6 = from_html(`<div class="slider svelte-1sauv95"><label class="svelte-1sauv95"> </label> <input type="range"/> <input type="number" step="any" class="svelte-1sauv95"/> <!></div>`);
+var root$16 = from_html(`<output class="tiny muted svelte-1sauv95"> </output>`);
+var root_1$14 = from_html(`<div class="slider svelte-1sauv95"><label class="svelte-1sauv95"> </label> <input type="range"/> <input type="number" step="any" class="svelte-1sauv95"/> <!></div>`);
 function Slider($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -4486,7 +7084,7 @@ function Slider($$anchor, $$props) {
 		const field = event.currentTarget;
 		if (field.value !== "" && field.validity.valid) $$props.onchange(field.valueAsNumber);
 	}
-	var div = root_1$6();
+	var div = root_1$14();
 	var label_1 = child(div);
 	var text = only_child(label_1, true);
 	var input = sibling(label_1, 2);
@@ -4495,7 +7093,7 @@ function Slider($$anchor, $$props) {
 	remove_input_defaults(input_1);
 	var node = sibling(input_1, 2);
 	var consequent = ($$anchor) => {
-		var output = root$13();
+		var output = root$16();
 		var text_1 = only_child(output, true);
 		template_effect(() => set_text(text_1, effect()));
 		append($$anchor, output);
@@ -4525,13 +7123,11 @@ function Slider($$anchor, $$props) {
 }
 delegate(["input"]);
 // src/panes/WhatIf.svelte
-var root$12 = from_html(`<fieldset class="svelte-1jx1any"><legend class="spoken">What if the settings were others</legend> <!> <!> <!> <!> <div class="row"><output class="grow small"> </output> <button>Reset</button> <button title="Set the next run to these">Use these</button></div></fieldset>`);
+var root$15 = from_html(`<fieldset class="svelte-1jx1any"><legend class="spoken">What if the settings were others</legend> <!> <!> <!> <!> <div class="row"><output class="grow small"> </output> <button>Reset</button> <button title="Set the next run to these">Use these</button></div></fieldset>`);
 function WhatIf($$anchor, $$props) {
 	push($$props, true);
-	/** The temperatures that the trace reaches. */
-	/** Whether they stand elsewhere than the run's settings. */
 	const temperature = (value) => value < $$props.lowest / 2 ? 0 : Math.min($$props.highest, Math.max($$props.lowest, value));
-	var fieldset = root$12();
+	var fieldset = root$15();
 	var node = sibling(child(fieldset), 2);
 	Slider(node, {
 		label: "temperature",
@@ -4613,8 +7209,8 @@ function WhatIf($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Choice.svelte
-var root$11 = from_html(`<header class="svelte-vmbaz0"><p class="token mono svelte-vmbaz0"> </p> <dl class="svelte-vmbaz0"><div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">rank</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">entropy</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">id</dt><dd class="mono"> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">bytes</dt><dd class="mono"> </dd></div></dl> <table class="logprobs svelte-vmbaz0"><caption class="spoken">Log-probabilities of this token</caption><thead><tr><th scope="col">log p</th><th scope="col" class="number">the model's</th><th scope="col" class="number">tempered</th><th scope="col" class="number">truncated</th></tr></thead><tbody><tr><th scope="row" class="spoken">log p</th><td aria-hidden="true"></td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr></tbody></table></header> <section aria-labelledby="steps-title" class="svelte-vmbaz0"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="svelte-vmbaz0"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="svelte-vmbaz0"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="svelte-vmbaz0"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
-var root_1$5 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
+var root$14 = from_html(`<header class="svelte-vmbaz0"><p class="token mono svelte-vmbaz0"> </p> <dl class="svelte-vmbaz0"><div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">rank</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">entropy</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">id</dt><dd class="mono"> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="svelte-vmbaz0"><div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">log p: model</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">tempered</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="svelte-vmbaz0"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="svelte-vmbaz0"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="svelte-vmbaz0"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="svelte-vmbaz0"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
+var root_1$13 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
 	let logarithmic = state(false);
@@ -4627,7 +7223,12 @@ function Choice($$anchor, $$props) {
 	const spelled = (id) => visible(get(here).trace.vocabulary[id]?.text ?? `token ${id}`);
 	const sliders = user_derived(() => $$props.page.sliders);
 	const drawn = user_derived(() => get(here) && $$props.page.moved && reaches(get(here).trace.temperatures, get(sliders).temperature) ? redraw(get(here).row, get(here).trace.temperatures, get(sliders)) : null);
-	const hit = user_derived(() => get(here) && get(here).dice ? throwDart(get(here).trace, get(here).path, get(here).place, get(here).dice, get(sliders)) : null);
+	const put = user_derived(() => get(here) !== null && get(here).place < get(here).view.forced);
+	const hit$1 = user_derived(() => {
+		if (!get(here)?.dice) return null;
+		if (get(put) && !get(here).noDice) return hit(get(here).row, get(here).trace.temperatures, numberAt(get(here).dice, get(here).place), get(sliders));
+		return throwDart(get(here).trace, get(here).path, get(here).place, get(here).dice, get(sliders));
+	});
 	const shown = user_derived(() => {
 		if (!get(here)) return {
 			bars: [],
@@ -4640,7 +7241,7 @@ function Choice($$anchor, $$props) {
 			share: get(drawn) ? get(drawn).probs[index] : row.tempered[index],
 			state: get(drawn) ? index < get(drawn).kept ? "kept" : "cut" : row.truncated[index] > 0 ? "kept" : row.tempered[index] > 0 ? "cut" : "masked",
 			chosen: id === token.id,
-			hit: get(hit)?.id === id
+			hit: get(hit$1)?.id === id
 		}));
 		const rest = get(drawn) ? get(drawn).tail : Math.max(0, 1 - row.tempered.reduce((a, b) => a + b, 0));
 		return {
@@ -4655,7 +7256,7 @@ function Choice($$anchor, $$props) {
 		const computed_const = user_derived(() => {
 			return get(here);
 		});
-		var fragment_1 = root$11();
+		var fragment_1 = root$14();
 		var header = first_child(fragment_1);
 		var p = child(header);
 		var text = only_child(p, true);
@@ -4677,18 +7278,20 @@ function Choice($$anchor, $$props) {
 		var text_4 = only_child(dd_3, true);
 		reset(div_3);
 		reset(dl);
-		var table = sibling(dl, 2);
-		var tbody = sibling(child(table), 2);
-		var tr = child(tbody);
-		var td = sibling(child(tr), 2);
-		var text_5 = only_child(td, true);
-		var td_1 = sibling(td);
-		var text_6 = only_child(td_1, true);
-		var td_2 = sibling(td_1);
-		var text_7 = only_child(td_2, true);
-		reset(tr);
-		reset(tbody);
-		reset(table);
+		var dl_1 = sibling(dl, 2);
+		var div_4 = child(dl_1);
+		var dd_4 = sibling(child(div_4));
+		var text_5 = only_child(dd_4, true);
+		reset(div_4);
+		var div_5 = sibling(div_4, 2);
+		var dd_5 = sibling(child(div_5));
+		var text_6 = only_child(dd_5, true);
+		reset(div_5);
+		var div_6 = sibling(div_5, 2);
+		var dd_6 = sibling(child(div_6));
+		var text_7 = only_child(dd_6, true);
+		reset(div_6);
+		reset(dl_1);
 		reset(header);
 		var section = sibling(header, 2);
 		Steps(sibling(child(section), 2), {
@@ -4736,9 +7339,9 @@ function Choice($$anchor, $$props) {
 		var node_3 = sibling(child(section_2), 2);
 		{
 			let $0 = user_derived(() => get(here).dice && get(computed_const).row.kept > 0 ? numberAt(get(here).dice, get(here).place) : null);
-			let $1 = user_derived(() => get(hit)?.unknown ?? get(here).noDice);
-			let $2 = user_derived(() => get(hit)?.id === get(computed_const).token.id);
-			let $3 = user_derived(() => get(hit)?.id === void 0 ? null : spelled(get(hit).id));
+			let $1 = user_derived(() => get(hit$1)?.unknown ?? get(here).noDice);
+			let $2 = user_derived(() => get(hit$1)?.id === get(computed_const).token.id);
+			let $3 = user_derived(() => get(hit$1)?.id === void 0 ? null : spelled(get(hit$1).id));
 			let $4 = user_derived(() => $$props.page.parts.at === null ? null : () => $$props.page.select($$props.page.parts.at));
 			Dart(node_3, {
 				get number() {
@@ -4766,12 +7369,12 @@ function Choice($$anchor, $$props) {
 		}
 		reset(section_2);
 		var section_3 = sibling(section_2, 2);
-		var div_4 = child(section_3);
-		var h3 = child(div_4);
+		var div_7 = child(section_3);
+		var h3 = child(div_7);
 		var text_8 = only_child(h3);
 		var button = sibling(h3, 2);
-		reset(div_4);
-		var node_4 = sibling(div_4, 2);
+		reset(div_7);
+		var node_4 = sibling(div_7, 2);
 		{
 			let $0 = user_derived(() => get(here).trace.vocab_size - get(computed_const).row.ids.length);
 			bind_this(Bars(node_4, {
@@ -4818,7 +7421,7 @@ function Choice($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate = ($$anchor) => {
-		var p_1 = root_1$5();
+		var p_1 = root_1$13();
 		append($$anchor, p_1);
 	};
 	if_block(node, ($$render) => {
@@ -4829,56 +7432,1528 @@ function Choice($$anchor, $$props) {
 	return pop($$exports);
 }
 delegate(["click"]);
+// src/panes/Choices.svelte
+var root$13 = from_html(`<output class="small"> </output>`);
+var root_1$12 = from_html(`<p role="alert" class="small"> </p>`);
+var root_2$11 = from_html(`<th scope="col" class="number">calibrated</th>`);
+var root_3$10 = from_html(`<td class="number"> </td>`);
+var root_4$8 = from_html(`<tr><th scope="row" class="mono svelte-16y8r9f"> </th><td><span class="bar svelte-16y8r9f" aria-hidden="true"><span class="svelte-16y8r9f"></span></span> </td><td class="number"> </td><!></tr>`);
+var root_5$8 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
+var root_6$7 = from_html(`<section aria-labelledby="choices-title" class="svelte-16y8r9f"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="svelte-16y8r9f"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
+function Choices($$anchor, $$props) {
+	push($$props, true);
+	let written = state("");
+	let baseline = state("");
+	let told = state(null);
+	let problem = state("");
+	let asking = state(false);
+	const texts = user_derived(() => (get(written) || $$props.suggested.join("\n")).split("\n").filter((line) => line !== ""));
+	async function weigh() {
+		set(asking, true);
+		set(problem, "");
+		try {
+			set(told, await score({
+				...asked($$props.page.session.document),
+				texts: get(texts),
+				...get(baseline) && { baseline: get(baseline) }
+			}));
+		} catch (error) {
+			set(problem, `${sentence(error)}.`);
+		} finally {
+			set(asking, false);
+		}
+	}
+	var section = root_6$7();
+	var textarea = sibling(child(section), 4);
+	remove_textarea_child(textarea);
+	var input = sibling(textarea, 4);
+	remove_input_defaults(input);
+	var div = sibling(input, 2);
+	var button = child(div);
+	var text = only_child(button, true);
+	var node = sibling(button, 2);
+	var consequent = ($$anchor) => {
+		var output = root$13();
+		var text_1 = only_child(output);
+		template_effect(($0) => set_text(text_1, `Together they have Z = ${$0 ?? ""} of all probability.`), [() => percent(get(told).mass)]);
+		append($$anchor, output);
+	};
+	if_block(node, ($$render) => {
+		if (get(told)) $$render(consequent);
+	});
+	reset(div);
+	var node_1 = sibling(div, 2);
+	var consequent_1 = ($$anchor) => {
+		var p = root_1$12();
+		var text_2 = only_child(p, true);
+		template_effect(() => set_text(text_2, get(problem)));
+		append($$anchor, p);
+	};
+	if_block(node_1, ($$render) => {
+		if (get(problem)) $$render(consequent_1);
+	});
+	var node_2 = sibling(node_1, 2);
+	var consequent_4 = ($$anchor) => {
+		var table = root_5$8();
+		var thead = sibling(child(table));
+		var tr = child(thead);
+		var node_3 = sibling(child(tr), 3);
+		var consequent_2 = ($$anchor) => {
+			var th = root_2$11();
+			append($$anchor, th);
+		};
+		if_block(node_3, ($$render) => {
+			if (get(told).choices[0]?.calibrated != null) $$render(consequent_2);
+		});
+		reset(tr);
+		reset(thead);
+		var tbody = sibling(thead);
+		each(tbody, 21, () => get(told).choices, index, ($$anchor, one) => {
+			var tr_1 = root_4$8();
+			var th_1 = child(tr_1);
+			var text_3 = only_child(th_1, true);
+			var td = sibling(th_1);
+			var span = child(td);
+			var span_1 = child(span);
+			let styles;
+			reset(span);
+			var text_4 = sibling(span);
+			reset(td);
+			var td_1 = sibling(td);
+			var text_5 = only_child(td_1, true);
+			var node_4 = sibling(td_1);
+			var consequent_3 = ($$anchor) => {
+				var td_2 = root_3$10();
+				var text_6 = only_child(td_2, true);
+				template_effect(($0) => set_text(text_6, $0), [() => percent(get(one).calibrated)]);
+				append($$anchor, td_2);
+			};
+			if_block(node_4, ($$render) => {
+				if (get(one).calibrated != null) $$render(consequent_3);
+			});
+			reset(tr_1);
+			template_effect(($0, $1, $2) => {
+				set_text(text_3, $0);
+				styles = set_style(span_1, "", styles, { width: `${100 * get(one).probability}%` });
+				set_text(text_4, ` ${$1 ?? ""}`);
+				set_text(text_5, $2);
+			}, [
+				() => visible(get(one).text),
+				() => percent(get(one).probability),
+				() => fixed(get(one).logprob, 3)
+			]);
+			append($$anchor, tr_1);
+		});
+		reset(tbody);
+		reset(table);
+		append($$anchor, table);
+	};
+	if_block(node_2, ($$render) => {
+		if (get(told)) $$render(consequent_4);
+	});
+	reset(section);
+	template_effect(($0) => {
+		set_attribute(textarea, "placeholder", $0);
+		button.disabled = get(asking) || get(texts).length === 0 || $$props.page.server.state !== "ready";
+		set_text(text, get(asking) ? "Weighing…" : "Weigh");
+	}, [() => $$props.suggested.join("\n") || " positive\n negative"]);
+	bind_value(textarea, () => get(written), ($$value) => set(written, $$value));
+	bind_value(input, () => get(baseline), ($$value) => set(baseline, $$value));
+	delegated("click", button, weigh);
+	append($$anchor, section);
+	pop();
+}
+delegate(["click"]);
 // src/panes/Constraints.svelte
-var root$10 = from_html(`<p> </p>`);
+var root$12 = from_html(`<input type="checkbox"/>`);
+var root_1$11 = from_html(`<input type="number" min="0" step="1"/>`);
+var root_2$10 = from_html(`<textarea rows="3" class="mono"></textarea>`);
+var root_3$9 = from_html(`<input type="text" class="mono svelte-1yymru3"/>`);
+var root_4$7 = from_html(`<div class="field svelte-1yymru3"><div class="row"><label class="grow"> </label> <button class="plain">✕</button></div> <!> <p class="tiny muted"> </p></div>`);
+var root_5$7 = from_html(`<p role="alert" class="small"> </p>`);
+var root_6$6 = from_html(`<option> </option>`);
+var root_7$5 = from_html(`<span class="mono word svelte-1yymru3"> </span> `, 1);
+var root_8$2 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
+var root_9$2 = from_html(`<p class="small"> </p> <!>`, 1);
+var root_10$1 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
+var root_11 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
+var root_12 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
+var root_13 = from_html(`<section aria-labelledby="builder-title" class="svelte-1yymru3"><h3 id="builder-title">What the next text may be</h3> <!> <!> <div class="row"><label for="constraint-add" class="small"> </label> <select id="constraint-add" class="grow svelte-1yymru3"><option disabled="">choose what</option><!></select></div></section> <section aria-labelledby="effect-title" class="svelte-1yymru3"><h3 id="effect-title">What it did</h3> <!> <!></section> <!>`, 1);
 function Constraints($$anchor, $$props) {
 	push($$props, true);
-	var p = root$10();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	const LISTS = [
+		"choice",
+		"ban",
+		"ban_regex",
+		"mentions"
+	];
+	const FLAGS = ["any_order", "compact"];
+	const LONG = [
+		"json_schema",
+		"grammar",
+		"thinking"
+	];
+	const fields = user_derived(() => $$props.page.server.info?.features.constraints ?? []);
+	const constraint = user_derived(() => $$props.page.session.settings.constraint ?? {});
+	const set$2 = user_derived(() => get(fields).filter((one) => one.name in get(constraint)));
+	let adding = state("");
+	let problem = state("");
+	function put(name, value) {
+		const { [name]: _, ...others } = get(constraint);
+		const next = value === void 0 ? others : {
+			...others,
+			[name]: value
+		};
+		$$props.page.set("constraint", Object.keys(next).length ? next : void 0);
+	}
+	function add(name) {
+		put(name, LISTS.includes(name) ? [] : FLAGS.includes(name) ? true : /^(min|max)_/.test(name) ? 1 : name === "json_schema" ? true : name === "thinking" ? { maximum: 32 } : "");
+		set(adding, "");
+	}
+	function write(name, text) {
+		set(problem, "");
+		if (LISTS.includes(name)) put(name, text.split("\n").filter((line) => line !== ""));
+		else if (name === "json_schema" || name === "thinking") try {
+			put(name, JSON.parse(text));
+		} catch {
+			set(problem, `${name} should be JSON`);
+		}
+		else put(name, text);
+	}
+	const spoken = (name) => name.replaceAll("_", " ");
+	const textOf = (value) => Array.isArray(value) ? value.join("\n") : typeof value === "string" ? value : JSON.stringify(value, null, 1);
+	const here = user_derived(() => $$props.page.here);
+	const removed = user_derived(() => get(here)?.row.steps.filter((step) => step.kind === "constraint") ?? []);
+	const masked = user_derived(() => {
+		if (!get(here) || !get(removed).some((step) => step.removed)) return [];
+		const { row, trace } = get(here);
+		return row.ids.flatMap((id, index) => row.tempered[index] === 0 ? [{
+			id,
+			label: visible(trace.vocabulary[id].text)
+		}] : []).slice(0, 20);
+	});
+	const forced = user_derived(() => get(here) !== null && get(here).row.kept === 1 && get(removed).some((step) => step.removed > 0));
+	const whole = user_derived(() => {
+		$$props.page.version;
+		const trace = $$props.page.shown?.view?.trace, line = $$props.page.shown?.line;
+		if (!trace || !line) return null;
+		let kept = 0, touched = 0;
+		for (const index of line.path) {
+			const steps = trace.rows[trace.tokens[index].row].steps.filter((step) => step.kind === "constraint" && step.removed > 0);
+			if (steps.some((step) => step.mass > 0)) touched++;
+			for (const step of steps) kept += Math.log1p(-Math.min(step.mass, 1 - 1e-12));
+		}
+		return {
+			kept,
+			touched,
+			of: line.path.length
+		};
+	});
+	var fragment = root_13();
+	var section = first_child(fragment);
+	var node = sibling(child(section), 2);
+	each(node, 17, () => get(set$2), ({ name, help }) => name, ($$anchor, $$item) => {
+		let name = () => get($$item).name;
+		let help = () => get($$item).help;
+		var div = root_4$7();
+		var div_1 = child(div);
+		var label = child(div_1);
+		var text_1 = only_child(label);
+		var button = sibling(label, 2);
+		reset(div_1);
+		var node_1 = sibling(div_1, 2);
+		var consequent = ($$anchor) => {
+			var input = root$12();
+			remove_input_defaults(input);
+			template_effect(() => {
+				set_attribute(input, "id", `constraint-${name() ?? ""}`);
+				set_checked(input, get(constraint)[name()] === true);
+			});
+			delegated("change", input, (event) => put(name(), event.currentTarget.checked));
+			append($$anchor, input);
+		};
+		var d = user_derived(() => FLAGS.includes(name()));
+		var consequent_1 = ($$anchor) => {
+			var input_1 = root_1$11();
+			remove_input_defaults(input_1);
+			template_effect(() => {
+				set_attribute(input_1, "id", `constraint-${name() ?? ""}`);
+				set_value(input_1, get(constraint)[name()]);
+			});
+			delegated("change", input_1, (event) => event.currentTarget.value !== "" && put(name(), event.currentTarget.valueAsNumber));
+			append($$anchor, input_1);
+		};
+		var consequent_2 = ($$anchor) => {
+			var textarea = root_2$10();
+			remove_textarea_child(textarea);
+			template_effect(($0) => {
+				set_attribute(textarea, "id", `constraint-${name() ?? ""}`);
+				set_value(textarea, $0);
+			}, [() => textOf(get(constraint)[name()])]);
+			delegated("change", textarea, (event) => write(name(), event.currentTarget.value));
+			append($$anchor, textarea);
+		};
+		var d_1 = user_derived(() => LISTS.includes(name()) || LONG.includes(name()));
+		var alternate = ($$anchor) => {
+			var input_2 = root_3$9();
+			remove_input_defaults(input_2);
+			template_effect(($0) => {
+				set_attribute(input_2, "id", `constraint-${name() ?? ""}`);
+				set_value(input_2, $0);
+			}, [() => textOf(get(constraint)[name()])]);
+			delegated("change", input_2, (event) => write(name(), event.currentTarget.value));
+			append($$anchor, input_2);
+		};
+		if_block(node_1, ($$render) => {
+			if (get(d)) $$render(consequent);
+			else if (typeof get(constraint)[name()] === "number") $$render(consequent_1, 1);
+			else if (get(d_1)) $$render(consequent_2, 2);
+			else $$render(alternate, -1);
+		});
+		var p = sibling(node_1, 2);
+		var text_2 = only_child(p);
+		reset(div);
+		template_effect(($0, $1, $2) => {
+			set_attribute(label, "for", `constraint-${name() ?? ""}`);
+			set_text(text_1, `${$0 ?? ""}${$1 ?? ""}`);
+			set_attribute(button, "aria-label", `Take out: ${$2 ?? ""}`);
+			set_text(text_2, `${help() ?? ""}.`);
+		}, [
+			() => spoken(name()),
+			() => LISTS.includes(name()) ? ", one a line" : "",
+			() => spoken(name())
+		]);
+		delegated("click", button, () => put(name(), void 0));
+		append($$anchor, div);
+	});
+	var node_2 = sibling(node, 2);
+	var consequent_3 = ($$anchor) => {
+		var p_1 = root_5$7();
+		var text_3 = only_child(p_1, true);
+		template_effect(() => set_text(text_3, get(problem)));
+		append($$anchor, p_1);
+	};
+	if_block(node_2, ($$render) => {
+		if (get(problem)) $$render(consequent_3);
+	});
+	var div_2 = sibling(node_2, 2);
+	var label_1 = child(div_2);
+	var text_4 = only_child(label_1, true);
+	var select = sibling(label_1, 2);
+	var option = child(select);
+	option.value = option.__value = "";
+	var node_3 = sibling(option);
+	each(node_3, 17, () => get(fields).filter((one) => !(one.name in get(constraint))), ({ name, help }) => name, ($$anchor, $$item) => {
+		let name = () => get($$item).name;
+		let help = () => get($$item).help;
+		var option_1 = root_6$6();
+		var text_5 = only_child(option_1);
+		var option_1_value = {};
+		template_effect(($0) => {
+			set_text(text_5, `${$0 ?? ""}: ${help() ?? ""}`);
+			if (option_1_value !== (option_1_value = name())) option_1.value = (option_1.__value = option_1_value) ?? "";
+		}, [() => spoken(name())]);
+		append($$anchor, option_1);
+	});
+	reset(select);
+	init_select(select);
+	reset(div_2);
+	reset(section);
+	var section_1 = sibling(section, 2);
+	var node_4 = sibling(child(section_1), 2);
+	var consequent_6 = ($$anchor) => {
+		var fragment_1 = comment();
+		var node_5 = first_child(fragment_1);
+		var consequent_5 = ($$anchor) => {
+			var fragment_2 = root_9$2();
+			var p_2 = first_child(fragment_2);
+			var text_6 = only_child(p_2);
+			var node_6 = sibling(p_2, 2);
+			var consequent_4 = ($$anchor) => {
+				var p_3 = root_8$2();
+				var node_7 = sibling(child(p_3));
+				each(node_7, 17, () => get(masked), (one) => one.id, ($$anchor, one) => {
+					var fragment_3 = root_7$5();
+					var span = first_child(fragment_3);
+					var text_7 = only_child(span, true);
+					var text_8 = sibling(span, 1, true);
+					text_8.nodeValue = " ";
+					template_effect(() => set_text(text_7, get(one).label));
+					append($$anchor, fragment_3);
+				});
+				reset(p_3);
+				append($$anchor, p_3);
+			};
+			if_block(node_6, ($$render) => {
+				if (get(masked).length) $$render(consequent_4);
+			});
+			template_effect(($0, $1) => set_text(text_6, `At this token it removed ${$0 ?? ""} with ${$1 ?? ""} of the probability${get(forced) ? "; one token was left, so it was forced" : ""}.`), [() => plural(get(removed).reduce((sum, step) => sum + step.removed, 0), "token"), () => percent(get(removed).reduce((sum, step) => sum + step.mass, 0))]);
+			append($$anchor, fragment_2);
+		};
+		var alternate_1 = ($$anchor) => {
+			var p_4 = root_10$1();
+			append($$anchor, p_4);
+		};
+		if_block(node_5, ($$render) => {
+			if (get(removed).length) $$render(consequent_5);
+			else $$render(alternate_1, -1);
+		});
+		append($$anchor, fragment_1);
+	};
+	var alternate_2 = ($$anchor) => {
+		var p_5 = root_11();
+		append($$anchor, p_5);
+	};
+	if_block(node_4, ($$render) => {
+		if (get(here)) $$render(consequent_6);
+		else $$render(alternate_2, -1);
+	});
+	var node_8 = sibling(node_4, 2);
+	var consequent_8 = ($$anchor) => {
+		var p_6 = root_12();
+		var text_9 = child(p_6);
+		var strong = sibling(text_9);
+		var text_10 = only_child(strong, true);
+		var text_11 = sibling(strong);
+		var node_9 = sibling(text_11);
+		var consequent_7 = ($$anchor) => {
+			var text_12 = text$2();
+			template_effect(() => set_text(text_12, $$props.page.constrained));
+			append($$anchor, text_12);
+		};
+		if_block(node_9, ($$render) => {
+			if ($$props.page.constrained) $$render(consequent_7);
+		});
+		reset(p_6);
+		template_effect(($0, $1, $2) => {
+			set_text(text_9, `In the whole text it took probability at ${get(whole).touched ?? ""} of ${$0 ?? ""}. Σ log kept mass is `);
+			set_text(text_10, $1);
+			set_text(text_11, `: the text's importance weight is ${$2 ?? ""}. `);
+		}, [
+			() => plural(get(whole).of, "token"),
+			() => fixed(get(whole).kept, 3),
+			() => percent(Math.exp(get(whole).kept))
+		]);
+		append($$anchor, p_6);
+	};
+	if_block(node_8, ($$render) => {
+		if (get(whole)) $$render(consequent_8);
+	});
+	reset(section_1);
+	var node_10 = sibling(section_1, 2);
+	{
+		let $0 = user_derived(() => Array.isArray(get(constraint).choice) ? get(constraint).choice : []);
+		Choices(node_10, {
+			get page() {
+				return $$props.page;
+			},
+			get suggested() {
+				return get($0);
+			}
+		});
+	}
+	template_effect(() => set_text(text_4, get(set$2).length ? "And" : "Add"));
+	delegated("change", select, () => add(get(adding)));
+	bind_select_value(select, () => get(adding), ($$value) => set(adding, $$value));
+	append($$anchor, fragment);
 	pop();
 }
-// src/panes/More.svelte
-var root$9 = from_html(`<p> </p>`);
-function More($$anchor, $$props) {
-	push($$props, true);
-	var p = root$9();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
-	pop();
+delegate(["click", "change"]);
+// src/state/row.ts
+function pathBody({ trace, path, place }, page) {
+	return {
+		...trace.prompt_token_ids ? { prompt_token_ids: trace.prompt_token_ids } : asked(page.session.document),
+		prefix_token_ids: path.slice(0, place).map((index) => trace.tokens[index].id)
+	};
 }
-// src/panes/Search.svelte
-var root$8 = from_html(`<p> </p>`);
-function Search($$anchor, $$props) {
-	push($$props, true);
-	var p = root$8();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
-	pop();
+async function rowAt(here, page, top, semantics = []) {
+	const sampling = { ...page.sliders };
+	return await distribution({
+		...pathBody(here, page),
+		top,
+		sampling,
+		...semantics.length && { semantics }
+	});
 }
 // src/panes/SixSystems.svelte
-var root$7 = from_html(`<p> </p>`);
+var root$11 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
+var root_1$10 = from_html(`<p role="alert" class="small"> </p>`);
+var root_2$9 = from_html(`<p class="small muted"> </p>`);
+var root_3$8 = from_html(`<li class="bar svelte-5b7bmt"><span class="mono svelte-5b7bmt"> </span><span class="track svelte-5b7bmt" aria-hidden="true"><span class="svelte-5b7bmt"></span></span><span class="number"> </span></li>`);
+var root_4$6 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
+var root_5$6 = from_html(`<p class="tiny muted"> </p>`);
+var root_6$5 = from_html(`<p class="small"> </p> <ol></ol> <!>`, 1);
+var root_7$4 = from_html(`<li class="svelte-5b7bmt"><h3> </h3> <!></li>`);
+var root_8$1 = from_html(`<ul></ul> <p class="tiny muted"> </p>`, 1);
+var root_9$1 = from_html(`<p class="small">The row before <span class="mono word svelte-5b7bmt"> </span> </p> <div class="row svelte-5b7bmt"><button> </button> <!></div> <!> <!>`, 1);
+var root_10 = from_html(`<p class="muted">Choose a token in the text: here stands what transformers, vLLM, SGLang, llama.cpp and ExLlama would keep of what it was chosen from.</p>`);
 function SixSystems($$anchor, $$props) {
 	push($$props, true);
-	var p = root$7();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	let told = state(null);
+	let about = state("");
+	let problem = state("");
+	let asking = state(false);
+	const semantics = user_derived(() => $$props.page.server.info?.features.semantics ?? []);
+	const settings = user_derived(() => $$props.page.sliders);
+	const now = user_derived(() => $$props.page.here ? `${$$props.page.here.turn.id} ${$$props.page.here.view.id} ${$$props.page.here.place} ${JSON.stringify(get(settings))}` : "");
+	const spelled = (id) => visible(get(told)?.vocabulary[id]?.text ?? `token ${id}`);
+	const nameOf = (name) => get(semantics).find((one) => one.name === name)?.system ?? name;
+	async function ask() {
+		if (!$$props.page.here) return;
+		set(asking, true);
+		set(problem, "");
+		const subject = get(now);
+		try {
+			set(told, await rowAt($$props.page.here, $$props.page, 8, get(semantics).map((one) => one.name)));
+			set(about, subject, true);
+		} catch (error) {
+			set(problem, `${sentence(error)}.`);
+		} finally {
+			set(asking, false);
+		}
+	}
+	var fragment = comment();
+	var node = first_child(fragment);
+	var consequent_6 = ($$anchor) => {
+		var fragment_1 = root_9$1();
+		var p = first_child(fragment_1);
+		var span = sibling(child(p));
+		var text = only_child(span, true);
+		var text_1 = sibling(span);
+		reset(p);
+		var div = sibling(p, 2);
+		var button = child(div);
+		var text_2 = only_child(button, true);
+		var node_1 = sibling(button, 2);
+		var consequent = ($$anchor) => {
+			var span_1 = root$11();
+			append($$anchor, span_1);
+		};
+		if_block(node_1, ($$render) => {
+			if (get(told) && get(about) !== get(now)) $$render(consequent);
+		});
+		reset(div);
+		var node_2 = sibling(div, 2);
+		var consequent_1 = ($$anchor) => {
+			var p_1 = root_1$10();
+			var text_3 = only_child(p_1, true);
+			template_effect(() => set_text(text_3, get(problem)));
+			append($$anchor, p_1);
+		};
+		if_block(node_2, ($$render) => {
+			if (get(problem)) $$render(consequent_1);
+		});
+		var node_3 = sibling(node_2, 2);
+		var consequent_5 = ($$anchor) => {
+			var fragment_2 = root_8$1();
+			var ul = first_child(fragment_2);
+			let classes;
+			each(ul, 21, () => get(told).systems, (one) => one.semantics, ($$anchor, one) => {
+				const most = user_derived(() => Math.max(1e-9, ...get(one).probs));
+				var li = root_7$4();
+				var h3 = child(li);
+				var text_4 = only_child(h3, true);
+				var node_4 = sibling(h3, 2);
+				var consequent_2 = ($$anchor) => {
+					var p_2 = root_2$9();
+					var text_5 = only_child(p_2, true);
+					template_effect(() => set_text(text_5, get(one).refused));
+					append($$anchor, p_2);
+				};
+				var alternate = ($$anchor) => {
+					var fragment_3 = root_6$5();
+					var p_3 = first_child(fragment_3);
+					var text_6 = only_child(p_3);
+					var ol = sibling(p_3, 2);
+					each(ol, 22, () => get(one).token_ids, (id) => id, ($$anchor, id, index) => {
+						var li_1 = root_3$8();
+						var span_2 = child(li_1);
+						var text_7 = only_child(span_2, true);
+						var span_3 = sibling(span_2);
+						var span_4 = child(span_3);
+						let styles;
+						reset(span_3);
+						var span_5 = sibling(span_3);
+						var text_8 = only_child(span_5, true);
+						reset(li_1);
+						template_effect(($0, $1) => {
+							set_text(text_7, $0);
+							styles = set_style(span_4, "", styles, { width: `${100 * get(one).probs[get(index)] / get(most)}%` });
+							set_text(text_8, $1);
+						}, [() => spelled(id), () => percent(get(one).probs[get(index)])]);
+						append($$anchor, li_1);
+					});
+					reset(ol);
+					var node_5 = sibling(ol, 2);
+					var consequent_3 = ($$anchor) => {
+						var p_4 = root_4$6();
+						var text_9 = child(p_4);
+						var span_6 = sibling(text_9);
+						var text_10 = only_child(span_6, true);
+						var text_11 = sibling(span_6);
+						reset(p_4);
+						template_effect(($0, $1) => {
+							set_text(text_9, `Differs from ${$0 ?? ""} first at `);
+							set_text(text_10, $1);
+							set_text(text_11, `, which it ${get(one).difference.kept ? "keeps" : "cuts"}: ${get(one).difference.cause ?? ""}.`);
+						}, [() => nameOf(get(told).systems[0].semantics), () => spelled(get(one).difference.token_id)]);
+						append($$anchor, p_4);
+					};
+					var consequent_4 = ($$anchor) => {
+						var p_5 = root_5$6();
+						var text_12 = only_child(p_5);
+						template_effect(($0) => set_text(text_12, `Keeps the same as ${$0 ?? ""}.`), [() => nameOf(get(told).systems[0].semantics)]);
+						append($$anchor, p_5);
+					};
+					if_block(node_5, ($$render) => {
+						if (get(one).difference) $$render(consequent_3);
+						else if (get(one) !== get(told).systems[0]) $$render(consequent_4, 1);
+					});
+					template_effect(($0, $1) => set_text(text_6, `keeps ${$0 ?? ""}${$1 ?? ""}`), [() => plural(get(one).kept, "token"), () => get(one).entropy === null ? "" : `, entropy ${fixed(get(one).entropy, 2)}`]);
+					append($$anchor, fragment_3);
+				};
+				if_block(node_4, ($$render) => {
+					if (get(one).refused) $$render(consequent_2);
+					else $$render(alternate, -1);
+				});
+				reset(li);
+				template_effect(($0) => set_text(text_4, $0), [() => nameOf(get(one).semantics)]);
+				append($$anchor, li);
+			});
+			reset(ul);
+			var p_6 = sibling(ul, 2);
+			var text_13 = only_child(p_6);
+			template_effect(($0) => {
+				classes = set_class(ul, 1, "svelte-5b7bmt", null, classes, { old: get(about) !== get(now) });
+				set_text(text_13, `Each has ${$0 ?? ""} of the likeliest tokens here.`);
+			}, [() => count(get(told).row.ids.length)]);
+			append($$anchor, fragment_2);
+		};
+		if_block(node_3, ($$render) => {
+			if (get(told)) $$render(consequent_5);
+		});
+		template_effect(($0, $1, $2, $3) => {
+			set_text(text, $0);
+			set_text(text_1, ` at temperature ${$1 ?? ""}, top p ${$2 ?? ""}, top k ${get(settings).top_k ?? ""}, min p ${$3 ?? ""}.`);
+			button.disabled = get(asking) || $$props.page.server.state !== "ready";
+			set_text(text_2, get(asking) ? "Asking…" : "What do they keep?");
+		}, [
+			() => visible($$props.page.here.trace.vocabulary[$$props.page.here.token.id].text),
+			() => short(get(settings).temperature),
+			() => short(get(settings).top_p),
+			() => short(get(settings).min_p)
+		]);
+		delegated("click", button, ask);
+		append($$anchor, fragment_1);
+	};
+	var alternate_1 = ($$anchor) => {
+		var p_7 = root_10();
+		append($$anchor, p_7);
+	};
+	if_block(node, ($$render) => {
+		if ($$props.page.here) $$render(consequent_6);
+		else $$render(alternate_1, -1);
+	});
+	append($$anchor, fragment);
 	pop();
 }
+delegate(["click"]);
+// src/panes/More.svelte
+var root$10 = from_html(`<button> </button>`);
+var root_1$9 = from_html(`<div class="grid svelte-1ni43ai"><!> <button> </button></div> <h2 class="svelte-1ni43ai">Constraints</h2> <!> <h2 class="svelte-1ni43ai">Six systems</h2> <!>`, 1);
+function More($$anchor, $$props) {
+	push($$props, true);
+	const DIALOGS = {
+		presets: "Presets",
+		compare: "Compare",
+		code: "Code",
+		history: "History",
+		share: "Share",
+		palette: "All commands",
+		help: "Keys"
+	};
+	var fragment = root_1$9();
+	var div = first_child(fragment);
+	var node = child(div);
+	each(node, 17, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
+		var $$array = user_derived(() => to_array(get($$item), 2));
+		let name = () => get($$array)[0];
+		let title = () => get($$array)[1];
+		var button = root$10();
+		var text = only_child(button, true);
+		template_effect(() => set_text(text, title()));
+		delegated("click", button, () => $$props.page.open(name()));
+		append($$anchor, button);
+	});
+	var button_1 = sibling(node, 2);
+	var text_1 = only_child(button_1);
+	reset(div);
+	var node_1 = sibling(div, 4);
+	Constraints(node_1, { get page() {
+		return $$props.page;
+	} });
+	SixSystems(sibling(node_1, 4), { get page() {
+		return $$props.page;
+	} });
+	template_effect(() => set_text(text_1, `Theme: ${$$props.page.theme.value ?? ""}`));
+	delegated("click", button_1, () => $$props.page.nextTheme());
+	append($$anchor, fragment);
+	pop();
+}
+delegate(["click"]);
+// src/core/tree.ts
+function layout(parents) {
+	const children = parents.map(() => []);
+	const roots = [];
+	parents.forEach((parent, node) => (parent === -1 ? roots : children[parent]).push(node));
+	const segments = [];
+	const of = new Array(parents.length).fill(-1);
+	const waiting = [...roots].reverse();
+	while (waiting.length) {
+		let node = waiting.pop();
+		const above = parents[node] === -1 ? -1 : of[parents[node]];
+		const before = segments[above];
+		const segment = {
+			nodes: [],
+			parent: above,
+			children: [],
+			x: before ? before.x + before.nodes.length : 0,
+			y: 0
+		};
+		before?.children.push(segments.length);
+		for (;;) {
+			segment.nodes.push(node);
+			of[node] = segments.length;
+			if (children[node].length !== 1) break;
+			[node] = children[node];
+		}
+		segments.push(segment);
+		waiting.push(...children[node].toReversed());
+	}
+	return {
+		segments,
+		of,
+		width: widest(segments),
+		height: place(segments)
+	};
+}
+function place(segments) {
+	let leaves = 0;
+	for (const segment of segments) if (!segment.children.length) segment.y = leaves++;
+	for (const segment of segments.toReversed()) {
+		const [first, last] = [segment.children[0], segment.children.at(-1)];
+		if (first !== void 0 && last !== void 0) segment.y = (segments[first].y + segments[last].y) / 2;
+	}
+	return leaves;
+}
+var widest = (segments) => segments.reduce((most, { x, nodes }) => Math.max(most, x + nodes.length), 0);
+function living(trace) {
+	const lives = trace.tokens.map(() => false);
+	for (const path of pathsOf(trace)) for (const token of path) lives[token] = true;
+	return lives;
+}
+function grove(session, run) {
+	const nodes = [];
+	const places = new Map();
+	for (const one of session.runs.filter((one) => rootOf(one) === rootOf(run))) pathsOf(one.trace).forEach((path, text) => {
+		let at = -1;
+		const add = (id, token) => {
+			const key = `${at} ${id}`;
+			const known = places.get(key);
+			if (known === void 0) {
+				places.set(key, nodes.length);
+				nodes.push({
+					parent: at,
+					id,
+					run: one.id,
+					token,
+					ends: []
+				});
+			} else if (nodes[known].token < 0 && token >= 0) {
+				nodes[known].run = one.id;
+				nodes[known].token = token;
+			}
+			at = known ?? nodes.length - 1;
+		};
+		for (const id of one.branch?.tokens ?? []) add(id, -1);
+		for (const token of path) add(one.trace.tokens[token].id, token);
+		if (at !== -1) nodes[at].ends.push({
+			run: one.id,
+			text
+		});
+	});
+	return nodes;
+}
+// src/panes/TreeView.svelte
+var root$9 = from_svg(`<path class="svelte-nryet2"></path>`);
+var root_1$8 = from_html(`<span class="tiny share svelte-nryet2"> </span>`);
+var root_2$8 = from_html(`<span class="tiny note svelte-nryet2"> </span>`);
+var root_3$7 = from_html(`<span class="tiny note svelte-nryet2">…</span>`);
+var root_4$5 = from_html(`<div role="treeitem" tabindex="-1"><span class="words svelte-nryet2"> </span> <!> <!> <!></div>`);
+var root_5$5 = from_html(`<p class="small muted"></p>`);
+var root_6$4 = from_html(`<div class="tree svelte-nryet2" role="tree" tabindex="0"><svg aria-hidden="true" class="svelte-nryet2"></svg> <!></div> <!>`, 1);
+var root_7$3 = from_html(`<div class="row small"><span class="grow muted"> </span> <button class="plain" aria-label="Narrower">−</button> <button class="plain" aria-label="Wider">+</button></div> <div class="frame svelte-nryet2"><!></div>`, 1);
+function TreeView($$anchor, $$props) {
+	const id = props_id();
+	push($$props, true);
+	let version = prop($$props, "version", 3, 0), chosen = prop($$props, "chosen", 15, null);
+	const LINE = 30;
+	const UNITS = [
+		6,
+		10,
+		16,
+		26,
+		42,
+		64,
+		96
+	];
+	const MOST = 1500;
+	let zoom = state(null);
+	let folded = state(new Set());
+	let list = state(void 0);
+	const drawn = user_derived(() => {
+		version();
+		const kept = $$props.tokens.length > MOST * 4 ? $$props.tokens.slice(0, MOST * 4) : $$props.tokens;
+		const shut = new Set();
+		const places = [], at = new Map();
+		kept.forEach((token, index) => {
+			if (token.parent >= 0 && (shut.has(token.parent) || get(folded).has(token.parent))) return void shut.add(index);
+			at.set(index, places.length);
+			places.push(index);
+		});
+		return {
+			places,
+			at,
+			...layout(places.map((index) => kept[index].parent < 0 ? -1 : at.get(kept[index].parent)))
+		};
+	});
+	const unit = user_derived(() => get(zoom) ?? (get(drawn).width > 60 ? 10 : get(drawn).width > 30 ? 26 : 64));
+	const segments = user_derived(() => get(drawn).segments.slice(0, MOST));
+	const focus = user_derived(() => chosen() === null ? -1 : get(drawn).of[get(drawn).at.get(chosen()) ?? -1] ?? -1);
+	const depths = user_derived(() => {
+		const found = [];
+		get(drawn).segments.forEach((segment, index) => found[index] = segment.parent < 0 ? 1 : found[segment.parent] + 1);
+		return found;
+	});
+	const roots = user_derived(() => get(drawn).segments.flatMap((segment, index) => segment.parent < 0 ? [index] : []));
+	const tokensOf = (segment) => segment.nodes.map((node) => get(drawn).places[node]);
+	const has = (index) => get(drawn).segments[index].children.length > 0 || get(folded).has(lastOf(index));
+	const lastOf = (index) => get(drawn).places[get(drawn).segments[index].nodes.at(-1)];
+	const siblings = (index) => get(drawn).segments[index].parent < 0 ? get(roots) : get(drawn).segments[get(drawn).segments[index].parent].children;
+	function go(index) {
+		if (index === void 0 || !get(drawn).segments[index]) return;
+		chosen(get(drawn).places[get(drawn).segments[index].nodes[0]]);
+		requestAnimationFrame(() => document.getElementById(`${id}-${index}`)?.scrollIntoView({
+			block: "nearest",
+			inline: "nearest"
+		}));
+	}
+	function fold(index) {
+		const last = lastOf(index);
+		const next = new Set(get(folded));
+		if (!next.delete(last)) next.add(last);
+		set(folded, next);
+	}
+	function key(event) {
+		if (event.altKey || event.ctrlKey || event.metaKey || !get(drawn).segments.length) return;
+		const at = Math.max(0, get(focus)), segment = get(drawn).segments[at];
+		if (event.key === "ArrowRight") {
+			if (get(folded).has(lastOf(at))) fold(at);
+			else go(segment.children[0]);
+		} else if (event.key === "ArrowLeft") {
+			if (segment.children.length && !get(folded).has(lastOf(at))) fold(at);
+			else go(segment.parent < 0 ? void 0 : segment.parent);
+		} else if (event.key === "ArrowDown") go(at + 1);
+		else if (event.key === "ArrowUp") go(at - 1);
+		else if (event.key === "Home") go(0);
+		else if (event.key === "End") go(get(drawn).segments.length - 1);
+		else if (event.key === "Enter" && chosen() !== null) $$props.onenter(chosen());
+		else return;
+		event.preventDefault();
+	}
+	var fragment = root_7$3();
+	var div = first_child(fragment);
+	var span = child(div);
+	var text_1 = only_child(span);
+	var button = sibling(span, 2);
+	var button_1 = sibling(button, 2);
+	reset(div);
+	var div_1 = sibling(div, 2);
+	var node_1 = child(div_1);
+	var consequent_5 = ($$anchor) => {
+		var fragment_1 = root_6$4();
+		var div_2 = first_child(fragment_1);
+		let styles;
+		var svg = child(div_2);
+		each(svg, 21, () => get(segments), index, ($$anchor, segment) => {
+			var fragment_2 = comment();
+			var node_2 = first_child(fragment_2);
+			var consequent = ($$anchor) => {
+				const above = user_derived(() => get(drawn).segments[get(segment).parent]);
+				const x = user_derived(() => get(segment).x * get(unit));
+				var path = root$9();
+				template_effect(() => set_attribute(path, "d", `M ${get(x) - 4} ${get(above).y * 38 + LINE / 2} C ${get(x) ?? ""} ${get(above).y * 38 + LINE / 2}, ${get(x) - 4} ${get(segment).y * 38 + LINE / 2}, ${get(x) ?? ""} ${get(segment).y * 38 + LINE / 2}`));
+				append($$anchor, path);
+			};
+			if_block(node_2, ($$render) => {
+				if (get(segment).parent >= 0) $$render(consequent);
+			});
+			append($$anchor, fragment_2);
+		});
+		reset(svg);
+		var node_3 = sibling(svg, 2);
+		each(node_3, 17, () => get(segments), index, ($$anchor, segment, index) => {
+			const inside = user_derived(() => tokensOf(get(segment)));
+			const first = user_derived(() => $$props.tokens[get(inside)[0]]);
+			const last = user_derived(() => $$props.tokens[get(inside).at(-1)]);
+			const text = user_derived(() => get(inside).slice(0, 40).map((one) => $$props.tokens[one].label).join(""));
+			var div_3 = root_4$5();
+			let classes;
+			let styles_1;
+			var span_1 = child(div_3);
+			var text_2 = only_child(span_1, true);
+			var node_4 = sibling(span_1, 2);
+			var consequent_1 = ($$anchor) => {
+				var span_2 = root_1$8();
+				var text_3 = only_child(span_2, true);
+				template_effect(($0) => set_text(text_3, $0), [() => percent(get(first).probability)]);
+				append($$anchor, span_2);
+			};
+			if_block(node_4, ($$render) => {
+				if (get(segment).parent >= 0 && get(first).probability !== null && get(unit) * get(inside).length > 60) $$render(consequent_1);
+			});
+			var node_5 = sibling(node_4, 2);
+			var consequent_2 = ($$anchor) => {
+				var span_3 = root_2$8();
+				var text_4 = only_child(span_3, true);
+				template_effect(() => set_text(text_4, get(last).note));
+				append($$anchor, span_3);
+			};
+			if_block(node_5, ($$render) => {
+				if (get(last).note) $$render(consequent_2);
+			});
+			var node_6 = sibling(node_5, 2);
+			var consequent_3 = ($$anchor) => {
+				var span_4 = root_3$7();
+				append($$anchor, span_4);
+			};
+			var d = user_derived(() => get(folded).has(lastOf(index)));
+			if_block(node_6, ($$render) => {
+				if (get(d)) $$render(consequent_3);
+			});
+			reset(div_3);
+			template_effect(($0, $1, $2, $3, $4, $5, $6) => {
+				set_attribute(div_3, "id", `${id}-${index}`);
+				set_attribute(div_3, "aria-level", get(depths)[index]);
+				set_attribute(div_3, "aria-posinset", $0);
+				set_attribute(div_3, "aria-setsize", $1);
+				set_attribute(div_3, "aria-expanded", $2);
+				set_attribute(div_3, "aria-selected", get(focus) === index);
+				set_attribute(div_3, "aria-label", `${get(text) ?? ""}${get(inside).length > 40 ? "…" : ""}, ${$3 ?? ""}${$4 ?? ""}${get(last).note ? `, ${get(last).note}` : ""}${get(last).pruned ? ", given up" : ""}`);
+				set_attribute(div_3, "title", `${get(text) ?? ""}${$5 ?? ""} ${get(last).note ?? ""}`);
+				classes = set_class(div_3, 1, "svelte-nryet2", null, classes, {
+					pruned: get(last).pruned,
+					current: get(first).current
+				});
+				styles_1 = set_style(div_3, "", styles_1, {
+					left: `${get(segment).x * get(unit)}px`,
+					top: `${get(segment).y * 38}px`,
+					width: $6
+				});
+				set_text(text_2, get(text));
+			}, [
+				() => siblings(index).indexOf(index) + 1,
+				() => siblings(index).length,
+				() => has(index) ? !get(folded).has(lastOf(index)) : void 0,
+				() => plural(get(inside).length, "token"),
+				() => get(first).probability === null ? "" : `, ${percent(get(first).probability)}`,
+				() => get(first).probability === null ? "" : ` — ${percent(get(first).probability)}`,
+				() => `${Math.max(18, get(inside).length * get(unit) - 6)}px`
+			]);
+			delegated("click", div_3, () => {
+				chosen(get(inside)[0]);
+				get(list)?.focus();
+			});
+			delegated("dblclick", div_3, () => $$props.onenter(get(inside)[0]));
+			append($$anchor, div_3);
+		});
+		reset(div_2);
+		bind_this(div_2, ($$value) => set(list, $$value), () => get(list));
+		var node_7 = sibling(div_2, 2);
+		var consequent_4 = ($$anchor) => {
+			var p = root_5$5();
+			p.textContent = "Only the first 1500 nodes are drawn.";
+			append($$anchor, p);
+		};
+		if_block(node_7, ($$render) => {
+			if (get(drawn).segments.length > MOST || $$props.tokens.length > MOST * 4) $$render(consequent_4);
+		});
+		template_effect(() => {
+			set_attribute(div_2, "aria-label", $$props.label);
+			set_attribute(div_2, "aria-activedescendant", get(focus) < 0 ? void 0 : `${id}-${get(focus)}`);
+			styles = set_style(div_2, "", styles, {
+				width: `${get(drawn).width * get(unit) + 80}px`,
+				height: `${get(drawn).height * 38}px`
+			});
+			set_attribute(svg, "width", get(drawn).width * get(unit) + 80);
+			set_attribute(svg, "height", get(drawn).height * 38);
+		});
+		delegated("keydown", div_2, key);
+		event("focus", div_2, () => get(focus) < 0 && go(0));
+		append($$anchor, fragment_1);
+	};
+	if_block(node_1, ($$render) => {
+		if (get(segments).length) $$render(consequent_5);
+	});
+	reset(div_1);
+	template_effect(($0, $1, $2) => {
+		set_text(text_1, `${$0 ?? ""}, ${$1 ?? ""}`);
+		button.disabled = get(unit) === UNITS[0];
+		button_1.disabled = $2;
+	}, [
+		() => plural($$props.tokens.length, "token"),
+		() => plural(get(drawn).height, "leaf").replace("leafs", "leaves"),
+		() => get(unit) === UNITS.at(-1)
+	]);
+	delegated("click", button, () => set(zoom, UNITS.findLast((one) => one < get(unit)) ?? UNITS[0], true));
+	delegated("click", button_1, () => set(zoom, UNITS.find((one) => one > get(unit)) ?? 96, true));
+	append($$anchor, fragment);
+	pop();
+}
+delegate([
+	"click",
+	"keydown",
+	"dblclick"
+]);
+// src/panes/Search.svelte
+var root$8 = from_html(`<p class="words svelte-1xyat2r"> </p>`);
+var root_1$7 = from_html(`<h3 class="title svelte-1xyat2r">Steps</h3> <!> <!> <p class="small muted">A box is a step, with its reward.</p>`, 1);
+var root_2$7 = from_html(`<!> <!>`, 1);
+function Search($$anchor, $$props) {
+	push($$props, true);
+	let chosen = state(null);
+	const nodes = user_derived(() => $$props.page.solve.nodes);
+	const places = user_derived(() => new Map(get(nodes).map((node, index) => [node.node, index])));
+	const tokens = user_derived(() => get(nodes).map((node) => ({
+		parent: get(places).get(node.parent) ?? -1,
+		label: visible(node.text),
+		probability: null,
+		pruned: false,
+		current: $$props.page.solve.best?.text.endsWith(node.text) ?? false,
+		note: [node.scores?.map((score) => score === null ? "–" : fixed(score, 2)).join(" "), node.finish_reason].filter(Boolean).join(" ")
+	})));
+	var fragment = root_2$7();
+	var node_1 = first_child(fragment);
+	Ledger(node_1, { get solving() {
+		return $$props.page.solve;
+	} });
+	var node_2 = sibling(node_1, 2);
+	var consequent_1 = ($$anchor) => {
+		var fragment_1 = root_1$7();
+		var node_3 = sibling(first_child(fragment_1), 2);
+		TreeView(node_3, {
+			label: "Steps of the search",
+			get tokens() {
+				return get(tokens);
+			},
+			onenter: () => void 0,
+			get chosen() {
+				return get(chosen);
+			},
+			set chosen($$value) {
+				set(chosen, $$value, true);
+			}
+		});
+		var node_4 = sibling(node_3, 2);
+		var consequent = ($$anchor) => {
+			var p = root$8();
+			var text = only_child(p, true);
+			template_effect(($0) => set_text(text, $0), [() => visible(get(nodes)[get(chosen)].text)]);
+			append($$anchor, p);
+		};
+		if_block(node_4, ($$render) => {
+			if (get(chosen) !== null && get(nodes)[get(chosen)]) $$render(consequent);
+		});
+		next(2);
+		append($$anchor, fragment_1);
+	};
+	if_block(node_2, ($$render) => {
+		if (get(tokens).length) $$render(consequent_1);
+	});
+	append($$anchor, fragment);
+	pop();
+}
+// src/panes/Multiverse.svelte
+var root$7 = from_html(`<option> </option>`);
+var root_1$6 = from_html(`<button>Stop</button>`);
+var root_2$6 = from_html(`<button>Find all ways to go on</button>`);
+var root_3$6 = from_html(`<button class="plain">Zoom out</button>`);
+var root_4$4 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
+var root_5$4 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
+var root_6$3 = from_html(`<div class="frame svelte-znehs1"><div role="tree" aria-label="Ways to go on" tabindex="0" class="svelte-znehs1"></div></div> <p class="small"><span class="mono words svelte-znehs1"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
+var root_7$2 = from_html(`<section class="svelte-znehs1"><h3> </h3> <div class="row small"><label class="row">at least <select></select></label> <label class="row">tokens <input type="number" min="1" max="64" class="svelte-znehs1"/></label> <!> <!></div> <!> <p class="small" role="status"> </p></section>`);
+function Multiverse($$anchor, $$props) {
+	const id = props_id();
+	push($$props, true);
+	const WIDTH = 88;
+	const HEIGHT = 340;
+	const LEAST = 15;
+	let least = state(.01);
+	let depth = state(6);
+	let ways = state([]);
+	let said = state("");
+	let zoomed = state(-1);
+	let chosen = state(0);
+	let controller = state(null);
+	async function ask() {
+		set(controller, new AbortController());
+		const body = $$props.page.here ? pathBody($$props.page.here, $$props.page) : asked($$props.page.session.document);
+		const found = [];
+		set(ways, []);
+		set(zoomed, -1);
+		set(chosen, 0);
+		set(said, "");
+		try {
+			for await (const part of expand({
+				...body,
+				min_probability: get(least),
+				depth: get(depth)
+			}, get(controller).signal)) {
+				if (part.type === "node") {
+					found.push(part);
+					if (found.length % 16 === 0) set(ways, found.slice());
+				}
+				if (part.type === "end") set(said, `${plural(found.length, "token")}; ${percent(part.mass)} of all probability ended here${part.complete ? "" : "; more there was no room for"}.`);
+			}
+		} catch (error) {
+			set(said, isAbort(error) ? "Stopped." : `${sentence(error)}.`, true);
+		} finally {
+			set(ways, found.slice());
+			set(controller, null);
+		}
+	}
+	const boxes = user_derived(() => {
+		const base = get(zoomed) < 0 ? 0 : get(ways)[get(zoomed)]?.path_logprob ?? 0;
+		const filled = new Map();
+		const placed = new Map();
+		if (get(zoomed) >= 0) placed.set(get(zoomed), {
+			y: 0,
+			depth: 0
+		});
+		const list = [];
+		if (get(zoomed) >= 0 && get(ways)[get(zoomed)]) list.push({
+			way: get(ways)[get(zoomed)],
+			x: 0,
+			y: 0,
+			height: HEIGHT,
+			depth: 1
+		});
+		for (const way of get(ways)) {
+			const above = way.parent < 0 && get(zoomed) < 0 ? {
+				y: 0,
+				depth: -1
+			} : placed.get(way.parent);
+			if (!above || way.node === get(zoomed)) continue;
+			const height = HEIGHT * Math.exp(way.path_logprob - base);
+			const before = filled.get(way.parent) ?? 0;
+			filled.set(way.parent, before + height);
+			const place = {
+				y: above.y + before,
+				depth: above.depth + 1
+			};
+			placed.set(way.node, place);
+			list.push({
+				way,
+				x: place.depth * WIDTH,
+				height,
+				depth: place.depth + 1,
+				y: place.y
+			});
+		}
+		return list;
+	});
+	const index = user_derived(() => Math.max(0, get(boxes).findIndex((box) => box.way.node === get(chosen))));
+	const wide = user_derived(() => get(boxes).reduce((most, box) => Math.max(most, box.depth), 0) * WIDTH);
+	const path = user_derived(() => {
+		let text = "";
+		for (let at = get(chosen); at >= 0 && get(ways)[at]; at = get(ways)[at].parent) text = get(ways)[at].text + text;
+		return text;
+	});
+	function key(event) {
+		if (event.altKey || event.ctrlKey || event.metaKey || !get(boxes).length) return;
+		const way = get(ways)[get(chosen)];
+		const beside = get(boxes).filter((box) => box.way.parent === way?.parent);
+		const at = beside.findIndex((box) => box.way.node === get(chosen));
+		const to = event.key === "ArrowRight" ? get(boxes).find((box) => box.way.parent === get(chosen)) : event.key === "ArrowLeft" ? get(boxes).find((box) => box.way.node === way?.parent) : event.key === "ArrowDown" ? beside[at + 1] : event.key === "ArrowUp" ? beside[at - 1] : event.key === "Home" ? get(boxes)[0] : void 0;
+		if (to) set(chosen, to.way.node, true);
+		else if (event.key === "Enter") set(zoomed, get(zoomed) === get(chosen) ? -1 : get(chosen), true);
+		else if (event.key === "Escape" && get(zoomed) >= 0) set(zoomed, get(ways)[get(zoomed)].parent, true);
+		else return;
+		event.preventDefault();
+		document.getElementById(`${id}-${get(chosen)}`)?.scrollIntoView({
+			block: "nearest",
+			inline: "nearest"
+		});
+	}
+	var section = root_7$2();
+	var h3 = child(section);
+	var text_1 = only_child(h3);
+	var div = sibling(h3, 2);
+	var label = child(div);
+	var select = sibling(child(label));
+	each(select, 20, () => [
+		.1,
+		.03,
+		.01,
+		.003,
+		.001
+	], (one) => one, ($$anchor, one) => {
+		var option = root$7();
+		var text_2 = only_child(option, true);
+		var option_value = {};
+		template_effect(($0) => {
+			set_text(text_2, $0);
+			if (option_value !== (option_value = one)) option.value = (option.__value = option_value) ?? "";
+		}, [() => percent(one)]);
+		append($$anchor, option);
+	});
+	reset(select);
+	init_select(select);
+	reset(label);
+	var label_1 = sibling(label, 2);
+	var input = sibling(child(label_1));
+	remove_input_defaults(input);
+	reset(label_1);
+	var node = sibling(label_1, 2);
+	var consequent = ($$anchor) => {
+		var button = root_1$6();
+		delegated("click", button, () => get(controller)?.abort());
+		append($$anchor, button);
+	};
+	var alternate = ($$anchor) => {
+		var button_1 = root_2$6();
+		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
+		delegated("click", button_1, ask);
+		append($$anchor, button_1);
+	};
+	if_block(node, ($$render) => {
+		if (get(controller)) $$render(consequent);
+		else $$render(alternate, -1);
+	});
+	var node_1 = sibling(node, 2);
+	var consequent_1 = ($$anchor) => {
+		var button_2 = root_3$6();
+		delegated("click", button_2, () => set(zoomed, -1));
+		append($$anchor, button_2);
+	};
+	if_block(node_1, ($$render) => {
+		if (get(zoomed) >= 0) $$render(consequent_1);
+	});
+	reset(div);
+	var node_2 = sibling(div, 2);
+	var consequent_3 = ($$anchor) => {
+		var fragment = root_6$3();
+		var div_1 = first_child(fragment);
+		var div_2 = child(div_1);
+		let styles;
+		each(div_2, 21, () => get(boxes), ({ way, x, y, height, depth: level }) => way.node, ($$anchor, $$item) => {
+			let way = () => get($$item).way;
+			let x = () => get($$item).x;
+			let y = () => get($$item).y;
+			let height = () => get($$item).height;
+			let level = () => get($$item).depth;
+			var div_3 = root_5$4();
+			let classes;
+			let styles_1;
+			var node_3 = child(div_3);
+			var consequent_2 = ($$anchor) => {
+				var fragment_1 = root_4$4();
+				var span = first_child(fragment_1);
+				var text_3 = only_child(span, true);
+				var span_1 = sibling(span);
+				var text_4 = only_child(span_1, true);
+				template_effect(($0, $1) => {
+					set_text(text_3, $0);
+					set_text(text_4, $1);
+				}, [() => visible(way().text), () => percent(Math.exp(way().path_logprob))]);
+				append($$anchor, fragment_1);
+			};
+			if_block(node_3, ($$render) => {
+				if (height() >= LEAST) $$render(consequent_2);
+			});
+			reset(div_3);
+			template_effect(($0, $1, $2, $3) => {
+				set_attribute(div_3, "id", `${id}-${way().node ?? ""}`);
+				set_attribute(div_3, "aria-level", level());
+				set_attribute(div_3, "aria-selected", way().node === get(chosen));
+				set_attribute(div_3, "aria-label", `${$0 ?? ""}, ${$1 ?? ""} of all, ${$2 ?? ""} here`);
+				classes = set_class(div_3, 1, "svelte-znehs1", null, classes, { ended: way().ended === "stop" });
+				styles_1 = set_style(div_3, "", styles_1, {
+					left: `${x() ?? ""}px`,
+					top: `${y() ?? ""}px`,
+					height: $3,
+					width: "87px"
+				});
+			}, [
+				() => visible(way().text),
+				() => percent(Math.exp(way().path_logprob)),
+				() => percent(Math.exp(way().logprob)),
+				() => `${Math.max(.5, height() - 1)}px`
+			]);
+			delegated("click", div_3, () => set(chosen, way().node, true));
+			delegated("dblclick", div_3, () => set(zoomed, way().node, true));
+			append($$anchor, div_3);
+		});
+		reset(div_2);
+		reset(div_1);
+		var p = sibling(div_1, 2);
+		var span_2 = child(p);
+		var text_5 = only_child(span_2, true);
+		var text_6 = sibling(span_2);
+		reset(p);
+		next(2);
+		template_effect(($0, $1) => {
+			set_attribute(div_2, "aria-activedescendant", `${id}-${get(boxes)[get(index)].way.node ?? ""}`);
+			styles = set_style(div_2, "", styles, {
+				width: `${get(wide) ?? ""}px`,
+				height: "340px"
+			});
+			set_text(text_5, $0);
+			set_text(text_6, ` ${$1 ?? ""}`);
+		}, [() => visible(get(path)), () => get(ways)[get(chosen)] ? percent(Math.exp(get(ways)[get(chosen)].path_logprob)) : ""]);
+		delegated("keydown", div_2, key);
+		append($$anchor, fragment);
+	};
+	if_block(node_2, ($$render) => {
+		if (get(boxes).length) $$render(consequent_3);
+	});
+	var p_1 = sibling(node_2, 2);
+	var text_7 = only_child(p_1, true);
+	reset(section);
+	template_effect(() => {
+		set_attribute(section, "aria-labelledby", `${id}-title`);
+		set_attribute(h3, "id", `${id}-title`);
+		set_text(text_1, `Multiverse ${$$props.page.here ? "from this token" : "from the prompt"}`);
+		set_text(text_7, get(said));
+	});
+	bind_select_value(select, () => get(least), ($$value) => set(least, $$value));
+	bind_value(input, () => get(depth), ($$value) => set(depth, $$value));
+	append($$anchor, section);
+	pop();
+}
+delegate([
+	"click",
+	"keydown",
+	"dblclick"
+]);
 // src/panes/Tree.svelte
-var root$6 = from_html(`<p> </p>`);
+var root$6 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
+var root_1$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
+var root_2$5 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
+var root_3$5 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
+var root_4$3 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
+var root_5$3 = from_html(`<section aria-label="The chosen branch" class="svelte-1xqw2h3"><p class="words svelte-1xqw2h3"> </p> <div class="row"><!> <!></div> <!></section>`);
+var root_6$2 = from_html(`<div class="pane svelte-1xqw2h3"><!> <!> <!></div>`);
 function Tree($$anchor, $$props) {
 	push($$props, true);
-	var p = root$6();
-	var text = only_child(p, true);
-	template_effect(() => set_text(text, $$props.page.mode));
-	append($$anchor, p);
+	let chosen = state(null);
+	const shown = user_derived(() => $$props.page.answer);
+	const trace = user_derived(() => get(shown)?.view.trace ?? null);
+	const searched = user_derived(() => {
+		$$props.page.version;
+		return get(trace) !== null && get(trace).tokens.some((token) => token.score !== null);
+	});
+	const run = user_derived(() => $$props.page.session.place && runOf($$props.page.session, $$props.page.session.place.run));
+	const nodes = user_derived(() => get(run) ? grove($$props.page.session, get(run)) : []);
+	const search = user_derived(() => {
+		$$props.page.version;
+		if (!get(trace) || !get(searched)) return [];
+		const lives = get(shown)?.view.live ? get(trace).tokens.map(() => true) : living(get(trace));
+		const path = new Set(get(shown)?.line?.path);
+		return get(trace).tokens.map((token, index) => ({
+			parent: token.parent,
+			label: visible(get(trace).vocabulary[token.id].text),
+			probability: Math.exp(token.logprob),
+			pruned: !lives[index],
+			current: path.has(index),
+			note: token.score === null || !token.ended ? "" : `${fixed(token.score, 2)} ${token.ended}`
+		}));
+	});
+	const current = user_derived(() => {
+		const found = new Set();
+		const { place } = $$props.page.session;
+		let at = get(nodes).findIndex((node) => node.ends.some((end) => end.run === place?.run && end.text === place.text));
+		for (; at >= 0; at = get(nodes)[at].parent) found.add(at);
+		return found;
+	});
+	const texts = user_derived(() => get(nodes).map((node, index) => {
+		const one = runOf($$props.page.session, node.run);
+		const token = node.token < 0 ? void 0 : one?.trace.tokens[node.token];
+		const spelling = one && viewOf($$props.page.session, one).trace?.vocabulary[node.id];
+		const marks = node.ends.map(({ run }) => $$props.page.session.marks[run]).filter(Boolean);
+		const ended = node.ends.length ? runOf($$props.page.session, node.ends[0].run)?.end ?? "" : "";
+		return {
+			parent: node.parent,
+			label: visible(spelling?.text ?? `token ${node.id}`),
+			probability: token ? Math.exp(token.logprob) : null,
+			pruned: false,
+			current: get(current).has(index),
+			note: [
+				marks.some((mark) => mark.starred) && "★",
+				...marks.map((mark) => mark.note),
+				ended === "stopped" && "stopped",
+				ended === "failed" && "failed"
+			].filter(Boolean).join(" ")
+		};
+	}));
+	function endOf(index) {
+		const below = new Set([index]);
+		for (let at = index; at < get(nodes).length; at++) {
+			if (at !== index && !below.has(get(nodes)[at].parent)) continue;
+			below.add(at);
+			if (get(nodes)[at].ends.length) return get(nodes)[at].ends[0];
+		}
+		return null;
+	}
+	const end = user_derived(() => get(chosen) !== null && get(nodes)[get(chosen)] && !get(searched) ? endOf(get(chosen)) : null);
+	const mark = user_derived(() => get(end) && ($$props.page.session.marks[get(end).run] ?? {
+		starred: false,
+		note: ""
+	}));
+	const path = user_derived(() => {
+		const from = get(searched) ? get(search) : get(texts);
+		let words = "";
+		for (let at = get(chosen) ?? -1; at >= 0 && from[at]; at = from[at].parent) words = from[at].label.replaceAll("⏎", "\n") + words;
+		return words;
+	});
+	function enter(index) {
+		if (get(searched)) return;
+		const to = endOf(index);
+		if (to && !$$props.page.running) $$props.page.visit(to);
+	}
+	var div = root_6$2();
+	var node_1 = child(div);
+	var consequent = ($$anchor) => {
+		var fragment = root$6();
+		TreeView(first_child(fragment), {
+			label: "What the search tried",
+			get tokens() {
+				return get(search);
+			},
+			get version() {
+				return $$props.page.version;
+			},
+			onenter: enter,
+			get chosen() {
+				return get(chosen);
+			},
+			set chosen($$value) {
+				set(chosen, $$value, true);
+			}
+		});
+		next(2);
+		append($$anchor, fragment);
+	};
+	var consequent_1 = ($$anchor) => {
+		var fragment_1 = root_1$5();
+		TreeView(first_child(fragment_1), {
+			label: "All texts of this document",
+			get tokens() {
+				return get(texts);
+			},
+			onenter: enter,
+			get chosen() {
+				return get(chosen);
+			},
+			set chosen($$value) {
+				set(chosen, $$value, true);
+			}
+		});
+		next(2);
+		append($$anchor, fragment_1);
+	};
+	var alternate = ($$anchor) => {
+		var p = root_2$5();
+		append($$anchor, p);
+	};
+	if_block(node_1, ($$render) => {
+		if (get(searched)) $$render(consequent);
+		else if (get(texts).length) $$render(consequent_1, 1);
+		else $$render(alternate, -1);
+	});
+	var node_4 = sibling(node_1, 2);
+	var consequent_4 = ($$anchor) => {
+		var section = root_5$3();
+		var p_1 = child(section);
+		var text = only_child(p_1, true);
+		var div_1 = sibling(p_1, 2);
+		var node_5 = child(div_1);
+		var consequent_2 = ($$anchor) => {
+			var fragment_2 = root_3$5();
+			var button = first_child(fragment_2);
+			var button_1 = sibling(button, 2);
+			var button_2 = sibling(button_1, 2);
+			var button_3 = sibling(button_2, 2);
+			template_effect(() => {
+				button.disabled = $$props.page.running;
+				set_attribute(button_1, "aria-pressed", get(mark).starred);
+				button_2.disabled = $$props.page.running;
+				button_3.disabled = $$props.page.session.place?.run === get(end).run && $$props.page.session.place.text === get(end).text;
+			});
+			delegated("click", button, () => enter(get(chosen)));
+			delegated("click", button_1, () => $$props.page.change(marked($$props.page.session, get(end).run, { starred: !get(mark).starred })));
+			delegated("click", button_2, () => {
+				$$props.page.change(without($$props.page.session, get(end).run));
+				$$props.page.say("deleted; undo brings it back");
+				set(chosen, null);
+			});
+			delegated("click", button_3, () => $$props.page.compareWith(get(end)));
+			append($$anchor, fragment_2);
+		};
+		if_block(node_5, ($$render) => {
+			if (get(end) && get(mark)) $$render(consequent_2);
+		});
+		Copy(sibling(node_5, 2), {
+			get text() {
+				return get(path);
+			},
+			label: "Copy the path as text"
+		});
+		reset(div_1);
+		var node_7 = sibling(div_1, 2);
+		var consequent_3 = ($$anchor) => {
+			var fragment_3 = root_4$3();
+			var label = first_child(fragment_3);
+			var input = sibling(child(label));
+			remove_input_defaults(input);
+			reset(label);
+			var p_2 = sibling(label, 2);
+			var text_1 = only_child(p_2);
+			template_effect(($0) => {
+				set_value(input, get(mark).note);
+				set_text(text_1, `${$0 ?? ""} in the tree. Deleting takes what branched off it along.`);
+			}, [() => plural(get(nodes).filter((node) => node.ends.length).length, "text")]);
+			delegated("change", input, (event) => $$props.page.change(marked($$props.page.session, get(end).run, { note: event.currentTarget.value })));
+			append($$anchor, fragment_3);
+		};
+		if_block(node_7, ($$render) => {
+			if (get(end) && get(mark)) $$render(consequent_3);
+		});
+		reset(section);
+		template_effect(() => set_text(text, get(path)));
+		append($$anchor, section);
+	};
+	if_block(node_4, ($$render) => {
+		if (get(chosen) !== null && (get(end) || get(searched))) $$render(consequent_4);
+	});
+	Multiverse(sibling(node_4, 2), { get page() {
+		return $$props.page;
+	} });
+	reset(div);
+	append($$anchor, div);
 	pop();
 }
+delegate(["click", "change"]);
 // src/panes/Inspector.svelte
 var root$5 = from_html(`<div class="panel svelte-4nxwbk"><!></div>`);
 var root_1$4 = from_html(`<div class="tabs svelte-4nxwbk"><!></div>`);
@@ -5241,7 +9316,7 @@ function Settings($$anchor, $$props) {
 		"seed"
 	];
 	const groups = user_derived(() => {
-		const found = /* @__PURE__ */ new Map();
+		const found = new Map();
 		for (const parameter of $$props.page.parameters) {
 			if (get(find) && !`${parameter.name} ${parameter.help}`.toLowerCase().includes(get(find).toLowerCase())) continue;
 			const group = COMMON.includes(parameter.name) ? "common" : parameter.group;

@@ -11,18 +11,14 @@ var array_prototype = Array.prototype;
 var get_prototype_of = Object.getPrototypeOf;
 var is_extensible = Object.isExtensible;
 var noop = () => {};
-/** @param {Array<() => void>} arr */
+function is_promise(value) {
+	return typeof value?.then === "function";
+}
 function run_all(arr) {
 	for (var i = 0; i < arr.length; i++) arr[i]();
 }
-/**
-* TODO replace with Promise.withResolvers once supported widely enough
-* @template [T=void]
-*/
 function deferred() {
-	/** @type {(value: T) => void} */
 	var resolve;
-	/** @type {(reason: any) => void} */
 	var reject;
 	return {
 		promise: new Promise((res, rej) => {
@@ -33,19 +29,9 @@ function deferred() {
 		reject
 	};
 }
-/**
-* When encountering a situation like `let [a, b, c] = $derived(blah())`,
-* we need to stash an intermediate value that `a`, `b`, and `c` derive
-* from, in case it's an iterable
-* @template T
-* @param {ArrayLike<T> | Iterable<T>} value
-* @param {number} [n]
-* @returns {Array<T>}
-*/
 function to_array(value, n) {
 	if (Array.isArray(value)) return value;
 	if (n === void 0 || !(Symbol.iterator in value)) return Array.from(value);
-	/** @type {T[]} */
 	const array = [];
 	for (const element of value) {
 		array.push(element);
@@ -54,24 +40,14 @@ function to_array(value, n) {
 	return array;
 }
 // node_modules/svelte/src/internal/client/constants.js
-/**
-* An effect that does not destroy its child effects when it reruns.
-* Runs as part of render effects, i.e. not eagerly as part of tree traversal or effect flushing.
-*/
 var MANAGED_EFFECT = 1 << 24;
 var CLEAN = 1024;
 var DIRTY = 2048;
 var MAYBE_DIRTY = 4096;
 var INERT = 8192;
 var DESTROYED = 16384;
-/** Set once a reaction has run for the first time */
 var REACTION_RAN = 32768;
-/** Effect is in the process of getting destroyed. Can be observed in child teardown functions */
 var DESTROYING = 1 << 25;
-/**
-* 'Transparent' effects do not create a transition boundary.
-* This is on a block effect 99% of the time but may also be on a branch effect if its parent block effect was pruned
-*/
 var EFFECT_TRANSPARENT = 65536;
 var HEAD_EFFECT = 1 << 18;
 var EFFECT_PRESERVED = 1 << 19;
@@ -81,7 +57,6 @@ var REACTION_IS_UPDATING = 1 << 21;
 var ASYNC = 1 << 22;
 var ERROR_VALUE = 1 << 23;
 var STATE_SYMBOL = Symbol("$state");
-/** Marks component export objects, so that `proxy(...)` leaves them untouched */
 var COMPONENT_SYMBOL = Symbol("component");
 var LEGACY_PROPS = Symbol("legacy props");
 var LOADING_ATTR_SYMBOL = Symbol("");
@@ -90,61 +65,33 @@ var CLASS_CACHE = Symbol("class");
 var STYLE_CACHE = Symbol("style");
 var TEXT_CACHE = Symbol("text");
 var FORM_RESET_HANDLER = Symbol("form reset");
-/** allow users to ignore aborted signal errors if `reason.name === 'StaleReactionError` */
 var STALE_REACTION = new class StaleReactionError extends Error {
 	name = "StaleReactionError";
 	message = "The reaction that called `getAbortSignal()` was re-run or destroyed";
 }();
-var IS_XHTML = !!globalThis.document?.contentType && /* @__PURE__ */ globalThis.document.contentType.includes("xml");
+var IS_XHTML = !!globalThis.document?.contentType && globalThis.document.contentType.includes("xml");
 // node_modules/svelte/src/constants.js
 var HYDRATION_ERROR = {};
 var UNINITIALIZED = Symbol("uninitialized");
 var NAMESPACE_HTML = "http://www.w3.org/1999/xhtml";
-/**
-* Reading a derived belonging to a now-destroyed effect may result in stale values
-*/
 function derived_inert() {
 	console.warn(`https://svelte.dev/e/derived_inert`);
 }
-/**
-* Hydration failed because the initial UI does not match what was rendered on the server. The error occurred near %location%
-* @param {string | undefined | null} [location]
-*/
 function hydration_mismatch(location) {
 	console.warn(`https://svelte.dev/e/hydration_mismatch`);
 }
-/**
-* The `value` property of a `<select multiple>` element should be an array, but it received a non-array value. The selection will be kept as is.
-*/
 function select_multiple_invalid_value() {
 	console.warn(`https://svelte.dev/e/select_multiple_invalid_value`);
 }
-/**
-* A `<svelte:boundary>` `reset` function only resets the boundary the first time it is called
-*/
 function svelte_boundary_reset_noop() {
 	console.warn(`https://svelte.dev/e/svelte_boundary_reset_noop`);
 }
 // node_modules/svelte/src/internal/client/dom/hydration.js
-/** @import { TemplateNode } from '#client' */
-/**
-* Use this variable to guard everything related to hydration code so it can be treeshaken out
-* if the user doesn't use the `hydrate` method and these code paths are therefore not needed.
-*/
 var hydrating = false;
-/** @param {boolean} value */
 function set_hydrating(value) {
 	hydrating = value;
 }
-/**
-* The node that is currently being hydrated. This starts out as the first node inside the opening
-* <!--[--> comment, and updates each time a component calls `$.child(...)` or `$.sibling(...)`.
-* When entering a block (e.g. `{#if ...}`), `hydrate_node` is the block opening comment; by the
-* time we leave the block it is the closing comment, which serves as the block's anchor.
-* @type {TemplateNode}
-*/
 var hydrate_node;
-/** @param {TemplateNode | null} node */
 function set_hydrate_node(node) {
 	if (node === null) {
 		hydration_mismatch();
@@ -153,12 +100,11 @@ function set_hydrate_node(node) {
 	return hydrate_node = node;
 }
 function hydrate_next() {
-	return set_hydrate_node(/* @__PURE__ */ get_next_sibling(hydrate_node));
+	return set_hydrate_node(get_next_sibling(hydrate_node));
 }
-/** @param {TemplateNode} node */
 function reset(node) {
 	if (!hydrating) return;
-	if (/* @__PURE__ */ get_next_sibling(hydrate_node) !== null) {
+	if (get_next_sibling(hydrate_node) !== null) {
 		hydration_mismatch();
 		throw HYDRATION_ERROR;
 	}
@@ -168,14 +114,10 @@ function next(count = 1) {
 	if (hydrating) {
 		var i = count;
 		var node = hydrate_node;
-		while (i--) node = /* @__PURE__ */ get_next_sibling(node);
+		while (i--) node = get_next_sibling(node);
 		hydrate_node = node;
 	}
 }
-/**
-* Skips or removes (depending on {@link remove}) all nodes starting at `hydrate_node` up until the next hydration end comment
-* @param {boolean} remove
-*/
 function skip_nodes(remove = true) {
 	var depth = 0;
 	var node = hydrate_node;
@@ -187,15 +129,11 @@ function skip_nodes(remove = true) {
 				depth -= 1;
 			} else if (data === "[" || data === "[!" || data[0] === "[" && !isNaN(Number(data.slice(1)))) depth += 1;
 		}
-		var next = /* @__PURE__ */ get_next_sibling(node);
+		var next = get_next_sibling(node);
 		if (remove) node.remove();
 		node = next;
 	}
 }
-/**
-*
-* @param {TemplateNode} node
-*/
 function read_hydration_instruction(node) {
 	if (!node || node.nodeType !== 8) {
 		hydration_mismatch();
@@ -204,126 +142,57 @@ function read_hydration_instruction(node) {
 	return node.data;
 }
 // node_modules/svelte/src/internal/client/reactivity/equality.js
-/** @import { Equals } from '#client' */
-/** @type {Equals} */
 function equals(value) {
 	return value === this.v;
 }
-/**
-* @param {unknown} a
-* @param {unknown} b
-* @returns {boolean}
-*/
 function safe_not_equal(a, b) {
 	return a != a ? b == b : a !== b || a !== null && typeof a === "object" || typeof a === "function";
 }
-/** @type {Equals} */
 function safe_equals(value) {
 	return !safe_not_equal(value, this.v);
 }
 // node_modules/svelte/src/internal/client/errors.js
-/**
-* Cannot create a `$derived(...)` with an `await` expression outside of an effect tree
-* @returns {never}
-*/
 function async_derived_orphan() {
 	throw new Error(`https://svelte.dev/e/async_derived_orphan`);
 }
-/**
-* Keyed each block has duplicate key `%value%` at indexes %a% and %b%
-* @param {string} a
-* @param {string} b
-* @param {string | undefined | null} [value]
-* @returns {never}
-*/
 function each_key_duplicate(a, b, value) {
 	throw new Error(`https://svelte.dev/e/each_key_duplicate`);
 }
-/**
-* `%rune%` cannot be used inside an effect cleanup function
-* @param {string} rune
-* @returns {never}
-*/
 function effect_in_teardown(rune) {
 	throw new Error(`https://svelte.dev/e/effect_in_teardown`);
 }
-/**
-* Effect cannot be created inside a `$derived` value that was not itself created inside an effect
-* @returns {never}
-*/
 function effect_in_unowned_derived() {
 	throw new Error(`https://svelte.dev/e/effect_in_unowned_derived`);
 }
-/**
-* `%rune%` can only be used inside an effect (e.g. during component initialisation)
-* @param {string} rune
-* @returns {never}
-*/
 function effect_orphan(rune) {
 	throw new Error(`https://svelte.dev/e/effect_orphan`);
 }
-/**
-* Maximum update depth exceeded. This typically indicates that an effect reads and writes the same piece of state
-* @returns {never}
-*/
 function effect_update_depth_exceeded() {
 	throw new Error(`https://svelte.dev/e/effect_update_depth_exceeded`);
 }
-/**
-* Cannot do `bind:%key%={undefined}` when `%key%` has a fallback value
-* @param {string} key
-* @returns {never}
-*/
 function props_invalid_value(key) {
 	throw new Error(`https://svelte.dev/e/props_invalid_value`);
 }
-/**
-* Property descriptors defined on `$state` objects must contain `value` and always be `enumerable`, `configurable` and `writable`.
-* @returns {never}
-*/
 function state_descriptors_fixed() {
 	throw new Error(`https://svelte.dev/e/state_descriptors_fixed`);
 }
-/**
-* Cannot set prototype of `$state` object
-* @returns {never}
-*/
 function state_prototype_fixed() {
 	throw new Error(`https://svelte.dev/e/state_prototype_fixed`);
 }
-/**
-* Updating state inside `$derived(...)`, `$inspect(...)` or a template expression is forbidden. If the value should not be reactive, declare it without `$state`
-* @returns {never}
-*/
 function state_unsafe_mutation() {
 	throw new Error(`https://svelte.dev/e/state_unsafe_mutation`);
 }
-/**
-* A `<svelte:boundary>` `reset` function cannot be called while an error is still being handled
-* @returns {never}
-*/
 function svelte_boundary_reset_onerror() {
 	throw new Error(`https://svelte.dev/e/svelte_boundary_reset_onerror`);
 }
 // node_modules/svelte/src/internal/flags/index.js
-/** True if experimental.async=true */
 var async_mode_flag = false;
-/** True if we're not certain that we only have Svelte 5 code in the compilation */
 var legacy_mode_flag = false;
 // node_modules/svelte/src/internal/client/context.js
-/** @import { ComponentContext, DevStackEntry, Effect } from '#client' */
-/** @type {ComponentContext | null} */
 var component_context = null;
-/** @param {ComponentContext | null} context */
 function set_component_context(context) {
 	component_context = context;
 }
-/**
-* @param {Record<string, unknown>} props
-* @param {any} runes
-* @param {Function} [fn]
-* @returns {void}
-*/
 function push(props, runes = false, fn) {
 	component_context = {
 		p: component_context,
@@ -340,11 +209,6 @@ function push(props, runes = false, fn) {
 		} : null
 	};
 }
-/**
-* @template {Record<string, any>} T
-* @param {T} [component]
-* @returns {T}
-*/
 function pop(component) {
 	var context = component_context;
 	var effects = context.e;
@@ -357,29 +221,20 @@ function pop(component) {
 	component_context = context.p;
 	return mark_as_component(component);
 }
-/**
-* Add a symbol to the object (or create one if undefined) to mark it as a component so it isn't proxified.
-* @param {any} component
-*/
 function mark_as_component(component = {}) {
 	define_property(component, COMPONENT_SYMBOL, { value: true });
 	return component;
 }
-/** @returns {boolean} */
 function is_runes() {
 	return !legacy_mode_flag || component_context !== null && component_context.l === null;
 }
 // node_modules/svelte/src/internal/client/dom/task.js
-/** @type {Array<() => void>} */
 var micro_tasks = [];
 function run_micro_tasks() {
 	var tasks = micro_tasks;
 	micro_tasks = [];
 	run_all(tasks);
 }
-/**
-* @param {() => void} fn
-*/
 function queue_micro_task(fn) {
 	if (micro_tasks.length === 0 && !is_flushing_sync) {
 		var tasks = micro_tasks;
@@ -389,50 +244,27 @@ function queue_micro_task(fn) {
 	}
 	micro_tasks.push(fn);
 }
-/**
-* Synchronously run any queued tasks.
-*/
 function flush_tasks() {
 	while (micro_tasks.length > 0) run_micro_tasks();
 }
 // node_modules/svelte/src/internal/client/reactivity/status.js
-/** @import { Derived, Signal } from '#client' */
 var STATUS_MASK = ~(DIRTY | MAYBE_DIRTY | CLEAN);
-/**
-* @param {Signal} signal
-* @param {number} status
-*/
 function set_signal_status(signal, status) {
 	signal.f = signal.f & STATUS_MASK | status;
 }
-/**
-* Set a derived's status to CLEAN or MAYBE_DIRTY based on its connection state.
-* @param {Derived} derived
-*/
 function update_derived_status(derived) {
 	if ((derived.f & 512) !== 0 || derived.deps === null) set_signal_status(derived, CLEAN);
 	else set_signal_status(derived, MAYBE_DIRTY);
 }
 // node_modules/svelte/src/internal/client/reactivity/utils.js
-/** @import { Effect } from '#client' */
-/**
-* @param {Effect} effect
-* @param {Map<Effect, number>} dirty_reactions
-*/
 function defer_effect(effect, dirty_reactions) {
 	if ((effect.f & 2048) !== 0) dirty_reactions.set(effect, DIRTY);
 	else if ((effect.f & 4096) !== 0 && dirty_reactions.get(effect) !== 2048) dirty_reactions.set(effect, MAYBE_DIRTY);
 	set_signal_status(effect, CLEAN);
 }
 // node_modules/svelte/src/internal/client/dom/elements/misc.js
-/**
-* The child of a textarea actually corresponds to the defaultValue property, so we need
-* to remove it upon hydration to avoid a bug when someone resets the form value.
-* @param {HTMLTextAreaElement} dom
-* @returns {void}
-*/
 function remove_textarea_child(dom) {
-	if (hydrating && /* @__PURE__ */ get_first_child(dom) !== null) clear_text_content(dom);
+	if (hydrating && get_first_child(dom) !== null) clear_text_content(dom);
 }
 var listening_to_form_reset = false;
 function add_form_reset_listener() {
@@ -440,21 +272,12 @@ function add_form_reset_listener() {
 		listening_to_form_reset = true;
 		document.addEventListener("reset", (evt) => {
 			Promise.resolve().then(() => {
-				if (!evt.defaultPrevented) for (const e of evt.target.elements)
- /** @type {any} */ e[FORM_RESET_HANDLER]?.();
+				if (!evt.defaultPrevented) for (const e of evt.target.elements) e[FORM_RESET_HANDLER]?.();
 			});
 		}, { capture: true });
 	}
 }
 // node_modules/svelte/src/internal/client/dom/elements/bindings/shared.js
-/**
-* Fires the handler once immediately (unless corresponding arg is set to `false`),
-* then listens to the given events until the render effect context is destroyed
-* @param {EventTarget} target
-* @param {Array<string>} events
-* @param {(event?: Event) => void} handler
-* @param {any} call_handler_immediately
-*/
 function listen(target, events, handler, call_handler_immediately = true) {
 	if (call_handler_immediately) handler();
 	for (var name of events) target.addEventListener(name, handler);
@@ -462,10 +285,6 @@ function listen(target, events, handler, call_handler_immediately = true) {
 		for (var name of events) target.removeEventListener(name, handler);
 	});
 }
-/**
-* @template T
-* @param {() => T} fn
-*/
 function without_reactive_context(fn) {
 	var previous_reaction = active_reaction;
 	var previous_effect = active_effect;
@@ -478,34 +297,17 @@ function without_reactive_context(fn) {
 		set_active_effect(previous_effect);
 	}
 }
-/**
-* Listen to the given event, and then instantiate a global form reset listener if not already done,
-* to notify all bindings when the form is reset
-* @param {HTMLElement} element
-* @param {string} event
-* @param {(is_reset?: true) => void} handler
-* @param {(is_reset?: true) => void} [on_reset]
-*/
 function listen_to_event_and_reset_event(element, event, handler, on_reset = handler) {
 	element.addEventListener(event, () => without_reactive_context(handler));
 	const prev = element[FORM_RESET_HANDLER];
-	if (prev)
- /** @type {any} */ element[FORM_RESET_HANDLER] = () => {
+	if (prev) element[FORM_RESET_HANDLER] = () => {
 		prev();
 		on_reset(true);
 	};
-	else
- /** @type {any} */ element[FORM_RESET_HANDLER] = () => on_reset(true);
+	else element[FORM_RESET_HANDLER] = () => on_reset(true);
 	add_form_reset_listener();
 }
 // node_modules/svelte/src/internal/client/reactivity/async.js
-/** @import { Blocker, Effect, Source, Value } from '#client' */
-/**
-* @param {Blocker[]} blockers
-* @param {Array<() => any>} sync
-* @param {Array<() => Promise<any>>} async
-* @param {(values: Value[]) => any} fn
-*/
 function flatten(blockers, sync, async, fn) {
 	const d = is_runes() ? derived : derived_safe_equal;
 	var pending = blockers.filter((b) => !b.settled);
@@ -517,9 +319,6 @@ function flatten(blockers, sync, async, fn) {
 	var parent = active_effect;
 	var restore = capture();
 	var blocker_promise = pending.length === 1 ? pending[0].promise : pending.length > 1 ? Promise.all(pending.map((b) => b.promise)) : null;
-	/**
-	* @param {Source[]} async
-	*/
 	function finish(async) {
 		if ((parent.f & 16384) !== 0) return;
 		restore();
@@ -532,11 +331,11 @@ function flatten(blockers, sync, async, fn) {
 	}
 	var decrement_pending = increment_pending();
 	if (async.length === 0) {
-		/** @type {Promise<any>} */ blocker_promise.then(() => finish([])).finally(decrement_pending);
+		blocker_promise.then(() => finish([])).finally(decrement_pending);
 		return;
 	}
 	function run() {
-		Promise.all(async.map((expression) => /* @__PURE__ */ async_derived(expression))).then(finish).catch((error) => invoke_error_boundary(error, parent)).finally(decrement_pending);
+		Promise.all(async.map((expression) => async_derived(expression))).then(finish).catch((error) => invoke_error_boundary(error, parent)).finally(decrement_pending);
 	}
 	if (blocker_promise) blocker_promise.then(() => {
 		if ((parent.f & 16384) !== 0) {
@@ -549,11 +348,6 @@ function flatten(blockers, sync, async, fn) {
 	});
 	else run();
 }
-/**
-* Captures the current effect context so that we can restore it after
-* some asynchronous work has happened (so that e.g. `await a + b`
-* causes `b` to be registered as a dependency).
-*/
 function capture() {
 	var previous_effect = active_effect;
 	var previous_reaction = active_reaction;
@@ -575,9 +369,6 @@ function unset_context(deactivate_batch = true) {
 	set_component_context(null);
 	if (deactivate_batch) current_batch?.deactivate();
 }
-/**
-* @returns {(skip?: boolean) => void}
-*/
 function increment_pending() {
 	var effect = active_effect;
 	var boundary = effect.b;
@@ -590,12 +381,6 @@ function increment_pending() {
 		batch.decrement(blocking, effect);
 	};
 }
-/**
-* @template V
-* @param {() => V} fn
-* @returns {Derived<V>}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function derived(fn) {
 	var flags = 2 | DIRTY;
 	if (active_effect !== null) active_effect.f |= EFFECT_PRESERVED;
@@ -615,25 +400,15 @@ function derived(fn) {
 	};
 }
 var OBSOLETE = Symbol("obsolete");
-/**
-* @template V
-* @param {() => V | Promise<V>} fn
-* @param {string} [label]
-* @param {string} [location] If provided, print a warning if the value is not read immediately after update
-* @returns {Promise<Source<V>>}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function async_derived(fn, label, location) {
 	let parent = active_effect;
 	if (parent === null) async_derived_orphan();
 	var promise = void 0;
 	var signal = source(UNINITIALIZED);
 	var should_suspend = !active_reaction;
-	/** @type {Set<ReturnType<typeof deferred<V>>>} */
-	var deferreds = /* @__PURE__ */ new Set();
+	var deferreds = new Set();
 	async_effect(() => {
 		var effect = active_effect;
-		/** @type {ReturnType<typeof deferred<V>>} */
 		var d = deferred();
 		promise = d.promise;
 		try {
@@ -652,10 +427,6 @@ function async_derived(fn, label, location) {
 			deferreds.add(d);
 			batch.async_deriveds.set(effect, d);
 		}
-		/**
-		* @param {any} value
-		* @param {unknown} error
-		*/
 		const handler = (value, error = void 0) => {
 			decrement_pending?.();
 			deferreds.delete(d);
@@ -676,7 +447,6 @@ function async_derived(fn, label, location) {
 		for (const d of deferreds) d.reject(OBSOLETE);
 	});
 	return new Promise((fulfil) => {
-		/** @param {Promise<V>} p */
 		function next(p) {
 			function go() {
 				if (p === promise) fulfil(signal);
@@ -687,32 +457,16 @@ function async_derived(fn, label, location) {
 		next(promise);
 	});
 }
-/**
-* @template V
-* @param {() => V} fn
-* @returns {Derived<V>}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function user_derived(fn) {
-	const d = /* @__PURE__ */ derived(fn);
+	const d = derived(fn);
 	if (!async_mode_flag) push_reaction_value(d);
 	return d;
 }
-/**
-* @template V
-* @param {() => V} fn
-* @returns {Derived<V>}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function derived_safe_equal(fn) {
-	const signal = /* @__PURE__ */ derived(fn);
+	const signal = derived(fn);
 	signal.equals = safe_equals;
 	return signal;
 }
-/**
-* @param {Derived} derived
-* @returns {void}
-*/
 function destroy_derived_effects(derived) {
 	var effects = derived.effects;
 	if (effects !== null) {
@@ -720,11 +474,6 @@ function destroy_derived_effects(derived) {
 		for (var i = 0; i < effects.length; i += 1) destroy_effect(effects[i]);
 	}
 }
-/**
-* @template T
-* @param {Derived} derived
-* @returns {T}
-*/
 function execute_derived(derived) {
 	var value;
 	var prev_active_effect = active_effect;
@@ -742,10 +491,6 @@ function execute_derived(derived) {
 	}
 	return value;
 }
-/**
-* @param {Derived} derived
-* @returns {void}
-*/
 function update_derived(derived) {
 	var value = execute_derived(derived);
 	if (!derived.equals(value)) {
@@ -766,15 +511,12 @@ function update_derived(derived) {
 		if (effect_tracking() || current_batch?.is_fork) batch_values.set(derived, value);
 	} else update_derived_status(derived);
 }
-/**
-* @param {Derived} derived
-*/
 function freeze_derived_effects(derived) {
 	if (derived.effects === null) return;
 	for (const e of derived.effects) if (e.teardown || e.ac) {
 		e.teardown?.();
 		if (e.ac !== null) without_reactive_context(() => {
-			/** @type {AbortController} */ e.ac.abort(STALE_REACTION);
+			e.ac.abort(STALE_REACTION);
 			e.ac = null;
 		});
 		if (e.fn !== null) e.teardown = noop;
@@ -782,140 +524,42 @@ function freeze_derived_effects(derived) {
 		destroy_effect_children(e);
 	}
 }
-/**
-* @param {Derived} derived
-*/
 function unfreeze_derived_effects(derived) {
 	if (derived.effects === null) return;
 	for (const e of derived.effects) if (e.teardown && e.fn !== null) update_effect(e);
 }
 // node_modules/svelte/src/internal/client/reactivity/batch.js
-/** @import { Fork } from 'svelte' */
-/** @import { Derived, Effect, Reaction, Source, Value } from '#client' */
-/** @type {Batch | null} */
 var first_batch = null;
-/** @type {Batch | null} */
 var last_batch = null;
-/** @type {Batch | null} */
 var current_batch = null;
-/**
-* This is needed to avoid overwriting inputs
-* @type {Batch | null}
-*/
 var previous_batch = null;
-/**
-* When time travelling (i.e. working in one batch, while other batches
-* still have ongoing work), we ignore the real values of affected
-* signals in favour of their values within the batch
-* @type {Map<Value, any> | null}
-*/
 var batch_values = null;
-/** @type {Effect | null} */
 var last_scheduled_effect = null;
 var is_flushing_sync = false;
 var is_processing = false;
-/**
-* During traversal, this is an array. Newly created effects are (if not immediately
-* executed) pushed to this array, rather than going through the scheduling
-* rigamarole that would cause another turn of the flush loop.
-* @type {Effect[] | null}
-*/
 var collected_effects = null;
-/**
-* An array of effects that are marked during traversal as a result of a `set`
-* (not `internal_set`) call. These will be added to the next batch and
-* trigger another `batch.process()`
-* @type {Effect[] | null}
-* @deprecated when we get rid of legacy mode and stores, we can get rid of this
-*/
 var legacy_updates = null;
 var flush_count = 0;
 var uid = 1;
 var Batch = class Batch {
 	id = uid++;
-	/** True as soon as `#process` was called */
 	started = false;
 	linked = true;
-	/** @type {Batch | null} */
 	prev = null;
-	/** @type {Batch | null} */
 	next = null;
-	/** @type {Map<Effect, ReturnType<typeof deferred<any>>>} */
-	async_deriveds = /* @__PURE__ */ new Map();
-	/**
-	* The current values of any signals that are updated in this batch.
-	* Tuple format: [value, is_derived] (note: is_derived is false for deriveds, too, if they were overridden via assignment)
-	* The keys of this map are identical to `this.previous`
-	* @type {Map<Value, [any, boolean]>}
-	*/
-	current = /* @__PURE__ */ new Map();
-	/**
-	* The values of any signals (sources and deriveds) that are updated in this batch _before_ those updates took place.
-	* The keys of this map are identical to `this.current`
-	* @type {Map<Value, any>}
-	*/
-	previous = /* @__PURE__ */ new Map();
-	/**
-	* When the batch is committed (and the DOM is updated), we need to remove old branches
-	* and append new ones by calling the functions added inside (if/each/key/etc) blocks
-	* @type {Set<(batch: Batch) => void>}
-	*/
-	#commit_callbacks = /* @__PURE__ */ new Set();
-	/**
-	* If a fork is discarded, we need to destroy any effects that are no longer needed
-	* @type {Set<(batch: Batch) => void>}
-	*/
-	#discard_callbacks = /* @__PURE__ */ new Set();
-	/**
-	* The number of async effects that are currently in flight
-	*/
+	async_deriveds = new Map();
+	current = new Map();
+	previous = new Map();
+	#commit_callbacks = new Set();
+	#discard_callbacks = new Set();
 	#pending = 0;
-	/**
-	* Async effects that are currently in flight, _not_ inside a pending boundary
-	* @type {Map<Effect, number>}
-	*/
-	#blocking_pending = /* @__PURE__ */ new Map();
-	/**
-	* A deferred that resolves when the batch is committed, used with `settled()`
-	* TODO replace with Promise.withResolvers once supported widely enough
-	* @type {{ promise: Promise<void>, resolve: (value?: any) => void, reject: (reason: unknown) => void } | null}
-	*/
+	#blocking_pending = new Map();
 	#deferred = null;
-	/**
-	* Effects that were scheduled in this batch but not yet 'resolved' into the
-	* root effects that need to be flushed. Resolving — the upwards traversal that
-	* marks the path to each effect on the shared effect tree (see #resolve) — is
-	* deferred until the batch is processed, so that the markers are created and
-	* consumed within a single traversal. Scheduling into other batches (which can
-	* happen concurrently, e.g. while a batch is committed) can therefore never
-	* observe (and be confused by) this batch's markers.
-	* May contain duplicates — deduplication happens during resolving
-	* @type {Effect[]}
-	*/
 	#scheduled = [];
-	/**
-	* Effects created while this batch was active.
-	* @type {Effect[]}
-	*/
 	#new_effects = [];
-	/**
-	* Deferred effects (which run after async work has completed) and their status (DIRTY or MAYBE_DIRTY)
-	* @type {Map<Effect, number>}
-	*/
-	#dirty_reactions = /* @__PURE__ */ new Map();
-	/**
-	* A map of branches that still exist, but will be destroyed when this batch
-	* is committed — we skip over these during `process`.
-	* The value contains child effects that were dirty/maybe_dirty before being reset,
-	* so they can be rescheduled if the branch survives.
-	* @type {Map<Effect, { d: Effect[], m: Effect[] }>}
-	*/
-	#skipped_branches = /* @__PURE__ */ new Map();
-	/**
-	* Inverse of #skipped_branches which we need to tell prior batches to unskip them when committing
-	* @type {Set<Effect>}
-	*/
-	#unskipped_branches = /* @__PURE__ */ new Set();
+	#dirty_reactions = new Map();
+	#skipped_branches = new Map();
+	#unskipped_branches = new Set();
 	is_fork = false;
 	#decrement_queued = false;
 	constructor() {
@@ -931,18 +575,10 @@ var Batch = class Batch {
 		for (const effect of this.#blocking_pending.keys()) if (!this.#is_skipped(effect)) return true;
 		return false;
 	}
-	/**
-	* Whether `effect` is inside a branch that this batch skips
-	* @param {Effect} effect
-	*/
 	#is_skipped(effect) {
 		for (var e = effect; e !== null; e = e.parent) if (this.#skipped_branches.has(e)) return true;
 		return false;
 	}
-	/**
-	* Add an effect to the #skipped_branches map and reset its children
-	* @param {Effect} effect
-	*/
 	skip_effect(effect) {
 		if (!this.#skipped_branches.has(effect)) this.#skipped_branches.set(effect, {
 			d: [],
@@ -950,12 +586,6 @@ var Batch = class Batch {
 		});
 		this.#unskipped_branches.delete(effect);
 	}
-	/**
-	* Remove an effect from the #skipped_branches map and reschedule
-	* any tracked dirty/maybe_dirty child effects
-	* @param {Effect} effect
-	* @param {(e: Effect) => void} callback
-	*/
 	unskip_effect(effect, callback = (e) => this.schedule(e)) {
 		var tracked = this.#skipped_branches.get(effect);
 		if (tracked) {
@@ -971,17 +601,7 @@ var Batch = class Batch {
 		}
 		this.#unskipped_branches.add(effect);
 	}
-	/**
-	* Convert the effects that were scheduled in this batch into the root effects
-	* that need to be traversed, marking the path to each effect (by clearing the
-	* `CLEAN` flag on ancestor branches) so that the traversal can find them.
-	* This happens right before traversal rather than at scheduling time, so that
-	* the markers left on the (shared) effect tree are created and consumed within
-	* a single traversal — scheduling into other batches can never observe them
-	* @returns {Effect[]}
-	*/
 	#resolve() {
-		/** @type {Effect[]} */
 		var roots = [];
 		for (const effect of this.#scheduled) {
 			if ((effect.f & 16384) !== 0 || (effect.f & 6144) === 0) continue;
@@ -1010,14 +630,8 @@ var Batch = class Batch {
 			this.schedule(e);
 		}
 		this.apply();
-		/** @type {Effect[]} */
 		var effects = collected_effects = [];
-		/** @type {Effect[]} */
 		var render_effects = [];
-		/**
-		* @type {Effect[]}
-		* @deprecated when we get rid of legacy mode and stores, we can get rid of this
-		*/
 		var updates = legacy_updates = [];
 		while (this.#scheduled.length > 0) {
 			if (flush_count++ > 1e3) {
@@ -1043,8 +657,7 @@ var Batch = class Batch {
 			this.#defer_effects(render_effects);
 			this.#defer_effects(effects);
 			for (const [e, t] of this.#skipped_branches) reset_branch(e, t);
-			if (updates.length > 0)
- /** @type {Batch} */ current_batch.#process();
+			if (updates.length > 0) current_batch.#process();
 			return;
 		}
 		const earlier_batch = this.#find_earlier_batch();
@@ -1075,13 +688,6 @@ var Batch = class Batch {
 			next_batch.#process();
 		}
 	}
-	/**
-	* Traverse the effect tree, executing effects or stashing
-	* them for later execution as appropriate
-	* @param {Effect} root
-	* @param {Effect[]} effects
-	* @param {Effect[]} render_effects
-	*/
 	#traverse(root, effects, render_effects) {
 		root.f ^= CLEAN;
 		var effect = root.first;
@@ -1116,7 +722,6 @@ var Batch = class Batch {
 		for (var batch = this.prev; batch !== null; batch = batch.prev) if (!batch.is_fork && this.#intersects(batch)) return batch;
 		return null;
 	}
-	/** @param {Batch} batch */
 	#intersects(batch) {
 		for (const [source, [, is_derived]] of this.current) {
 			if (is_derived) continue;
@@ -1124,9 +729,6 @@ var Batch = class Batch {
 		}
 		return false;
 	}
-	/**
-	* @param {Batch} batch
-	*/
 	#merge(batch) {
 		for (const [source, value] of batch.current) {
 			if (!this.previous.has(source) && batch.previous.has(source)) this.previous.set(source, batch.previous.get(source));
@@ -1138,14 +740,6 @@ var Batch = class Batch {
 		}
 		batch.async_deriveds.clear();
 		this.transfer_reactions(batch.#dirty_reactions);
-		/**
-		* mark all effects that depend on `batch.current`, except the
-		* async effects that we just resolved (TODO unless they depend
-		* on values in this batch that are NOT in the later batch?).
-		* Through this we also will populate the correct #skipped_branches,
-		* oncommit callbacks etc, so we don't need to merge them separately.
-		* @param {Value} value
-		*/
 		const mark = (value) => {
 			var reactions = value.reactions;
 			if (reactions === null) return;
@@ -1169,19 +763,9 @@ var Batch = class Batch {
 		current_batch = this;
 		this.#process();
 	}
-	/**
-	* @param {Effect[]} effects
-	*/
 	#defer_effects(effects) {
 		for (var i = 0; i < effects.length; i += 1) defer_effect(effects[i], this.#dirty_reactions);
 	}
-	/**
-	* Associate a change to a given source with the current
-	* batch, noting its previous and current values
-	* @param {Value} source
-	* @param {any} value
-	* @param {boolean} [is_derived]
-	*/
 	capture(source, value, is_derived = false) {
 		if (source.v !== UNINITIALIZED && !this.previous.has(source)) this.previous.set(source, source.v);
 		if ((source.f & 8388608) === 0) {
@@ -1220,16 +804,12 @@ var Batch = class Batch {
 		this.#unlink();
 		this.#deferred?.resolve();
 	}
-	/**
-	* @param {Effect} effect
-	*/
 	register_created_effect(effect) {
 		this.#new_effects.push(effect);
 	}
 	#commit() {
 		for (let batch = first_batch; batch !== null; batch = batch.next) {
 			var is_earlier = batch.id < this.id;
-			/** @type {Source[]} */
 			var sources = [];
 			for (const [source, [value, is_derived]] of this.current) {
 				if (batch.current.has(source)) {
@@ -1254,12 +834,10 @@ var Batch = class Batch {
 					else batch.#defer_effects([e]);
 				});
 				batch.activate();
-				/** @type {Set<Value>} */
-				var marked = /* @__PURE__ */ new Set();
-				/** @type {Map<Reaction, boolean>} */
-				var checked = /* @__PURE__ */ new Map();
+				var marked = new Set();
+				var checked = new Map();
 				for (var source of sources) mark_effects(source, others, marked, checked);
-				checked = /* @__PURE__ */ new Map();
+				checked = new Map();
 				var current_unequal = [...batch.current].filter(([c, v1]) => {
 					const v2 = this.current.get(c);
 					if (!v2) return true;
@@ -1281,10 +859,6 @@ var Batch = class Batch {
 			}
 		}
 	}
-	/**
-	* @param {boolean} blocking
-	* @param {Effect} effect
-	*/
 	increment(blocking, effect) {
 		this.#pending += 1;
 		if (blocking) {
@@ -1292,10 +866,6 @@ var Batch = class Batch {
 			this.#blocking_pending.set(effect, blocking_pending_count + 1);
 		}
 	}
-	/**
-	* @param {boolean} blocking
-	* @param {Effect} effect
-	*/
 	decrement(blocking, effect) {
 		this.#pending -= 1;
 		if (blocking) {
@@ -1310,25 +880,16 @@ var Batch = class Batch {
 			if (this.linked) this.flush();
 		});
 	}
-	/**
-	* @param {Map<Effect, number>} dirty_reactions
-	*/
 	transfer_reactions(dirty_reactions) {
 		for (const [effect, status] of dirty_reactions) this.add_dirty_reaction(effect, status);
 		dirty_reactions.clear();
 	}
-	/**
-	* @param {Effect} effect
-	* @param {number} status
-	*/
 	add_dirty_reaction(effect, status) {
 		if (status === 2048 || this.#dirty_reactions.get(effect) !== 2048) this.#dirty_reactions.set(effect, status);
 	}
-	/** @param {(batch: Batch) => void} fn */
 	oncommit(fn) {
 		this.#commit_callbacks.add(fn);
 	}
-	/** @param {(batch: Batch) => void} fn */
 	ondiscard(fn) {
 		this.#discard_callbacks.add(fn);
 	}
@@ -1349,7 +910,7 @@ var Batch = class Batch {
 			batch_values = null;
 			return;
 		}
-		batch_values = /* @__PURE__ */ new Map();
+		batch_values = new Map();
 		for (const [source, [value]] of this.current) batch_values.set(source, value);
 		for (let batch = first_batch; batch !== null; batch = batch.next) {
 			if (batch === this || batch.is_fork) continue;
@@ -1358,10 +919,6 @@ var Batch = class Batch {
 			}
 		}
 	}
-	/**
-	*
-	* @param {Effect} effect
-	*/
 	schedule(effect) {
 		last_scheduled_effect = effect;
 		if (effect.b?.is_pending && (effect.f & 16777228) !== 0 && (effect.f & 32768) === 0) {
@@ -1381,13 +938,6 @@ var Batch = class Batch {
 		this.linked = false;
 	}
 };
-/**
-* Synchronously flush any pending updates.
-* Returns void if no callback is provided, otherwise returns the result of calling the callback.
-* @template [T=void]
-* @param {(() => T) | undefined} [fn]
-* @returns {T}
-*/
 function flushSync(fn) {
 	var was_flushing_sync = is_flushing_sync;
 	var prev_previous_batch = previous_batch;
@@ -1416,12 +966,7 @@ function infinite_loop_guard() {
 		invoke_error_boundary(error, last_scheduled_effect);
 	}
 }
-/** @type {Set<Effect> | null} */
 var eager_block_effects = null;
-/**
-* @param {Array<Effect>} effects
-* @returns {void}
-*/
 function flush_queued_effects(effects) {
 	var length = effects.length;
 	if (length === 0) return;
@@ -1429,14 +974,13 @@ function flush_queued_effects(effects) {
 	while (i < length) {
 		var effect = effects[i++];
 		if ((effect.f & 24576) === 0 && is_dirty(effect)) {
-			eager_block_effects = /* @__PURE__ */ new Set();
+			eager_block_effects = new Set();
 			update_effect(effect);
 			if (effect.deps === null && effect.first === null && effect.nodes === null && effect.teardown === null && effect.ac === null) unlink_effect(effect);
 			if (eager_block_effects?.size > 0) {
 				old_values.clear();
 				for (const e of eager_block_effects) {
 					if ((e.f & 24576) !== 0) continue;
-					/** @type {Effect[]} */
 					const ordered_effects = [e];
 					let ancestor = e.parent;
 					while (ancestor !== null) {
@@ -1458,15 +1002,6 @@ function flush_queued_effects(effects) {
 	}
 	eager_block_effects = null;
 }
-/**
-* This is similar to `mark_reactions`, but it only marks async/block effects
-* depending on `value` and at least one of the other `sources`, so that
-* these effects can re-run after another batch has been committed
-* @param {Value} value
-* @param {Source[]} sources
-* @param {Set<Value>} marked
-* @param {Map<Reaction, boolean>} checked
-*/
 function mark_effects(value, sources, marked, checked) {
 	if (marked.has(value)) return;
 	marked.add(value);
@@ -1479,11 +1014,6 @@ function mark_effects(value, sources, marked, checked) {
 		}
 	}
 }
-/**
-* @param {Reaction} reaction
-* @param {Source[]} sources
-* @param {Map<Reaction, boolean>} checked
-*/
 function depends_on(reaction, sources, checked) {
 	const depends = checked.get(reaction);
 	if (depends !== void 0) return depends;
@@ -1497,20 +1027,9 @@ function depends_on(reaction, sources, checked) {
 	checked.set(reaction, false);
 	return false;
 }
-/**
-* @param {Effect} effect
-* @returns {void}
-*/
 function schedule_effect(effect) {
-	/** @type {Batch} */ current_batch.schedule(effect);
+	current_batch.schedule(effect);
 }
-/**
-* Mark all the effects inside a skipped branch CLEAN, so that
-* they can be correctly rescheduled later. Tracks dirty and maybe_dirty
-* effects so they can be rescheduled if the branch survives.
-* @param {Effect} effect
-* @param {{ d: Effect[], m: Effect[] }} tracked
-*/
 function reset_branch(effect, tracked) {
 	if ((effect.f & 32) !== 0 && (effect.f & 1024) !== 0) return;
 	if ((effect.f & 2048) !== 0) tracked.d.push(effect);
@@ -1522,10 +1041,6 @@ function reset_branch(effect, tracked) {
 		e = e.next;
 	}
 }
-/**
-* Mark an entire effect tree clean following an error
-* @param {Effect} effect
-*/
 function reset_all(effect) {
 	set_signal_status(effect, CLEAN);
 	var e = effect.first;
@@ -1535,18 +1050,9 @@ function reset_all(effect) {
 	}
 }
 // node_modules/svelte/src/internal/client/reactivity/sources.js
-/** @import { Derived, Effect, Source, Value } from '#client' */
-/** @type {Set<Effect>} */
-var eager_effects = /* @__PURE__ */ new Set();
-/** @type {Map<Value, any>} */
-var old_values = /* @__PURE__ */ new Map();
+var eager_effects = new Set();
+var old_values = new Map();
 var eager_effects_deferred = false;
-/**
-* @template V
-* @param {V} v
-* @param {Error | null} [stack]
-* @returns {Source<V>}
-*/
 function source(v, stack) {
 	return {
 		f: 0,
@@ -1557,58 +1063,23 @@ function source(v, stack) {
 		wv: 0
 	};
 }
-/**
-* @template V
-* @param {V} v
-* @param {Error | null} [stack]
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function state(v, stack) {
 	const s = source(v, stack);
 	push_reaction_value(s);
 	return s;
 }
-/**
-* @template V
-* @param {V} initial_value
-* @param {boolean} [immutable]
-* @returns {Source<V>}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function mutable_source(initial_value, immutable = false, trackable = true) {
 	const s = source(initial_value);
 	if (!immutable) s.equals = safe_equals;
 	if (legacy_mode_flag && trackable && component_context !== null && component_context.l !== null) (component_context.l.s ??= []).push(s);
 	return s;
 }
-/**
-* @template V
-* @param {Value<V>} source
-* @param {V} value
-* @param {boolean} [should_proxy]
-* @returns {V}
-*/
 function set(source, value, should_proxy = false) {
 	if (active_reaction !== null && (!untracking || (active_reaction.f & 131072) !== 0) && is_runes() && (active_reaction.f & 4325394) !== 0 && (current_sources === null || !current_sources.has(source))) state_unsafe_mutation();
 	return internal_set(source, should_proxy ? proxy(value) : value, legacy_updates);
 }
-/**
-* A set of signals we have already seen while traversing in mark_reactions.
-* Not always set to balance the common case of sources only having a couple
-* of (transitive) dependencies (where always creating a Set would be bad for perf)
-* with the edge case of extremely deep or wide dependency arrays with cycles.
-* @type {Set<any> | null}
-*/
 var seen = null;
-/** Number of transitive dependencies, see {@link seen} for more info */
 var count_deps = 0;
-/**
-* @template V
-* @param {Value<V>} source
-* @param {V} value
-* @param {Effect[] | null} [updated_during_traversal]
-* @returns {V}
-*/
 function internal_set(source, value, updated_during_traversal = null) {
 	if (!source.equals(value)) {
 		if (is_destroying_effect) old_values.set(source, value);
@@ -1647,26 +1118,16 @@ function flush_eager_effects() {
 	}
 	eager_effects.clear();
 }
-/**
-* Silently (without using `get`) increment a source
-* @param {Source<number>} source
-*/
 function increment(source) {
 	set(source, source.v + 1);
 }
-/**
-* @param {Value} signal
-* @param {number} status should be DIRTY or MAYBE_DIRTY
-* @param {Effect[] | null} updated_during_traversal
-* @returns {void}
-*/
 function mark_reactions(signal, status, updated_during_traversal) {
 	var reactions = signal.reactions;
 	if (reactions === null) return;
 	var runes = is_runes();
 	var length = reactions.length;
 	count_deps += length;
-	if (count_deps > 1e5 && seen === null) seen = /* @__PURE__ */ new Set();
+	if (count_deps > 1e5 && seen === null) seen = new Set();
 	if (seen !== null) {
 		if (seen.has(signal)) return;
 		seen.add(signal);
@@ -1690,26 +1151,15 @@ function mark_reactions(signal, status, updated_during_traversal) {
 		}
 	}
 }
-/**
-* @template T
-* @param {T} value
-* @returns {T}
-*/
 function proxy(value) {
 	if (typeof value !== "object" || value === null || STATE_SYMBOL in value || COMPONENT_SYMBOL in value) return value;
 	const prototype = get_prototype_of(value);
 	if (prototype !== object_prototype && prototype !== array_prototype) return value;
-	/** @type {Map<any, Source<any>>} */
-	var sources = /* @__PURE__ */ new Map();
+	var sources = new Map();
 	var is_proxied_array = is_array(value);
-	var version = /* @__PURE__ */ state(0);
+	var version = state(0);
 	var stack = null;
 	var parent_version = update_version;
-	/**
-	* Executes the proxy in the context of the reaction it was originally created in, if any
-	* @template T
-	* @param {() => T} fn
-	*/
 	var with_parent = (fn) => {
 		if (update_version === parent_version) return fn();
 		var reaction = active_reaction;
@@ -1721,17 +1171,13 @@ function proxy(value) {
 		set_update_version(version);
 		return result;
 	};
-	if (is_proxied_array) sources.set("length", /* @__PURE__ */ state(
-		/** @type {any[]} */
-		value.length,
-		stack
-	));
+	if (is_proxied_array) sources.set("length", state(value.length, stack));
 	return new Proxy(value, {
 		defineProperty(_, prop, descriptor) {
 			if (!("value" in descriptor) || descriptor.configurable === false || descriptor.enumerable === false || descriptor.writable === false) state_descriptors_fixed();
 			var s = sources.get(prop);
 			if (s === void 0) with_parent(() => {
-				var s = /* @__PURE__ */ state(descriptor.value, stack);
+				var s = state(descriptor.value, stack);
 				sources.set(prop, s);
 				return s;
 			});
@@ -1742,7 +1188,7 @@ function proxy(value) {
 			var s = sources.get(prop);
 			if (s === void 0) {
 				if (prop in target) {
-					const s = with_parent(() => /* @__PURE__ */ state(UNINITIALIZED, stack));
+					const s = with_parent(() => state(UNINITIALIZED, stack));
 					sources.set(prop, s);
 					increment(version);
 				}
@@ -1758,7 +1204,7 @@ function proxy(value) {
 			var exists = prop in target;
 			if (s === void 0 && (!exists || get_descriptor(target, prop)?.writable)) {
 				s = with_parent(() => {
-					return /* @__PURE__ */ state(proxy(exists ? target[prop] : UNINITIALIZED), stack);
+					return state(proxy(exists ? target[prop] : UNINITIALIZED), stack);
 				});
 				sources.set(prop, s);
 			}
@@ -1792,7 +1238,7 @@ function proxy(value) {
 			if (s !== void 0 || (active_effect !== null || active_reaction !== null) && (!has || get_descriptor(target, prop)?.writable)) {
 				if (s === void 0) {
 					s = with_parent(() => {
-						return /* @__PURE__ */ state(has ? proxy(target[prop]) : UNINITIALIZED, stack);
+						return state(has ? proxy(target[prop]) : UNINITIALIZED, stack);
 					});
 					sources.set(prop, s);
 				}
@@ -1807,13 +1253,13 @@ function proxy(value) {
 				var other_s = sources.get(i + "");
 				if (other_s !== void 0) set(other_s, UNINITIALIZED);
 				else if (i in target) {
-					other_s = with_parent(() => /* @__PURE__ */ state(UNINITIALIZED, stack));
+					other_s = with_parent(() => state(UNINITIALIZED, stack));
 					sources.set(i + "", other_s);
 				}
 			}
 			if (s === void 0) {
 				if (!has || get_descriptor(target, prop)?.writable) {
-					s = with_parent(() => /* @__PURE__ */ state(void 0, stack));
+					s = with_parent(() => state(void 0, stack));
 					set(s, proxy(value));
 					sources.set(prop, s);
 				}
@@ -1848,38 +1294,21 @@ function proxy(value) {
 		}
 	});
 }
-/**
-* @param {any} value
-*/
 function get_proxied_value(value) {
 	try {
 		if (value !== null && typeof value === "object" && STATE_SYMBOL in value) return value[STATE_SYMBOL];
 	} catch {}
 	return value;
 }
-/**
-* @param {any} a
-* @param {any} b
-*/
 function is(a, b) {
 	return Object.is(get_proxied_value(a), get_proxied_value(b));
 }
 // node_modules/svelte/src/internal/client/dom/operations.js
-/** @import { Effect, TemplateNode } from '#client' */
-/** @type {Window} */
 var $window;
-/** @type {Document} */
 var $document;
-/** @type {boolean} */
 var is_firefox;
-/** @type {() => Node | null} */
 var first_child_getter;
-/** @type {() => Node | null} */
 var next_sibling_getter;
-/**
-* Initialize these lazily to avoid issues when using the runtime in a server context
-* where these globals are not available while avoiding a separate server entry point
-*/
 function init_operations() {
 	if ($window !== void 0) return;
 	$window = window;
@@ -1891,47 +1320,25 @@ function init_operations() {
 	first_child_getter = get_descriptor(node_prototype, "firstChild").get;
 	next_sibling_getter = get_descriptor(node_prototype, "nextSibling").get;
 	if (is_extensible(element_prototype)) {
-		/** @type {any} */ element_prototype[CLASS_CACHE] = void 0;
-		/** @type {any} */ element_prototype[ATTRIBUTES_CACHE] = null;
-		/** @type {any} */ element_prototype[STYLE_CACHE] = void 0;
+		element_prototype[CLASS_CACHE] = void 0;
+		element_prototype[ATTRIBUTES_CACHE] = null;
+		element_prototype[STYLE_CACHE] = void 0;
 		element_prototype.__e = void 0;
 	}
-	if (is_extensible(text_prototype))
- /** @type {any} */ text_prototype[TEXT_CACHE] = void 0;
+	if (is_extensible(text_prototype)) text_prototype[TEXT_CACHE] = void 0;
 }
-/**
-* @param {string} value
-* @returns {Text}
-*/
 function create_text(value = "") {
 	return document.createTextNode(value);
 }
-/**
-* @template {Node} N
-* @param {N} node
-*/
-/*@__NO_SIDE_EFFECTS__*/
 function get_first_child(node) {
 	return first_child_getter.call(node);
 }
-/**
-* @template {Node} N
-* @param {N} node
-*/
-/*@__NO_SIDE_EFFECTS__*/
 function get_next_sibling(node) {
 	return next_sibling_getter.call(node);
 }
-/**
-* Don't mark this as side-effect-free, hydration needs to walk all nodes
-* @template {Node} N
-* @param {N} node
-* @param {boolean} is_text
-* @returns {TemplateNode | null}
-*/
 function child(node, is_text) {
-	if (!hydrating) return /* @__PURE__ */ get_first_child(node);
-	var child = /* @__PURE__ */ get_first_child(hydrate_node);
+	if (!hydrating) return get_first_child(node);
+	var child = get_first_child(hydrate_node);
 	if (child === null) child = hydrate_node.appendChild(create_text());
 	else if (is_text && child.nodeType !== 3) {
 		var text = create_text();
@@ -1943,16 +1350,10 @@ function child(node, is_text) {
 	set_hydrate_node(child);
 	return child;
 }
-/**
-* Don't mark this as side-effect-free, hydration needs to walk all nodes
-* @param {TemplateNode} node
-* @param {boolean} [is_text]
-* @returns {TemplateNode | null}
-*/
 function first_child(node, is_text = false) {
 	if (!hydrating) {
-		var first = /* @__PURE__ */ get_first_child(node);
-		if (first instanceof Comment && first.data === "") return /* @__PURE__ */ get_next_sibling(first);
+		var first = get_first_child(node);
+		if (first instanceof Comment && first.data === "") return get_next_sibling(first);
 		return first;
 	}
 	if (is_text) {
@@ -1966,34 +1367,18 @@ function first_child(node, is_text = false) {
 	}
 	return hydrate_node;
 }
-/**
-* `child`, for the very common case of an element with exactly one child. Resetting the
-* hydration cursor is part of the same step, so the compiler doesn't have to emit a
-* separate `reset` call for every `<p>{text}</p>` in an app.
-* Don't mark this as side-effect-free, hydration needs to walk all nodes
-* @param {TemplateNode} node
-* @param {boolean} [is_text]
-* @returns {TemplateNode | null}
-*/
 function only_child(node, is_text = false) {
-	if (!hydrating) return /* @__PURE__ */ get_first_child(node);
+	if (!hydrating) return get_first_child(node);
 	var first = child(node, is_text);
 	reset(node);
 	return first;
 }
-/**
-* Don't mark this as side-effect-free, hydration needs to walk all nodes
-* @param {TemplateNode} node
-* @param {number} count
-* @param {boolean} is_text
-* @returns {TemplateNode | null}
-*/
 function sibling(node, count = 1, is_text = false) {
 	let next_sibling = hydrating ? hydrate_node : node;
 	var last_sibling;
 	while (count--) {
 		last_sibling = next_sibling;
-		next_sibling = /* @__PURE__ */ get_next_sibling(next_sibling);
+		next_sibling = get_next_sibling(next_sibling);
 	}
 	if (!hydrating) return next_sibling;
 	if (is_text) {
@@ -2009,72 +1394,36 @@ function sibling(node, count = 1, is_text = false) {
 	set_hydrate_node(next_sibling);
 	return next_sibling;
 }
-/**
-* @template {Node} N
-* @param {N} node
-* @returns {void}
-*/
 function clear_text_content(node) {
 	node.textContent = "";
 }
-/**
-* Returns `true` if we're updating the current block, for example `condition` in
-* an `{#if condition}` block just changed. In this case, the branch should be
-* appended (or removed) at the same time as other updates within the
-* current `<svelte:boundary>`
-*/
 function should_defer_append() {
 	if (!async_mode_flag) return false;
 	if (eager_block_effects !== null) return false;
 	return (active_effect.f & REACTION_RAN) !== 0;
 }
-/**
-* Branching here is intentional and load-bearing for perf. `createElement(tag)`
-* hits a fast path in Blink that `createElementNS(NAMESPACE_HTML, tag)` doesn't,
-* and passing an explicit `undefined` as the trailing options arg measurably
-* slows both APIs. Funnelling every case through a single `createElementNS(ns,
-* tag, options)` call would be smaller but slower on the HTML path.
-*
-* @template {keyof HTMLElementTagNameMap | string} T
-* @param {T} tag
-* @param {string} [namespace]
-* @param {string} [is]
-* @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : Element}
-*/
 function create_element(tag, namespace, is) {
 	if (namespace == null || namespace === "http://www.w3.org/1999/xhtml") return is ? document.createElement(tag, { is }) : document.createElement(tag);
 	return is ? document.createElementNS(namespace, tag, { is }) : document.createElementNS(namespace, tag);
 }
-/**
-* Browsers split text nodes larger than 65536 bytes when parsing.
-* For hydration to succeed, we need to stitch them back together
-* @param {Text} text
-*/
 function merge_text_nodes(text) {
 	if (text.nodeValue.length < 65536) return;
 	let next = text.nextSibling;
 	while (next !== null && next.nodeType === 3) {
 		next.remove();
-		/** @type {string} */ text.nodeValue += next.nodeValue;
+		text.nodeValue += next.nodeValue;
 		next = text.nextSibling;
 	}
 }
-/**
-* @param {unknown} error
-*/
 function handle_error(error) {
 	var effect = active_effect;
 	if (effect === null) {
-		/** @type {Derived} */ active_reaction.f |= ERROR_VALUE;
+		active_reaction.f |= ERROR_VALUE;
 		return error;
 	}
 	if ((effect.f & 32768) === 0 && (effect.f & 4) === 0) throw error;
 	invoke_error_boundary(error, effect);
 }
-/**
-* @param {unknown} error
-* @param {Effect | null} effect
-*/
 function invoke_error_boundary(error, effect) {
 	if (error === HYDRATION_ERROR) throw error;
 	if (effect !== null && (effect.f & 16384) !== 0) return;
@@ -2082,7 +1431,7 @@ function invoke_error_boundary(error, effect) {
 		if ((effect.f & 128) !== 0 && (effect.f & 33570816) === 0) {
 			if ((effect.f & 32768) === 0) throw error;
 			try {
-				/** @type {Boundary} */ effect.b.error(error);
+				effect.b.error(error);
 				return;
 			} catch (e) {
 				error = e;
@@ -2093,10 +1442,6 @@ function invoke_error_boundary(error, effect) {
 	throw error;
 }
 // node_modules/svelte/src/internal/client/reactivity/effects.js
-/** @import { Blocker, ComponentContext, ComponentContextLegacy, Derived, Effect, TemplateNode, TransitionManager } from '#client' */
-/**
-* @param {'$effect' | '$effect.pre' | '$inspect'} rune
-*/
 function validate_effect(rune) {
 	if (active_effect === null) {
 		if (active_reaction === null) effect_orphan(rune);
@@ -2104,10 +1449,6 @@ function validate_effect(rune) {
 	}
 	if (is_destroying_effect) effect_in_teardown(rune);
 }
-/**
-* @param {Effect} effect
-* @param {Effect} parent_effect
-*/
 function push_effect(effect, parent_effect) {
 	var parent_last = parent_effect.last;
 	if (parent_last === null) parent_effect.last = parent_effect.first = effect;
@@ -2117,15 +1458,9 @@ function push_effect(effect, parent_effect) {
 		parent_effect.last = effect;
 	}
 }
-/**
-* @param {number} type
-* @param {null | (() => void | (() => void))} fn
-* @returns {Effect}
-*/
 function create_effect(type, fn) {
 	var parent = active_effect;
 	if (parent !== null && (parent.f & 8192) !== 0) type |= INERT;
-	/** @type {Effect} */
 	var effect = {
 		ctx: component_context,
 		deps: null,
@@ -2143,7 +1478,6 @@ function create_effect(type, fn) {
 		ac: null
 	};
 	current_batch?.register_created_effect(effect);
-	/** @type {Effect | null} */
 	var e = effect;
 	if ((type & 4) !== 0) {
 		if (collected_effects !== null) collected_effects.push(effect);
@@ -2170,26 +1504,15 @@ function create_effect(type, fn) {
 	}
 	return effect;
 }
-/**
-* Internal representation of `$effect.tracking()`
-* @returns {boolean}
-*/
 function effect_tracking() {
 	return active_reaction !== null && !untracking;
 }
-/**
-* @param {() => void} fn
-*/
 function teardown(fn) {
 	const effect = create_effect(8, null);
 	set_signal_status(effect, CLEAN);
 	effect.teardown = fn;
 	return effect;
 }
-/**
-* Internal representation of `$effect(...)`
-* @param {() => void | (() => void)} fn
-*/
 function user_effect(fn) {
 	validate_effect("$effect");
 	var flags = active_effect.f;
@@ -2198,17 +1521,9 @@ function user_effect(fn) {
 		(context.e ??= []).push(fn);
 	} else return create_user_effect(fn);
 }
-/**
-* @param {() => void | (() => void)} fn
-*/
 function create_user_effect(fn) {
 	return create_effect(4 | USER_EFFECT, fn);
 }
-/**
-* An effect root whose children can transition out
-* @param {() => void} fn
-* @returns {(options?: { outro?: boolean }) => Promise<void>}
-*/
 function component_root(fn) {
 	Batch.ensure();
 	const effect = create_effect(64 | EFFECT_PRESERVED, fn);
@@ -2225,33 +1540,15 @@ function component_root(fn) {
 		});
 	};
 }
-/**
-* @param {() => void | (() => void)} fn
-* @returns {Effect}
-*/
 function effect(fn) {
 	return create_effect(4, fn);
 }
-/**
-* @param {() => void | (() => void)} fn
-* @returns {Effect}
-*/
 function async_effect(fn) {
 	return create_effect(ASYNC | EFFECT_PRESERVED, fn);
 }
-/**
-* @param {() => void | (() => void)} fn
-* @returns {Effect}
-*/
 function render_effect(fn, flags = 0) {
 	return create_effect(8 | flags, fn);
 }
-/**
-* @param {(...expressions: any) => void | (() => void)} fn
-* @param {Array<() => any>} sync
-* @param {Array<() => Promise<any>>} async
-* @param {Blocker[]} blockers
-*/
 function template_effect(fn, sync = [], async = [], blockers = []) {
 	flatten(blockers, sync, async, (values) => {
 		create_effect(8, () => {
@@ -2259,41 +1556,20 @@ function template_effect(fn, sync = [], async = [], blockers = []) {
 		});
 	});
 }
-/**
-* Like `template_effect`, but with an effect which is deferred until the batch commits
-* @param {(...expressions: any) => void | (() => void)} fn
-* @param {Array<() => any>} sync
-* @param {Array<() => Promise<any>>} async
-* @param {Blocker[]} blockers
-*/
 function deferred_template_effect(fn, sync = [], async = [], blockers = []) {
 	flatten(blockers, sync, async, (values) => {
 		create_effect(4, () => fn(...values.map(get)));
 	});
 }
-/**
-* @param {(() => void)} fn
-* @param {number} flags
-*/
 function block(fn, flags = 0) {
 	return create_effect(16 | flags, fn);
 }
-/**
-* @param {(() => void)} fn
-* @param {number} flags
-*/
 function managed(fn, flags = 0) {
 	return create_effect(MANAGED_EFFECT | flags, fn);
 }
-/**
-* @param {(() => void)} fn
-*/
 function branch(fn) {
 	return create_effect(32 | EFFECT_PRESERVED, fn);
 }
-/**
-* @param {Effect} effect
-*/
 function execute_effect_teardown(effect) {
 	var teardown = effect.teardown;
 	if (teardown !== null) {
@@ -2311,11 +1587,6 @@ function execute_effect_teardown(effect) {
 		}
 	}
 }
-/**
-* @param {Effect} signal
-* @param {boolean} remove_dom
-* @returns {void}
-*/
 function destroy_effect_children(signal, remove_dom = false) {
 	var effect = signal.first;
 	signal.first = signal.last = null;
@@ -2330,10 +1601,6 @@ function destroy_effect_children(signal, remove_dom = false) {
 		effect = next;
 	}
 }
-/**
-* @param {Effect} signal
-* @returns {void}
-*/
 function destroy_block_effect_children(signal) {
 	var effect = signal.first;
 	while (effect !== null) {
@@ -2342,11 +1609,6 @@ function destroy_block_effect_children(signal) {
 		effect = next;
 	}
 }
-/**
-* @param {Effect} effect
-* @param {boolean} [remove_dom]
-* @returns {void}
-*/
 function destroy_effect(effect, remove_dom = true) {
 	var removed = false;
 	if ((remove_dom || (effect.f & 262144) !== 0) && effect.nodes !== null && effect.nodes.end !== null) {
@@ -2365,24 +1627,13 @@ function destroy_effect(effect, remove_dom = true) {
 	if (parent !== null && parent.first !== null) unlink_effect(effect);
 	effect.next = effect.prev = effect.teardown = effect.ctx = effect.deps = effect.fn = effect.nodes = effect.ac = effect.b = null;
 }
-/**
-*
-* @param {TemplateNode | null} node
-* @param {TemplateNode} end
-*/
 function remove_effect_dom(node, end) {
 	while (node !== null) {
-		/** @type {TemplateNode | null} */
-		var next = node === end ? null : /* @__PURE__ */ get_next_sibling(node);
+		var next = node === end ? null : get_next_sibling(node);
 		node.remove();
 		node = next;
 	}
 }
-/**
-* Detach an effect from the effect tree, freeing up memory and
-* reducing the amount of work that happens on subsequent traversals
-* @param {Effect} effect
-*/
 function unlink_effect(effect) {
 	var parent = effect.parent;
 	var prev = effect.prev;
@@ -2394,18 +1645,7 @@ function unlink_effect(effect) {
 		if (parent.last === effect) parent.last = prev;
 	}
 }
-/**
-* When a block effect is removed, we don't immediately destroy it or yank it
-* out of the DOM, because it might have transitions. Instead, we 'pause' it.
-* It stays around (in memory, and in the DOM) until outro transitions have
-* completed, and if the state change is reversed then we _resume_ it.
-* A paused effect does not update, and the DOM subtree becomes inert.
-* @param {Effect} effect
-* @param {() => void} [callback]
-* @param {boolean} [destroy]
-*/
 function pause_effect(effect, callback, destroy = true) {
-	/** @type {TransitionManager[]} */
 	var transitions = [];
 	effect.f |= 256;
 	pause_children(effect, transitions, true);
@@ -2419,11 +1659,6 @@ function pause_effect(effect, callback, destroy = true) {
 		for (var transition of transitions) transition.out(check);
 	} else fn();
 }
-/**
-* @param {Effect} effect
-* @param {TransitionManager[]} transitions
-* @param {boolean} local
-*/
 function pause_children(effect, transitions, local) {
 	if ((effect.f & 8192) !== 0) return;
 	effect.f ^= INERT;
@@ -2441,19 +1676,10 @@ function pause_children(effect, transitions, local) {
 		child = sibling;
 	}
 }
-/**
-* The opposite of `pause_effect`. We call this if (for example)
-* `x` becomes falsy then truthy: `{#if x}...{/if}`
-* @param {Effect} effect
-*/
 function resume_effect(effect) {
 	effect.f &= -257;
 	resume_children(effect, true);
 }
-/**
-* @param {Effect} effect
-* @param {boolean} local
-*/
 function resume_children(effect, local) {
 	if ((effect.f & 256) !== 0) return;
 	if ((effect.f & 8192) === 0) return;
@@ -2474,97 +1700,51 @@ function resume_children(effect, local) {
 		for (const transition of t) if (transition.is_global || local) transition.in();
 	}
 }
-/**
-* @param {Effect} effect
-* @param {DocumentFragment} fragment
-*/
 function move_effect(effect, fragment) {
 	if (!effect.nodes) return;
-	/** @type {TemplateNode | null} */
 	var node = effect.nodes.start;
 	var end = effect.nodes.end;
 	while (node !== null) {
-		/** @type {TemplateNode | null} */
-		var next = node === end ? null : /* @__PURE__ */ get_next_sibling(node);
+		var next = node === end ? null : get_next_sibling(node);
 		fragment.append(node);
 		node = next;
 	}
 }
 // node_modules/svelte/src/internal/client/legacy.js
-/**
-* @type {Set<Value> | null}
-* @deprecated
-*/
 var captured_signals = null;
 // node_modules/svelte/src/internal/client/runtime.js
-/** @import { Derived, Effect, Reaction, Source, Value } from '#client' */
 var is_destroying_effect = false;
-/** @param {boolean} value */
 function set_is_destroying_effect(value) {
 	is_destroying_effect = value;
 }
-/** @type {null | Reaction} */
 var active_reaction = null;
 var untracking = false;
-/** @param {null | Reaction} reaction */
 function set_active_reaction(reaction) {
 	active_reaction = reaction;
 }
-/** @type {null | Effect} */
 var active_effect = null;
-/** @param {null | Effect} effect */
 function set_active_effect(effect) {
 	active_effect = effect;
 }
-/**
-* When sources are created within a reaction, reading and writing
-* them within that reaction should not cause a re-run
-* @type {null | Set<Value>}
-*/
 var current_sources = null;
-/** @param {Value} value */
 function push_reaction_value(value) {
-	if (active_reaction !== null && (!async_mode_flag && (active_reaction.f & 2097152) !== 0 || (active_reaction.f & 2) !== 0)) (current_sources ??= /* @__PURE__ */ new Set()).add(value);
+	if (active_reaction !== null && (!async_mode_flag && (active_reaction.f & 2097152) !== 0 || (active_reaction.f & 2) !== 0)) (current_sources ??= new Set()).add(value);
 }
-/**
-* The dependencies of the reaction that is currently being executed. In many cases,
-* the dependencies are unchanged between runs, and so this will be `null` unless
-* and until a new dependency is accessed — we track this via `skipped_deps`
-* @type {null | Value[]}
-*/
 var new_deps = null;
 var skipped_deps = 0;
-/**
-* Tracks writes that the effect it's executed in doesn't listen to yet,
-* so that the dependency can be added to the effect later on if it then reads it
-* @type {null | Value[]}
-*/
 var untracked_writes = null;
-/** @param {null | Value[]} value */
 function set_untracked_writes(value) {
 	untracked_writes = value;
 }
-/**
-* @type {number} Used by sources and deriveds for handling updates.
-* Version starts from 1 so that unowned deriveds differentiate between a created effect and a run one for tracing
-**/
 var write_version = 1;
-/** @type {number} Used to version each read of a source of derived to avoid duplicating dependencies inside a reaction */
 var read_version = 0;
 var update_version = read_version;
-/** @param {number} value */
 function set_update_version(value) {
 	update_version = value;
 }
 function increment_write_version() {
 	return ++write_version;
 }
-/**
-* Determines whether a derived or effect is dirty.
-* If it is MAYBE_DIRTY, will set the status to CLEAN
-* @param {Reaction} reaction
-* @returns {boolean}
-*/
 function is_dirty(reaction) {
 	var flags = reaction.f;
 	if ((flags & 2048) !== 0) return true;
@@ -2580,11 +1760,6 @@ function is_dirty(reaction) {
 	}
 	return false;
 }
-/**
-* @param {Value} signal
-* @param {Effect} effect
-* @param {boolean} [root]
-*/
 function schedule_possible_effect_self_invalidation(signal, effect, root = true) {
 	var reactions = signal.reactions;
 	if (reactions === null) return;
@@ -2599,7 +1774,6 @@ function schedule_possible_effect_self_invalidation(signal, effect, root = true)
 		}
 	}
 }
-/** @param {Reaction} reaction */
 function update_reaction(reaction) {
 	var previous_deps = new_deps;
 	var previous_skipped_deps = skipped_deps;
@@ -2620,7 +1794,7 @@ function update_reaction(reaction) {
 	update_version = ++read_version;
 	if (reaction.ac !== null) {
 		without_reactive_context(() => {
-			/** @type {AbortController} */ reaction.ac.abort(STALE_REACTION);
+			reaction.ac.abort(STALE_REACTION);
 		});
 		reaction.ac = null;
 	}
@@ -2657,9 +1831,6 @@ function update_reaction(reaction) {
 		update_version = previous_update_version;
 	}
 }
-/**
-* @param {Reaction} reaction
-*/
 function update_dependencies(reaction) {
 	var deps = reaction.deps;
 	var is_fork = current_batch?.is_fork;
@@ -2677,12 +1848,6 @@ function update_dependencies(reaction) {
 	}
 	return deps;
 }
-/**
-* @template V
-* @param {Reaction} signal
-* @param {Value<V>} dependency
-* @returns {void}
-*/
 function remove_reaction(signal, dependency) {
 	let reactions = dependency.reactions;
 	if (reactions !== null) {
@@ -2701,7 +1866,7 @@ function remove_reaction(signal, dependency) {
 		if ((derived.f & 512) !== 0) derived.f ^= 512;
 		if (derived.v !== UNINITIALIZED) update_derived_status(derived);
 		if (derived.ac !== null) without_reactive_context(() => {
-			/** @type {AbortController} */ derived.ac.abort(STALE_REACTION);
+			derived.ac.abort(STALE_REACTION);
 			derived.ac = null;
 			set_signal_status(derived, DIRTY);
 		});
@@ -2709,20 +1874,11 @@ function remove_reaction(signal, dependency) {
 		remove_reactions(derived, 0);
 	}
 }
-/**
-* @param {Reaction} signal
-* @param {number} start_index
-* @returns {void}
-*/
 function remove_reactions(signal, start_index) {
 	var dependencies = signal.deps;
 	if (dependencies === null) return;
 	for (var i = start_index; i < dependencies.length; i++) remove_reaction(signal, dependencies[i]);
 }
-/**
-* @param {Effect} effect
-* @returns {void}
-*/
 function update_effect(effect) {
 	var flags = effect.f;
 	if ((flags & 16384) !== 0) return;
@@ -2740,10 +1896,6 @@ function update_effect(effect) {
 		active_effect = previous_effect;
 	}
 }
-/**
-* Returns a promise that resolves once any pending state changes have been applied.
-* @returns {Promise<void>}
-*/
 async function tick() {
 	if (async_mode_flag) return new Promise((f) => {
 		requestAnimationFrame(() => f());
@@ -2752,11 +1904,6 @@ async function tick() {
 	await Promise.resolve();
 	flushSync();
 }
-/**
-* @template V
-* @param {Value<V>} signal
-* @returns {V}
-*/
 function get(signal) {
 	var is_derived = (signal.f & 2) !== 0;
 	captured_signals?.add(signal);
@@ -2803,11 +1950,6 @@ function get(signal) {
 	if ((signal.f & 8388608) !== 0) throw signal.v;
 	return signal.v;
 }
-/**
-* (Re)connect a disconnected derived, so that it is notified
-* of changes in `mark_reactions`
-* @param {Derived} derived
-*/
 function reconnect(derived) {
 	derived.f |= 512;
 	if (derived.deps === null) return;
@@ -2821,7 +1963,6 @@ function reconnect(derived) {
 		}
 	}
 }
-/** @param {Derived} derived */
 function depends_on_old_values(derived) {
 	if (derived.v === UNINITIALIZED) return true;
 	if (derived.deps === null) return false;
@@ -2831,22 +1972,6 @@ function depends_on_old_values(derived) {
 	}
 	return false;
 }
-/**
-* When used inside a [`$derived`](https://svelte.dev/docs/svelte/$derived) or [`$effect`](https://svelte.dev/docs/svelte/$effect),
-* any state read inside `fn` will not be treated as a dependency.
-*
-* ```ts
-* $effect(() => {
-*   // this will run when `data` changes, but not when `time` changes
-*   save(data, {
-*     timestamp: untrack(() => time)
-*   });
-* });
-* ```
-* @template T
-* @param {() => T} fn
-* @returns {T}
-*/
 function untrack(fn) {
 	var previous_untracking = untracking;
 	try {
@@ -2856,43 +1981,15 @@ function untrack(fn) {
 		untracking = previous_untracking;
 	}
 }
-/**
-* Subset of delegated events which should be passive by default.
-* These two are already passive via browser defaults on window, document and body.
-* But since
-* - we're delegating them
-* - they happen often
-* - they apply to mobile which is generally less performant
-* we're marking them as passive by default for other elements, too.
-*/
 var PASSIVE_EVENTS = ["touchstart", "touchmove"];
-/**
-* Returns `true` if `name` is a passive event
-* @param {string} name
-*/
 function is_passive_event(name) {
 	return PASSIVE_EVENTS.includes(name);
 }
 // node_modules/svelte/src/internal/client/dom/elements/events.js
-/**
-* Used on elements, as a map of event type -> event handler,
-* and on events themselves to track which element handled an event
-*/
 var event_symbol = Symbol("events");
-/** @type {Set<string>} */
-var all_registered_events = /* @__PURE__ */ new Set();
-/** @type {Set<(events: Array<string>) => void>} */
-var root_event_handles = /* @__PURE__ */ new Set();
-/**
-* @param {string} event_name
-* @param {EventTarget} dom
-* @param {EventListener} [handler]
-* @param {AddEventListenerOptions} [options]
-*/
+var all_registered_events = new Set();
+var root_event_handles = new Set();
 function create_event(event_name, dom, handler, options = {}) {
-	/**
-	* @this {EventTarget}
-	*/
 	function target_handler(event) {
 		if (!options.capture) handle_event_propagation.call(dom, event);
 		if (!event.cancelBubble) return without_reactive_context(() => {
@@ -2907,14 +2004,6 @@ function create_event(event_name, dom, handler, options = {}) {
 	} else dom.addEventListener(event_name, target_handler, options);
 	return target_handler;
 }
-/**
-* @param {string} event_name
-* @param {Element} dom
-* @param {EventListener} [handler]
-* @param {boolean} [capture]
-* @param {boolean} [passive]
-* @returns {void}
-*/
 function event(event_name, dom, handler, capture, passive) {
 	var options = {
 		capture,
@@ -2926,30 +2015,15 @@ function event(event_name, dom, handler, capture, passive) {
 		dom.removeEventListener(event_name, target_handler, options);
 	});
 }
-/**
-* @param {string} event_name
-* @param {Element} element
-* @param {EventListener} [handler]
-* @returns {void}
-*/
 function delegated(event_name, element, handler) {
 	(element[event_symbol] ??= {})[event_name] = handler;
 }
-/**
-* @param {Array<string>} events
-* @returns {void}
-*/
 function delegate(events) {
 	for (var i = 0; i < events.length; i++) all_registered_events.add(events[i]);
 	for (var fn of root_event_handles) fn(events);
 }
 var last_propagated_event = null;
 var last_propagated_event_clear_scheduled = false;
-/**
-* @this {EventTarget}
-* @param {Event} event
-* @returns {void}
-*/
 function handle_event_propagation(event) {
 	var handler_element = this;
 	var owner_document = handler_element.ownerDocument;
@@ -2989,13 +2063,7 @@ function handle_event_propagation(event) {
 	set_active_reaction(null);
 	set_active_effect(null);
 	try {
-		/**
-		* @type {unknown}
-		*/
 		var throw_error;
-		/**
-		* @type {unknown[]}
-		*/
 		var other_errors = [];
 		while (current_target !== null) {
 			if (current_target === handler_element) break;
@@ -3024,30 +2092,18 @@ function handle_event_propagation(event) {
 	}
 }
 // node_modules/svelte/src/internal/client/dom/reconciler.js
-var policy = globalThis?.window?.trustedTypes && /* @__PURE__ */ globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { 
-/** @param {string} html */
-createHTML: (html) => {
+var policy = globalThis?.window?.trustedTypes && globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { createHTML: (html) => {
 	return html;
 } });
-/** @param {string} html */
 function create_trusted_html(html) {
 	return policy?.createHTML(html) ?? html;
 }
-/**
-* @param {string} html
-*/
 function create_fragment_from_html(html) {
 	var elem = create_element("template");
 	elem.innerHTML = create_trusted_html(html.replaceAll("<!>", "<!---->"));
 	return elem.content;
 }
 // node_modules/svelte/src/internal/client/dom/template.js
-/** @import { Effect, EffectNodes, TemplateNode } from '#client' */
-/** @import { TemplateStructure } from './types' */
-/**
-* @param {TemplateNode} start
-* @param {TemplateNode | null} end
-*/
 function assign_nodes(start, end) {
 	var effect = active_effect;
 	if (effect.nodes === null) effect.nodes = {
@@ -3057,21 +2113,10 @@ function assign_nodes(start, end) {
 		t: null
 	};
 }
-/**
-* @param {string} content
-* @param {number} flags
-* @returns {() => Node | Node[]}
-*/
-/*#__NO_SIDE_EFFECTS__*/
 function from_html(content, flags) {
 	var is_fragment = (flags & 1) !== 0;
 	var use_import_node = (flags & 2) !== 0;
-	/** @type {Node} */
 	var node;
-	/**
-	* Whether or not the first item is a text/element node. If not, we need to
-	* create an additional comment node to act as `effect.nodes.start`
-	*/
 	var has_start = !content.startsWith("<!>");
 	return () => {
 		if (hydrating) {
@@ -3080,21 +2125,46 @@ function from_html(content, flags) {
 		}
 		if (node === void 0) {
 			node = create_fragment_from_html(has_start ? content : "<!>" + content);
-			if (!is_fragment) node = /* @__PURE__ */ get_first_child(node);
+			if (!is_fragment) node = get_first_child(node);
 		}
 		var clone = use_import_node || is_firefox ? document.importNode(node, true) : node.cloneNode(true);
 		if (is_fragment) {
-			var start = /* @__PURE__ */ get_first_child(clone);
+			var start = get_first_child(clone);
 			var end = clone.lastChild;
 			assign_nodes(start, end);
 		} else assign_nodes(clone, clone);
 		return clone;
 	};
 }
-/**
-* Don't mark this as side-effect-free, hydration needs to walk all nodes
-* @param {any} value
-*/
+function from_namespace(content, flags, ns = "svg") {
+	var has_start = !content.startsWith("<!>");
+	var is_fragment = (flags & 1) !== 0;
+	var wrapped = `<${ns}>${has_start ? content : "<!>" + content}</${ns}>`;
+	var node;
+	return () => {
+		if (hydrating) {
+			assign_nodes(hydrate_node, null);
+			return hydrate_node;
+		}
+		if (!node) {
+			var root = get_first_child(create_fragment_from_html(wrapped));
+			if (is_fragment) {
+				node = document.createDocumentFragment();
+				while (get_first_child(root)) node.appendChild(get_first_child(root));
+			} else node = get_first_child(root);
+		}
+		var clone = node.cloneNode(true);
+		if (is_fragment) {
+			var start = get_first_child(clone);
+			var end = clone.lastChild;
+			assign_nodes(start, end);
+		} else assign_nodes(clone, clone);
+		return clone;
+	};
+}
+function from_svg(content, flags) {
+	return from_namespace(content, flags, "svg");
+}
 function text(value = "") {
 	if (!hydrating) {
 		var t = create_text(value + "");
@@ -3109,9 +2179,6 @@ function text(value = "") {
 	assign_nodes(node, node);
 	return node;
 }
-/**
-* @returns {TemplateNode | DocumentFragment}
-*/
 function comment() {
 	if (hydrating) {
 		assign_nodes(hydrate_node, null);
@@ -3124,12 +2191,6 @@ function comment() {
 	assign_nodes(start, anchor);
 	return frag;
 }
-/**
-* Assign the created (or in hydration mode, traversed) dom elements to the current block
-* and insert the elements into the dom (in client mode).
-* @param {Text | Comment | Element} anchor
-* @param {DocumentFragment | Element} dom
-*/
 function append(anchor, dom) {
 	if (hydrating) {
 		var effect = active_effect;
@@ -3140,9 +2201,6 @@ function append(anchor, dom) {
 	if (anchor === null) return;
 	anchor.before(dom);
 }
-/**
-* Create (or hydrate) an unique UID for the component instance.
-*/
 function props_id() {
 	if (hydrating && hydrate_node && hydrate_node.nodeType === 8 && hydrate_node.textContent?.startsWith(`$`)) {
 		const id = hydrate_node.textContent.substring(1);
@@ -3153,56 +2211,9 @@ function props_id() {
 	return `c${window.__svelte.uid++}`;
 }
 // node_modules/svelte/src/reactivity/create-subscriber.js
-/**
-* Returns a `subscribe` function that integrates external event-based systems with Svelte's reactivity.
-* It's particularly useful for integrating with web APIs like `MediaQuery`, `IntersectionObserver`, or `WebSocket`.
-*
-* If `subscribe` is called inside an effect (including indirectly, for example inside a getter),
-* the `start` callback will be called with an `update` function. Whenever `update` is called, the effect re-runs.
-*
-* If `start` returns a cleanup function, it will be called when the effect is destroyed.
-*
-* If `subscribe` is called in multiple effects, `start` will only be called once as long as the effects
-* are active, and the returned teardown function will only be called when all effects are destroyed.
-*
-* It's best understood with an example. Here's an implementation of [`MediaQuery`](https://svelte.dev/docs/svelte/svelte-reactivity#MediaQuery):
-*
-* ```js
-* import { createSubscriber } from 'svelte/reactivity';
-* import { on } from 'svelte/events';
-*
-* export class MediaQuery {
-* 	#query;
-* 	#subscribe;
-*
-* 	constructor(query) {
-* 		this.#query = window.matchMedia(`(${query})`);
-*
-* 		this.#subscribe = createSubscriber((update) => {
-* 			// when the `change` event occurs, re-run any effects that read `this.current`
-* 			const off = on(this.#query, 'change', update);
-*
-* 			// stop listening when all the effects are destroyed
-* 			return () => off();
-* 		});
-* 	}
-*
-* 	get current() {
-* 		// This makes the getter reactive, if read in an effect
-* 		this.#subscribe();
-*
-* 		// Return the current state of the query, whether or not we're in an effect
-* 		return this.#query.matches;
-* 	}
-* }
-* ```
-* @param {(update: () => void) => (() => void) | void} start
-* @since 5.7.0
-*/
 function createSubscriber(start) {
 	let subscribers = 0;
 	let version = source(0);
-	/** @type {(() => void) | void} */
 	let stop;
 	return () => {
 		if (effect_tracking()) {
@@ -3225,65 +2236,27 @@ function createSubscriber(start) {
 	};
 }
 // node_modules/svelte/src/internal/client/dom/blocks/boundary.js
-/** @import { Effect, Source, TemplateNode, } from '#client' */
-/**
-* @typedef {{
-* 	 onerror?: ((error: unknown, reset: () => void) => void) | null;
-*   failed?: ((anchor: Node, error: () => unknown, reset: () => () => void) => void) | null;
-*   pending?: ((anchor: Node) => void) | null;
-* }} BoundaryProps
-*/
 var flags = EFFECT_TRANSPARENT | EFFECT_PRESERVED;
-/**
-* @param {TemplateNode} node
-* @param {BoundaryProps} props
-* @param {((anchor: Node) => void)} children
-* @param {((error: unknown) => unknown) | undefined} [transform_error]
-* @returns {void}
-*/
 function boundary(node, props, children, transform_error) {
 	new Boundary(node, props, children, transform_error);
 }
 var Boundary = class {
-	/** @type {Boundary | null} */
 	parent;
 	is_pending = false;
-	/**
-	* API-level transformError transform function. Transforms errors before they reach the `failed` snippet.
-	* Inherited from parent boundary, or defaults to identity.
-	* @type {(error: unknown) => unknown}
-	*/
 	transform_error;
-	/** @type {TemplateNode} */
 	#anchor;
-	/** @type {TemplateNode | null} */
 	#hydrate_open = hydrating ? hydrate_node : null;
-	/** @type {BoundaryProps} */
 	#props;
-	/** @type {((anchor: Node) => void)} */
 	#children;
-	/** @type {Effect} */
 	#effect;
-	/** @type {Effect | null} */
 	#main_effect = null;
-	/** @type {Effect | null} */
 	#pending_effect = null;
-	/** @type {Effect | null} */
 	#failed_effect = null;
-	/** @type {DocumentFragment | null} */
 	#offscreen_fragment = null;
 	#local_pending_count = 0;
 	#pending_count = 0;
 	#pending_count_update_queued = false;
-	/** @type {Map<Effect, number>} */
-	#dirty_reactions = /* @__PURE__ */ new Map();
-	/**
-	* A source containing the number of pending async deriveds/expressions.
-	* Only created if `$effect.pending()` is used inside the boundary,
-	* otherwise updating the source results in needless `Batch.ensure()`
-	* calls followed by no-op flushes
-	* @type {Source<number> | null}
-	*/
+	#dirty_reactions = new Map();
 	#effect_pending = null;
 	#effect_pending_subscriber = createSubscriber(() => {
 		this.#effect_pending = source(this.#local_pending_count);
@@ -3291,12 +2264,6 @@ var Boundary = class {
 			this.#effect_pending = null;
 		};
 	});
-	/**
-	* @param {TemplateNode} node
-	* @param {BoundaryProps} props
-	* @param {((anchor: Node) => void)} children
-	* @param {((error: unknown) => unknown) | undefined} [transform_error]
-	*/
 	constructor(node, props, children, transform_error) {
 		this.#anchor = node;
 		this.#props = props;
@@ -3329,9 +2296,6 @@ var Boundary = class {
 			this.error(error);
 		}
 	}
-	/**
-	* @param {unknown} error The deserialized error from the server's hydration comment
-	*/
 	#hydrate_failed_content(error) {
 		const failed = this.#props.failed;
 		const { reset, invoke_onerror } = this.#create_reset(error);
@@ -3341,12 +2305,6 @@ var Boundary = class {
 			failed(this.#anchor, () => error, () => reset);
 		});
 	}
-	/**
-	* Creates the `reset` function for a failed boundary, along with a function
-	* that invokes `onerror` with it (if provided)
-	* @param {unknown} error
-	* @returns {{ reset: () => void, invoke_onerror: () => void }}
-	*/
 	#create_reset(error) {
 		var did_reset = false;
 		var calling_on_error = false;
@@ -3440,34 +2398,19 @@ var Boundary = class {
 			this.error(error);
 		}
 	}
-	/**
-	* @param {Batch} batch
-	*/
 	#resolve(batch) {
 		this.is_pending = false;
 		batch.transfer_reactions(this.#dirty_reactions);
 	}
-	/**
-	* Defer an effect inside a pending boundary until the boundary resolves
-	* @param {Effect} effect
-	*/
 	defer_effect(effect) {
 		defer_effect(effect, this.#dirty_reactions);
 	}
-	/**
-	* Returns `false` if the effect exists inside a boundary whose pending snippet is shown
-	* @returns {boolean}
-	*/
 	is_rendered() {
 		return !this.is_pending && (!this.parent || this.parent.is_rendered());
 	}
 	has_pending_snippet() {
 		return !!this.#props.pending;
 	}
-	/**
-	* @template T
-	* @param {() => T} fn
-	*/
 	#run(fn) {
 		var previous_effect = active_effect;
 		var previous_reaction = active_reaction;
@@ -3484,12 +2427,6 @@ var Boundary = class {
 			set_component_context(previous_ctx);
 		}
 	}
-	/**
-	* Updates the pending count associated with the currently visible pending snippet,
-	* if any, such that we can replace the snippet with content once work is done
-	* @param {1 | -1} d
-	* @param {Batch} batch
-	*/
 	#update_pending_count(d, batch) {
 		if (!this.has_pending_snippet()) {
 			if (this.parent) this.parent.#update_pending_count(d, batch);
@@ -3507,13 +2444,6 @@ var Boundary = class {
 			}
 		}
 	}
-	/**
-	* Update the source that powers `$effect.pending()` inside this boundary,
-	* and controls when the current `pending` snippet (if any) is removed.
-	* Do not call from inside the class
-	* @param {1 | -1} d
-	* @param {Batch} batch
-	*/
 	update_pending_count(d, batch) {
 		this.#update_pending_count(d, batch);
 		this.#local_pending_count += d;
@@ -3528,7 +2458,6 @@ var Boundary = class {
 		this.#effect_pending_subscriber();
 		return get(this.#effect_pending);
 	}
-	/** @param {unknown} error */
 	error(error) {
 		if (error === HYDRATION_ERROR) throw error;
 		if (!this.#props.onerror && !this.#props.failed) throw error;
@@ -3541,9 +2470,6 @@ var Boundary = class {
 			});
 		} else this.#handle_error(error);
 	}
-	/**
-	* @param {unknown} error
-	*/
 	#handle_error(error) {
 		if (this.#main_effect) {
 			destroy_effect(this.#main_effect);
@@ -3563,7 +2489,6 @@ var Boundary = class {
 			set_hydrate_node(skip_nodes());
 		}
 		let failed = this.#props.failed;
-		/** @param {unknown} transformed_error */
 		const handle_error_result = (transformed_error) => {
 			if (this.#is_destroyed()) return;
 			const { reset, invoke_onerror } = this.#create_reset(transformed_error);
@@ -3584,7 +2509,6 @@ var Boundary = class {
 		};
 		queue_micro_task(() => {
 			if (this.#is_destroyed()) return;
-			/** @type {unknown} */
 			var result;
 			try {
 				result = this.transform_error(error);
@@ -3592,52 +2516,24 @@ var Boundary = class {
 				invoke_error_boundary(e, this.#effect && this.#effect.parent);
 				return;
 			}
-			if (result !== null && typeof result === "object" && typeof result.then === "function")
- /** @type {any} */ result.then(
-				handle_error_result,
-				/** @param {unknown} e */
-				(e) => invoke_error_boundary(e, this.#effect && this.#effect.parent)
-			);
+			if (result !== null && typeof result === "object" && typeof result.then === "function") result.then(handle_error_result, (e) => invoke_error_boundary(e, this.#effect && this.#effect.parent));
 			else handle_error_result(result);
 		});
 	}
 };
-/**
-* @param {Element} text
-* @param {string} value
-* @returns {void}
-*/
 function set_text(text, value) {
 	var str = value == null ? "" : typeof value === "object" ? `${value}` : value;
 	if (str !== (text[TEXT_CACHE] ??= text.nodeValue)) {
-		/** @type {any} */ text[TEXT_CACHE] = str;
+		text[TEXT_CACHE] = str;
 		text.nodeValue = `${str}`;
 	}
 }
-/**
-* Mounts a component to the given target and returns the exports and potentially the props (if compiled with `accessors: true`) of the component.
-* Transitions will play during the initial render unless the `intro` option is set to `false`.
-*
-* @template {Record<string, any>} Props
-* @template {Record<string, any>} Exports
-* @param {ComponentType<SvelteComponent<Props>> | Component<Props, Exports, any>} component
-* @param {MountOptions<Props>} options
-* @returns {Exports}
-*/
 function mount(component, options) {
 	return _mount(component, options);
 }
-/** @type {Map<EventTarget, Map<string, number>>} */
-var listeners = /* @__PURE__ */ new Map();
-/**
-* @template {Record<string, any>} Exports
-* @param {ComponentType<SvelteComponent<any>> | Component<any>} Component
-* @param {MountOptions} options
-* @returns {Exports}
-*/
+var listeners = new Map();
 function _mount(Component, { target, anchor, props = {}, events, context, intro = true, transformError }) {
 	init_operations();
-	/** @type {Exports} */
 	var component = void 0;
 	var unmount = component_root(() => {
 		var anchor_node = anchor ?? target.appendChild(create_text());
@@ -3645,12 +2541,11 @@ function _mount(Component, { target, anchor, props = {}, events, context, intro 
 			push({});
 			var ctx = component_context;
 			if (context) ctx.c = context;
-			if (events)
- /** @type {any} */ props.$$events = events;
+			if (events) props.$$events = events;
 			if (hydrating) assign_nodes(anchor_node, null);
 			component = Component(anchor_node, props) || mark_as_component();
 			if (hydrating) {
-				/** @type {Effect & { nodes: EffectNodes }} */ active_effect.nodes.end = hydrate_node;
+				active_effect.nodes.end = hydrate_node;
 				if (hydrate_node === null || hydrate_node.nodeType !== 8 || hydrate_node.data !== "]") {
 					hydration_mismatch();
 					throw HYDRATION_ERROR;
@@ -3658,9 +2553,7 @@ function _mount(Component, { target, anchor, props = {}, events, context, intro 
 			}
 			pop();
 		}, transformError);
-		/** @type {Set<string>} */
-		var registered_events = /* @__PURE__ */ new Set();
-		/** @param {Array<string>} events */
+		var registered_events = new Set();
 		var event_handle = (events) => {
 			for (var i = 0; i < events.length; i++) {
 				var event_name = events[i];
@@ -3670,7 +2563,7 @@ function _mount(Component, { target, anchor, props = {}, events, context, intro 
 				for (const node of [target, document]) {
 					var counts = listeners.get(node);
 					if (counts === void 0) {
-						counts = /* @__PURE__ */ new Map();
+						counts = new Map();
 						listeners.set(node, counts);
 					}
 					var count = counts.get(event_name);
@@ -3700,66 +2593,19 @@ function _mount(Component, { target, anchor, props = {}, events, context, intro 
 	mounted_components.set(component, unmount);
 	return component;
 }
-/**
-* References of the components that were mounted or hydrated.
-* Uses a `WeakMap` to avoid memory leaks.
-*/
-var mounted_components = /* @__PURE__ */ new WeakMap();
+var mounted_components = new WeakMap();
 // node_modules/svelte/src/internal/client/dom/blocks/branches.js
-/** @import { Effect, TemplateNode } from '#client' */
-/**
-* @typedef {{ effect: Effect, fragment: DocumentFragment }} Branch
-*/
-/**
-* @template Key
-*/
 var BranchManager = class {
-	/** @type {TemplateNode} */
 	anchor;
-	/** @type {Map<Batch, Key>} */
-	#batches = /* @__PURE__ */ new Map();
-	/**
-	* Map of keys to effects that are currently rendered in the DOM.
-	* These effects are visible and actively part of the document tree.
-	* Example:
-	* ```
-	* {#if condition}
-	* 	foo
-	* {:else}
-	* 	bar
-	* {/if}
-	* ```
-	* Can result in the entries `true->Effect` and `false->Effect`
-	* @type {Map<Key, Effect>}
-	*/
-	#onscreen = /* @__PURE__ */ new Map();
-	/**
-	* Similar to #onscreen with respect to the keys, but contains branches that are not yet
-	* in the DOM, because their insertion is deferred.
-	* @type {Map<Key, Branch>}
-	*/
-	#offscreen = /* @__PURE__ */ new Map();
-	/**
-	* Keys of effects that are currently outroing
-	* @type {Set<Key>}
-	*/
-	#outroing = /* @__PURE__ */ new Set();
-	/**
-	* Whether to pause (i.e. outro) on change, or destroy immediately.
-	* This is necessary for `<svelte:element>`
-	*/
+	#batches = new Map();
+	#onscreen = new Map();
+	#offscreen = new Map();
+	#outroing = new Set();
 	#transition = true;
-	/**
-	* @param {TemplateNode} anchor
-	* @param {boolean} transition
-	*/
 	constructor(anchor, transition = true) {
 		this.anchor = anchor;
 		this.#transition = transition;
 	}
-	/**
-	* @param {Batch} batch
-	*/
 	#commit = (batch) => {
 		if (!this.#batches.has(batch)) return;
 		var key = this.#batches.get(batch);
@@ -3773,7 +2619,7 @@ var BranchManager = class {
 				resume_effect(offscreen.effect);
 				this.#onscreen.set(key, offscreen.effect);
 				this.#offscreen.delete(key);
-				/** @type {TemplateNode} */ offscreen.fragment.lastChild.remove();
+				offscreen.fragment.lastChild.remove();
 				this.anchor.before(offscreen.fragment);
 				onscreen = offscreen.effect;
 			}
@@ -3808,9 +2654,6 @@ var BranchManager = class {
 			} else on_destroy();
 		}
 	};
-	/**
-	* @param {Batch} batch
-	*/
 	#discard = (batch) => {
 		this.#batches.delete(batch);
 		const keys = Array.from(this.#batches.values());
@@ -3819,11 +2662,6 @@ var BranchManager = class {
 			this.#offscreen.delete(k);
 		}
 	};
-	/**
-	*
-	* @param {any} key
-	* @param {null | ((target: TemplateNode) => void)} fn
-	*/
 	ensure(key, fn) {
 		var batch = current_batch;
 		var defer = should_defer_append();
@@ -3852,16 +2690,72 @@ var BranchManager = class {
 		}
 	}
 };
+// node_modules/svelte/src/internal/client/dom/blocks/await.js
+var PENDING = 0;
+var THEN = 1;
+var CATCH = 2;
+function await_block(node, get_input, pending_fn, then_fn, catch_fn) {
+	if (hydrating) hydrate_next();
+	var runes = is_runes();
+	var v = UNINITIALIZED;
+	var value = runes ? source(v) : mutable_source(v, false, false);
+	var error = runes ? source(v) : mutable_source(v, false, false);
+	var branches = new BranchManager(node);
+	block(() => {
+		var batch = current_batch;
+		var input = get_input();
+		var destroyed = false;
+		let mismatch = hydrating && is_promise(input) === (node.data === "[!");
+		if (mismatch) {
+			set_hydrate_node(skip_nodes());
+			set_hydrating(false);
+		}
+		if (is_promise(input)) {
+			var restore = capture();
+			var resolved = false;
+			const resolve = (fn) => {
+				if (destroyed) return;
+				resolved = true;
+				restore(false);
+				if (current_batch === batch) batch.deactivate();
+				Batch.ensure();
+				try {
+					fn();
+				} finally {
+					unset_context(false);
+					if (!is_flushing_sync) flushSync();
+				}
+			};
+			input.then((v) => {
+				resolve(() => {
+					internal_set(value, v);
+					branches.ensure(THEN, then_fn && ((target) => then_fn(target, value)));
+				});
+			}, (e) => {
+				resolve(() => {
+					internal_set(error, e);
+					branches.ensure(CATCH, catch_fn && ((target) => catch_fn(target, error)));
+					if (!catch_fn) throw error.v;
+				});
+			});
+			if (hydrating) branches.ensure(PENDING, pending_fn);
+			else queue_micro_task(() => {
+				if (!resolved) resolve(() => {
+					branches.ensure(PENDING, pending_fn);
+				});
+			});
+		} else {
+			internal_set(value, input);
+			branches.ensure(THEN, then_fn && ((target) => then_fn(target, value)));
+		}
+		if (mismatch) set_hydrating(true);
+		return () => {
+			destroyed = true;
+		};
+	});
+}
 // node_modules/svelte/src/internal/client/dom/blocks/if.js
-/** @import { TemplateNode } from '#client' */
-/**
-* @param {TemplateNode} node
-* @param {(branch: (fn: (anchor: Node) => void, key?: number | false) => void) => void} fn
-* @param {boolean} [elseif] True if this is an `{:else if ...}` block rather than an `{#if ...}`, as that affects which transitions are considered 'local'
-* @returns {void}
-*/
 function if_block(node, fn, elseif = false) {
-	/** @type {TemplateNode | undefined} */
 	var marker;
 	if (hydrating) {
 		marker = hydrate_node;
@@ -3869,10 +2763,6 @@ function if_block(node, fn, elseif = false) {
 	}
 	var branches = new BranchManager(node);
 	var flags = elseif ? EFFECT_TRANSPARENT : 0;
-	/**
-	* @param {number | false} key
-	* @param {null | ((anchor: Node) => void)} fn
-	*/
 	function update_branch(key, fn) {
 		if (hydrating) {
 			var data = read_hydration_instruction(marker);
@@ -3898,27 +2788,12 @@ function if_block(node, fn, elseif = false) {
 	}, flags);
 }
 // node_modules/svelte/src/internal/client/dom/blocks/each.js
-/** @import { EachItem, EachOutroGroup, EachState, Effect, EffectNodes, MaybeSource, TemplateNode, TransitionManager } from '#client' */
-/** @import { Batch } from '../../reactivity/batch.js'; */
-/**
-* @param {any} _
-* @param {number} i
-*/
 function index(_, i) {
 	return i;
 }
-/**
-* Pause multiple effects simultaneously, and coordinate their
-* subsequent destruction. Used in each blocks
-* @param {EachState} state
-* @param {Effect[]} to_destroy
-* @param {null | Node} controlled_anchor
-*/
 function pause_effects(state, to_destroy, controlled_anchor) {
-	/** @type {TransitionManager[]} */
 	var transitions = [];
 	var length = to_destroy.length;
-	/** @type {EachOutroGroup} */
 	var group;
 	var remaining = to_destroy.length;
 	for (var i = 0; i < length; i++) {
@@ -3949,25 +2824,16 @@ function pause_effects(state, to_destroy, controlled_anchor) {
 	} else {
 		group = {
 			pending: new Set(to_destroy),
-			done: /* @__PURE__ */ new Set()
+			done: new Set()
 		};
-		(state.outrogroups ??= /* @__PURE__ */ new Set()).add(group);
+		(state.outrogroups ??= new Set()).add(group);
 	}
 }
-/**
-* @param {EachState} state
-* @param {Effect[]} to_destroy
-* @param {boolean} remove_dom
-*/
 function destroy_effects(state, to_destroy, remove_dom = true) {
-	/** @type {Set<Effect> | undefined} */
 	var preserved_effects;
 	if (state.pending.size > 0) {
-		preserved_effects = /* @__PURE__ */ new Set();
-		for (const keys of state.pending.values()) for (const key of keys) preserved_effects.add(
-			/** @type {EachItem} */
-			state.items.get(key).e
-		);
+		preserved_effects = new Set();
+		for (const keys of state.pending.values()) for (const key of keys) preserved_effects.add(state.items.get(key).e);
 	}
 	for (var i = 0; i < to_destroy.length; i++) {
 		var e = to_destroy[i];
@@ -3977,39 +2843,22 @@ function destroy_effects(state, to_destroy, remove_dom = true) {
 		} else destroy_effect(to_destroy[i], remove_dom);
 	}
 }
-/** @type {TemplateNode} */
 var offscreen_anchor;
-/**
-* @template V
-* @param {Element | Comment} node The next sibling node, or the parent node if this is a 'controlled' block
-* @param {number} flags
-* @param {() => V[]} get_collection
-* @param {(value: V, index: number) => any} get_key
-* @param {(anchor: Node, item: MaybeSource<V>, index: MaybeSource<number>) => void} render_fn
-* @param {null | ((anchor: Node) => void)} fallback_fn
-* @returns {void}
-*/
 function each(node, flags, get_collection, get_key, render_fn, fallback_fn = null) {
 	var anchor = node;
-	/** @type {Map<any, EachItem>} */
-	var items = /* @__PURE__ */ new Map();
+	var items = new Map();
 	if ((flags & 4) !== 0) {
 		var parent_node = node;
-		anchor = hydrating ? set_hydrate_node(/* @__PURE__ */ get_first_child(parent_node)) : parent_node.appendChild(create_text());
+		anchor = hydrating ? set_hydrate_node(get_first_child(parent_node)) : parent_node.appendChild(create_text());
 	}
 	if (hydrating) hydrate_next();
-	/** @type {Effect | null} */
 	var fallback = null;
-	var each_array = /* @__PURE__ */ derived_safe_equal(() => {
+	var each_array = derived_safe_equal(() => {
 		var collection = get_collection();
 		return is_array(collection) ? collection : collection == null ? [] : array_from(collection);
 	});
-	/** @type {Map<Batch, Set<any>>} */
-	var pending = /* @__PURE__ */ new Map();
+	var pending = new Map();
 	var first_run = true;
-	/**
-	* @param {Batch} batch
-	*/
 	function commit(batch) {
 		if ((state.effect.f & 16384) !== 0) return;
 		state.pending.delete(batch);
@@ -4028,18 +2877,13 @@ function each(node, flags, get_collection, get_key, render_fn, fallback_fn = nul
 			});
 		}
 	}
-	/**
-	* @param {Batch} batch
-	*/
 	function discard(batch) {
 		state.pending.delete(batch);
 	}
-	/** @type {EachState} */
 	var state = {
 		effect: block(() => {
 			var array = get(each_array);
 			var length = array.length;
-			/** `true` if there was a hydration mismatch. Needs to be a `let` or else it isn't treeshaken out */
 			let mismatch = false;
 			if (hydrating) {
 				if (read_hydration_instruction(anchor) === "[!" !== (length === 0)) {
@@ -4049,7 +2893,7 @@ function each(node, flags, get_collection, get_key, render_fn, fallback_fn = nul
 					mismatch = true;
 				}
 			}
-			var keys = /* @__PURE__ */ new Set();
+			var keys = new Set();
 			var batch = current_batch;
 			var defer = should_defer_append();
 			for (var index = 0; index < length; index += 1) {
@@ -4101,47 +2945,23 @@ function each(node, flags, get_collection, get_key, render_fn, fallback_fn = nul
 	first_run = false;
 	if (hydrating) anchor = hydrate_node;
 }
-/**
-* Skip past any non-branch effects (which could be created with `createSubscriber`, for example) to find the next branch effect
-* @param {Effect | null} effect
-* @returns {Effect | null}
-*/
 function skip_to_branch(effect) {
 	while (effect !== null && (effect.f & 32) === 0) effect = effect.next;
 	return effect;
 }
-/**
-* Add, remove, or reorder items output by an each block as its input changes
-* @template V
-* @param {EachState} state
-* @param {Array<V>} array
-* @param {Element | Comment | Text} anchor
-* @param {number} flags
-* @param {(value: V, index: number) => any} get_key
-* @returns {void}
-*/
 function reconcile(state, array, anchor, flags, get_key) {
 	var is_animated = (flags & 8) !== 0;
 	var length = array.length;
 	var items = state.items;
 	var current = skip_to_branch(state.effect.first);
-	/** @type {undefined | Set<Effect>} */
 	var seen;
-	/** @type {Effect | null} */
 	var prev = null;
-	/** @type {undefined | Set<Effect>} */
 	var to_animate;
-	/** @type {Effect[]} */
 	var matched = [];
-	/** @type {Effect[]} */
 	var stashed = [];
-	/** @type {V} */
 	var value;
-	/** @type {any} */
 	var key;
-	/** @type {Effect | undefined} */
 	var effect;
-	/** @type {number} */
 	var i;
 	if (is_animated) for (i = 0; i < length; i += 1) {
 		value = array[i];
@@ -4149,7 +2969,7 @@ function reconcile(state, array, anchor, flags, get_key) {
 		effect = items.get(key).e;
 		if ((effect.f & 33554432) === 0) {
 			effect.nodes?.a?.measure();
-			(to_animate ??= /* @__PURE__ */ new Set()).add(effect);
+			(to_animate ??= new Set()).add(effect);
 		}
 	}
 	for (i = 0; i < length; i += 1) {
@@ -4164,7 +2984,7 @@ function reconcile(state, array, anchor, flags, get_key) {
 			resume_effect(effect);
 			if (is_animated) {
 				effect.nodes?.a?.unfix();
-				(to_animate ??= /* @__PURE__ */ new Set()).delete(effect);
+				(to_animate ??= new Set()).delete(effect);
 			}
 		}
 		if ((effect.f & 33554432) !== 0) {
@@ -4216,7 +3036,7 @@ function reconcile(state, array, anchor, flags, get_key) {
 			matched = [];
 			stashed = [];
 			while (current !== null && current !== effect) {
-				(seen ??= /* @__PURE__ */ new Set()).add(current);
+				(seen ??= new Set()).add(current);
 				stashed.push(current);
 				current = skip_to_branch(current.next);
 			}
@@ -4234,7 +3054,6 @@ function reconcile(state, array, anchor, flags, get_key) {
 		if (state.outrogroups.size === 0) state.outrogroups = null;
 	}
 	if (current !== null || seen !== void 0) {
-		/** @type {Effect[]} */
 		var to_destroy = [];
 		if (seen !== void 0) {
 			for (effect of seen) if ((effect.f & 8192) === 0) to_destroy.push(effect);
@@ -4258,20 +3077,8 @@ function reconcile(state, array, anchor, flags, get_key) {
 		for (effect of to_animate) effect.nodes?.a?.apply();
 	});
 }
-/**
-* @template V
-* @param {Map<any, EachItem>} items
-* @param {Node} anchor
-* @param {V} value
-* @param {unknown} key
-* @param {number} index
-* @param {(anchor: Node, item: MaybeSource<V>, index: MaybeSource<number>, collection: () => V[]) => void} render_fn
-* @param {number} flags
-* @param {() => V[]} get_collection
-* @returns {EachItem}
-*/
 function create_item(items, anchor, value, key, index, render_fn, flags, get_collection) {
-	var v = (flags & 1) !== 0 ? (flags & 16) === 0 ? /* @__PURE__ */ mutable_source(value, false, false) : source(value) : null;
+	var v = (flags & 1) !== 0 ? (flags & 16) === 0 ? mutable_source(value, false, false) : source(value) : null;
 	var i = (flags & 2) !== 0 ? source(index) : null;
 	return {
 		v,
@@ -4284,28 +3091,18 @@ function create_item(items, anchor, value, key, index, render_fn, flags, get_col
 		})
 	};
 }
-/**
-* @param {Effect} effect
-* @param {Effect | null} next
-* @param {Text | Element | Comment} anchor
-*/
 function move(effect, next, anchor) {
 	if (!effect.nodes) return;
 	var node = effect.nodes.start;
 	var end = effect.nodes.end;
 	var dest = next && (next.f & 33554432) === 0 ? next.nodes.start : anchor;
 	while (node !== null) {
-		var next_node = /* @__PURE__ */ get_next_sibling(node);
+		var next_node = get_next_sibling(node);
 		dest.before(node);
 		if (node === end) return;
 		node = next_node;
 	}
 }
-/**
-* @param {EachState} state
-* @param {Effect | null} prev
-* @param {Effect | null} next
-*/
 function link(state, prev, next) {
 	if (prev === null) state.effect.first = next;
 	else prev.next = next;
@@ -4313,16 +3110,6 @@ function link(state, prev, next) {
 	else next.prev = prev;
 }
 // node_modules/svelte/src/internal/client/dom/blocks/snippet.js
-/** @import { Snippet } from 'svelte' */
-/** @import { TemplateNode } from '#client' */
-/** @import { Getters } from '#shared' */
-/**
-* @template {(node: TemplateNode, ...args: any[]) => void} SnippetFn
-* @param {TemplateNode} node
-* @param {() => SnippetFn | null | undefined} get_snippet
-* @param {(() => any)[]} args
-* @returns {void}
-*/
 function snippet(node, get_snippet, ...args) {
 	var branches = new BranchManager(node);
 	block(() => {
@@ -4331,24 +3118,17 @@ function snippet(node, get_snippet, ...args) {
 	}, EFFECT_TRANSPARENT);
 }
 // node_modules/svelte/src/internal/client/dom/blocks/svelte-head.js
-/** @import { TemplateNode } from '#client' */
-/**
-* @param {string} hash
-* @param {(anchor: Node) => void} render_fn
-* @returns {void}
-*/
 function head(hash, render_fn) {
 	let previous_hydrate_node = null;
 	let was_hydrating = hydrating;
-	/** @type {Comment | Text} */
 	var anchor;
 	if (hydrating) {
 		previous_hydrate_node = hydrate_node;
-		var head_anchor = /* @__PURE__ */ get_first_child(document.head);
-		while (head_anchor !== null && (head_anchor.nodeType !== 8 || head_anchor.data !== hash)) head_anchor = /* @__PURE__ */ get_next_sibling(head_anchor);
+		var head_anchor = get_first_child(document.head);
+		while (head_anchor !== null && (head_anchor.nodeType !== 8 || head_anchor.data !== hash)) head_anchor = get_next_sibling(head_anchor);
 		if (head_anchor === null) set_hydrating(false);
 		else {
-			var start = /* @__PURE__ */ get_next_sibling(head_anchor);
+			var start = get_next_sibling(head_anchor);
 			head_anchor.remove();
 			set_hydrate_node(start);
 		}
@@ -4376,15 +3156,8 @@ function head(hash, render_fn) {
 	}
 }
 // node_modules/svelte/src/internal/client/dom/elements/attachments.js
-/** @import { Effect } from '#client' */
-/**
-* @param {Element} node
-* @param {() => (node: Element) => void} get_fn
-*/
 function attach(node, get_fn) {
-	/** @type {false | undefined | ((node: Element) => void)} */
 	var fn = void 0;
-	/** @type {Effect | null} */
 	var e;
 	managed(() => {
 		if (fn !== (fn = get_fn())) {
@@ -4413,22 +3186,11 @@ function clsx$1() {
 	return n;
 }
 // node_modules/svelte/src/internal/shared/attributes.js
-/**
-* Small wrapper around clsx to preserve Svelte's (weird) handling of falsy values.
-* TODO Svelte 6 revisit this, and likely turn all falsy values into the empty string (what clsx also does)
-* @param  {any} value
-*/
 function clsx(value) {
 	if (typeof value === "object") return clsx$1(value);
 	else return value ?? "";
 }
 var whitespace = [..." 	\n\r\f\xA0\v﻿"];
-/**
-* @param {any} value
-* @param {string | null} [hash]
-* @param {Record<string, boolean>} [directives]
-* @returns {string | null}
-*/
 function to_class(value, hash, directives) {
 	var classname = value == null ? "" : "" + value;
 	if (hash) classname = classname ? classname + " " + hash : hash;
@@ -4446,11 +3208,6 @@ function to_class(value, hash, directives) {
 	}
 	return classname === "" ? null : classname;
 }
-/**
-*
-* @param {Record<string,any>} styles
-* @param {boolean} important
-*/
 function append_styles(styles, important = false) {
 	var separator = important ? " !important;" : ";";
 	var css = "";
@@ -4460,25 +3217,14 @@ function append_styles(styles, important = false) {
 	}
 	return css;
 }
-/**
-* @param {string} name
-* @returns {string}
-*/
 function to_css_name(name) {
 	if (name[0] !== "-" || name[1] !== "-") return name.toLowerCase();
 	return name;
 }
-/**
-* @param {any} value
-* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [styles]
-* @returns {string | null}
-*/
 function to_style(value, styles) {
 	if (styles) {
 		var new_style = "";
-		/** @type {Record<string,any> | undefined} */
 		var normal_styles;
-		/** @type {Record<string,any> | undefined} */
 		var important_styles;
 		if (Array.isArray(styles)) {
 			normal_styles = styles[0];
@@ -4486,7 +3232,6 @@ function to_style(value, styles) {
 		} else normal_styles = styles;
 		if (value) {
 			value = String(value).replaceAll(/\/\*.*?\*\//g, "").trim();
-			/** @type {boolean | '"' | "'"} */
 			var in_str = false;
 			var in_apo = 0;
 			var in_comment = false;
@@ -4531,15 +3276,6 @@ function to_style(value, styles) {
 	return value == null ? null : String(value);
 }
 // node_modules/svelte/src/internal/client/dom/elements/class.js
-/**
-* @param {Element} dom
-* @param {boolean | number} is_html
-* @param {string | null} value
-* @param {string} [hash]
-* @param {Record<string, any>} [prev_classes]
-* @param {Record<string, any>} [next_classes]
-* @returns {Record<string, boolean> | undefined}
-*/
 function set_class(dom, is_html, value, hash, prev_classes, next_classes) {
 	var prev = dom[CLASS_CACHE];
 	if (hydrating || prev !== value || prev === void 0) {
@@ -4549,7 +3285,7 @@ function set_class(dom, is_html, value, hash, prev_classes, next_classes) {
 			else if (is_html) dom.className = next_class_name;
 			else dom.setAttribute("class", next_class_name);
 		}
-		/** @type {any} */ dom[CLASS_CACHE] = value;
+		dom[CLASS_CACHE] = value;
 	} else if (next_classes && prev_classes !== next_classes) for (var key in next_classes) {
 		var is_present = !!next_classes[key];
 		if (prev_classes == null || is_present !== !!prev_classes[key]) dom.classList.toggle(key, is_present);
@@ -4557,12 +3293,6 @@ function set_class(dom, is_html, value, hash, prev_classes, next_classes) {
 	return next_classes;
 }
 // node_modules/svelte/src/internal/client/dom/elements/style.js
-/**
-* @param {Element & ElementCSSInlineStyle} dom
-* @param {Record<string, any>} prev
-* @param {Record<string, any>} next
-* @param {string} [priority]
-*/
 function update_styles(dom, prev = {}, next, priority) {
 	for (var key in next) {
 		var value = next[key];
@@ -4572,12 +3302,6 @@ function update_styles(dom, prev = {}, next, priority) {
 		}
 	}
 }
-/**
-* @param {Element & ElementCSSInlineStyle} dom
-* @param {string | null} value
-* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [prev_styles]
-* @param {Record<string, any> | [Record<string, any>, Record<string, any>]} [next_styles]
-*/
 function set_style(dom, value, prev_styles, next_styles) {
 	var prev = dom[STYLE_CACHE];
 	if (hydrating || prev !== value) {
@@ -4586,7 +3310,7 @@ function set_style(dom, value, prev_styles, next_styles) {
 			if (next_style_attr == null) dom.removeAttribute("style");
 			else dom.style.cssText = next_style_attr;
 		}
-		/** @type {any} */ dom[STYLE_CACHE] = value;
+		dom[STYLE_CACHE] = value;
 	} else if (next_styles) {
 		if (Array.isArray(next_styles)) {
 			update_styles(dom, prev_styles?.[0], next_styles[0]);
@@ -4596,22 +3320,11 @@ function set_style(dom, value, prev_styles, next_styles) {
 	return next_styles;
 }
 // node_modules/svelte/src/internal/client/dom/elements/bindings/select.js
-/**
-* Sets the `selected` attribute on an option so form reset can restore it.
-* @param {HTMLOptionElement} option
-* @param {boolean} selected
-*/
 function set_selected(option, selected) {
 	if (selected) {
 		if (!option.hasAttribute("selected")) option.setAttribute("selected", "");
 	} else option.removeAttribute("selected");
 }
-/**
-* Marks the options matching `__defaultValue` as selected. Without `preserve`
-* a newly matching option gets selected, as an inserted `<option selected>` would.
-* @param {HTMLSelectElement} select
-* @param {boolean} preserve
-*/
 function apply_default_select_value(select, preserve) {
 	var value = select.__defaultValue;
 	var multiple = select.multiple;
@@ -4630,13 +3343,6 @@ function apply_default_select_value(select, preserve) {
 	}
 	else if (select.selectedIndex !== index) select.selectedIndex = index;
 }
-/**
-* Selects the correct option(s) (depending on whether this is a multiple select)
-* @template V
-* @param {HTMLSelectElement} select
-* @param {V} value
-* @param {boolean} mounting
-*/
 function select_option(select, value, mounting = false) {
 	if (select.multiple) {
 		if (value == void 0) return;
@@ -4650,13 +3356,6 @@ function select_option(select, value, mounting = false) {
 	}
 	if (!mounting || value !== void 0) select.selectedIndex = -1;
 }
-/**
-* Sets up a mutation observer to sync the current selection
-* and default to the dom when the options change, for example
-* when they are inside an `#each` block. Called once per `<select>`,
-* by the compiled output or by `attribute_effect` for spreads.
-* @param {HTMLSelectElement} select
-*/
 function init_select(select) {
 	var observer = new MutationObserver((entries) => {
 		if (entries.every(is_selectedcontent_mutation)) return;
@@ -4673,22 +3372,14 @@ function init_select(select) {
 		observer.disconnect();
 	});
 }
-/**
-* @param {HTMLSelectElement} select
-* @param {() => unknown} get
-* @param {(value: unknown) => void} set
-* @returns {void}
-*/
 function bind_select_value(select, get, set = get) {
-	var batches = /* @__PURE__ */ new WeakSet();
+	var batches = new WeakSet();
 	var mounting = true;
 	listen_to_event_and_reset_event(select, "change", (is_reset) => {
 		var query = is_reset ? "[selected]" : ":checked";
-		/** @type {unknown} */
 		var value;
 		if (select.multiple) value = [].map.call(select.querySelectorAll(query), get_option_value);
 		else {
-			/** @type {HTMLOptionElement | null} */
 			var selected_option = select.querySelector(query) ?? select.querySelector("option:not([disabled])");
 			value = selected_option && get_option_value(selected_option);
 		}
@@ -4704,7 +3395,6 @@ function bind_select_value(select, get, set = get) {
 		}
 		select_option(select, value, mounting);
 		if (mounting && value === void 0) {
-			/** @type {HTMLOptionElement | null} */
 			var selected_option = select.querySelector(":checked");
 			if (selected_option !== null) {
 				value = get_option_value(selected_option);
@@ -4715,17 +3405,10 @@ function bind_select_value(select, get, set = get) {
 		mounting = false;
 	});
 }
-/** @param {HTMLOptionElement} option */
 function get_option_value(option) {
 	if ("__value" in option) return option.__value;
 	else return option.value;
 }
-/**
-* Returns `true` if the mutation stems from the browser mirroring the selected
-* option's content into `<selectedcontent>`, or from us replacing the
-* `<selectedcontent>` element with a clone of itself
-* @param {MutationRecord} entry
-*/
 function is_selectedcontent_mutation(entry) {
 	if (entry.target.closest("selectedcontent") !== null) return true;
 	if (entry.type === "childList") {
@@ -4735,17 +3418,10 @@ function is_selectedcontent_mutation(entry) {
 	return false;
 }
 // node_modules/svelte/src/internal/client/dom/elements/attributes.js
-/** @import { Blocker, Effect } from '#client' */
 var IS_CUSTOM_ELEMENT = Symbol("is custom element");
 var IS_HTML = Symbol("is html");
 var LINK_TAG = IS_XHTML ? "link" : "LINK";
 var PROGRESS_TAG = IS_XHTML ? "progress" : "PROGRESS";
-/**
-* The value/checked attribute in the template actually corresponds to the defaultValue property, so we need
-* to remove it upon hydration to avoid a bug when someone resets the form value.
-* @param {HTMLInputElement} input
-* @returns {void}
-*/
 function remove_input_defaults(input) {
 	if (!hydrating) return;
 	var already_removed = false;
@@ -4763,34 +3439,20 @@ function remove_input_defaults(input) {
 			input.checked = checked;
 		}
 	};
-	/** @type {any} */ input[FORM_RESET_HANDLER] = remove_defaults;
+	input[FORM_RESET_HANDLER] = remove_defaults;
 	queue_micro_task(remove_defaults);
 	add_form_reset_listener();
 }
-/**
-* @param {Element} element
-* @param {any} value
-*/
 function set_value(element, value) {
 	var attributes = get_attributes(element);
 	if (attributes.value === (attributes.value = value ?? void 0) || element.value === value && (value !== 0 || element.nodeName !== PROGRESS_TAG)) return;
 	element.value = value ?? "";
 }
-/**
-* @param {Element} element
-* @param {boolean} checked
-*/
 function set_checked(element, checked) {
 	var attributes = get_attributes(element);
 	if (attributes.checked === (attributes.checked = checked ?? void 0)) return;
 	element.checked = checked;
 }
-/**
-* @param {Element} element
-* @param {string} attribute
-* @param {string | null} value
-* @param {boolean} [skip_warning]
-*/
 function set_attribute(element, attribute, value, skip_warning) {
 	var attributes = get_attributes(element);
 	if (hydrating) {
@@ -4807,24 +3469,18 @@ function set_attribute(element, attribute, value, skip_warning) {
 	else if (typeof value !== "string" && get_setters(element).has(attribute)) element[attribute] = value;
 	else if (!(hydrating && (typeof value === "number" || typeof value === "boolean") && previous === String(value))) element.setAttribute(attribute, value);
 }
-/**
-*
-* @param {Element} element
-*/
 function get_attributes(element) {
 	return element[ATTRIBUTES_CACHE] ??= {
 		[IS_CUSTOM_ELEMENT]: element.nodeName.includes("-"),
 		[IS_HTML]: element.namespaceURI === NAMESPACE_HTML
 	};
 }
-/** @type {Map<string, Set<string>>} */
-var setters_cache = /* @__PURE__ */ new Map();
-/** @param {Element} element */
+var setters_cache = new Map();
 function get_setters(element) {
 	var cache_key = element.getAttribute("is") || element.nodeName;
 	var setters = setters_cache.get(cache_key);
 	if (setters) return setters;
-	setters_cache.set(cache_key, setters = /* @__PURE__ */ new Set());
+	setters_cache.set(cache_key, setters = new Set());
 	var descriptors;
 	var proto = element;
 	var element_proto = Element.prototype;
@@ -4836,17 +3492,9 @@ function get_setters(element) {
 	return setters;
 }
 // node_modules/svelte/src/internal/client/dom/elements/bindings/input.js
-/** @import { Batch } from '../../../reactivity/batch.js' */
-/**
-* @param {HTMLInputElement} input
-* @param {() => unknown} get
-* @param {(value: unknown) => void} set
-* @returns {void}
-*/
 function bind_value(input, get, set = get) {
-	var batches = /* @__PURE__ */ new WeakSet();
+	var batches = new WeakSet();
 	listen_to_event_and_reset_event(input, "input", async (is_reset) => {
-		/** @type {any} */
 		var value = is_reset ? input.defaultValue : input.value;
 		value = is_numberlike_input(input) ? to_number(value) : value;
 		set(value);
@@ -4884,38 +3532,33 @@ function bind_value(input, get, set = get) {
 		if (value !== input.value) input.value = value ?? "";
 	});
 }
-/**
-* @param {HTMLInputElement} input
-*/
+function bind_checked(input, get, set = get) {
+	listen_to_event_and_reset_event(input, "change", (is_reset) => {
+		set(is_reset ? input.defaultChecked : input.checked);
+	});
+	if (hydrating && input.defaultChecked !== input.checked || untrack(get) == null) set(input.checked);
+	render_effect(() => {
+		var value = get();
+		input.checked = Boolean(value);
+	});
+}
 function is_numberlike_input(input) {
 	var type = input.type;
 	return type === "number" || type === "range";
 }
-/**
-* @param {string} value
-*/
 function to_number(value) {
 	return value === "" ? null : +value;
 }
-var resize_observer_border_box = /* @__PURE__ */ new class ResizeObserverSingleton {
-	/** */
-	#listeners = /* @__PURE__ */ new WeakMap();
-	/** @type {ResizeObserver | undefined} */
+var resize_observer_border_box = new class ResizeObserverSingleton {
+	#listeners = new WeakMap();
 	#observer;
-	/** @type {ResizeObserverOptions} */
 	#options;
-	/** @static */
-	static entries = /* @__PURE__ */ new WeakMap();
-	/** @param {ResizeObserverOptions} options */
+	static entries = new WeakMap();
 	constructor(options) {
 		this.#options = options;
 	}
-	/**
-	* @param {Element} element
-	* @param {(entry: ResizeObserverEntry) => any} listener
-	*/
 	observe(element, listener) {
-		var listeners = this.#listeners.get(element) || /* @__PURE__ */ new Set();
+		var listeners = this.#listeners.get(element) || new Set();
 		listeners.add(listener);
 		this.#listeners.set(element, listeners);
 		this.#getObserver().observe(element, this.#options);
@@ -4924,27 +3567,19 @@ var resize_observer_border_box = /* @__PURE__ */ new class ResizeObserverSinglet
 			listeners.delete(listener);
 			if (listeners.size === 0) {
 				this.#listeners.delete(element);
-				/** @type {ResizeObserver} */ this.#observer.unobserve(element);
+				this.#observer.unobserve(element);
 			}
 		};
 	}
 	#getObserver() {
-		return this.#observer ?? (this.#observer = new ResizeObserver(
-			/** @param {any} entries */
-			(entries) => {
-				for (var entry of entries) {
-					ResizeObserverSingleton.entries.set(entry.target, entry);
-					for (var listener of this.#listeners.get(entry.target) || []) listener(entry);
-				}
+		return this.#observer ?? (this.#observer = new ResizeObserver((entries) => {
+			for (var entry of entries) {
+				ResizeObserverSingleton.entries.set(entry.target, entry);
+				for (var listener of this.#listeners.get(entry.target) || []) listener(entry);
 			}
-		));
+		}));
 	}
 }({ box: "border-box" });
-/**
-* @param {HTMLElement} element
-* @param {'clientWidth' | 'clientHeight' | 'offsetWidth' | 'offsetHeight'} type
-* @param {(size: number) => void} set
-*/
 function bind_element_size(element, type, set) {
 	var unsub = resize_observer_border_box.observe(element, () => set(element[type]));
 	effect(() => {
@@ -4953,30 +3588,14 @@ function bind_element_size(element, type, set) {
 	});
 }
 // node_modules/svelte/src/internal/client/dom/elements/bindings/this.js
-/** @import { ComponentContext, Effect } from '#client' */
-/**
-* @param {any} bound_value
-* @param {Element} element_or_component
-* @returns {boolean}
-*/
 function is_bound_this(bound_value, element_or_component) {
 	return bound_value === element_or_component || bound_value?.[STATE_SYMBOL] === element_or_component;
 }
-/**
-* @param {any} element_or_component
-* @param {(value: unknown, ...parts: unknown[]) => void} update
-* @param {(...parts: unknown[]) => unknown} get_value
-* @param {() => unknown[]} [get_parts] Set if the this binding is used inside an each block,
-* 										returns all the parts of the each block context that are used in the expression
-* @returns {void}
-*/
 function bind_this(element_or_component = mark_as_component(), update, get_value, get_parts) {
 	var component_effect = component_context.r;
 	var parent = active_effect;
 	effect(() => {
-		/** @type {unknown[]} */
 		var old_parts;
-		/** @type {unknown[]} */
 		var parts;
 		render_effect(() => {
 			old_parts = parts;
@@ -5004,28 +3623,11 @@ function bind_this(element_or_component = mark_as_component(), update, get_value
 	return element_or_component;
 }
 // node_modules/svelte/src/internal/client/dom/elements/bindings/window.js
-/**
-* @param {'innerWidth' | 'innerHeight' | 'outerWidth' | 'outerHeight'} type
-* @param {(size: number) => void} set
-*/
 function bind_window_size(type, set) {
 	listen(window, ["resize"], () => without_reactive_context(() => set(window[type])));
 }
 // node_modules/svelte/src/internal/client/reactivity/store.js
-/**
-* Whether or not the prop currently being read is a store binding, as in
-* `<Child bind:x={$y} />`. If it is, we treat the prop as mutable even in
-* runes mode, and skip `binding_property_non_reactive` validation
-*/
 var is_store_binding = false;
-/**
-* Returns a tuple that indicates whether `fn()` reads a prop that is a store binding.
-* Used to prevent `binding_property_non_reactive` validation false positives and
-* ensure that these props are treated as mutable even in runes mode
-* @template T
-* @param {() => T} fn
-* @returns {[T, boolean]}
-*/
 function capture_store_binding(fn) {
 	var previous_is_store_binding = is_store_binding;
 	try {
@@ -5036,17 +3638,6 @@ function capture_store_binding(fn) {
 	}
 }
 // node_modules/svelte/src/internal/client/reactivity/props.js
-/** @import { Derived, Effect, Source } from './types.js' */
-/**
-* This function is responsible for synchronizing a possibly bound prop with the inner component state.
-* It is used whenever the compiler sees that the component writes to the prop, or when it has a default prop_value.
-* @template V
-* @param {Record<string, unknown>} props
-* @param {string} key
-* @param {number} flags
-* @param {V | (() => V)} [fallback]
-* @returns {(() => V | ((arg: V) => V) | ((arg: V, mutation: boolean) => V))}
-*/
 function prop(props, key, flags, fallback) {
 	var runes = !legacy_mode_flag || (flags & 2) !== 0;
 	var bindable = (flags & 8) !== 0;
@@ -5056,7 +3647,7 @@ function prop(props, key, flags, fallback) {
 	var fallback_signal = void 0;
 	var get_fallback = () => {
 		if (lazy && runes) {
-			fallback_signal ??= /* @__PURE__ */ derived(fallback);
+			fallback_signal ??= derived(fallback);
 			return get(fallback_signal);
 		}
 		if (fallback_dirty) {
@@ -5065,13 +3656,11 @@ function prop(props, key, flags, fallback) {
 		}
 		return fallback_value;
 	};
-	/** @type {((v: V) => void) | undefined} */
 	let setter;
 	if (bindable) {
 		var is_entry_props = STATE_SYMBOL in props || LEGACY_PROPS in props;
 		setter = get_descriptor(props, key)?.set ?? (is_entry_props && key in props ? (v) => props[key] = v : void 0);
 	}
-	/** @type {V} */
 	var initial_value;
 	var is_store_sub = false;
 	if (bindable) [initial_value, is_store_sub] = capture_store_binding(() => props[key]);
@@ -5083,7 +3672,6 @@ function prop(props, key, flags, fallback) {
 			setter(initial_value);
 		}
 	}
-	/** @type {() => V} */
 	var getter;
 	if (runes) getter = () => {
 		var value = props[key];
@@ -5101,8 +3689,7 @@ function prop(props, key, flags, fallback) {
 		var legacy_parent = props.$$legacy;
 		return (function(value, mutation) {
 			if (arguments.length > 0) {
-				if (!runes || !mutation || legacy_parent || is_store_sub)
- /** @type {Function} */ setter(mutation ? getter() : value);
+				if (!runes || !mutation || legacy_parent || is_store_sub) setter(mutation ? getter() : value);
 				return value;
 			}
 			return getter();
@@ -5129,5 +3716,5 @@ function prop(props, key, flags, fallback) {
 }
 if (typeof HTMLElement === "function");
 // node_modules/svelte/src/internal/disclose-version.js
-if (typeof window !== "undefined") ((window.__svelte ??= {}).v ??= /* @__PURE__ */ new Set()).add("5");
-export { delegated as A, only_child as B, set_text as C, props_id as D, from_html as E, user_effect as F, user_derived as G, proxy as H, $document as I, push as J, remove_textarea_child as K, $window as L, get as M, deferred_template_effect as N, text as O, template_effect as P, child as R, mount as S, comment as T, set as U, sibling as V, state as W, reset as X, next as Y, to_array as Z, head as _, bind_value as a, index as b, set_checked as c, init_select as d, select_option as f, attach as g, clsx as h, bind_element_size as i, event as j, delegate as k, set_value as l, set_class as m, bind_window_size as n, remove_input_defaults as o, set_style as p, pop as q, bind_this as r, set_attribute as s, prop as t, bind_select_value as u, snippet as v, append as w, if_block as x, each as y, first_child as z };
+if (typeof window !== "undefined") ((window.__svelte ??= {}).v ??= new Set()).add("5");
+export { reset as $, props_id as A, $window as B, await_block as C, comment as D, append as E, get as F, proxy as G, first_child as H, deferred_template_effect as I, user_derived as J, set as K, template_effect as L, delegate as M, delegated as N, from_html as O, event as P, next as Q, user_effect as R, if_block as S, set_text as T, only_child as U, child as V, sibling as W, pop as X, remove_textarea_child as Y, push as Z, attach as _, bind_checked as a, each as b, set_attribute as c, bind_select_value as d, noop as et, init_select as f, clsx as g, set_class as h, bind_element_size as i, text as j, from_svg as k, set_checked as l, set_style as m, bind_window_size as n, bind_value as o, select_option as p, state as q, bind_this as r, remove_input_defaults as s, prop as t, to_array as tt, set_value as u, head as v, mount as w, index as x, snippet as y, $document as z };
