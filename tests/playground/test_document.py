@@ -78,9 +78,9 @@ def test_tokens_are_the_answer(page: Page, tiny: Tiny) -> None:
     trace = asked_again(playing)
     assert "".join(playing.texts()) == visible(trace["texts"][0]["text"])
     assert len(playing.texts()) == 60
-    colours = page.evaluate(
-        "[...new Set([...document.querySelectorAll('[data-token]')].map(e => getComputedStyle(e).backgroundColor))]"
-    )
+    page.get_by_role("combobox", name="Colour by").select_option("rank")
+    spans = page.locator("[data-token]")
+    colours = spans.evaluate_all("all => [...new Set(all.map(one => getComputedStyle(one).backgroundColor))]")
     assert len(colours) >= 4, colours
 
 

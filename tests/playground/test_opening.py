@@ -1,4 +1,4 @@
-"""The page opens: quietly, from its own server alone, under any path, with a key, before the model is there."""
+"""The page opens: quietly, from its own server alone, under any path, with a key, before the model is."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,13 +43,14 @@ class Tracing:
         self._recorder = Recorder(tokenizer)
         self._begun = False
 
-    def take(self, event: Told) -> dict[str, Any]:
-        """Take what happened; return what the trace grew by, as a stream has it; nothing if it did not."""
+    def take(self, event: Told) -> Iterator[dict[str, Any]]:
+        """Take what happened; yield what the trace grew by, as a stream has it, and before that its head."""
         part = streamed(self._recorder.take(event))
         if part and not self._begun:
             self._begun = True
-            return self._traced.as_json() | part
-        return part
+            yield self._traced.as_json()
+        if part:
+            yield part
 
     def row_of(self, node: int) -> int | None:
         """Return the row of a node of a search."""

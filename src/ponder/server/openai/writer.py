@@ -83,9 +83,9 @@ class Writer:
         self._grown: set[int] = set()  # those whose tokens were told as they came
         self._ended: set[int] = set()  # and those that have ended
 
-    def watch(self, prompt: int, event: Event) -> dict[str, Any]:
-        """See what happened to a prompt; return what its trace grew by, if that is told."""
-        return self._tracing[prompt].take(event) if self._tracing else {}
+    def watch(self, prompt: int, event: Event) -> list[dict[str, Any]]:
+        """See what happened to a prompt; return the parts that its trace grew by, if that is told."""
+        return list(self._tracing[prompt].take(event)) if self._tracing else []
 
     def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
         """Return the answer, of whose traces `watch` has seen all events."""
@@ -123,9 +123,8 @@ class Writer:
             self._note(prompt, event)
         elif not isinstance(event, BackEvent):
             self._usages[prompt] = event.usage
-        grown = self.watch(prompt, event)
-        if grown:
-            yield self._chunk([], prompt_index=prompt, trace=grown)
+        for part in self.watch(prompt, event):
+            yield self._chunk([], prompt_index=prompt, trace=part)
         for settled in self._settling[prompt].take(event):
             yield from self._told(prompt, settled)
 
