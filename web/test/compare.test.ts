@@ -27,9 +27,13 @@ test("where two texts part, the reason is said", () => {
     divergence(...sides)?.reason ?? "";
   const one = side([0, 1], param("temperature", 1));
   assert.match(why(one, side([0, 2], { model: "n" })), /the models differ: m and n/);
-  assert.match(why(one, side([0, 2], { prompt: "q" })), /the prompts differ/);
+  const elsewhere = {
+    run: { ...side([0, 2]).run, document: { kind: "completion", prompt: "q" } as const },
+    text: 0,
+  };
+  assert.match(why(one, elsewhere), /the prompts differ/);
   assert.match(why(one, side([0], param("temperature", 1))), /the second text ends here/);
-  assert.match(why(one, side([0, 2], param("seed", 8))), /the seeds differ/);
+  assert.match(why(one, side([0, 2], param("seed", 8))), /other random numbers were drawn/);
   const warm = side([0, 2], { ...param("temperature", 2), rows: [rowOf([0.4, 0.3, 0.2, 0.1])] });
   assert.equal(
     why(one, warm),
@@ -44,7 +48,9 @@ test("where two texts part, the reason is said", () => {
     why(one, side([0, 2], { ...param("top_p", 0.5), rows: [cut] })),
     /was 0.25 in the first and 0.00 in the second, because top-p cut it off/,
   );
-  assert.match(why(side([0, 1]), side([0, 2])), /nothing differs/);
+  assert.match(why(side([0, 1]), side([0, 2])), /no setting differs/);
+  const greedy = [side([0, 1], param("temperature", 0)), side([0, 2], param("temperature", 0))] as const;
+  assert.match(why(...greedy), /no setting differs; the second took “c”/);
   const { at, ids, rows } = divergence(one, warm)!;
   assert.deepEqual([at, ids, rows.map((row) => row?.truncated[1])], [1, [1, 2], [0.25, 0.3]]);
 });

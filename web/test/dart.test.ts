@@ -144,6 +144,22 @@ test("what the page does not compute is unknown, with the reason", () => {
   );
 });
 
+test("where a constraint may refuse a token, only that the text stays the same is told", () => {
+  const path = [...darts.rows.keys()];
+  const own = path.map((row) => darts.cases[3].tokens[row][row]);
+  const constrained = traceOf(darts.cases[3].settings, own, { constraint: { Oracle: {} } });
+  const sliders = { ...OFF, ...darts.cases[7].settings };
+  const free = traceOf(darts.cases[3].settings, own);
+  const thrown = (trace: Trace) => path.map((place) => throwDart(trace, path, place, dice, sliders));
+  const [bound, open] = [thrown(constrained), thrown(free)];
+  assert.ok(open.some(({ id }, i) => id !== own[i]) && open.some(({ id }, i) => id === own[i]));
+  bound.forEach(({ id, unknown }, i) =>
+    open[i].id === own[i]
+      ? assert.equal(id, own[i])
+      : assert.ok(unknown && (open[i].unknown || /may refuse/.test(unknown))),
+  );
+});
+
 test("dice need a seed that a page can read", () => {
   const { seed, ...without } = traceOf({}, [1]);
   assert.match(String(diceOf(without)), /does not tell its seed/);

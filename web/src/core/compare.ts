@@ -1,7 +1,7 @@
 /** Two texts beside each other: how far they agree, where they part, and why. */
 
-import { type Run, tokensOf } from "./session";
-import { pathsOf, type Row, type Trace } from "./trace";
+import { lineageOf, rootOf, type Run, tokensOf } from "./session";
+import { numberOf, pathsOf, type Row, type Trace, valueOf } from "./trace";
 import { visible } from "./visible";
 
 /** A text of a run. */
@@ -34,7 +34,7 @@ export function divergence(one: Side, other: Side): Divergence | null {
   if (at === mine.length && at === theirs.length) return null;
   const ids: Divergence["ids"] = [mine[at] ?? null, theirs[at] ?? null];
   const rows: Divergence["rows"] = [rowAt(one, at), rowAt(other, at)];
-  return { at, ids, rows, reason: reason(one.run.trace, other.run.trace, ids, rows) };
+  return { at, ids, rows, reason: reason(one, other, ids, rows) };
 }
 
 function rowAt({ run, text }: Side, at: number): Row | null {
@@ -42,33 +42,35 @@ function rowAt({ run, text }: Side, at: number): Row | null {
   return token === undefined ? null : run.trace.rows[run.trace.tokens[token].row];
 }
 
-function reason(one: Trace, other: Trace, ids: Divergence["ids"], rows: Divergence["rows"]): string {
-  if (one.model !== other.model)
-    return `the models differ: ${visible(one.model)} and ${visible(other.model)}`;
-  if (one.prompt !== other.prompt) return "the prompts differ";
-  if (ids[0] === null || ids[1] === null)
-    return `${ids[0] === null ? "the first" : "the second"} text ends here`;
-  if (valueOf(one, "seed") !== valueOf(other, "seed"))
-    return "the seeds differ, so other random numbers were drawn";
+function reason(one: Side, other: Side, ids: Divergence["ids"], rows: Divergence["rows"]): string {
+  const [first, second] = [one.run.trace, other.run.trace];
+  if (first.model !== second.model)
+    return `the models differ: ${visible(first.model)} and ${visible(second.model)}`;
+  if (rootOf(one.run) !== rootOf(other.run)) return "the prompts differ";
+  const [here, there] = ids;
+  if (here === null || there === null) return `the ${here === null ? "first" : "second"} text ends here`;
   const [mine, theirs] = rows;
   if (!mine || !theirs) return "a text was begun with this token";
-  const [before, after] = [share(mine, ids[0]), share(theirs, ids[0])];
-  const name = `“${spelled(one, ids[0])}”`;
+  const drawn = numberOf(first, "temperature") !== 0 && numberOf(second, "temperature") !== 0;
+  if (drawn && dice(one) !== dice(other))
+    return "other random numbers were drawn: the seeds differ, or which sample it is";
+
+  const [before, after] = [share(mine, here), share(theirs, here)];
+  const name = `“${spelled(first, here)}”`;
   if (before === null || after === null) return `${name} is not among the tokens that both traces tell of`;
   const change = `the probability of ${name} was ${before.toFixed(2)} in the first and ${after.toFixed(2)} in the second`;
   const cutter = after === 0 ? cutters(theirs) : "";
   if (cutter) return `${change}, because ${cutter} cut it off`;
-  const settings = differing(one, other);
-  if (before === after && !settings)
-    return `${change}, and nothing differs: arithmetic, or another place in the random numbers`;
-  const cause = settings ? `, because of ${settings}` : "";
-  return `${change}${cause}; the same random number fell on “${spelled(other, ids[1])}”`;
+  const settings = differing(first, second);
+  const cause = settings ? `, because of ${settings}` : ", and no setting differs";
+  return `${change}${cause}; ${drawn ? "the same random number fell on" : "the second took"} “${spelled(second, there)}”`;
 }
 
-const spelled = (trace: Trace, id: number) => visible(trace.vocabulary[id]?.text ?? `token ${id}`);
+/** Which random numbers a text draws. */
+const dice = ({ run, text }: Side) =>
+  JSON.stringify([run.trace.seed ?? valueOf(run.trace, "seed"), lineageOf(run, text)]);
 
-const valueOf = (trace: Trace, name: string) =>
-  Object.hasOwn(trace.params, name) ? JSON.stringify(trace.params[name].value) : "";
+const spelled = (trace: Trace, id: number) => visible(trace.vocabulary[id]?.text ?? `token ${id}`);
 
 /** The probability with which a token could be drawn; null where the row does not tell. */
 function share(row: Row, id: number): number | null {
@@ -88,14 +90,10 @@ function cutters(row: Row): string {
 
 /** The parameters of two traces that differ, with their values. */
 export function differing(one: Trace, other: Trace): string {
+  const told = (trace: Trace, name: string) => visible(JSON.stringify(valueOf(trace, name)) ?? "unset");
   const names = [...new Set([...Object.keys(one.params), ...Object.keys(other.params)])].sort();
-  const told = names.filter((name) => valueOf(one, name) !== valueOf(other, name));
-  return told
-    .map(
-      (name) =>
-        `${name} ${visible(valueOf(one, name) || "unset")} and ${visible(valueOf(other, name) || "unset")}`,
-    )
-    .join(", ");
+  const found = names.filter((name) => told(one, name) !== told(other, name));
+  return found.map((name) => `${name} ${told(one, name)} and ${told(other, name)}`).join(", ");
 }
 
 /** Returns the mean entropy of the rows that a text was chosen from, in nats; null of none. */

@@ -11,7 +11,7 @@ import { uniform, words, type Words } from "./philox";
 import { reaches, type Sliders } from "./redraw";
 import { lineageOf, type Run } from "./session";
 import { NEAR, type Shares, sharesOf } from "./shares";
-import { numberOf, type Row, type Token, type Trace } from "./trace";
+import { numberOf, type Row, type Token, type Trace, valueOf } from "./trace";
 
 /** Where a text's random numbers come from; `start`: how many tokens it had before the first of its trace. */
 export interface Dice {
@@ -35,13 +35,13 @@ const FAINT = -80; // logarithms of probabilities that float32 may lose
 const BEYOND = "what may come goes beyond the tokens that were sent";
 const CLOSE = "the number falls too near the border between two tokens";
 const CUT = ["top_k", "top_p", "min_p"];
-const NEUTRAL: readonly [string, unknown, string][] = [
-  ["semantics", "ponder", "semantics"],
-  ["order", null, "order"],
-  ["dynatemp_range", 0, "dynatemp_range"],
-  ["top_p_decay", 1, "top_p_decay"],
-  ["real_temperature", 0, "real_temperature"],
-];
+const NEUTRAL: Readonly<Record<string, unknown>> = {
+  semantics: "ponder",
+  order: null,
+  dynatemp_range: 0,
+  top_p_decay: 1,
+  real_temperature: 0,
+};
 
 /** Returns the dice of a run's text; a sentence if they are not known. */
 export function diceOfRun(run: Run, text: number): Dice | string {
@@ -68,11 +68,11 @@ export function numberAt(dice: Dice, place: number): number {
 
 /** Why no text of a trace can be drawn again from its rows; null: each can. */
 export function obstacle(trace: Trace): string | null {
-  for (const [name, neutral, said] of NEUTRAL) {
-    const param = Object.hasOwn(trace.params, name) ? trace.params[name] : undefined;
-    if (param && param.value !== neutral) return `${said} is set, which the page does not compute`;
+  for (const [name, neutral] of Object.entries(NEUTRAL)) {
+    const value = valueOf(trace, name);
+    if (value !== undefined && value !== neutral) return `${name} is set, which the page does not compute`;
   }
-  const decoder = Object.hasOwn(trace.params, "decoder") ? trace.params.decoder?.value : undefined;
+  const decoder = valueOf(trace, "decoder");
   const drawn = !decoder || Object.keys(decoder).every((name) => name === "Sample" || name === "Speculative");
   return drawn ? null : "a search does not draw its tokens";
 }
@@ -116,7 +116,10 @@ export function isOwn(trace: Trace, sliders: Sliders): boolean {
 function hitAgain(trace: Trace, token: Token, u: number, sliders: Sliders): Hit {
   const row = trace.rows[token.row];
   const masked = maskOf(row, numberOf(trace, "temperature") ?? 1);
-  return typeof masked === "string" ? { unknown: masked } : hit(row, trace.temperatures, u, sliders, masked);
+  if (typeof masked === "string") return { unknown: masked };
+  const found = hit(row, trace.temperatures, u, sliders, masked);
+  const sure = found.id === undefined || found.id === token.id || !valueOf(trace, "constraint");
+  return sure ? found : { unknown: "the constraint may refuse the token that the number falls on" };
 }
 
 /** Returns which of the top tokens may not come, null if all may; a sentence if other steps changed the row. */

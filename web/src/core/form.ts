@@ -22,14 +22,9 @@ export interface Form<T> {
 const MAX_DEPTH = 32;
 const MAX_LIST = 2_000_000;
 
-/** Runs a check of a part, and names the part in what it throws. */
-function at<T>(part: string, check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof FormError) throw new FormError(error.rule, part + error.place);
-    throw error;
-  }
+/** Returns an error about a part as one about what the part is in. */
+function within(part: string, error: unknown): unknown {
+  return error instanceof FormError ? new FormError(error.rule, part + error.place) : error;
 }
 
 export const number: Form<number> = (value) => {
@@ -81,7 +76,7 @@ export function list<T>(form: Form<T>, most = MAX_LIST): Form<T[]> {
     try {
       for (; i < value.length; i++) found[i] = form(value[i]);
     } catch (error) {
-      throw error instanceof FormError ? new FormError(error.rule, `[${i}]${error.place}`) : error;
+      throw within(`[${i}]`, error);
     }
     return found;
   };
@@ -90,10 +85,15 @@ export function list<T>(form: Form<T>, most = MAX_LIST): Form<T[]> {
 /** An object whose names are not known before; `names` says which may be. */
 export function record<T>(form: Form<T>, names: RegExp): Form<Record<string, T>> {
   return (value) => {
-    const members = Object.entries(objectOf(value)).map(([name, member]): [string, T] => {
+    const members: [string, T][] = [];
+    for (const [name, member] of Object.entries(objectOf(value))) {
       if (!names.test(name)) throw new FormError(`should not have the member ${shown(name)}`);
-      return [name, at(`.${name}`, () => form(member))];
-    });
+      try {
+        members.push([name, form(member)]);
+      } catch (error) {
+        throw within(`.${name}`, error);
+      }
+    }
     return Object.fromEntries(members); // defines members: "__proto__" would be one like the others
   };
 }
@@ -104,10 +104,16 @@ export function object<T>(fields: { [Name in keyof T]-?: Form<T[Name]> }): Form<
   return (value) => {
     const given = objectOf(value);
     const found: Record<string, unknown> = {};
-    for (const [name, form] of forms) {
-      const member = Object.hasOwn(given, name) ? given[name] : undefined;
-      if (member !== undefined) found[name] = at(`.${name}`, () => form(member));
-      else if (!form.missing) throw new FormError("is missing", `.${name}`);
+    let place = "";
+    try {
+      for (const [name, form] of forms) {
+        place = name;
+        const member = Object.hasOwn(given, name) ? given[name] : undefined;
+        if (member !== undefined) found[name] = form(member);
+        else if (!form.missing) throw new FormError("is missing");
+      }
+    } catch (error) {
+      throw within(`.${place}`, error);
     }
     return found as T;
   };

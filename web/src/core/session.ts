@@ -42,7 +42,7 @@ export interface Run {
   readonly branch: Branch | null;
   readonly origin: Origin | null;
   readonly trace: Trace;
-  /** What the server sent of each text; with tokens that spell nothing left out. */
+  /** What the server sent of each text. */
   readonly texts: readonly string[];
   readonly usage: Usage | null;
   readonly timings: Timings | null;

@@ -320,8 +320,13 @@ export function pathsOf(trace: Trace): number[][] {
   return found.paths;
 }
 
+/** Returns a parameter's value; undefined if the trace does not tell it. */
+export function valueOf(trace: Trace, name: string): unknown {
+  return Object.hasOwn(trace.params, name) ? trace.params[name].value : undefined;
+}
+
 /** Returns a parameter's value, if it is a number. */
 export function numberOf(trace: Trace, name: string): number | undefined {
-  const value = Object.hasOwn(trace.params, name) ? trace.params[name]?.value : undefined;
+  const value = valueOf(trace, name);
   return typeof value === "number" ? value : undefined;
 }
