@@ -22,6 +22,7 @@ from ponder.rewards.measure import Measure, measure_of, measures_of, total_logpr
 from ponder.rewards.order_statistics import best_of_weights, expected_of_best
 from ponder.rewards.process import ProcessReward
 from ponder.rewards.profanity import profanity_reward
+from ponder.rewards.reading import Planned, planned
 from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_of, is_free, judged, require
 from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.trial import TestResult, TrialLimits
@@ -50,6 +51,7 @@ __all__ = [
     "MOST_FEEDBACK",
     "MathShepherd",
     "Measure",
+    "Planned",
     "Pool",
     "Problem",
     "ProcessReward",
@@ -97,6 +99,7 @@ __all__ = [
     "mean",
     "measure_of",
     "measures_of",
+    "planned",
     "product",
     "profanity_reward",
     "require",

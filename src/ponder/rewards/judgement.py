@@ -80,6 +80,19 @@ class Judgement:
         unscored = tuple(Unscored(i, score) for i, score in enumerate(scores) if isinstance(score, str))
         return Judgement(steps, unscored, tokens, requests, feedback=feedback)
 
+    def among(self, indices: Sequence[int], count: int, why: str) -> Judgement:
+        """Return it as one of `count` candidates, of whom these were judged and the others were not."""
+        steps, feedback = [()] * count, [""] * count
+        for i, index in enumerate(indices):
+            steps[index] = self.steps[i]
+            feedback[index] = self.feedback[i] if self.feedback else ""
+        judged = set(indices)
+        unscored = [replace(one, index=indices[one.index]) for one in self.unscored]
+        unscored += [Unscored(i, why) for i in range(count) if i not in judged]
+        unscored.sort(key=lambda one: one.index)
+        told = tuple(feedback) if self.feedback else ()
+        return replace(self, steps=tuple(steps), unscored=tuple(unscored), feedback=told)
+
     @property
     def computed_tokens(self) -> int:
         """All tokens that models computed for it."""
