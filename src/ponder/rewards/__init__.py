@@ -16,7 +16,7 @@ from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.feedback import MOST_FEEDBACK, Feedback
 from ponder.rewards.head import Head, HeadReward
 from ponder.rewards.judge import RatingJudge, YesNoJudge
-from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
+from ponder.rewards.judgement import UNAFFORDABLE, Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
 from ponder.rewards.measure import Measure, measure_of, measures_of, total_logprob
 from ponder.rewards.order_statistics import best_of_weights, expected_of_best
@@ -68,6 +68,7 @@ __all__ = [
     "Threshold",
     "TrialLimits",
     "Trials",
+    "UNAFFORDABLE",
     "UnitTests",
     "Unscored",
     "ValueHead",

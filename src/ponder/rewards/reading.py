@@ -35,8 +35,8 @@ def planned(
 ) -> list[tuple[Planned, ...]] | None:
     """Return what a reward will have read for each candidate; None if it cannot tell.
 
-    A reward that is not free (`is_free`) tells by `plan(policy, problem, candidate)`, which returns the texts in
-    the order in which they are read, or None.
+    A reward that is not free (`is_free`) tells by `plan(policy, problem, candidate)`, which returns the texts
+    in the order in which they are read, or None.
     """
     if is_free(reward, policy, candidates):
         return [()] * len(candidates)

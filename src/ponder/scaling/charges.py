@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """What scoring a candidate is charged: the texts that are read, and of each how much has been computed."""
+    """What scoring a candidate is charged: texts that are read, and of each how much has been computed."""
 
     plans: tuple[tuple[Planned, int], ...] = ()
 
@@ -130,7 +130,9 @@ class Charges:
         read = sum((one.read() for one in scoring), Charge())
         most = sum((one.written() for one in scoring), Charge())
         replied = sum(usage.generated_tokens for usage in judgement.requests)
-        return read + Charge(0, min(replied, most.computed_tokens), min(most.flops, replied * _dearest(scoring)))
+        return read + Charge(
+            0, min(replied, most.computed_tokens), min(most.flops, replied * _dearest(scoring))
+        )
 
     def _begun(self, plan: Planned) -> int:
         """Return how many of a text's first tokens the reward's model has computed in this run."""

@@ -36,7 +36,6 @@ from ponder.scaling.growing import (
 )
 from ponder.scaling.journal import VERSION, Journal, JournalRun, plain
 from ponder.scaling.ledger import Ledger, ledger_of, ledger_told, reward_ledger, seconds_told
-from ponder.scaling.scored import UNAFFORDABLE
 from ponder.scaling.seed import problem_seed
 from ponder.scaling.strategies import described
 from ponder.scaling.strategy import Answer, EffectDone, Progress, Strategy, check_reward
@@ -339,7 +338,9 @@ class _Driver:
         )
         affordable: list[int] = []
         charged, stopped = self.charged, self.stopped
-        for i in sorted(range(len(scoring)), key=lambda i: not candidates[i].text):  # texts cut off at once last
+        for i in sorted(
+            range(len(scoring)), key=lambda i: not candidates[i].text
+        ):  # texts cut off at once last
             passed = self.budget.limit_passed(charged + scoring[i].most())
             if passed == "done":
                 affordable.append(i)
@@ -358,7 +359,7 @@ class _Driver:
         some = Judgement((), scale=reward.scale)
         if affordable:
             some = await judged(reward, self.problem, [candidates[i] for i in affordable])
-        return some.among(affordable, len(candidates), UNAFFORDABLE)
+        return some.among(affordable, len(candidates))
 
     async def _claim(self, effect: Claim, number: int) -> int | None:
         """Ask for tokens of the common budget; what is in the journal stays as it was decided."""
@@ -411,7 +412,9 @@ class _Driver:
         if self.reward is None or self.charges is None:
             return [NO_SCORING] * len(asks)
         begun = [
-            begun_candidate(self.tree.text_before(ask.path), self.tree.steps_before(ask.path), self.model_name)
+            begun_candidate(
+                self.tree.text_before(ask.path), self.tree.steps_before(ask.path), self.model_name
+            )
             for ask in asks
         ]
         return self.charges.scoring(self.budget, self.reward, self.problem, begun)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ponder.errors import PonderError
-from ponder.rewards import Judgement, Scale, Unscored, extract_answer, last, lowest, mean, product
+from ponder.rewards import (
+    UNAFFORDABLE,
+    Judgement,
+    Scale,
+    Unscored,
+    extract_answer,
+    last,
+    lowest,
+    mean,
+    product,
+)
 from ponder.scaling.effects import Choice, Effect, Text, judge
 from ponder.scaling.selection import Selection, select
 
@@ -21,9 +31,6 @@ _FUNCTIONS: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
     "mean": mean,
     "product": product,
 }
-
-
-UNAFFORDABLE = "the budget leaves too little to score it"
 
 
 @dataclass(frozen=True, slots=True)
