@@ -59,8 +59,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/seconds_budget.json")
     options = parser.parse_args()
-    model = load(options.model).model
-    runs = []
+    model: Any = load(options.model).model
+    runs: list[dict[str, Any]] = []
     for repeat in range(options.repeats):
         for strategy in STRATEGIES:
             seconds = 0.5 + 0.1 * repeat

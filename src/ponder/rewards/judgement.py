@@ -86,7 +86,8 @@ class Judgement:
 
     def among(self, indices: Sequence[int], count: int) -> Judgement:
         """Return it as one of `count` candidates, of whom those with other indices were not affordable."""
-        steps, feedback = [()] * count, [""] * count
+        steps: list[tuple[float, ...]] = [()] * count
+        feedback = [""] * count
         for i, index in enumerate(indices):
             steps[index] = self.steps[i]
             feedback[index] = self.feedback[i] if self.feedback else ""

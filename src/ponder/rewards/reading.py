@@ -41,8 +41,9 @@ def planned(
     if is_free(reward, policy, candidates):
         return [()] * len(candidates)
     told = getattr(reward, "plan", None)
-    plans = [told(policy, problem, candidate) for candidate in candidates] if told is not None else [None]
-    return None if None in plans else [tuple(plan) for plan in plans]
+    plans = [None if told is None else told(policy, problem, candidate) for candidate in candidates]
+    known = [tuple(plan) for plan in plans if plan is not None]
+    return known if len(known) == len(plans) else None
 
 
 def joint_plan(

@@ -86,7 +86,7 @@ class Charges:
     _prompts: list[tuple[Prompt, Ids]] = field(default_factory=list)
     _texts: list[Ids] = field(default_factory=list)  # in order
     _ends: set[Ids] = field(default_factory=set)  # those that nobody went on from
-    _read: dict[str, list[Ids]] = field(default_factory=dict)  # by the reward's model, in order
+    _read: dict[int, list[Ids]] = field(default_factory=dict)  # by the reward's model (`id`), in order
 
     def enter(self, asks: Sequence[Grow]) -> tuple[Entry, ...]:
         """Return the entry of each ask of an effect."""
@@ -125,8 +125,9 @@ class Charges:
 
     def scored(self, scoring: Sequence[Scoring], judgement: Judgement) -> Charge:
         """Return what a judgement is charged, and remember what was read for it."""
-        for plan in (plan for one in scoring for plan, _ in one.plans if plan.model is not None):
-            insort(self._read.setdefault(plan.model.name, []), plan.tokens)
+        for plan in (plan for one in scoring for plan, _ in one.plans):
+            if plan.model is not None:
+                insort(self._read.setdefault(id(plan.model), []), plan.tokens)
         read = sum((one.read() for one in scoring), Charge())
         most = sum((one.written() for one in scoring), Charge())
         replied = sum(usage.generated_tokens for usage in judgement.requests)
@@ -138,7 +139,7 @@ class Charges:
         """Return how many of a text's first tokens the reward's model has computed in this run."""
         if plan.model is None or not plan.tokens:
             return 0
-        texts = self._read.get(plan.model.name, [])
+        texts = self._read.get(id(plan.model), [])
         place = bisect_left(texts, plan.tokens)
         near = (plan.after, *texts[max(0, place - 1) : place + 1])
         return min(max(_common(plan.tokens, text) for text in near), len(plan.tokens) - 1)

@@ -306,7 +306,8 @@ class _Driver:
         for entry in recorded:
             judgement, cost, self.clock.before = self.record.reading(partial(_recalled, entry))
             self.stopped = entry.get("stopped", self.stopped)
-        candidates = [text.candidate(self.model_name, self.problem) for text in effect.texts]
+        asked = effect.texts if self.charges is not None or not recorded else ()
+        candidates = [text.candidate(self.model_name, self.problem) for text in asked]
         scoring, affordable, stopped = await self._affordable(candidates)
         if not recorded:
             self._live()
@@ -314,9 +315,11 @@ class _Driver:
             if self.reward is not None:
                 judgement = await self._judged(self.reward, candidates, affordable)
             cost = reward_ledger(judgement) if judgement else Ledger()
-            told = {"judged": asdict(judgement) if judgement else None, "spent": cost.as_entry()}
-            told |= {"stopped": stopped} if len(affordable) < len(candidates) else {}
-            self.record.write(number, {**told, "seconds": self.clock.now()})
+            told: dict[str, Any] = {"judged": asdict(judgement) if judgement else None}
+            told |= {"spent": cost.as_entry(), "seconds": self.clock.now()}
+            if len(affordable) < len(candidates):
+                told["stopped"] = stopped
+            self.record.write(number, told)
         if self.charges is not None and judgement is not None:
             self.charged += self.charges.scored(scoring, judgement)
         for text in effect.texts:
