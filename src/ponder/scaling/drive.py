@@ -341,13 +341,13 @@ class _Driver:
         )
         affordable: list[int] = []
         charged, stopped = self.charged, self.stopped
-        for i in sorted(
-            range(len(scoring)), key=lambda i: not candidates[i].text
-        ):  # texts cut off at once last
-            passed = self.budget.limit_passed(charged + scoring[i].most())
-            if passed == "done":
+        empty_last = sorted(range(len(scoring)), key=lambda i: not candidates[i].text)
+        for i in empty_last:
+            most = scoring[i].most()
+            passed = self.budget.limit_passed(charged + most)
+            if passed == "done" or not scoring[i].plans:  # or it costs nothing
                 affordable.append(i)
-                charged += scoring[i].most()
+                charged += most
             else:
                 stopped = passed
         affordable.sort()
@@ -406,7 +406,7 @@ class _Driver:
         for text in work.growing:
             node = self.tree.add(text, number)
             grown[text.number].append(node)
-            if text.tokens and work.scoring:
+            if node.text and work.scoring:
                 self.unjudged[node.node] = work.scoring[text.number].most(len(text.tokens))
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
 
