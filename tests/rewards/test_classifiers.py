@@ -12,6 +12,7 @@ from ponder.rewards import (
     Problem,
     judged,
     load_classifier,
+    planned,
     profanity_reward,
     sentiment_reward,
 )
@@ -74,6 +75,12 @@ def test_a_classifier_gives_transformers_probability_of_the_label(folder):
     pair = load_classifier(folder, "good", "question and text")
     assert scores(pair, *texts) != pytest.approx(expected, abs=1e-3)
     reward = load_classifier(folder, "good")
+    told = planned(reward, None, Problem("Q"), [Candidate("a b " * 60), Candidate(""), Candidate("No!")])
+    assert [[len(text.tokens) for text in plan] for plan in told] == [
+        [],
+        [],
+        [len(reward.tokenizer("No!")["input_ids"])],
+    ]
     judgement = asyncio.run(
         judged(reward, Problem("Q"), [Candidate("a b " * 60), Candidate(""), Candidate("No!")])
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import operator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -13,19 +15,35 @@ from hypothesis import strategies as st
 from ponder.asks import Grow, Path, Tokens
 from ponder.asks.cost import Cost
 from ponder.constraints import Ban
-from ponder.errors import ParameterError
+from ponder.errors import ParameterError, PonderError
 from ponder.rewards import (
     Likelihood,
     Problem,
+    ProcessReward,
+    Product,
+    RatingJudge,
+    Skywork,
     Threshold,
+    ValueHead,
     Veto,
     YesNoJudge,
     callable_verifier,
 )
-from ponder.scaling import BestOfN, Budget, BudgetForcing, Journal, ShortM, StepBeam, drive, solve
+from ponder.scaling import (
+    DVTS,
+    BestOfN,
+    Budget,
+    BudgetForcing,
+    Journal,
+    Revision,
+    ShortM,
+    StepBeam,
+    drive,
+    solve,
+)
 from ponder.scaling.charges import Charges
 from ponder.scaling.growing import begin
-from ponder.testing import ScriptedModel
+from ponder.testing import ScriptedModel, Texts
 from scaling.step_search import Ones, Reads, best_of_n
 from scaling.test_drive import assert_ledger_is_the_models
 from scaling.test_journal import replayed
@@ -42,6 +60,8 @@ ON_THE_MODEL = (
     BudgetForcing(1, end="+", most=12, sampling={"max_tokens": 60}, equal=operator.eq),
 )
 COUNTS = ("prompt_tokens", "hit_tokens", "cached_tokens", "computed_tokens", "generated_tokens")
+MORE = DVTS(2, **STEPS)
+VALUE = (np.linspace(-1, 1, tiny_config().hidden_size, dtype=np.float32)[None], np.zeros(1, np.float32))
 VOWELS = replace(
     callable_verifier(lambda problem, text: sum(text.count(vowel) for vowel in "aeiou") / (len(text) + 1)),
     scale="probability",
@@ -120,8 +140,7 @@ def test_what_cannot_be_known_before_is_refused(tiny_model):
     scripted, limit = ScriptedModel(), Budget(2, max_computed_tokens=50)
     cases = [
         ({"reward": Reads(scripted)}, "max_computed_tokens = 50 .* left unset with the reward reads"),
-        ({"reward": YesNoJudge(scripted)}, "the reward judge, which may read texts again"),
-        ({"reward": Likelihood(tiny_model)}, "the reward likelihood"),
+        ({"reward": Likelihood(tiny_model)}, "likelihood, which does not tell beforehand what it computes"),
         ({"reward": Veto(Ones(), Reads(scripted), 1)}, "the reward ones"),
         ({"model": tiny_model, "constraint": Ban("x")}, "constraint = .* left unset where the budget limits"),
     ]
@@ -204,6 +223,119 @@ def test_on_a_model_the_engine_computes_no_more(own_model, strategy, n, length, 
     again = solved(budget, strategy=strategy, model=own_model, reward=VOWELS, journal=cut, problem=problem)
     if not any('"again"' in line for line in cut.lines):
         assert replace(again, ledger=ledger) == answer
+
+
+REWARDS = {
+    "judge": lambda policy, other: YesNoJudge(policy, "{answer}?", ("y", "n")),
+    "another": lambda policy, other: YesNoJudge(other, "{question} {answer}?", ("y", "n")),
+    "process": lambda policy, other: ProcessReward(other, Skywork(ValueHead((VALUE,)))),
+    "veto": lambda policy, other: Veto(
+        Product((VOWELS, YesNoJudge(policy, "{answer}?", ("y", "n")))),
+        ProcessReward(other, Skywork(ValueHead((VALUE,)))),
+        0.1,
+    ),
+}
+WITH_REWARDS = (*ON_THE_MODEL, Revision(rounds=2, sampling={"max_tokens": 16}, equal=operator.eq), MORE)
+REWARD_COUNTS = ("reward_prompt_tokens", "reward_hit_tokens", "reward_cached_tokens", "reward_tokens")
+
+
+@pytest.fixture(scope="module")
+def other_model():
+    model = tiny_local_model(context_length=512)
+    yield model
+    model.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", REWARDS)
+@settings(deadline=None, max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    strategy=st.sampled_from(WITH_REWARDS),
+    n=st.integers(2, 5),
+    most=st.integers(20, 500),
+    flops=st.booleans(),
+    share=st.floats(0, 1),
+)
+def test_what_rewards_compute_is_within_the_limit_too(
+    own_model, other_model, kind, strategy, n, most, flops, share
+):
+    """Refused before anything is asked, or an answer; the ledger is both engines' counters; it can resume."""
+    models, price = (own_model, other_model), own_model.offers.cost
+    reward = REWARDS[kind](*models)
+    budget = Budget(n, None, None, None if flops else most, price.tokens(0, most) if flops else None)
+    journal = Journal()
+
+    def counters():
+        stats = [model.loop.call(model.engine.stats).result(60) for model in models]
+        return {name: sum(getattr(one, name) for one in stats) for name in COUNTS}
+
+    def forget():
+        for model in models:
+            forget_model(model)
+
+    forget()
+    before = counters()
+    try:
+        answer = solved(budget, strategy=strategy, model=own_model, reward=reward, journal=journal)
+    except ParameterError as error:
+        assert "for one token and its score" in str(error)  # noqa: PT017
+        assert counters() == before
+        return
+    except PonderError as error:
+        assert "too little to score it" not in str(error)  # noqa: PT017
+        assert "step to score" in str(error)  # noqa: PT017
+        return
+    after, ledger = counters(), answer.ledger
+    for name, of_rewards in zip(COUNTS, (*REWARD_COUNTS, "reward_generated_tokens"), strict=True):
+        assert after[name] - before[name] == getattr(ledger, name) + getattr(ledger, of_rewards)
+    assert ledger.computed_tokens + ledger.reward_tokens <= (budget.max_computed_tokens or math.inf)
+    assert ledger.flops <= (budget.max_flops or math.inf)
+    assert ledger.generated_tokens > 0
+    assert replayed(strategy, journal, PROBLEM) == answer
+
+    cut = Journal(journal.lines[: round(share * len(journal.lines))])
+    forget()
+    fresh = REWARDS[kind](*models)
+    again = solved(budget, strategy=strategy, model=own_model, reward=fresh, journal=cut)
+    if not any('"again"' in line for line in cut.lines):
+        assert replace(again, ledger=ledger) == answer
+
+
+@settings(deadline=None, max_examples=12)
+@given(n=st.integers(1, 5), limit=st.integers(9, 400), repeats=st.integers(1, 3), most=st.integers(9, 30))
+def test_a_judges_replies_are_kept_for(n, limit, repeats, most):
+    """The longest ones before they are written, what they were afterwards."""
+    model, judge = ScriptedModel(), ScriptedModel(Texts(("Rating: 7",) * 3))
+    reward = RatingJudge(judge, "{answer}?", repeats, {"max_tokens": most})
+    try:
+        answer = solved(Budget(n, max_computed_tokens=limit), model=model, reward=reward)
+    except ParameterError as error:
+        assert "for one token and its score" in str(error)  # noqa: PT017
+        assert model.requests == judge.requests == []
+        return
+    ledger = answer.ledger
+    assert ledger.computed_tokens + ledger.reward_tokens <= limit
+    assert ledger.generated_tokens > 0
+    assert ledger.reward_generated_tokens == 9 * repeats * sum(score == 7 for score in answer.scores or ())
+
+
+def test_whom_the_budget_cannot_score_it_names():
+    """A text that its judge reads as more tokens than it has: what was kept for it does not suffice."""
+
+    class Doubled(YesNoJudge):
+        def plan(self, policy, problem, candidate):
+            (plan,) = super().plan(policy, problem, candidate)
+            return (plan._replace(tokens=plan.tokens * (1 if candidate.text == "x" else 20)),)
+
+    model = ScriptedModel(lambda place: "a")
+    judge = tiny_local_model(context_length=512)
+    reward = Doubled(judge, "{answer}?", ("y", "n"))
+    answer = solved(Budget(2, max_computed_tokens=80), model=model, reward=reward)
+    judge.close()
+    assert answer.scores is None
+    assert answer.stopped == "tokens"
+    assert [one.why for one in answer.unscored] == ["the budget leaves too little to score it"] * 2
+    assert answer.ledger.reward_tokens == 0
 
 
 @pytest.mark.slow

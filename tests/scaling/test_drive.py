@@ -29,6 +29,7 @@ from ponder.scaling import (
 )
 from ponder.testing import Babble, ScriptedModel, Trouble
 from scaling.step_search import Ones, Reads, StepBeam, best_of_n
+from tiny_models import tiny_local_model
 
 PROBLEM = Problem("What is 6 * 7?", "42")
 COUNTS = ("prompt_tokens", "hit_tokens", "cached_tokens", "generated_tokens")
@@ -200,6 +201,28 @@ def test_the_clock_ends_a_model_that_says_nothing_more():
     assert (answer.stopped, [c.text for c in answer.candidates]) == ("seconds", ["abc", "gh"])
     assert_ledger_is_the_models(answer.ledger, model)
     assert model.running == 0
+
+
+@pytest.mark.timed
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.05, 0.1])
+def test_a_limit_on_seconds_is_exceeded_by_a_step_at_most(monkeypatch, seconds):
+    model = tiny_local_model(context_length=4096)
+    longest, step = 0.0, model.engine.step
+
+    def timed():
+        nonlocal longest
+        begin = time.perf_counter()
+        events = step()
+        longest = max(longest, time.perf_counter() - begin)
+        return events
+
+    monkeypatch.setattr(model.engine, "step", timed)
+    strategy = best_of_n("majority", {"max_tokens": 1000, "ignore_eos": True})
+    answer = asyncio.run(solve(strategy, Problem("a", raw="a"), model, None, Budget(8, seconds=seconds)))
+    model.close()
+    assert answer.stopped == "seconds"
+    assert answer.ledger.seconds <= seconds + longest + 0.05
 
 
 def test_texts_that_ended_before_the_clock_keep_their_end():

@@ -16,12 +16,13 @@ from ponder.rewards.equality import AnswerEquality, group_answers
 from ponder.rewards.feedback import MOST_FEEDBACK, Feedback
 from ponder.rewards.head import Head, HeadReward
 from ponder.rewards.judge import RatingJudge, YesNoJudge
-from ponder.rewards.judgement import Judgement, Scale, Unscored, last, lowest, mean, product
+from ponder.rewards.judgement import UNAFFORDABLE, Judgement, Scale, Unscored, last, lowest, mean, product
 from ponder.rewards.likelihood import Likelihood
 from ponder.rewards.measure import Measure, measure_of, measures_of, total_logprob
 from ponder.rewards.order_statistics import best_of_weights, expected_of_best
 from ponder.rewards.process import ProcessReward
 from ponder.rewards.profanity import profanity_reward
+from ponder.rewards.reading import Planned, planned
 from ponder.rewards.reward import Candidate, Problem, Reward, State, candidate_of, is_free, judged, require
 from ponder.rewards.sentiment import sentiment_reward
 from ponder.rewards.trial import TestResult, TrialLimits
@@ -50,6 +51,7 @@ __all__ = [
     "MOST_FEEDBACK",
     "MathShepherd",
     "Measure",
+    "Planned",
     "Pool",
     "Problem",
     "ProcessReward",
@@ -66,6 +68,7 @@ __all__ = [
     "Threshold",
     "TrialLimits",
     "Trials",
+    "UNAFFORDABLE",
     "UnitTests",
     "Unscored",
     "ValueHead",
@@ -97,6 +100,7 @@ __all__ = [
     "mean",
     "measure_of",
     "measures_of",
+    "planned",
     "product",
     "profanity_reward",
     "require",

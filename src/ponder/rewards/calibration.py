@@ -25,6 +25,7 @@ from ponder.asks import LanguageModel
 from ponder.errors import DataError, ParameterError
 from ponder.rewards.judgement import Judgement, Scale
 from ponder.rewards.logistic import fit_logistic, logistic
+from ponder.rewards.reading import Planned, joint_plan
 from ponder.rewards.reward import Candidate, Problem, Reward, is_free, judged
 
 FORMAT = "ponder.calibration.v1"
@@ -107,6 +108,11 @@ class Calibrated:
 
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return is_free(self.reward, policy, candidates)
+
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan([self.reward], policy, problem, candidate)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ponder.asks import LanguageModel
 from ponder.errors import CheckpointError, ParameterError, UnsupportedError
 from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.reading import Planned
 from ponder.rewards.reward import Candidate, Problem
 
 Reads = Literal["text", "question and text"]
@@ -47,12 +49,21 @@ class Classifier:
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return await asyncio.to_thread(self._judge, problem, candidates)
 
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        ids = self._encoded(problem, candidate)["input_ids"][0].tolist()
+        return (Planned(tuple(ids)),) if 0 < len(ids) <= self.limit else ()
+
+    def _encoded(self, problem: Problem, candidate: Candidate) -> Any:
+        pair = (candidate.text,) if self.reads == "text" else (problem.question, candidate.text)
+        return self.tokenizer(*pair, return_tensors="pt")
+
     def _judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         scores: list[float | str] = []
         tokens = 0
         for candidate in candidates:
-            pair = (candidate.text,) if self.reads == "text" else (problem.question, candidate.text)
-            encoded = self.tokenizer(*pair, return_tensors="pt")
+            encoded = self._encoded(problem, candidate)
             length = encoded["input_ids"].shape[1]
             if 0 < length <= self.limit:
                 scores.append(self._score(encoded))

@@ -17,6 +17,7 @@ from ponder.asks import LanguageModel
 from ponder.errors import ParameterError
 from ponder.rewards.feedback import joined
 from ponder.rewards.judgement import Judgement, Scale, Unscored, last
+from ponder.rewards.reading import Planned, joint_plan
 from ponder.rewards.reward import Candidate, Problem, Reward, is_free, judged
 
 Aggregate = Callable[[Sequence[float]], float]
@@ -74,6 +75,11 @@ class Weighted:
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return all(is_free(reward, policy, candidates) for reward, _ in self.parts)
 
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan([reward for reward, _ in self.parts], policy, problem, candidate)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         weights = [weight for _, weight in self.parts]
         rewards = [reward for reward, _ in self.parts]
@@ -113,6 +119,11 @@ class Product:
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return all(is_free(reward, policy, candidates) for reward in self.parts)
 
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan(self.parts, policy, problem, candidate)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return await _combined(self.parts, problem, candidates, self.aggregate, math.prod)
 
@@ -143,6 +154,11 @@ class Within:
 
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return is_free(self.reward, policy, candidates)
+
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan([self.reward], policy, problem, candidate)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)
@@ -183,6 +199,11 @@ class Threshold:
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return is_free(self.reward, policy, candidates)
 
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan([self.reward], policy, problem, candidate)
+
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         judgement = await judged(self.reward, problem, candidates)
         steps = tuple(tuple(float(score >= self.least) for score in own) for own in judgement.steps)
@@ -220,6 +241,11 @@ class Veto:
 
     def free_for(self, policy: LanguageModel, candidates: Sequence[Candidate]) -> bool:
         return is_free(self.reward, policy, candidates) and is_free(self.by, policy, candidates)
+
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        return joint_plan([self.reward, self.by], policy, problem, candidate)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         own, other = await asyncio.gather(

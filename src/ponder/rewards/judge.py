@@ -16,6 +16,7 @@ from ponder.asks.read import These
 from ponder.errors import ParameterError, UnsupportedError
 from ponder.rewards.attempts import attempted
 from ponder.rewards.judgement import Judgement, Scale
+from ponder.rewards.reading import Planned, tokens_of
 from ponder.rewards.reward import Candidate, Problem
 from ponder.sampling import resolve_params
 from ponder.text import Prompt, TokenIds, Tokenizer
@@ -85,6 +86,14 @@ class YesNoJudge:
         spent = tuple(reading.usage for reading in readings if isinstance(reading, Reading))
         return Judgement.of(scores, requests=spent)
 
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        if self.model.offers.tokenizer is None or "These" not in self.model.offers.reads:
+            return None
+        tokens = tokens_of(self.model, _prompt(self.model, self.template, problem, candidate))
+        return None if tokens is None else (Planned(tokens, self.model),)
+
     def _prompts(self, problem: Problem, candidates: Sequence[Candidate]) -> list[Prompt]:
         return [_prompt(self.model, self.template, problem, candidate) for candidate in candidates]
 
@@ -125,15 +134,25 @@ class RatingJudge:
         return _needs(self.template)
 
     async def judge(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        defaults = {"temperature": 0.7 if self.repeats > 1 else 0.0, "seed": 0, "max_tokens": 512}
-        given = {name: value for name, value in self.sampling.items() if value is not None}
-        sampling = {**defaults, **given, "n": self.repeats}
+        sampling = self._sampling()
         prompts = [_prompt(self.model, self.template, problem, candidate) for candidate in candidates]
         asks = [Grow(Path(prompt), sampling) for prompt in prompts]
         replies = await attempted(partial(agenerate, self.model), asks)
         scores = [_rating(reply) if isinstance(reply, Completion) else str(reply) for reply in replies]
         spent = tuple(reply.usage for reply in replies if isinstance(reply, Completion))
         return Judgement.of(scores, requests=spent)
+
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        tokens = tokens_of(self.model, _prompt(self.model, self.template, problem, candidate))
+        most = int(self._sampling()["max_tokens"])
+        return None if tokens is None else (Planned(tokens, self.model, replies=self.repeats, most=most),)
+
+    def _sampling(self) -> dict[str, Any]:
+        defaults = {"temperature": 0.7 if self.repeats > 1 else 0.0, "seed": 0, "max_tokens": 512}
+        given = {name: value for name, value in self.sampling.items() if value is not None}
+        return {**defaults, **given, "n": self.repeats}
 
 
 def rating_in(text: str) -> float | None:

@@ -16,6 +16,10 @@ Scale = Literal["probability", "logarithm", "number"]
 the better."""
 
 
+UNAFFORDABLE = "the budget leaves too little to score it"
+"""Why a candidate is unscored that a run could not pay to have scored."""
+
+
 def last(steps: Sequence[float]) -> float:
     """Return the last step's score."""
     return steps[-1]
@@ -80,6 +84,20 @@ class Judgement:
         unscored = tuple(Unscored(i, score) for i, score in enumerate(scores) if isinstance(score, str))
         return Judgement(steps, unscored, tokens, requests, feedback=feedback)
 
+    def among(self, indices: Sequence[int], count: int) -> Judgement:
+        """Return it as one of `count` candidates, of whom those with other indices were not affordable."""
+        steps: list[tuple[float, ...]] = [()] * count
+        feedback = [""] * count
+        for i, index in enumerate(indices):
+            steps[index] = self.steps[i]
+            feedback[index] = self.feedback[i] if self.feedback else ""
+        judged = set(indices)
+        unscored = [replace(one, index=indices[one.index]) for one in self.unscored]
+        unscored += [Unscored(i, UNAFFORDABLE) for i in range(count) if i not in judged]
+        unscored.sort(key=lambda one: one.index)
+        told = tuple(feedback) if self.feedback else ()
+        return replace(self, steps=tuple(steps), unscored=tuple(unscored), feedback=told)
+
     @property
     def computed_tokens(self) -> int:
         """All tokens that models computed for it."""
@@ -90,10 +108,11 @@ class Judgement:
 
         Raises
         ------
-        PonderError : nobody was scored.
+        PonderError : nobody was scored, and not because of the budget alone.
         """
-        if self.steps and not any(self.steps):
-            raise PonderError(self.unscored[0].why)
+        whys = [one.why for one in self.unscored if one.why != UNAFFORDABLE]
+        if whys and not any(self.steps):
+            raise PonderError(whys[0])
         return tuple(aggregate(steps) if steps else None for steps in self.steps)
 
 

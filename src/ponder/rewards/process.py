@@ -26,6 +26,7 @@ from ponder.errors import PonderError, UnsupportedError
 from ponder.rewards.attempts import attempted
 from ponder.rewards.conventions import Convention, Ids
 from ponder.rewards.judgement import Judgement, Scale, Unscored
+from ponder.rewards.reading import Planned
 from ponder.rewards.reward import Candidate, Problem
 from ponder.text import TokenIds
 
@@ -67,6 +68,14 @@ class ProcessReward:
                 one.take(scores[one.paths[level]])
         unscored = tuple(Unscored(i, one.why) for i, one in enumerate(asked) if one.why is not None)
         return Judgement(tuple(one.steps() for one in asked), unscored, requests=tuple(spent))
+
+    def plan(
+        self, policy: LanguageModel, problem: Problem, candidate: Candidate
+    ) -> tuple[Planned, ...] | None:
+        paths = self._asked(problem, candidate).paths
+        return tuple(
+            Planned(path, self.model, before) for before, path in zip([(), *paths], paths, strict=False)
+        )
 
     def _asked(self, problem: Problem, candidate: Candidate) -> _Asked:
         steps = [step.strip() for step in candidate.steps or (candidate.text,)]

@@ -121,7 +121,8 @@ def candidate_of(output: Output, model: str) -> Candidate:
 class Reward(Protocol):
     """Says how good candidates are.
 
-    It may also have `free_for(policy, candidates)`: see `is_free`.
+    It may also have `free_for(policy, candidates)`, see `is_free`, or `plan(policy, problem, candidate)`, see
+    `planned`: without them it is refused where the budget limits what is computed.
     """
 
     @property

@@ -66,7 +66,8 @@ class BestOfN:
         extended = yield from extend(Grow(Path(problem.prompt), sampling))
         texts = extended.texts
         judgement = yield from judge(texts)
-        scores = judgement.outcomes() if judgement else None
+        outcomes = judgement.outcomes() if judgement else ()
+        scores = outcomes if any(score is not None for score in outcomes) else None
         scale = judgement.scale if judgement else "number"
         answers = [extract_answer(text.text) for text in texts]
         chosen, votes = select(self.selection, answers, scores, scale, self.equal, power=self.power)

@@ -4,6 +4,11 @@
     a path that ends where another text went on already, or within one:          1 token, its last
     a text that grows by m tokens:                                               m tokens, m rows of logits
 
+    a text that a reward reads, as above, but only what it read for earlier
+    judgements, and right before for the same candidate, counts as begun:        its new tokens, 1 at least
+    a reply of m tokens:                                                         m tokens, m rows of logits
+    a text that a classifier reads:                                              all of its tokens
+
 A token is charged when it is given or generated, once: a text that goes on has been charged for its last
 token. So what is charged is never less than what the run's requests compute, it does not depend on what
 else the model does at the same time or what others left in its cache, and a run that was interrupted is
@@ -16,13 +21,13 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ponder.asks import Grow, LanguageModel, Path
 from ponder.asks.cost import Cost
 from ponder.asks.language_model import Resolved, Resolver
-from ponder.rewards import Candidate, Problem, Reward, is_free
+from ponder.rewards import Candidate, Judgement, Planned, Problem, Reward, planned
 from ponder.scaling.budget import Budget, Charge
 from ponder.scaling.growing import Growing
 from ponder.text import Prompt
@@ -37,6 +42,40 @@ class Entry(NamedTuple):
     charge: Charge
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What scoring a candidate is charged: texts that are read, and of each how much has been computed."""
+
+    plans: tuple[tuple[Planned, int], ...] = ()
+
+    def read(self, grown: int = 0) -> Charge:
+        """Return the charge of what is read, for a candidate that has grown by so many more tokens."""
+        before = {plan.after for plan, _ in self.plans}  # what is read of a step, and does not grow
+        total = Charge()
+        for plan, computed in self.plans:
+            price = _price(plan)
+            total += _given(plan.tokens, computed, price)
+            if plan.tokens not in before:
+                total += _grown(len(plan.tokens), grown, price)
+            total += Charge(0, 0, price.row if price else 0)
+        return replace(total, generated_tokens=0)
+
+    def written(self, grown: int = 0) -> Charge:
+        """Return the charge of the longest replies."""
+        total = Charge()
+        for plan, _ in self.plans:
+            for _ in range(plan.replies):
+                total += _grown(len(plan.tokens) + grown, plan.most, _price(plan))
+        return replace(total, generated_tokens=0)
+
+    def most(self, grown: int = 0) -> Charge:
+        """Return the most that it is charged."""
+        return self.read(grown) + self.written(grown)
+
+
+NO_SCORING = Scoring()
+
+
 @dataclass(slots=True)
 class Charges:
     """What the paths of a run are charged, which depends on the texts that it has grown."""
@@ -47,6 +86,7 @@ class Charges:
     _prompts: list[tuple[Prompt, Ids]] = field(default_factory=list)
     _texts: list[Ids] = field(default_factory=list)  # in order
     _ends: set[Ids] = field(default_factory=set)  # those that nobody went on from
+    _read: dict[int, list[Ids]] = field(default_factory=dict)  # by the reward's model (`id`), in order
 
     def enter(self, asks: Sequence[Grow]) -> tuple[Entry, ...]:
         """Return the entry of each ask of an effect."""
@@ -65,11 +105,44 @@ class Charges:
         tokens = self._tokens(Path(prompt))
         return _given(tokens, 0, self.price) + _grown(len(tokens), 1, self.price)
 
-    def refuse(self, budget: Budget, reward: Reward, candidates: Sequence[Candidate] = ()) -> None:
-        """Refuse a reward that is not free."""
-        if not is_free(reward, self.model, candidates):
-            what = "texts that the model did not write alone" if candidates else "texts again"
-            raise budget.refusing(f"left unset with the reward {reward.name}, which may read {what}")
+    def scoring(
+        self, budget: Budget, reward: Reward, problem: Problem, candidates: Sequence[Candidate]
+    ) -> list[Scoring]:
+        """Return what scoring each candidate is charged.
+
+        Raises
+        ------
+        ParameterError : the reward cannot tell it.
+        """
+        plans = planned(reward, self.model, problem, candidates)
+        if plans is None:
+            raise budget.refusing(
+                f"left unset with the reward {reward.name}, which does not tell beforehand what it computes"
+            )
+        if budget.max_flops is not None and any(_price(one) is None for plan in plans for one in plan):
+            raise budget.refusing(f"left unset with the reward {reward.name}, whose cost is not known")
+        return [Scoring(tuple((one, self._begun(one)) for one in plan)) for plan in plans]
+
+    def scored(self, scoring: Sequence[Scoring], judgement: Judgement) -> Charge:
+        """Return what a judgement is charged, and remember what was read for it."""
+        for plan in (plan for one in scoring for plan, _ in one.plans):
+            if plan.model is not None:
+                insort(self._read.setdefault(id(plan.model), []), plan.tokens)
+        read = sum((one.read() for one in scoring), Charge())
+        most = sum((one.written() for one in scoring), Charge())
+        replied = sum(usage.generated_tokens for usage in judgement.requests)
+        return read + Charge(
+            0, min(replied, most.computed_tokens), min(most.flops, replied * _dearest(scoring))
+        )
+
+    def _begun(self, plan: Planned) -> int:
+        """Return how many of a text's first tokens the reward's model has computed in this run."""
+        if plan.model is None or not plan.tokens:
+            return 0
+        texts = self._read.get(id(plan.model), [])
+        place = bisect_left(texts, plan.tokens)
+        near = (plan.after, *texts[max(0, place - 1) : place + 1])
+        return min(max(_common(plan.tokens, text) for text in near), len(plan.tokens) - 1)
 
     def _tokens(self, path: Path) -> Ids:
         found = next((tokens for prompt, tokens in self._prompts if prompt == path.prompt), None)
@@ -108,10 +181,18 @@ async def charges_of(
     if budget.max_flops is not None and model.offers.cost is None:
         raise budget.refusing(f"left unset with {model.name}, which does not tell what it costs")
     charges = Charges(model, model.resolve, model.offers.cost)
+    least = await asyncio.to_thread(charges.least, problem.prompt)
     if reward is not None:
-        charges.refuse(budget, reward)
-    budget.check_least(await asyncio.to_thread(charges.least, problem.prompt))
+        candidate = begun_candidate("", (), model.name)
+        (scoring,) = await asyncio.to_thread(charges.scoring, budget, reward, problem, [candidate])
+        least += scoring.most(1)
+    budget.check_least(least)
     return charges
+
+
+def begun_candidate(text: str, steps: Sequence[str], model: str) -> Candidate:
+    """Return a text of which another reasoning step has just begun, with a first character."""
+    return Candidate(f"{text}x", model=model, logprob=0.0, tokens=1, steps=(*steps, "x"))
 
 
 def charge_of(
@@ -132,6 +213,21 @@ def charge_of(
         for text, count in zip(growing, grown, strict=True)
     )
     return sum(charges, Charge(given_up))
+
+
+def _price(plan: Planned) -> Cost | None:
+    return None if plan.model is None else plan.model.offers.cost
+
+
+def _dearest(scoring: Sequence[Scoring]) -> int:
+    """Return the most that a token of a reply is charged, in operations."""
+    ends = [
+        (price, len(plan.tokens) + plan.most)
+        for one in scoring
+        for plan, _ in one.plans
+        if (price := _price(plan)) is not None and plan.replies
+    ]
+    return max((price.row + price.tokens(end - 1, end) for price, end in ends), default=0)
 
 
 def _given(tokens: Ids, computed: int, price: Cost | None) -> Charge:

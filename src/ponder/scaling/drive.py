@@ -19,7 +19,7 @@ from ponder.errors import DataError, ParameterError, PonderError
 from ponder.rewards import Candidate, Judgement, Problem, Reward, Unscored, judged, require
 from ponder.scaling.allocation import Share
 from ponder.scaling.budget import BUDGET_FIELDS, Budget, Charge, Stopped
-from ponder.scaling.charges import Charges, Entry, charge_of, charges_of
+from ponder.scaling.charges import NO_SCORING, Charges, Entry, Scoring, begun_candidate, charge_of, charges_of
 from ponder.scaling.effects import Choice, Claim, Effect, Extend, Extended, Judge, Note, Result, Search, Text
 from ponder.scaling.growing import (
     Growing,
@@ -212,6 +212,7 @@ class _Driver:
     clock: _Clock = field(default_factory=_Clock)
     spent: Ledger = field(default_factory=Ledger)  # but for its seconds
     charged: Charge = field(default_factory=Charge)  # for the effects that are over
+    unjudged: dict[int, Charge] = field(default_factory=dict)  # by node: what scoring these texts may cost
     stopped: Stopped = "done"
     generates: bool = False  # whether there is a token yet
     best: Candidate | None = None
@@ -304,21 +305,64 @@ class _Driver:
         judgement, recorded = None, self.record.results(number)
         for entry in recorded:
             judgement, cost, self.clock.before = self.record.reading(partial(_recalled, entry))
+            self.stopped = entry.get("stopped", self.stopped)
+        asked = effect.texts if self.charges is not None or not recorded else ()
+        candidates = [text.candidate(self.model_name, self.problem) for text in asked]
+        scoring, affordable, stopped = await self._affordable(candidates)
         if not recorded:
             self._live()
+            self.stopped = stopped
             if self.reward is not None:
-                candidates = [text.candidate(self.model_name, self.problem) for text in effect.texts]
-                if self.charges is not None:
-                    self.charges.refuse(self.budget, self.reward, candidates)
-                judgement = await judged(self.reward, self.problem, candidates)
+                judgement = await self._judged(self.reward, candidates, affordable)
             cost = reward_ledger(judgement) if judgement else Ledger()
-            told = asdict(judgement) if judgement else None
-            self.record.write(number, {"judged": told, "spent": cost.as_entry(), "seconds": self.clock.now()})
+            told: dict[str, Any] = {"judged": asdict(judgement) if judgement else None}
+            told |= {"spent": cost.as_entry(), "seconds": self.clock.now()}
+            if len(affordable) < len(candidates):
+                told["stopped"] = stopped
+            self.record.write(number, told)
+        if self.charges is not None and judgement is not None:
+            self.charged += self.charges.scored(scoring, judgement)
+        for text in effect.texts:
+            self.unjudged.pop(text.node, None)
         self.spent += cost
         if judgement is not None:
             for text, scores in zip(effect.texts, judgement.steps, strict=True):
                 self.tree.scores[text.node] = scores
         return judgement
+
+    async def _affordable(self, candidates: Sequence[Candidate]) -> tuple[list[Scoring], list[int], Stopped]:
+        """Return what scoring costs those candidates that the budget can afford, their indices, and what the
+        run is stopped by: by the others, if there are any.
+        """
+        if self.charges is None or self.reward is None:
+            return [], list(range(len(candidates))), self.stopped
+        scoring = await asyncio.to_thread(
+            self.charges.scoring, self.budget, self.reward, self.problem, candidates
+        )
+        affordable: list[int] = []
+        charged, stopped = self.charged, self.stopped
+        empty_last = sorted(range(len(scoring)), key=lambda i: not candidates[i].text)
+        for i in empty_last:
+            most = scoring[i].most()
+            passed = self.budget.limit_passed(charged + most)
+            if passed == "done" or not scoring[i].plans:  # or it costs nothing
+                affordable.append(i)
+                charged += most
+            else:
+                stopped = passed
+        affordable.sort()
+        return [scoring[i] for i in affordable], affordable, stopped
+
+    async def _judged(
+        self, reward: Reward, candidates: Sequence[Candidate], affordable: Sequence[int]
+    ) -> Judgement:
+        """Have those candidates scored that the budget lets be."""
+        if len(affordable) == len(candidates):
+            return await judged(reward, self.problem, candidates)
+        some = Judgement((), scale=reward.scale)
+        if affordable:
+            some = await judged(reward, self.problem, [candidates[i] for i in affordable])
+        return some.among(affordable, len(candidates))
 
     async def _claim(self, effect: Claim, number: int) -> int | None:
         """Ask for tokens of the common budget; what is in the journal stays as it was decided."""
@@ -344,6 +388,8 @@ class _Driver:
         work = _Work(number, growing, self.spent, self.model.offers.cost if self.model is not None else None)
         if self.charges is not None:
             work.entries = await asyncio.to_thread(self.charges.enter, asks)
+            work.scoring = await asyncio.to_thread(self._scoring, asks)
+            self._forget_parents(asks)
         for entry in self.record.results(number):
             self.clock.before, stopped = self.record.reading(partial(work.recall, entry))
             self.stopped = stopped or self.stopped
@@ -358,8 +404,28 @@ class _Driver:
             self.charges.keep(work.entries, work.growing)
         grown: list[list[Text]] = [[] for _ in asks]
         for text in work.growing:
-            grown[text.number].append(self.tree.add(text, number))
+            node = self.tree.add(text, number)
+            grown[text.number].append(node)
+            if node.text and work.scoring:
+                self.unjudged[node.node] = work.scoring[text.number].most(len(text.tokens))
         self.extended = Extended(tuple(map(tuple, grown)), self.stopped)
+
+    def _scoring(self, asks: Sequence[Grow]) -> list[Scoring]:
+        """Return what scoring a text of each ask is charged, but for what the text will have grown by."""
+        if self.reward is None or self.charges is None:
+            return [NO_SCORING] * len(asks)
+        begun = [
+            begun_candidate(
+                self.tree.text_before(ask.path), self.tree.steps_before(ask.path), self.model_name
+            )
+            for ask in asks
+        ]
+        return self.charges.scoring(self.budget, self.reward, self.problem, begun)
+
+    def _forget_parents(self, asks: Sequence[Grow]) -> None:
+        """Keep nothing for texts that go on: it is kept for what becomes of them."""
+        for ask in asks:
+            self.unjudged.pop(self.tree.node_before(ask.path), None)
 
     def _completed(self, ask: Grow) -> Grow:
         """Return an ask under the constraint that keeps what is needed of its texts, if the model can."""
@@ -427,7 +493,12 @@ class _Driver:
         limits = self._limits
         if not limits.limits_growth:
             return None
-        return lambda gains: limits.limit_passed(self.charged + work.charge(gains))
+        kept = self.charged + sum(self._unjudged_besides(len(work.growing)), Charge())
+        return lambda gains: limits.limit_passed(kept + work.charge(gains) + work.reserve(gains))
+
+    def _unjudged_besides(self, growing: int) -> list[Charge]:
+        """Return what scoring is kept for besides texts that grow: the last ones, up to n in all."""
+        return list(self.unjudged.values())[-(self.budget.n - growing) :] if growing < self.budget.n else []
 
     def _late(self) -> bool:
         """Whether the time is over; there is one token at least, so that there is an answer."""
@@ -460,6 +531,7 @@ class _Work:
     before: Ledger
     price: Cost | None = None
     entries: tuple[Entry, ...] = ()
+    scoring: Sequence[Scoring] = ()
     cost: Ledger = field(default_factory=Ledger)
     requests: list[Request] = field(default_factory=list)
     done: bool = False
@@ -474,6 +546,14 @@ class _Work:
     def charge(self, gains: Sequence[int]) -> Charge:
         """Return what its texts are charged once they have grown by so many more tokens."""
         return charge_of(self.growing, gains, self.entries, self.price)
+
+    def reserve(self, gains: Sequence[int]) -> Charge:
+        """Return what scoring its texts may cost once they have grown by so many more tokens."""
+        if not any(one.plans for one in self.scoring):
+            return Charge()
+        grown = [len(text.tokens) + gain for text, gain in zip(self.growing, gains, strict=True)]
+        each = zip(self.growing, grown, strict=True)
+        return sum((self.scoring[text.number].most(count) for text, count in each if count), Charge())
 
     def unfinished(self) -> list[Growing]:
         return [text for text in self.growing if text.finish_reason is None]

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ponder.errors import PonderError
-from ponder.rewards import Judgement, Scale, Unscored, extract_answer, last, lowest, mean, product
+from ponder.rewards import (
+    UNAFFORDABLE,
+    Judgement,
+    Scale,
+    Unscored,
+    extract_answer,
+    last,
+    lowest,
+    mean,
+    product,
+)
 from ponder.scaling.effects import Choice, Effect, Text, judge
 from ponder.scaling.selection import Selection, select
 
@@ -107,7 +117,8 @@ def choose(
 ) -> Choice:
     """Settle on one of the finished texts, or of all where no finished one is scored.
 
-    Without a reward, on one of the finished texts, or of all where none is finished.
+    Without a reward, or where the budget left nothing to score with, on one of the finished texts, or of all
+    where none is finished.
 
     Raises
     ------
@@ -115,9 +126,11 @@ def choose(
     """
     candidates = _answers(list(texts))
     rewarded = any(one.score is not None or one.why for one in candidates)
-    if rewarded and all(one.score is None for one in candidates):
-        raise PonderError(candidates[0].why)
-    scores = tuple(one.score for one in candidates) if rewarded else None
+    nobody = all(one.score is None for one in candidates)
+    whys = [one.why for one in candidates if one.why != UNAFFORDABLE]
+    if rewarded and nobody and whys:
+        raise PonderError(whys[0])
+    scores = tuple(one.score for one in candidates) if rewarded and not nobody else None
     answers = [extract_answer(one.text.text) for one in candidates]
     scale = candidates[0].scale
     chosen, votes = select(selection, answers, scores, scale, equal)

@@ -67,6 +67,15 @@ class Tree:
         """Return the output that a path holds, as far as it is known."""
         return self._before(path).text
 
+    def steps_before(self, path: Path) -> tuple[str, ...]:
+        """Return the same, cut where growing paused."""
+        before = self._before(path)
+        return (*before.steps, before.rest) if before.rest else before.steps
+
+    def node_before(self, path: Path) -> int:
+        """Return the last text that a path holds all of; -1 for none."""
+        return self._before(path).node
+
     def _before(self, path: Path) -> _Before:
         """Return what is known of a path."""
         found = self._places.get(_place(path))
