@@ -1,13 +1,23 @@
-// Builds the page into the five files that `ponder serve` answers with. They are committed, so they are neither
-// minified nor named by a hash: app.js reads like its source, and vendor.js changes only with Svelte's version.
+// Builds the page into the five files that `ponder serve` answers with. They are committed, so none is named by a
+// hash, and app.js reads like its source. vendor.js is Svelte as the lock file has it: nobody reads it here, so it has
+// short names, which keeps the page small.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig } from "vite";
+import { minifySync } from "rolldown/utils";
+import { defineConfig, type Plugin } from "vite";
 
 const SERVER = process.env.PONDER_URL ?? "http://127.0.0.1:8000";
 
+const shortVendor: Plugin = {
+  name: "short-vendor",
+  renderChunk(code, chunk) {
+    if (chunk.name !== "vendor") return null;
+    return minifySync("vendor.js", code, { module: true, codegen: { removeWhitespace: false } });
+  },
+};
+
 export default defineConfig({
   base: "./",
-  plugins: [svelte({ emitCss: true })],
+  plugins: [svelte({ emitCss: true }), shortVendor],
   build: {
     outDir: process.env.PONDER_STATIC ?? "../src/ponder/server/static",
     emptyOutDir: true,

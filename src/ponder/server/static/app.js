@@ -1,4 +1,4 @@
-import { $ as reset, A as props_id, B as $window, C as await_block, D as comment, E as append, F as get, G as proxy, H as first_child, I as deferred_template_effect, J as user_derived, K as set, L as template_effect, M as delegate, N as delegated, O as from_html, P as event, Q as next, R as user_effect, S as if_block, T as set_text, U as only_child, V as child, W as sibling, X as pop, Y as remove_textarea_child, Z as push, _ as attach, a as bind_checked, b as each, c as set_attribute, d as bind_select_value, et as noop, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as text$2, k as from_svg, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as state, r as bind_this, s as remove_input_defaults, t as prop, tt as to_array, u as set_value, v as head, w as mount, x as index, y as snippet$1, z as $document } from "./vendor.js";
+import { A as delegate, B as sibling, C as set_text, D as from_svg, E as from_html, F as user_effect, G as remove_textarea_child, H as set, I as $window, J as next, K as pop, L as child, M as event, N as get, O as props_id, P as template_effect, R as first_child, S as mount, T as comment, U as state, V as proxy, W as user_derived, X as noop, Y as reset, Z as to_array, _ as attach, a as bind_checked, b as index, c as set_attribute, d as bind_select_value, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as delegated, k as text$2, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as push, r as bind_this, s as remove_input_defaults, t as prop, u as set_value, v as snippet$1, w as append, x as if_block, y as each, z as only_child } from "./vendor.js";
 // src/state/actions.ts
 var PANES = [
 	"pane-settings",
@@ -515,13 +515,8 @@ var FormError = class extends Error {
 };
 var MAX_DEPTH = 32;
 var MAX_LIST = 2e6;
-function at(part, check) {
-	try {
-		return check();
-	} catch (error) {
-		if (error instanceof FormError) throw new FormError(error.rule, part + error.place);
-		throw error;
-	}
+function within(part, error) {
+	return error instanceof FormError ? new FormError(error.rule, part + error.place) : error;
 }
 var number = (value) => {
 	if (typeof value !== "number" || !Number.isFinite(value)) throw new FormError("should be a finite number");
@@ -561,17 +556,22 @@ function list(form, most = MAX_LIST) {
 		try {
 			for (; i < value.length; i++) found[i] = form(value[i]);
 		} catch (error) {
-			throw error instanceof FormError ? new FormError(error.rule, `[${i}]${error.place}`) : error;
+			throw within(`[${i}]`, error);
 		}
 		return found;
 	};
 }
 function record(form, names) {
 	return (value) => {
-		const members = Object.entries(objectOf(value)).map(([name, member]) => {
+		const members = [];
+		for (const [name, member] of Object.entries(objectOf(value))) {
 			if (!names.test(name)) throw new FormError(`should not have the member ${shown$1(name)}`);
-			return [name, at(`.${name}`, () => form(member))];
-		});
+			try {
+				members.push([name, form(member)]);
+			} catch (error) {
+				throw within(`.${name}`, error);
+			}
+		}
 		return Object.fromEntries(members);
 	};
 }
@@ -580,10 +580,16 @@ function object(fields) {
 	return (value) => {
 		const given = objectOf(value);
 		const found = {};
-		for (const [name, form] of forms) {
-			const member = Object.hasOwn(given, name) ? given[name] : void 0;
-			if (member !== void 0) found[name] = at(`.${name}`, () => form(member));
-			else if (!form.missing) throw new FormError("is missing", `.${name}`);
+		let place = "";
+		try {
+			for (const [name, form] of forms) {
+				place = name;
+				const member = Object.hasOwn(given, name) ? given[name] : void 0;
+				if (member !== void 0) found[name] = form(member);
+				else if (!form.missing) throw new FormError("is missing");
+			}
+		} catch (error) {
+			throw within(`.${place}`, error);
 		}
 		return found;
 	};
@@ -802,8 +808,11 @@ function pathsOf(trace) {
 	found.follow(trace);
 	return found.paths;
 }
+function valueOf(trace, name) {
+	return Object.hasOwn(trace.params, name) ? trace.params[name].value : void 0;
+}
 function numberOf(trace, name) {
-	const value = Object.hasOwn(trace.params, name) ? trace.params[name]?.value : void 0;
+	const value = valueOf(trace, name);
 	return typeof value === "number" ? value : void 0;
 }
 // src/core/session.ts
@@ -1014,33 +1023,13 @@ var CUT = [
 	"top_p",
 	"min_p"
 ];
-var NEUTRAL = [
-	[
-		"semantics",
-		"ponder",
-		"semantics"
-	],
-	[
-		"order",
-		null,
-		"order"
-	],
-	[
-		"dynatemp_range",
-		0,
-		"dynatemp_range"
-	],
-	[
-		"top_p_decay",
-		1,
-		"top_p_decay"
-	],
-	[
-		"real_temperature",
-		0,
-		"real_temperature"
-	]
-];
+var NEUTRAL = {
+	semantics: "ponder",
+	order: null,
+	dynatemp_range: 0,
+	top_p_decay: 1,
+	real_temperature: 0
+};
 function diceOf(trace, lineage = [], start = 0) {
 	const value = trace.seed === void 0 ? numberOf(trace, "seed") : trace.seed;
 	if (value === null) return "nothing was drawn";
@@ -1056,11 +1045,11 @@ function numberAt(dice, place) {
 	return uniform(dice.seed, dice.stream, dice.start + place);
 }
 function obstacle(trace) {
-	for (const [name, neutral, said] of NEUTRAL) {
-		const param = Object.hasOwn(trace.params, name) ? trace.params[name] : void 0;
-		if (param && param.value !== neutral) return `${said} is set, which the page does not compute`;
+	for (const [name, neutral] of Object.entries(NEUTRAL)) {
+		const value = valueOf(trace, name);
+		if (value !== void 0 && value !== neutral) return `${name} is set, which the page does not compute`;
 	}
-	const decoder = Object.hasOwn(trace.params, "decoder") ? trace.params.decoder?.value : void 0;
+	const decoder = valueOf(trace, "decoder");
 	return !decoder || Object.keys(decoder).every((name) => name === "Sample" || name === "Speculative") ? null : "a search does not draw its tokens";
 }
 function throwDart(trace, path, place, dice, sliders) {
@@ -1108,7 +1097,9 @@ function isOwn(trace, sliders) {
 function hitAgain(trace, token, u, sliders) {
 	const row = trace.rows[token.row];
 	const masked = maskOf(row, numberOf(trace, "temperature") ?? 1);
-	return typeof masked === "string" ? { unknown: masked } : hit(row, trace.temperatures, u, sliders, masked);
+	if (typeof masked === "string") return { unknown: masked };
+	const found = hit(row, trace.temperatures, u, sliders, masked);
+	return found.id === void 0 || found.id === token.id || !valueOf(trace, "constraint") ? found : { unknown: "the constraint may refuse the token that the number falls on" };
 }
 function maskOf(row, temperature) {
 	let masks = false;
@@ -2202,7 +2193,7 @@ function divergence(one, other) {
 		at,
 		ids,
 		rows,
-		reason: reason(one.run.trace, other.run.trace, ids, rows)
+		reason: reason(one, other, ids, rows)
 	};
 }
 function rowAt$1({ run, text }, at) {
@@ -2210,24 +2201,26 @@ function rowAt$1({ run, text }, at) {
 	return token === void 0 ? null : run.trace.rows[run.trace.tokens[token].row];
 }
 function reason(one, other, ids, rows) {
-	if (one.model !== other.model) return `the models differ: ${visible(one.model)} and ${visible(other.model)}`;
-	if (one.prompt !== other.prompt) return "the prompts differ";
-	if (ids[0] === null || ids[1] === null) return `${ids[0] === null ? "the first" : "the second"} text ends here`;
-	if (valueOf(one, "seed") !== valueOf(other, "seed")) return "the seeds differ, so other random numbers were drawn";
+	const [first, second] = [one.run.trace, other.run.trace];
+	if (first.model !== second.model) return `the models differ: ${visible(first.model)} and ${visible(second.model)}`;
+	if (rootOf(one.run) !== rootOf(other.run)) return "the prompts differ";
+	const [here, there] = ids;
+	if (here === null || there === null) return `the ${here === null ? "first" : "second"} text ends here`;
 	const [mine, theirs] = rows;
 	if (!mine || !theirs) return "a text was begun with this token";
-	const [before, after] = [share(mine, ids[0]), share(theirs, ids[0])];
-	const name = `“${spelled(one, ids[0])}”`;
+	const drawn = numberOf(first, "temperature") !== 0 && numberOf(second, "temperature") !== 0;
+	if (drawn && dice(one) !== dice(other)) return "other random numbers were drawn: the seeds differ, or which sample it is";
+	const [before, after] = [share(mine, here), share(theirs, here)];
+	const name = `“${spelled(first, here)}”`;
 	if (before === null || after === null) return `${name} is not among the tokens that both traces tell of`;
 	const change = `the probability of ${name} was ${before.toFixed(2)} in the first and ${after.toFixed(2)} in the second`;
 	const cutter = after === 0 ? cutters(theirs) : "";
 	if (cutter) return `${change}, because ${cutter} cut it off`;
-	const settings = differing(one, other);
-	if (before === after && !settings) return `${change}, and nothing differs: arithmetic, or another place in the random numbers`;
-	return `${change}${settings ? `, because of ${settings}` : ""}; the same random number fell on “${spelled(other, ids[1])}”`;
+	const settings = differing(first, second);
+	return `${change}${settings ? `, because of ${settings}` : ", and no setting differs"}; ${drawn ? "the same random number fell on" : "the second took"} “${spelled(second, there)}”`;
 }
+var dice = ({ run, text }) => JSON.stringify([run.trace.seed ?? valueOf(run.trace, "seed"), lineageOf(run, text)]);
 var spelled = (trace, id) => visible(trace.vocabulary[id]?.text ?? `token ${id}`);
-var valueOf = (trace, name) => Object.hasOwn(trace.params, name) ? JSON.stringify(trace.params[name].value) : "";
 function share(row, id) {
 	const place = row.ids.indexOf(id);
 	return place < 0 ? null : row.truncated[place];
@@ -2236,7 +2229,8 @@ function cutters(row) {
 	return row.steps.filter(({ kind, removed }) => removed > 0 && (kind === "truncation" || kind === "constraint")).map(({ step, kind }) => kind === "constraint" ? "the constraint" : step.replaceAll("_", "-")).join(" or ");
 }
 function differing(one, other) {
-	return [...new Set([...Object.keys(one.params), ...Object.keys(other.params)])].sort().filter((name) => valueOf(one, name) !== valueOf(other, name)).map((name) => `${name} ${visible(valueOf(one, name) || "unset")} and ${visible(valueOf(other, name) || "unset")}`).join(", ");
+	const told = (trace, name) => visible(JSON.stringify(valueOf(trace, name)) ?? "unset");
+	return [...new Set([...Object.keys(one.params), ...Object.keys(other.params)])].sort().filter((name) => told(one, name) !== told(other, name)).map((name) => `${name} ${told(one, name)} and ${told(other, name)}`).join(", ");
 }
 function meanEntropy(trace, path) {
 	if (!path.length) return null;
@@ -3578,8 +3572,8 @@ function answers(document, messages, at) {
 	return document.kind === "chat" && document.messages.length === at && JSON.stringify(document.messages) === JSON.stringify(messages.slice(0, at));
 }
 // src/panes/BottomBar.svelte
-var root$45 = from_html(`<button class="svelte-16corlf"> </button>`);
-var root_1$38 = from_html(`<nav aria-label="Panes" class="svelte-16corlf"></nav>`);
+var root$48 = from_html(`<button class="sdjcp"> </button>`);
+var root_1$40 = from_html(`<nav aria-label="Panes" class="sdjcp"></nav>`);
 function BottomBar($$anchor, $$props) {
 	push($$props, true);
 	const VIEWS = {
@@ -3589,12 +3583,12 @@ function BottomBar($$anchor, $$props) {
 		settings: "Settings",
 		more: "More"
 	};
-	var nav = root_1$38();
+	var nav = root_1$40();
 	each(nav, 21, () => Object.entries(VIEWS), ([view, title]) => view, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let view = () => get($$array)[0];
 		let title = () => get($$array)[1];
-		var button = root$45();
+		var button = root$48();
 		var text = only_child(button, true);
 		template_effect(() => {
 			set_attribute(button, "aria-current", $$props.page.view === view() ? "page" : void 0);
@@ -3609,7 +3603,7 @@ function BottomBar($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/ui/Dialog.svelte
-var root$44 = from_html(`<dialog><div class="frame svelte-1v9wgu6"><header class="svelte-1v9wgu6"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body svelte-1v9wgu6"><!></div></div></dialog>`);
+var root$47 = from_html(`<dialog><div class="frame s17kx"><header class="s17kx"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body s17kx"><!></div></div></dialog>`);
 function Dialog($$anchor, $$props) {
 	const id = props_id();
 	let wide = prop($$props, "wide", 3, false);
@@ -3619,7 +3613,7 @@ function Dialog($$anchor, $$props) {
 	function outside(event) {
 		if (event.target === event.currentTarget) event.currentTarget.close();
 	}
-	var dialog_1 = root$44();
+	var dialog_1 = root$47();
 	let classes;
 	var div = child(dialog_1);
 	var header = child(div);
@@ -3636,7 +3630,7 @@ function Dialog($$anchor, $$props) {
 	attach(dialog_1, () => open);
 	template_effect(() => {
 		set_attribute(dialog_1, "aria-labelledby", `${id}-title`);
-		classes = set_class(dialog_1, 1, "svelte-1v9wgu6", null, classes, { wide: wide() });
+		classes = set_class(dialog_1, 1, "s17kx", null, classes, { wide: wide() });
 		set_attribute(h2, "id", `${id}-title`);
 		set_text(text, $$props.title);
 	});
@@ -3650,6 +3644,82 @@ function Dialog($$anchor, $$props) {
 	append($$anchor, dialog_1);
 }
 delegate(["click"]);
+// src/ui/Finder.svelte
+var root$46 = from_html(`<li role="option" tabindex="-1" class="su5wl"><!></li>`);
+var root_1$39 = from_html(`<ul role="listbox" class="su5wl"></ul>`);
+var root_2$31 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
+var root_3$26 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
+function Finder($$anchor, $$props) {
+	const id = props_id();
+	push($$props, true);
+	let refused = prop($$props, "refused", 3, () => "");
+	let text = state("");
+	let at = state(0);
+	const found = user_derived(() => $$props.items.filter((one) => $$props.nameOf(one).toLowerCase().includes(get(text).toLowerCase())));
+	function take(index) {
+		if (get(found)[index] !== void 0 && !refused()(get(found)[index])) $$props.ontake(get(found)[index]);
+	}
+	function key(event) {
+		if (event.key === "ArrowDown") set(at, Math.min(get(at) + 1, get(found).length - 1), true);
+		else if (event.key === "ArrowUp") set(at, Math.max(get(at) - 1, 0), true);
+		else if (event.key === "Enter") take(get(at));
+		else return;
+		event.preventDefault();
+		document.getElementById(`${id}-${get(at)}`)?.scrollIntoView({ block: "nearest" });
+	}
+	var fragment = root_3$26();
+	var input = first_child(fragment);
+	remove_input_defaults(input);
+	var node = sibling(input, 2);
+	var consequent = ($$anchor) => {
+		var ul = root_1$39();
+		each(ul, 22, () => get(found), (one) => one, ($$anchor, one, index) => {
+			var li = root$46();
+			var node_1 = child(li);
+			snippet$1(node_1, () => $$props.item, () => one);
+			reset(li);
+			template_effect(($0) => {
+				set_attribute(li, "id", `${id}-${get(index) ?? ""}`);
+				set_attribute(li, "aria-selected", get(index) === get(at));
+				set_attribute(li, "aria-disabled", $0);
+			}, [() => refused()(one) !== ""]);
+			delegated("click", li, () => take(get(index)));
+			append($$anchor, li);
+		});
+		reset(ul);
+		template_effect(() => {
+			set_attribute(ul, "id", `${id}-list`);
+			set_attribute(ul, "aria-label", $$props.label);
+		});
+		append($$anchor, ul);
+	};
+	var alternate = ($$anchor) => {
+		var p = root_2$31();
+		template_effect(() => set_attribute(p, "id", `${id}-list`));
+		append($$anchor, p);
+	};
+	if_block(node, ($$render) => {
+		if (get(found).length) $$render(consequent);
+		else $$render(alternate, -1);
+	});
+	template_effect(() => {
+		set_attribute(input, "aria-label", $$props.label);
+		set_attribute(input, "aria-expanded", get(found).length > 0);
+		set_attribute(input, "aria-controls", `${id}-list`);
+		set_attribute(input, "aria-activedescendant", get(found)[get(at)] ? `${id}-${get(at)}` : void 0);
+		set_attribute(input, "placeholder", $$props.label);
+	});
+	delegated("input", input, () => set(at, 0));
+	delegated("keydown", input, key);
+	bind_value(input, () => get(text), ($$value) => set(text, $$value));
+	append($$anchor, fragment);
+	pop();
+}
+delegate([
+	"input",
+	"keydown",
+	"click"
+]);
 // src/ui/numbers.ts
 var COUNT = new Intl.NumberFormat("en");
 var count = (value) => COUNT.format(value);
@@ -3663,108 +3733,83 @@ var fixed = (value, digits = 3) => (Object.is(value, -0) || Math.abs(value) < 10
 var short = (value) => String(Number(value.toPrecision(6)));
 var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 // src/panes/Alternatives.svelte
-var root$43 = from_html(`<p> </p>`);
-var root_1$37 = from_html(`<span class="tiny muted">chosen</span>`);
-var root_2$30 = from_html(`<li role="option" tabindex="-1" class="svelte-8b6tyz"><span class="mono grow"> </span><!><span> </span></li>`);
-var root_3$26 = from_html(`<ul id="alternatives-list" role="listbox" aria-label="Alternatives" class="svelte-8b6tyz"></ul>`);
-var root_4$20 = from_html(`<p id="alternatives-list" class="muted">No token that was sent has this in it.</p>`);
-var root_5$16 = from_html(`<input type="search" role="combobox" aria-label="Find a token" aria-expanded="true" aria-controls="alternatives-list" autocomplete="off" placeholder="Find a token"/> <!> <!>`, 1);
+var root$45 = from_html(`<p> </p>`);
+var root_1$38 = from_html(`<span class="tiny">chosen</span>`);
+var root_2$30 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
+var root_3$25 = from_html(`<!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
-	let text = state("");
-	let at = state(0);
-	const all = user_derived(() => $$props.page.here?.row.ids.map((id, index) => ({
-		id,
-		label: visible($$props.page.here.trace.vocabulary[id].text),
-		share: $$props.page.here.row.tempered[index],
-		chosen: id === $$props.page.here.token.id
-	})) ?? []);
-	const found = user_derived(() => get(all).filter((one) => one.label.toLowerCase().includes(get(text).toLowerCase()) && one.share > 0));
-	function take(id) {
-		if (id === void 0 || $$props.page.cannotBranch) return;
-		$$props.onclose();
-		$$props.page.branchTo(id);
-	}
-	function key(event) {
-		if (event.key === "ArrowDown") set(at, Math.min(get(at) + 1, get(found).length - 1), true);
-		else if (event.key === "ArrowUp") set(at, Math.max(get(at) - 1, 0), true);
-		else if (event.key === "Enter") take(get(found)[get(at)]?.id);
-		else return;
-		event.preventDefault();
-		document.getElementById(`alternative-${get(found)[get(at)]?.id}`)?.scrollIntoView({ block: "nearest" });
-	}
+	const all = user_derived(() => {
+		const { here } = $$props.page;
+		if (!here) return [];
+		const { row, token, trace } = here;
+		return row.ids.map((id, index) => ({
+			id,
+			label: visible(trace.vocabulary[id].text),
+			share: row.tempered[index],
+			chosen: id === token.id
+		})).filter((one) => one.share > 0);
+	});
 	Dialog($$anchor, {
 		title: "Go on with another token",
 		get onclose() {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_5$16();
-			var input = first_child(fragment_1);
-			remove_input_defaults(input);
-			var node = sibling(input, 2);
+			var fragment_1 = root_3$25();
+			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
-				var p = root$43();
-				var text_1 = only_child(p, true);
-				template_effect(() => set_text(text_1, $$props.page.cannotBranch));
+				var p = root$45();
+				var text = only_child(p);
+				template_effect(() => set_text(text, `Not now: ${$$props.page.cannotBranch ?? ""}.`));
 				append($$anchor, p);
 			};
 			if_block(node, ($$render) => {
 				if ($$props.page.cannotBranch) $$render(consequent);
 			});
 			var node_1 = sibling(node, 2);
-			var consequent_2 = ($$anchor) => {
-				var ul = root_3$26();
-				each(ul, 23, () => get(found), (one) => one.id, ($$anchor, one, index) => {
-					var li = root_2$30();
-					var span = child(li);
-					var text_2 = only_child(span, true);
+			{
+				const item = ($$anchor, one = noop) => {
+					var fragment_2 = root_2$30();
+					var span = first_child(fragment_2);
+					var text_1 = only_child(span, true);
 					var node_2 = sibling(span);
 					var consequent_1 = ($$anchor) => {
-						var span_1 = root_1$37();
+						var span_1 = root_1$38();
 						append($$anchor, span_1);
 					};
 					if_block(node_2, ($$render) => {
-						if (get(one).chosen) $$render(consequent_1);
+						if (one().chosen) $$render(consequent_1);
 					});
 					var span_2 = sibling(node_2);
-					var text_3 = only_child(span_2, true);
-					reset(li);
+					var text_2 = only_child(span_2, true);
 					template_effect(($0) => {
-						set_attribute(li, "id", `alternative-${get(one).id ?? ""}`);
-						set_attribute(li, "aria-selected", get(index) === get(at));
-						set_text(text_2, get(one).label);
-						set_text(text_3, $0);
-					}, [() => percent(get(one).share)]);
-					delegated("click", li, () => take(get(one).id));
-					append($$anchor, li);
+						set_text(text_1, one().label);
+						set_text(text_2, $0);
+					}, [() => percent(one().share)]);
+					append($$anchor, fragment_2);
+				};
+				Finder(node_1, {
+					label: "Find a token",
+					get items() {
+						return get(all);
+					},
+					nameOf: (one) => one.label,
+					refused: () => $$props.page.cannotBranch,
+					ontake: (one) => {
+						$$props.onclose();
+						$$props.page.branchTo(one.id);
+					},
+					item,
+					$$slots: { item: true }
 				});
-				reset(ul);
-				append($$anchor, ul);
-			};
-			var alternate = ($$anchor) => {
-				var p_1 = root_4$20();
-				append($$anchor, p_1);
-			};
-			if_block(node_1, ($$render) => {
-				if (get(found).length) $$render(consequent_2);
-				else $$render(alternate, -1);
-			});
-			template_effect(() => set_attribute(input, "aria-activedescendant", get(found)[get(at)] ? `alternative-${get(found)[get(at)].id}` : void 0));
-			delegated("input", input, () => set(at, 0));
-			delegated("keydown", input, key);
-			bind_value(input, () => get(text), ($$value) => set(text, $$value));
+			}
 			append($$anchor, fragment_1);
 		},
 		$$slots: { default: true }
 	});
 	pop();
 }
-delegate([
-	"input",
-	"keydown",
-	"click"
-]);
 // src/core/code.ts
 var LANGUAGES = [
 	"curl",
@@ -3986,7 +4031,7 @@ async function copy(text) {
 	}
 }
 // src/ui/Copy.svelte
-var root$42 = from_html(`<button> </button> <span class="spoken" role="status"> </span>`, 1);
+var root$44 = from_html(`<button> </button> <span class="spoken" role="status"> </span>`, 1);
 function Copy($$anchor, $$props) {
 	push($$props, true);
 	let label = prop($$props, "label", 3, "Copy");
@@ -3995,7 +4040,7 @@ function Copy($$anchor, $$props) {
 		set(said, await copy($$props.text) ? "Copied" : "Not copied: choose the text and copy it", true);
 		setTimeout(() => set(said, ""), 2500);
 	}
-	var fragment = root$42();
+	var fragment = root$44();
 	var button = first_child(fragment);
 	var text_1 = only_child(button, true);
 	var span = sibling(button, 2);
@@ -4010,8 +4055,8 @@ function Copy($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/ui/Tabs.svelte
-var root$41 = from_html(`<button role="tab" class="svelte-1tjna6q"> </button>`);
-var root_1$36 = from_html(`<div role="tablist" tabindex="-1" class="svelte-1tjna6q"></div>`);
+var root$43 = from_html(`<button role="tab" class="s112v"> </button>`);
+var root_1$37 = from_html(`<div role="tablist" tabindex="-1" class="s112v"></div>`);
 function Tabs($$anchor, $$props) {
 	push($$props, true);
 	let chosen = prop($$props, "chosen", 15);
@@ -4029,9 +4074,9 @@ function Tabs($$anchor, $$props) {
 		chosen(get(order)[to]);
 		event.currentTarget.querySelectorAll("[role=tab]")[to].focus();
 	}
-	var div = root_1$36();
+	var div = root_1$37();
 	each(div, 20, () => get(order), (name) => name, ($$anchor, name) => {
-		var button = root$41();
+		var button = root$43();
 		var text = only_child(button, true);
 		template_effect(() => {
 			set_attribute(button, "id", `${$$props.panel ?? ""}-tab-${name ?? ""}`);
@@ -4051,9 +4096,9 @@ function Tabs($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/panes/Code.svelte
-var root$40 = from_html(`<option> </option>`);
-var root_1$35 = from_html(`<p class="small muted"> </p>`);
-var root_2$29 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="svelte-1j61wxi"><pre class="svelte-1j61wxi"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
+var root$42 = from_html(`<option> </option>`);
+var root_1$36 = from_html(`<p class="small muted"> </p>`);
+var root_2$29 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="spgtn"><pre class="spgtn"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
 function Code($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -4113,7 +4158,7 @@ function Code($$anchor, $$props) {
 			var label = sibling(node, 4);
 			var select = sibling(child(label));
 			each(select, 20, () => INTERFACES, (one) => one, ($$anchor, one) => {
-				var option = root$40();
+				var option = root$42();
 				var text = only_child(option, true);
 				var option_value = {};
 				template_effect(() => {
@@ -4135,7 +4180,7 @@ function Code($$anchor, $$props) {
 			reset(div_1);
 			var node_2 = sibling(div_1, 2);
 			var consequent = ($$anchor) => {
-				var p = root_1$35();
+				var p = root_1$36();
 				var text_2 = only_child(p);
 				template_effect(() => set_text(text_2, `${get(told).note ?? ""}.`));
 				append($$anchor, p);
@@ -4155,8 +4200,65 @@ function Code($$anchor, $$props) {
 	});
 	pop();
 }
+// src/ui/Meter.svelte
+var root$41 = from_html(`<span class="track s2nlr" aria-hidden="true"><span></span></span>`);
+function Meter($$anchor, $$props) {
+	let kind = prop($$props, "kind", 3, "");
+	var span = root$41();
+	var span_1 = child(span);
+	let styles;
+	reset(span);
+	template_effect(($0) => {
+		set_class(span_1, 1, clsx(kind()), "s2nlr");
+		styles = set_style(span_1, "", styles, { width: $0 });
+	}, [() => `${100 * Math.min(1, $$props.share)}%`]);
+	append($$anchor, span);
+}
+// src/ui/BarList.svelte
+var root$40 = from_html(`<li><span class="mono name s1rm2"> </span><!><span class="number"> </span></li>`);
+var root_1$35 = from_html(`<ol class="s1rm2"></ol>`);
+function BarList($$anchor, $$props) {
+	push($$props, true);
+	const most = user_derived(() => Math.max(...$$props.bars.map((bar) => bar.value), 1e-9));
+	var ol = root_1$35();
+	each(ol, 21, () => $$props.bars, index, ($$anchor, $$item) => {
+		let name = () => get($$item).name;
+		let value = () => get($$item).value;
+		let figure = () => get($$item).figure;
+		let chosen = () => get($$item).chosen;
+		var li = root$40();
+		let classes;
+		var span = child(li);
+		var text = only_child(span, true);
+		var node = sibling(span);
+		{
+			let $0 = user_derived(() => value() / get(most));
+			let $1 = user_derived(() => chosen() ? "chosen" : "");
+			Meter(node, {
+				get share() {
+					return get($0);
+				},
+				get kind() {
+					return get($1);
+				}
+			});
+		}
+		var span_1 = sibling(node);
+		var text_1 = only_child(span_1, true);
+		reset(li);
+		template_effect(() => {
+			classes = set_class(li, 1, "s1rm2", null, classes, { chosen: chosen() });
+			set_text(text, name());
+			set_text(text_1, figure());
+		});
+		append($$anchor, li);
+	});
+	reset(ol);
+	append($$anchor, ol);
+	pop();
+}
 // src/panes/Tokens.svelte
-var root$39 = from_html(`<div class="tokens svelte-1ek2od5" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
+var root$39 = from_html(`<div class="tokens spj9l" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
 function Tokens($$anchor, $$props) {
 	push($$props, true);
 	let list;
@@ -4253,49 +4355,21 @@ function Tokens($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/panes/Compare.svelte
-var root$38 = from_html(`<li><span class="mono svelte-10mumre"> </span><span class="track svelte-10mumre" aria-hidden="true"><span class="svelte-10mumre"></span></span><span> </span></li>`);
-var root_1$34 = from_html(`<ol class="svelte-10mumre"></ol>`);
-var root_2$28 = from_html(`<button>Stop</button>`);
-var root_3$25 = from_html(`<option> </option>`);
-var root_4$19 = from_html(`<p class="small muted"> </p>`);
-var root_5$15 = from_html(`<button class="plain">✕</button>`);
-var root_6$11 = from_html(`<label><span> </span> <input type="text" class="svelte-10mumre"/></label>`);
-var root_7$7 = from_html(`<p class="muted">…</p>`);
-var root_8$4 = from_html(`<p role="alert" class="error svelte-10mumre"> </p>`);
-var root_9$4 = from_html(`<div class="rows svelte-10mumre"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
-var root_10$3 = from_html(`<div class="divergence svelte-10mumre"><p class="small"><strong> </strong> </p> <!></div>`);
-var root_11$2 = from_html(`<p class="small">The same text as 1.</p>`);
-var root_12$2 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
-var root_13$2 = from_html(`<section class="svelte-10mumre"><div class="row"><h3 class="grow"> </h3> <button class="plain">Run</button> <!></div> <!> <div class="text svelte-10mumre"><!> <!></div> <!> <!></section>`);
-var root_14$1 = from_html(`<div class="row"><button class="main">Run all</button> <!> <label><input type="checkbox"/> same seed</label> <span class="grow"></span> <label class="spoken" for="compare-add">Vary a setting</label> <select id="compare-add"><option disabled="">vary a setting</option><!></select> <button>Add a column</button></div> <!> <div class="columns svelte-10mumre"></div>`, 1);
+var root$38 = from_html(`<button>Stop</button>`);
+var root_1$34 = from_html(`<option> </option>`);
+var root_2$28 = from_html(`<p class="small muted"> </p>`);
+var root_3$24 = from_html(`<button class="plain">✕</button>`);
+var root_4$18 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
+var root_5$14 = from_html(`<p class="muted">…</p>`);
+var root_6$11 = from_html(`<p role="alert" class="error s1htm"> </p>`);
+var root_7$7 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
+var root_8$2 = from_html(`<div class="divergence s1htm"><p class="small"><strong> </strong> </p> <!></div>`);
+var root_9$2 = from_html(`<p class="small">The same text as 1.</p>`);
+var root_10$1 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
+var root_11 = from_html(`<section class="s1htm"><div class="row"><h3 class="grow"> </h3> <button class="plain">Run</button> <!></div> <!> <div class="text s1htm"><!> <!></div> <!> <!></section>`);
+var root_12 = from_html(`<div class="row"><button class="main">Run all</button> <!> <label><input type="checkbox"/> same seed</label> <span class="grow"></span> <label class="spoken" for="compare-add">Vary a setting</label> <select id="compare-add"><option disabled="">vary a setting</option><!></select> <button>Add a column</button></div> <!> <div class="columns s1htm"></div>`, 1);
 function Compare($$anchor, $$props) {
 	push($$props, true);
-	const bars = ($$anchor, column = noop, row = noop, id = noop) => {
-		const most = user_derived(() => Math.max(...row().truncated.slice(0, 6), 1e-9));
-		var ol = root_1$34();
-		each(ol, 22, () => row().ids.slice(0, 6), (one) => one, ($$anchor, one, index) => {
-			var li = root$38();
-			let classes;
-			var span = child(li);
-			var text_1 = only_child(span, true);
-			var span_1 = sibling(span);
-			var span_2 = child(span_1);
-			let styles;
-			reset(span_1);
-			var span_3 = sibling(span_1);
-			var text_2 = only_child(span_3, true);
-			reset(li);
-			template_effect(($0, $1) => {
-				classes = set_class(li, 1, "svelte-10mumre", null, classes, { chosen: one === id() });
-				set_text(text_1, $0);
-				styles = set_style(span_2, "", styles, { width: `${100 * row().truncated[get(index)] / get(most)}%` });
-				set_text(text_2, $1);
-			}, [() => spelled(column(), one), () => percent(row().truncated[get(index)])]);
-			append($$anchor, li);
-		});
-		reset(ol);
-		append($$anchor, ol);
-	};
 	let page = prop($$props, "page", 7);
 	const comparing = user_derived(() => page().compare);
 	let adding = state("");
@@ -4355,6 +4429,12 @@ function Compare($$anchor, $$props) {
 		const parts = relation?.divergence?.at ?? null;
 		return (place) => relation && place < relation.common ? "common" : base(place) + (place === parts ? " parts" : "");
 	}
+	const barsOf = (column, row, chosen) => row.ids.slice(0, 6).map((id, index) => ({
+		name: spelled(column, id),
+		value: row.truncated[index],
+		figure: percent(row.truncated[index]),
+		chosen: id === chosen
+	}));
 	const spelled = (column, id) => visible(column.view(page().session)?.trace?.vocabulary[id]?.text ?? `token ${id}`);
 	Dialog($$anchor, {
 		title: "Compare",
@@ -4363,12 +4443,12 @@ function Compare($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_14$1();
+			var fragment_1 = root_12();
 			var div = first_child(fragment_1);
 			var button = child(div);
 			var node = sibling(button, 2);
 			var consequent = ($$anchor) => {
-				var button_1 = root_2$28();
+				var button_1 = root$38();
 				delegated("click", button_1, () => get(comparing).stop());
 				append($$anchor, button_1);
 			};
@@ -4386,11 +4466,11 @@ function Compare($$anchor, $$props) {
 			var node_1 = sibling(option);
 			each(node_1, 17, () => get(parameters), ({ name }) => name, ($$anchor, $$item) => {
 				let name = () => get($$item).name;
-				var option_1 = root_3$25();
-				var text_3 = only_child(option_1, true);
+				var option_1 = root_1$34();
+				var text_1 = only_child(option_1, true);
 				var option_1_value = {};
 				template_effect(($0) => {
-					set_text(text_3, $0);
+					set_text(text_1, $0);
 					if (option_1_value !== (option_1_value = name())) option_1.value = (option_1.__value = option_1_value) ?? "";
 				}, [() => spoken(name())]);
 				append($$anchor, option_1);
@@ -4401,28 +4481,28 @@ function Compare($$anchor, $$props) {
 			reset(div);
 			var node_2 = sibling(div, 2);
 			var consequent_1 = ($$anchor) => {
-				var p = root_4$19();
-				var text_4 = only_child(p);
-				template_effect(() => set_text(text_4, `${get(refused) ?? ""}.`));
+				var p = root_2$28();
+				var text_2 = only_child(p);
+				template_effect(() => set_text(text_2, `${get(refused) ?? ""}.`));
 				append($$anchor, p);
 			};
 			if_block(node_2, ($$render) => {
 				if (get(refused)) $$render(consequent_1);
 			});
 			var div_1 = sibling(node_2, 2);
-			let styles_1;
+			let styles;
 			each(div_1, 22, () => get(comparing).columns, (column) => column, ($$anchor, column, index) => {
 				const view = user_derived(() => column.view(page().session));
 				const line = user_derived(() => get(view)?.lines[column.text]);
 				const relation = user_derived(() => get(comparing).relation(column));
-				var section = root_13$2();
+				var section = root_11();
 				var div_2 = child(section);
 				var h3 = child(div_2);
-				var text_5 = only_child(h3, true);
+				var text_3 = only_child(h3, true);
 				var button_3 = sibling(h3, 2);
 				var node_3 = sibling(button_3, 2);
 				var consequent_2 = ($$anchor) => {
-					var button_4 = root_5$15();
+					var button_4 = root_3$24();
 					template_effect(() => set_attribute(button_4, "aria-label", `Remove column ${get(index) + 1}`));
 					delegated("click", button_4, () => get(comparing).remove(column));
 					append($$anchor, button_4);
@@ -4433,16 +4513,16 @@ function Compare($$anchor, $$props) {
 				reset(div_2);
 				var node_4 = sibling(div_2, 2);
 				each(node_4, 16, () => get(names), (name) => name, ($$anchor, name) => {
-					var label_1 = root_6$11();
-					let classes_1;
-					var span_4 = child(label_1);
-					var text_6 = only_child(span_4, true);
-					var input_1 = sibling(span_4, 2);
+					var label_1 = root_4$18();
+					let classes;
+					var span = child(label_1);
+					var text_4 = only_child(span, true);
+					var input_1 = sibling(span, 2);
 					remove_input_defaults(input_1);
 					reset(label_1);
 					template_effect(($0, $1) => {
-						classes_1 = set_class(label_1, 1, "setting svelte-10mumre", null, classes_1, { differs: $0 });
-						set_text(text_6, $1);
+						classes = set_class(label_1, 1, "setting s1htm", null, classes, { differs: $0 });
+						set_text(text_4, $1);
 						set_value(input_1, column.settings[name] ?? "");
 					}, [() => differs(name), () => spoken(name)]);
 					delegated("change", input_1, (event) => put(column, name, event.currentTarget.value));
@@ -4485,7 +4565,7 @@ function Compare($$anchor, $$props) {
 					}
 				};
 				var consequent_4 = ($$anchor) => {
-					var p_1 = root_7$7();
+					var p_1 = root_5$14();
 					append($$anchor, p_1);
 				};
 				if_block(node_5, ($$render) => {
@@ -4494,9 +4574,9 @@ function Compare($$anchor, $$props) {
 				});
 				var node_6 = sibling(node_5, 2);
 				var consequent_5 = ($$anchor) => {
-					var p_2 = root_8$4();
-					var text_7 = only_child(p_2);
-					template_effect(() => set_text(text_7, `${column.live.error ?? ""}.`));
+					var p_2 = root_6$11();
+					var text_5 = only_child(p_2);
+					template_effect(() => set_text(text_5, `${column.live.error ?? ""}.`));
 					append($$anchor, p_2);
 				};
 				if_block(node_6, ($$render) => {
@@ -4508,27 +4588,37 @@ function Compare($$anchor, $$props) {
 					const computed_const = user_derived(() => {
 						return get(relation).divergence;
 					});
-					var div_4 = root_10$3();
+					var div_4 = root_8$2();
 					var p_3 = child(div_4);
 					var strong = child(p_3);
-					var text_8 = only_child(strong);
-					var text_9 = sibling(strong);
+					var text_6 = only_child(strong);
+					var text_7 = sibling(strong);
 					reset(p_3);
 					var node_8 = sibling(p_3, 2);
 					var consequent_6 = ($$anchor) => {
-						var div_5 = root_9$4();
+						var div_5 = root_7$7();
 						var div_6 = child(div_5);
 						var node_9 = sibling(child(div_6));
-						bars(node_9, () => get(first), () => get(computed_const).rows[0], () => get(computed_const).ids[0]);
+						{
+							let $0 = user_derived(() => barsOf(get(first), get(computed_const).rows[0], get(computed_const).ids[0]));
+							BarList(node_9, { get bars() {
+								return get($0);
+							} });
+						}
 						reset(div_6);
 						var div_7 = sibling(div_6, 2);
 						var h3_1 = child(div_7);
-						var text_10 = only_child(h3_1, true);
+						var text_8 = only_child(h3_1, true);
 						var node_10 = sibling(h3_1);
-						bars(node_10, () => column, () => get(computed_const).rows[1], () => get(computed_const).ids[1]);
+						{
+							let $0 = user_derived(() => barsOf(column, get(computed_const).rows[1], get(computed_const).ids[1]));
+							BarList(node_10, { get bars() {
+								return get($0);
+							} });
+						}
 						reset(div_7);
 						reset(div_5);
-						template_effect(() => set_text(text_10, get(index) + 1));
+						template_effect(() => set_text(text_8, get(index) + 1));
 						append($$anchor, div_5);
 					};
 					if_block(node_8, ($$render) => {
@@ -4536,13 +4626,13 @@ function Compare($$anchor, $$props) {
 					});
 					reset(div_4);
 					template_effect(() => {
-						set_text(text_8, `Parts from 1 at token ${get(computed_const).at ?? ""}:`);
-						set_text(text_9, ` ${get(computed_const).reason ?? ""}.`);
+						set_text(text_6, `Parts from 1 at token ${get(computed_const).at ?? ""}:`);
+						set_text(text_7, ` ${get(computed_const).reason ?? ""}.`);
 					});
 					append($$anchor, div_4);
 				};
 				var consequent_8 = ($$anchor) => {
-					var p_4 = root_11$2();
+					var p_4 = root_9$2();
 					append($$anchor, p_4);
 				};
 				if_block(node_7, ($$render) => {
@@ -4552,55 +4642,55 @@ function Compare($$anchor, $$props) {
 				var node_11 = sibling(node_7, 2);
 				var consequent_14 = ($$anchor) => {
 					const numbers = user_derived(() => measured(get(view), column.text));
-					var p_5 = root_12$2();
-					var text_11 = child(p_5, true);
-					var node_12 = sibling(text_11);
+					var p_5 = root_10$1();
+					var text_9 = child(p_5, true);
+					var node_12 = sibling(text_9);
 					var consequent_9 = ($$anchor) => {
-						var text_12 = text$2();
-						template_effect(($0) => set_text(text_12, `, ${$0 ?? ""} tok/s`), [() => fixed(column.live.rate, 1)]);
-						append($$anchor, text_12);
+						var text_10 = text$2();
+						template_effect(($0) => set_text(text_10, `, ${$0 ?? ""} tok/s`), [() => fixed(column.live.rate, 1)]);
+						append($$anchor, text_10);
 					};
 					if_block(node_12, ($$render) => {
 						if (column.live?.rate) $$render(consequent_9);
 					});
 					var node_13 = sibling(node_12);
 					var consequent_10 = ($$anchor) => {
-						var text_13 = text$2();
-						template_effect(($0) => set_text(text_13, `, TTFT ${$0 ?? ""} s`), [() => fixed(column.live.first / 1e3, 2)]);
-						append($$anchor, text_13);
+						var text_11 = text$2();
+						template_effect(($0) => set_text(text_11, `, TTFT ${$0 ?? ""} s`), [() => fixed(column.live.first / 1e3, 2)]);
+						append($$anchor, text_11);
 					};
 					if_block(node_13, ($$render) => {
 						if (column.live?.first != null) $$render(consequent_10);
 					});
 					var node_14 = sibling(node_13);
 					var consequent_11 = ($$anchor) => {
-						var text_14 = text$2();
-						template_effect(() => set_text(text_14, `, ${column.live.usage.cached_tokens ?? ""} of ${column.live.usage.prompt_tokens ?? ""} cached`));
-						append($$anchor, text_14);
+						var text_12 = text$2();
+						template_effect(() => set_text(text_12, `, ${column.live.usage.cached_tokens ?? ""} of ${column.live.usage.prompt_tokens ?? ""} cached`));
+						append($$anchor, text_12);
 					};
 					if_block(node_14, ($$render) => {
 						if (column.live?.usage) $$render(consequent_11);
 					});
 					var node_15 = sibling(node_14);
 					var consequent_12 = ($$anchor) => {
-						var text_15 = text$2();
-						template_effect(($0) => set_text(text_15, `, mean entropy ${$0 ?? ""}`), [() => fixed(get(numbers).entropy, 2)]);
-						append($$anchor, text_15);
+						var text_13 = text$2();
+						template_effect(($0) => set_text(text_13, `, mean entropy ${$0 ?? ""}`), [() => fixed(get(numbers).entropy, 2)]);
+						append($$anchor, text_13);
 					};
 					if_block(node_15, ($$render) => {
 						if (get(numbers).entropy !== null) $$render(consequent_12);
 					});
 					var node_16 = sibling(node_15);
 					var consequent_13 = ($$anchor) => {
-						var text_16 = text$2();
-						template_effect(($0) => set_text(text_16, `, distinct-2 ${$0 ?? ""}`), [() => fixed(get(numbers).distinct, 2)]);
-						append($$anchor, text_16);
+						var text_14 = text$2();
+						template_effect(($0) => set_text(text_14, `, distinct-2 ${$0 ?? ""}`), [() => fixed(get(numbers).distinct, 2)]);
+						append($$anchor, text_14);
 					};
 					if_block(node_16, ($$render) => {
 						if (get(numbers).distinct !== null) $$render(consequent_13);
 					});
 					reset(p_5);
-					template_effect(($0) => set_text(text_11, $0), [() => plural(get(line).path.length, "token")]);
+					template_effect(($0) => set_text(text_9, $0), [() => plural(get(line).path.length, "token")]);
 					append($$anchor, p_5);
 				};
 				if_block(node_11, ($$render) => {
@@ -4609,7 +4699,7 @@ function Compare($$anchor, $$props) {
 				reset(section);
 				template_effect(() => {
 					set_attribute(section, "aria-label", `Column ${get(index) + 1}`);
-					set_text(text_5, get(index) + 1);
+					set_text(text_3, get(index) + 1);
 					set_attribute(button_3, "aria-label", `Run column ${get(index) + 1}`);
 					button_3.disabled = get(refused) !== "" || column.live?.live;
 				});
@@ -4621,7 +4711,7 @@ function Compare($$anchor, $$props) {
 				button.disabled = get(refused) !== "" || get(comparing).running;
 				set_attribute(button, "title", get(refused));
 				button_2.disabled = get(comparing).columns.length >= 4;
-				styles_1 = set_style(div_1, "", styles_1, { "--columns": get(comparing).columns.length });
+				styles = set_style(div_1, "", styles, { "--columns": get(comparing).columns.length });
 			});
 			delegated("click", button, () => run(get(comparing).columns));
 			bind_checked(input, () => get(comparing).linked, ($$value) => get(comparing).linked = $$value);
@@ -4637,8 +4727,8 @@ function Compare($$anchor, $$props) {
 delegate(["click", "change"]);
 // src/panes/Help.svelte
 var root$37 = from_html(`<kbd> </kbd>`);
-var root_1$33 = from_html(`<tr><th scope="row" class="svelte-egcs54"> </th><td class="svelte-egcs54"><button class="plain"><!></button></td></tr>`);
-var root_2$27 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="svelte-egcs54">In the tokens: previous, next, line above and below, first, last</th><td class="svelte-egcs54"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="svelte-egcs54">In a tree: to what a node follows, or what follows it</th><td class="svelte-egcs54"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
+var root_1$33 = from_html(`<tr><th scope="row" class="sd38f"> </th><td class="sd38f"><button class="plain"><!></button></td></tr>`);
+var root_2$27 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="sd38f">In the tokens: previous, next, line above and below, first, last</th><td class="sd38f"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="sd38f">In a tree: to what a node follows, or what follows it</th><td class="sd38f"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
 function Help($$anchor, $$props) {
 	push($$props, true);
 	const MODIFIERS = [
@@ -4724,11 +4814,11 @@ function Help($$anchor, $$props) {
 }
 delegate(["click", "keydown"]);
 // src/panes/History.svelte
-var root$36 = from_html(`<p role="alert" class="problem svelte-1mmqs4v"> </p>`);
+var root$36 = from_html(`<p role="alert" class="problem s1aif"> </p>`);
 var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
-var root_2$26 = from_html(`<li class="svelte-1mmqs4v"><button class="plain name svelte-1mmqs4v"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
-var root_3$24 = from_html(`<li class="muted small svelte-1mmqs4v"> </li>`);
-var root_4$18 = from_html(`<!> <section aria-labelledby="session-title" class="svelte-1mmqs4v"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="svelte-1mmqs4v"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
+var root_2$26 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
+var root_3$23 = from_html(`<li class="muted small s1aif"> </li>`);
+var root_4$17 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
 	const MAX_BYTES = 128 * 2 ** 20;
@@ -4776,7 +4866,7 @@ function History($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_4$18();
+			var fragment_1 = root_4$17();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$36();
@@ -4849,7 +4939,7 @@ function History($$anchor, $$props) {
 				delegated("click", button_7, () => remove(get(one).id));
 				append($$anchor, li);
 			}, ($$anchor) => {
-				var li_1 = root_3$24();
+				var li_1 = root_3$23();
 				var text_4 = only_child(li_1, true);
 				template_effect(() => set_text(text_4, get(find) ? "None has this in its name." : "None yet: a session is kept from its first run on."));
 				append($$anchor, li_1);
@@ -4880,7 +4970,7 @@ function History($$anchor, $$props) {
 delegate(["click", "change"]);
 // src/panes/KeyPrompt.svelte
 var root$35 = from_html(`<p role="alert">The server does not know this key.</p>`);
-var root_1$31 = from_html(`<form class="svelte-g2nquc"><label for="api-key">Key</label> <input id="api-key" type="password" autocomplete="off" aria-describedby="api-key-note"/> <button class="main" type="submit">Use it</button></form> <!> <p id="api-key-note" class="small muted">It is one of those that the server was started with (<code>--api-key</code>). This tab keeps it until it is closed; it is
+var root_1$31 = from_html(`<form class="sgtz6"><label for="api-key">Key</label> <input id="api-key" type="password" autocomplete="off" aria-describedby="api-key-note"/> <button class="main" type="submit">Use it</button></form> <!> <p id="api-key-note" class="small muted">It is one of those that the server was started with (<code>--api-key</code>). This tab keeps it until it is closed; it is
     in no history, export or link.</p>`, 1);
 function KeyPrompt($$anchor, $$props) {
 	push($$props, true);
@@ -4920,104 +5010,69 @@ function KeyPrompt($$anchor, $$props) {
 	pop();
 }
 // src/panes/Palette.svelte
-var root$34 = from_html(`<span class="muted tiny"> </span>`);
+var root$34 = from_html(`<span class="tiny"> </span>`);
 var root_1$30 = from_html(`<kbd> </kbd>`);
-var root_2$25 = from_html(`<li role="option" tabindex="-1" class="svelte-mwwp5e"><span class="grow"> <!></span> <!></li>`);
-var root_3$23 = from_html(`<ul id="palette" role="listbox" aria-label="Commands"></ul>`);
-var root_4$17 = from_html(`<p class="muted" id="palette">No command has this in its name.</p>`);
-var root_5$14 = from_html(`<input type="search" role="combobox" aria-label="Find a command" aria-expanded="true" aria-controls="palette" autocomplete="off" placeholder="Find a command"/> <!>`, 1);
+var root_2$25 = from_html(`<span class="grow"> <!></span> <!>`, 1);
 function Palette($$anchor, $$props) {
 	push($$props, true);
-	let text = state("");
-	let at = state(0);
-	const found = user_derived(() => $$props.actions.filter((action) => action.title.toLowerCase().includes(get(text).trim().toLowerCase())));
-	function run(action) {
-		if (!action || action.refused?.()) return;
-		$$props.onclose();
-		action.run();
-	}
-	function key(event) {
-		if (event.key === "ArrowDown") set(at, Math.min(get(at) + 1, get(found).length - 1), true);
-		else if (event.key === "ArrowUp") set(at, Math.max(get(at) - 1, 0), true);
-		else if (event.key === "Enter") run(get(found)[get(at)]);
-		else return;
-		event.preventDefault();
-	}
+	const refused = (action) => action.refused?.() ?? "";
 	Dialog($$anchor, {
 		title: "Commands",
 		get onclose() {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_5$14();
-			var input = first_child(fragment_1);
-			remove_input_defaults(input);
-			var node = sibling(input, 2);
-			var consequent_2 = ($$anchor) => {
-				var ul = root_3$23();
-				each(ul, 23, () => get(found), (action) => action.name, ($$anchor, action, index) => {
-					const refused = user_derived(() => get(action).refused?.() ?? "");
-					var li = root_2$25();
-					var span = child(li);
-					var text_1 = child(span, true);
-					var node_1 = sibling(text_1);
+			{
+				const item = ($$anchor, action = noop) => {
+					var fragment_2 = root_2$25();
+					var span = first_child(fragment_2);
+					var text = child(span, true);
+					var node = sibling(text);
 					var consequent = ($$anchor) => {
 						var span_1 = root$34();
-						var text_2 = only_child(span_1);
-						template_effect(() => set_text(text_2, `— ${get(refused) ?? ""}`));
+						var text_1 = only_child(span_1);
+						template_effect(($0) => set_text(text_1, `(${$0 ?? ""})`), [() => refused(action())]);
 						append($$anchor, span_1);
 					};
-					if_block(node_1, ($$render) => {
-						if (get(refused)) $$render(consequent);
+					var d = user_derived(() => refused(action()));
+					if_block(node, ($$render) => {
+						if (get(d)) $$render(consequent);
 					});
 					reset(span);
-					var node_2 = sibling(span, 2);
+					var node_1 = sibling(span, 2);
 					var consequent_1 = ($$anchor) => {
 						var kbd = root_1$30();
-						var text_3 = only_child(kbd, true);
-						template_effect(($0) => set_text(text_3, $0), [() => spoken$1(keysOf(get(action)))]);
+						var text_2 = only_child(kbd, true);
+						template_effect(($0) => set_text(text_2, $0), [() => spoken$1(keysOf(action()))]);
 						append($$anchor, kbd);
 					};
-					var d = user_derived(() => keysOf(get(action)));
-					if_block(node_2, ($$render) => {
-						if (get(d)) $$render(consequent_1);
+					var d_1 = user_derived(() => keysOf(action()));
+					if_block(node_1, ($$render) => {
+						if (get(d_1)) $$render(consequent_1);
 					});
-					reset(li);
-					template_effect(() => {
-						set_attribute(li, "id", `palette-${get(action).name ?? ""}`);
-						set_attribute(li, "aria-selected", get(index) === get(at));
-						set_attribute(li, "aria-disabled", get(refused) !== "");
-						set_text(text_1, get(action).title);
-					});
-					delegated("click", li, () => run(get(action)));
-					append($$anchor, li);
+					template_effect(() => set_text(text, action().title));
+					append($$anchor, fragment_2);
+				};
+				Finder($$anchor, {
+					label: "Find a command",
+					get items() {
+						return $$props.actions;
+					},
+					nameOf: (action) => action.title,
+					refused,
+					ontake: (action) => {
+						$$props.onclose();
+						action.run();
+					},
+					item,
+					$$slots: { item: true }
 				});
-				reset(ul);
-				append($$anchor, ul);
-			};
-			var alternate = ($$anchor) => {
-				var p = root_4$17();
-				append($$anchor, p);
-			};
-			if_block(node, ($$render) => {
-				if (get(found).length) $$render(consequent_2);
-				else $$render(alternate, -1);
-			});
-			template_effect(() => set_attribute(input, "aria-activedescendant", get(found)[get(at)] ? `palette-${get(found)[get(at)].name}` : void 0));
-			delegated("input", input, () => set(at, 0));
-			delegated("keydown", input, key);
-			bind_value(input, () => get(text), ($$value) => set(text, $$value));
-			append($$anchor, fragment_1);
+			}
 		},
 		$$slots: { default: true }
 	});
 	pop();
 }
-delegate([
-	"input",
-	"keydown",
-	"click"
-]);
 // src/state/presets.ts
 var text = (prompt) => ({
 	kind: "completion",
@@ -5215,13 +5270,13 @@ var PRESETS = [
 	}
 ];
 // src/panes/Presets.svelte
-var root$33 = from_html(`<span class="lacks svelte-1343v2j"> </span>`);
-var root_1$29 = from_html(`<li class="svelte-1343v2j"><button class="svelte-1343v2j"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
+var root$33 = from_html(`<span class="lacks savv9"> </span>`);
+var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
 var root_2$24 = from_html(`<option> </option>`);
 var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
-var root_4$16 = from_html(`<li class="row"><button class="plain grow own svelte-1343v2j"> </button> <!> <button class="plain">✕</button></li>`);
+var root_4$16 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
 var root_5$13 = from_html(`<li class="muted small">None yet.</li>`);
-var root_6$10 = from_html(`<ul class="grid svelte-1343v2j"></ul> <section aria-labelledby="own-title" class="svelte-1343v2j"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
+var root_6$10 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
 	push($$props, true);
 	const info = user_derived(() => $$props.page.server.info);
@@ -5338,7 +5393,7 @@ function Presets($$anchor, $$props) {
 delegate(["click", "change"]);
 // src/panes/Share.svelte
 var root$32 = from_html(`<label for="share-link">Link to this prompt, its settings and seed</label> <div class="row"><input id="share-link" class="grow" type="text" readonly=""/> <!></div> <p class="small muted">It fills the form and runs nothing. With the same model (fingerprint <span class="mono"> </span>) the text will be the same, token for token. It has no
-        answers and no key; whoever opens it must reach this server.</p>`, 1);
+      answers and no key; whoever opens it must reach this server.</p>`, 1);
 var root_1$28 = from_html(`<p> </p> <button class="main">Save the session</button>`, 1);
 function Share($$anchor, $$props) {
 	push($$props, true);
@@ -5349,6 +5404,10 @@ function Share($$anchor, $$props) {
 		seed: $$props.page.seed ?? void 0,
 		fingerprint: $$props.page.server.info?.model.fingerprint
 	}));
+	let link = state("");
+	user_effect(() => {
+		fragment(get(shared)).then((made) => set(link, made, true));
+	});
 	const address = location.href.replace(/#.*/, "");
 	Dialog($$anchor, {
 		title: "Share",
@@ -5358,48 +5417,43 @@ function Share($$anchor, $$props) {
 		children: ($$anchor, $$slotProps) => {
 			var fragment_2 = comment();
 			var node = first_child(fragment_2);
-			await_block(node, () => fragment(get(shared)), null, ($$anchor, link) => {
-				var fragment_3 = comment();
-				var node_1 = first_child(fragment_3);
-				var consequent = ($$anchor) => {
-					var fragment_4 = root$32();
-					var div = sibling(first_child(fragment_4), 2);
-					var input = child(div);
-					remove_input_defaults(input);
-					var node_2 = sibling(input, 2);
-					{
-						let $0 = user_derived(() => address + get(link));
-						Copy(node_2, { get text() {
-							return get($0);
-						} });
-					}
-					reset(div);
-					var p = sibling(div, 2);
-					var span = sibling(child(p));
-					var text = only_child(span, true);
-					next();
-					reset(p);
-					template_effect(() => {
-						set_value(input, address + get(link));
-						set_text(text, $$props.page.server.info?.model.fingerprint ?? "unknown");
-					});
-					event("focus", input, (event) => event.currentTarget.select());
-					append($$anchor, fragment_4);
-				};
-				var alternate = ($$anchor) => {
-					var fragment_5 = root_1$28();
-					var p_1 = first_child(fragment_5);
-					var text_1 = only_child(p_1);
-					var button = sibling(p_1, 2);
-					template_effect(() => set_text(text_1, `This is too long for a link, which may have ${MAX_LINK / 1024} kB. Send the session as a file instead.`));
-					delegated("click", button, () => save("session.json", $$props.page.files.session()));
-					append($$anchor, fragment_5);
-				};
-				if_block(node_1, ($$render) => {
-					if (get(link)) $$render(consequent);
-					else $$render(alternate, -1);
+			var consequent = ($$anchor) => {
+				var fragment_3 = root$32();
+				var div = sibling(first_child(fragment_3), 2);
+				var input = child(div);
+				remove_input_defaults(input);
+				var node_1 = sibling(input, 2);
+				{
+					let $0 = user_derived(() => address + get(link));
+					Copy(node_1, { get text() {
+						return get($0);
+					} });
+				}
+				reset(div);
+				var p = sibling(div, 2);
+				var span = sibling(child(p));
+				var text = only_child(span, true);
+				next();
+				reset(p);
+				template_effect(() => {
+					set_value(input, address + get(link));
+					set_text(text, $$props.page.server.info?.model.fingerprint ?? "unknown");
 				});
+				event("focus", input, (event) => event.currentTarget.select());
 				append($$anchor, fragment_3);
+			};
+			var consequent_1 = ($$anchor) => {
+				var fragment_4 = root_1$28();
+				var p_1 = first_child(fragment_4);
+				var text_1 = only_child(p_1);
+				var button = sibling(p_1, 2);
+				template_effect(() => set_text(text_1, `This is too long for a link, which may have ${MAX_LINK / 1024} kB. Send the session as a file instead.`));
+				delegated("click", button, () => save("session.json", $$props.page.files.session()));
+				append($$anchor, fragment_4);
+			};
+			if_block(node, ($$render) => {
+				if (get(link)) $$render(consequent);
+				else if (get(link) === null) $$render(consequent_1, 1);
 			});
 			append($$anchor, fragment_2);
 		},
@@ -5537,11 +5591,11 @@ function Editor($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/panes/Message.svelte
-var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain svelte-1g9hxiq" aria-label="Previous branch">‹</button> <button class="plain svelte-1g9hxiq" aria-label="Next branch">›</button>`, 1);
-var root_1$27 = from_html(`<button class="plain svelte-1g9hxiq">Edit</button>`);
+var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
+var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
 var root_2$23 = from_html(`<span class="muted">…</span>`);
-var root_3$21 = from_html(`<p class="words svelte-1g9hxiq"> <!></p>`);
-var root_4$15 = from_html(`<article><header class="row svelte-1g9hxiq"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
+var root_3$21 = from_html(`<p class="words s1xha"> <!></p>`);
+var root_4$15 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
 	let editing = state(false);
@@ -5657,7 +5711,7 @@ function Message($$anchor, $$props) {
 	reset(article);
 	template_effect(() => {
 		set_attribute(article, "aria-label", get(name));
-		set_class(article, 1, clsx($$props.turn.role), "svelte-1g9hxiq");
+		set_class(article, 1, clsx($$props.turn.role), "s1xha");
 		set_text(text_1, get(name));
 	});
 	append($$anchor, article);
@@ -5667,7 +5721,7 @@ delegate(["click"]);
 // src/panes/Chat.svelte
 var root$29 = from_html(`<li><!></li>`);
 var root_1$26 = from_html(`<li class="muted">Write a message below. Each token of the answer then shows what it was chosen from.</li>`);
-var root_2$22 = from_html(`<ol class="svelte-16dqy79"></ol>`);
+var root_2$22 = from_html(`<ol class="s84k8"></ol>`);
 function Chat($$anchor, $$props) {
 	push($$props, true);
 	var ol = root_2$22();
@@ -5694,8 +5748,8 @@ function Chat($$anchor, $$props) {
 // src/panes/ColourBar.svelte
 var root$28 = from_html(`<option> </option>`);
 var root_1$25 = from_html(`<i></i>`);
-var root_2$21 = from_html(`<span class="legend muted svelte-1401sw4" aria-hidden="true"> <!> </span>`);
-var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="svelte-1401sw4"><summary class="muted svelte-1401sw4">Underlines</summary> <ul class="tiny svelte-1401sw4"><li class="svelte-1401sw4"><span class="dotted svelte-1401sw4">dotted</span> would be cut at the sliders' settings</li> <li class="svelte-1401sw4"><span class="double svelte-1401sw4">double</span> forced: by a constraint or as a beginning</li> <li class="svelte-1401sw4"><span class="dashed svelte-1401sw4">dashed</span> guessed by speculation, and right</li> <li class="svelte-1401sw4"><span class="wavy svelte-1401sw4">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
+var root_2$21 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
+var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5762,7 +5816,7 @@ function ColourBar($$anchor, $$props) {
 			5
 		], (step) => step, ($$anchor, step) => {
 			var i = root_1$25();
-			template_effect(() => set_class(i, 1, `s${step ?? ""}`, "svelte-1401sw4"));
+			template_effect(() => set_class(i, 1, `s${step ?? ""}`, "s1kqc"));
 			append($$anchor, i);
 		});
 		var text_2 = sibling(node_1);
@@ -5783,7 +5837,7 @@ function ColourBar($$anchor, $$props) {
 	pop();
 }
 // src/panes/Completion.svelte
-var root$27 = from_html(`<div class="text svelte-e0jq5"><label for="prompt"><h3>Text</h3></label> <textarea id="prompt" rows="4" placeholder="Write the beginning of a text" class="svelte-e0jq5"></textarea> <!></div>`);
+var root$27 = from_html(`<div class="text s13i3"><label for="prompt"><h3>Text</h3></label> <textarea id="prompt" rows="4" placeholder="Write the beginning of a text" class="s13i3"></textarea> <!></div>`);
 function Completion($$anchor, $$props) {
 	push($$props, true);
 	var div = root$27();
@@ -5808,11 +5862,11 @@ function Completion($$anchor, $$props) {
 }
 delegate(["input"]);
 // src/panes/Composer.svelte
-var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="svelte-11x4cuh"></textarea>`, 1);
+var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="s1i83"></textarea>`, 1);
 var root_1$24 = from_html(`<span class="grow"></span>`);
-var root_2$20 = from_html(`<button type="button" class="main svelte-11x4cuh">Stop <kbd class="svelte-11x4cuh">Esc</kbd></button>`);
-var root_3$19 = from_html(`<button type="submit" class="main svelte-11x4cuh">Run</button>`);
-var root_4$14 = from_html(`<form class="svelte-11x4cuh"><!> <div class="buttons svelte-11x4cuh"><!></div></form>`);
+var root_2$20 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
+var root_3$19 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
+var root_4$14 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5865,10 +5919,10 @@ function Composer($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Loading.svelte
-var root$25 = from_html(`<span class="grow svelte-6vcx4b">This server asks for a key.</span> <button class="svelte-6vcx4b">Enter the key</button>`, 1);
-var root_1$23 = from_html(`<span class="svelte-6vcx4b"> </span>`);
-var root_2$19 = from_html(`<span class="bead svelte-6vcx4b" aria-hidden="true"></span> <span class="svelte-6vcx4b"> </span>`, 1);
-var root_3$18 = from_html(`<div class="banner svelte-6vcx4b" role="status"><!></div>`);
+var root$25 = from_html(`<span class="grow sda45">This server asks for a key.</span> <button class="sda45">Enter the key</button>`, 1);
+var root_1$23 = from_html(`<span class="sda45"> </span>`);
+var root_2$19 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
+var root_3$18 = from_html(`<div class="banner sda45" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
 	var div = root_3$18();
@@ -5911,7 +5965,7 @@ var root_2$18 = from_html(`<span> <!></span>`);
 var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
 var root_4$13 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
 var root_5$12 = from_html(`<span>Nothing has run yet.</span>`);
-var root_6$9 = from_html(`<div class="status small muted svelte-1uqk3b"><!></div>`);
+var root_6$9 = from_html(`<div class="status small muted s11n9"><!></div>`);
 function StatusLine($$anchor, $$props) {
 	push($$props, true);
 	const WORDS = {
@@ -6003,7 +6057,7 @@ function StatusLine($$anchor, $$props) {
 			if ($$props.live.finish) $$render(consequent_6);
 		});
 		template_effect(($0) => {
-			set_class(span, 1, `word ${$$props.live.status ?? ""}`, "svelte-1uqk3b");
+			set_class(span, 1, `word ${$$props.live.status ?? ""}`, "s11n9");
 			set_text(text, WORDS[$$props.live.status]);
 			set_text(text_2, $0);
 		}, [() => plural($$props.live.count, "token")]);
@@ -6024,9 +6078,9 @@ function StatusLine($$anchor, $$props) {
 // src/panes/Strip.svelte
 var root$23 = from_html(`<option> </option>`);
 var root_1$21 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_2$17 = from_html(`<div class="table svelte-16nvt9t" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
-var root_3$16 = from_html(`<div class="canvas svelte-16nvt9t" role="slider" tabindex="0"><canvas class="svelte-16nvt9t"></canvas></div>`);
-var root_4$12 = from_html(`<section aria-label="Entropy strip" class="strip svelte-16nvt9t"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
+var root_2$17 = from_html(`<div class="table skcv7" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_3$16 = from_html(`<div class="canvas skcv7" role="slider" tabindex="0"><canvas class="skcv7"></canvas></div>`);
+var root_4$12 = from_html(`<section aria-label="Entropy strip" class="strip skcv7"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
 function Strip($$anchor, $$props) {
 	push($$props, true);
 	const LINES = {
@@ -6133,7 +6187,7 @@ function Strip($$anchor, $$props) {
 			var text_5 = only_child(td_4, true);
 			reset(tr);
 			template_effect(($0, $1) => {
-				classes = set_class(tr, 1, "svelte-16nvt9t", null, classes, { now: index === $$props.selected });
+				classes = set_class(tr, 1, "skcv7", null, classes, { now: index === $$props.selected });
 				set_text(text_2, get(place).token);
 				set_text(text_3, $0);
 				set_text(text_4, $1);
@@ -6184,11 +6238,280 @@ delegate([
 	"pointerdown",
 	"pointermove"
 ]);
+// src/ui/Slider.svelte
+var root$22 = from_html(`<output class="tiny muted sfvvp"> </output>`);
+var root_1$20 = from_html(`<div class="slider sfvvp"><label class="sfvvp"> </label> <input type="range"/> <input type="number" step="any" class="sfvvp"/> <!></div>`);
+function Slider($$anchor, $$props) {
+	const id = props_id();
+	push($$props, true);
+	let effect = prop($$props, "effect", 3, ""), disabled = prop($$props, "disabled", 3, false);
+	function typed(event) {
+		const field = event.currentTarget;
+		if (field.value !== "" && field.validity.valid) $$props.onchange(field.valueAsNumber);
+	}
+	var div = root_1$20();
+	var label_1 = child(div);
+	var text = only_child(label_1, true);
+	var input = sibling(label_1, 2);
+	remove_input_defaults(input);
+	var input_1 = sibling(input, 2);
+	remove_input_defaults(input_1);
+	var node = sibling(input_1, 2);
+	var consequent = ($$anchor) => {
+		var output = root$22();
+		var text_1 = only_child(output, true);
+		template_effect(() => set_text(text_1, effect()));
+		append($$anchor, output);
+	};
+	if_block(node, ($$render) => {
+		if (effect()) $$render(consequent);
+	});
+	reset(div);
+	template_effect(() => {
+		set_attribute(label_1, "for", `${id}-field`);
+		set_text(text, $$props.label);
+		set_attribute(input, "aria-label", `${$$props.label ?? ""}, slider`);
+		set_attribute(input, "min", $$props.min);
+		set_attribute(input, "max", $$props.max);
+		set_attribute(input, "step", $$props.step);
+		set_value(input, $$props.value);
+		input.disabled = disabled();
+		set_attribute(input_1, "id", `${id}-field`);
+		set_attribute(input_1, "min", $$props.min);
+		set_value(input_1, $$props.value);
+		input_1.disabled = disabled();
+	});
+	delegated("input", input, (event) => $$props.onchange(event.currentTarget.valueAsNumber));
+	delegated("input", input_1, typed);
+	append($$anchor, div);
+	pop();
+}
+delegate(["input"]);
+// src/panes/Field.svelte
+var root$21 = from_html(`<label class="slpgz"><input type="checkbox"/> </label>`);
+var root_1$19 = from_html(`<option> </option>`);
+var root_2$16 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
+var root_3$15 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
+var root_4$11 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
+var root_5$11 = from_html(`<button class="plain reset slpgz">reset</button>`);
+var root_6$8 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
+var root_7$6 = from_html(`<div><!> <p class="tiny muted"><!> <!> </p> <!></div>`);
+function Field($$anchor, $$props) {
+	const id = props_id();
+	push($$props, true);
+	let refused = prop($$props, "refused", 3, "");
+	const ENDS = {
+		temperature: [0, 2],
+		top_k: [0, 200],
+		max_tokens: [1, 1024],
+		repetition_penalty: [.5, 2]
+	};
+	const MOST = 1e3;
+	const label = user_derived(() => spoken($$props.parameter.name));
+	const types = user_derived(() => [$$props.parameter.type].flat());
+	const whole = user_derived(() => get(types).includes("integer"));
+	const numeric = user_derived(() => (get(whole) || get(types).includes("number")) && !get(types).includes("string"));
+	const listed = user_derived(() => get(types).includes("array"));
+	const usual = user_derived(() => $$props.parameter.default ?? $$props.parameter.neutral);
+	const hint = user_derived(() => get(usual) === null || get(usual) === void 0 ? "not set" : typeof get(usual) === "object" ? JSON.stringify(get(usual)) : String(get(usual)));
+	const disabled = user_derived(() => refused() !== "" && $$props.value === void 0);
+	const ends = user_derived(() => {
+		const { name, min, max } = $$props.parameter;
+		return ENDS[name] ?? (typeof min === "number" && typeof max === "number" && max <= MOST ? [min, max] : null);
+	});
+	const written = user_derived(() => $$props.value === void 0 ? "" : Array.isArray($$props.value) ? $$props.value.map(text).join("\n") : text($$props.value));
+	let problem = state("");
+	function text(one) {
+		return typeof one === "string" ? one : JSON.stringify(one);
+	}
+	function read(entered) {
+		if (get(numeric)) {
+			const number = Number(entered);
+			if (!Number.isFinite(number) || get(whole) && !Number.isInteger(number)) throw new Error(`should be a ${get(whole) ? "whole " : ""}number`);
+			return number;
+		}
+		if (get(listed)) return entered.split("\n").filter((line) => line !== "").map((line) => /^\[/.test(line) || /_ids$/.test($$props.parameter.name) ? JSON.parse(line) : line);
+		if (get(types).includes("object")) return JSON.parse(entered);
+		return entered;
+	}
+	function change(event) {
+		const entered = event.currentTarget.value;
+		set(problem, "");
+		try {
+			$$props.onchange(entered === "" ? void 0 : read(entered));
+		} catch (error) {
+			set(problem, `${get(label)} ${error instanceof SyntaxError ? "should be JSON" : error.message}`);
+		}
+	}
+	var div = root_7$6();
+	let classes;
+	var node = child(div);
+	var consequent = ($$anchor) => {
+		{
+			let $0 = user_derived(() => Number($$props.value ?? get(usual) ?? get(ends)[0]));
+			let $1 = user_derived(() => get(whole) ? 1 : (get(ends)[1] - get(ends)[0]) / 100);
+			Slider($$anchor, {
+				get label() {
+					return get(label);
+				},
+				get value() {
+					return get($0);
+				},
+				get min() {
+					return get(ends)[0];
+				},
+				get max() {
+					return get(ends)[1];
+				},
+				get step() {
+					return get($1);
+				},
+				get disabled() {
+					return get(disabled);
+				},
+				onchange: (number) => $$props.onchange(get(whole) ? Math.round(number) : number)
+			});
+		}
+	};
+	var consequent_1 = ($$anchor) => {
+		var label_1 = root$21();
+		var input = child(label_1);
+		remove_input_defaults(input);
+		var text_1 = sibling(input);
+		reset(label_1);
+		template_effect(() => {
+			set_checked(input, ($$props.value ?? get(usual)) === true);
+			input.disabled = get(disabled);
+			set_text(text_1, ` ${get(label) ?? ""}`);
+		});
+		delegated("change", input, (event) => $$props.onchange(event.currentTarget.checked));
+		append($$anchor, label_1);
+	};
+	var d = user_derived(() => get(types).includes("boolean") && get(types).length === 1);
+	var consequent_2 = ($$anchor) => {
+		var label_2 = root_2$16();
+		var text_2 = child(label_2);
+		var select = sibling(text_2);
+		var option = child(select);
+		var text_3 = only_child(option, true);
+		option.value = option.__value = "";
+		var node_1 = sibling(option);
+		each(node_1, 16, () => $$props.parameter.choices, (choice) => choice, ($$anchor, choice) => {
+			var option_1 = root_1$19();
+			var text_4 = only_child(option_1, true);
+			var option_1_value = {};
+			template_effect(($0) => {
+				set_text(text_4, choice);
+				if (option_1_value !== (option_1_value = $0)) option_1.value = (option_1.__value = option_1_value) ?? "";
+			}, [() => String(choice)]);
+			append($$anchor, option_1);
+		});
+		reset(select);
+		var select_value;
+		init_select(select);
+		reset(label_2);
+		template_effect(() => {
+			set_text(text_2, `${get(label) ?? ""} `);
+			select.disabled = get(disabled);
+			set_text(text_3, get(hint));
+			if (select_value !== (select_value = get(written))) select.value = (select.__value = select_value) ?? "", select_option(select, select_value);
+		});
+		delegated("change", select, change);
+		append($$anchor, label_2);
+	};
+	var consequent_3 = ($$anchor) => {
+		var fragment_1 = root_3$15();
+		var label_3 = first_child(fragment_1);
+		var text_5 = only_child(label_3);
+		var textarea = sibling(label_3, 2);
+		remove_textarea_child(textarea);
+		template_effect(() => {
+			set_attribute(label_3, "for", id);
+			set_text(text_5, `${get(label) ?? ""}${get(listed) ? ", one a line" : ", as JSON"}`);
+			set_attribute(textarea, "id", id);
+			textarea.disabled = get(disabled);
+			set_attribute(textarea, "placeholder", get(hint));
+			set_value(textarea, get(written));
+		});
+		delegated("change", textarea, change);
+		append($$anchor, fragment_1);
+	};
+	var d_1 = user_derived(() => get(listed) || get(types).includes("object"));
+	var alternate = ($$anchor) => {
+		var label_4 = root_4$11();
+		var text_6 = child(label_4);
+		var input_1 = sibling(text_6);
+		remove_input_defaults(input_1);
+		reset(label_4);
+		template_effect(() => {
+			set_text(text_6, `${get(label) ?? ""} `);
+			set_attribute(input_1, "inputmode", get(numeric) ? "decimal" : void 0);
+			set_attribute(input_1, "placeholder", get(hint));
+			input_1.disabled = get(disabled);
+			set_value(input_1, get(written));
+		});
+		delegated("change", input_1, change);
+		append($$anchor, label_4);
+	};
+	if_block(node, ($$render) => {
+		if (get(numeric) && get(ends)) $$render(consequent);
+		else if (get(d)) $$render(consequent_1, 1);
+		else if ($$props.parameter.choices && !get(listed)) $$render(consequent_2, 2);
+		else if (get(d_1)) $$render(consequent_3, 3);
+		else $$render(alternate, -1);
+	});
+	var p = sibling(node, 2);
+	var node_2 = child(p);
+	var consequent_4 = ($$anchor) => {
+		var text_7 = text$2();
+		template_effect(() => set_text(text_7, `${$$props.parameter.help ?? ""}.`));
+		append($$anchor, text_7);
+	};
+	if_block(node_2, ($$render) => {
+		if ($$props.parameter.help) $$render(consequent_4);
+	});
+	var node_3 = sibling(node_2, 2);
+	var consequent_5 = ($$anchor) => {
+		var button = root_5$11();
+		template_effect(() => set_attribute(button, "aria-label", `Reset ${get(label) ?? ""}`));
+		delegated("click", button, () => $$props.onchange(void 0));
+		append($$anchor, button);
+	};
+	var consequent_6 = ($$anchor) => {
+		var text_8 = text$2("Recommended by the model.");
+		append($$anchor, text_8);
+	};
+	if_block(node_3, ($$render) => {
+		if ($$props.value !== void 0) $$render(consequent_5);
+		else if ($$props.parameter.source === "checkpoint") $$render(consequent_6, 1);
+	});
+	var text_9 = sibling(node_3);
+	reset(p);
+	var node_4 = sibling(p, 2);
+	var consequent_7 = ($$anchor) => {
+		var p_1 = root_6$8();
+		var text_10 = only_child(p_1);
+		template_effect(() => set_text(text_10, `${get(problem) ?? ""}.`));
+		append($$anchor, p_1);
+	};
+	if_block(node_4, ($$render) => {
+		if (get(problem)) $$render(consequent_7);
+	});
+	reset(div);
+	template_effect(() => {
+		classes = set_class(div, 1, "field slpgz", null, classes, { set: $$props.value !== void 0 });
+		set_attribute(div, "title", refused() || void 0);
+		set_text(text_9, ` ${refused() ?? ""}`);
+	});
+	append($$anchor, div);
+	pop();
+}
+delegate(["change", "click"]);
 // src/panes/Ledger.svelte
-var root$22 = from_html(`<span class="bar svelte-575hdy" aria-hidden="true"><span class="svelte-575hdy"></span></span> `, 1);
-var root_1$20 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><!></td></tr>`);
-var root_2$16 = from_html(`<table><caption class="svelte-575hdy"><h3>Ledger</h3></caption><tbody></tbody></table>`);
-var root_3$15 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
+var root$20 = from_html(`<!> `, 1);
+var root_1$18 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td class="limit s13aj"><!></td></tr>`);
+var root_2$15 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
+var root_3$14 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
 function Ledger($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -6209,14 +6532,14 @@ function Ledger($$anchor, $$props) {
 	var fragment = comment();
 	var node = first_child(fragment);
 	var consequent_1 = ($$anchor) => {
-		var table = root_2$16();
+		var table = root_2$15();
 		var tbody = sibling(child(table));
 		each(tbody, 21, () => get(told), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
 			let name = () => get($$array)[0];
 			let title = () => get($$array)[1];
 			const value = user_derived(() => $$props.solving.ledger[name()]);
-			var tr = root_1$20();
+			var tr = root_1$18();
 			var th = child(tr);
 			var text = only_child(th, true);
 			var td = sibling(th);
@@ -6224,16 +6547,16 @@ function Ledger($$anchor, $$props) {
 			var td_1 = sibling(td);
 			var node_1 = child(td_1);
 			var consequent = ($$anchor) => {
-				var fragment_1 = root$22();
-				var span = first_child(fragment_1);
-				var span_1 = child(span);
-				let styles;
-				reset(span);
-				var text_2 = sibling(span);
-				template_effect(($0, $1) => {
-					styles = set_style(span_1, "", styles, { width: $0 });
-					set_text(text_2, ` of ${$1 ?? ""}`);
-				}, [() => `${Math.min(100, 100 * get(value) / get(limits)[name()])}%`, () => shown(name(), get(limits)[name()])]);
+				var fragment_1 = root$20();
+				var node_2 = first_child(fragment_1);
+				{
+					let $0 = user_derived(() => get(value) / get(limits)[name()]);
+					Meter(node_2, { get share() {
+						return get($0);
+					} });
+				}
+				var text_2 = sibling(node_2);
+				template_effect(($0) => set_text(text_2, ` of ${$0 ?? ""}`), [() => shown(name(), get(limits)[name()])]);
 				append($$anchor, fragment_1);
 			};
 			if_block(node_1, ($$render) => {
@@ -6252,7 +6575,7 @@ function Ledger($$anchor, $$props) {
 		append($$anchor, table);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$15();
+		var p = root_3$14();
 		append($$anchor, p);
 	};
 	if_block(node, ($$render) => {
@@ -6263,22 +6586,17 @@ function Ledger($$anchor, $$props) {
 	pop();
 }
 // src/panes/Solve.svelte
-var root$21 = from_html(`<option> </option>`);
-var root_1$19 = from_html(`<select class="svelte-1kzxvl2"><option> </option><!></select>`);
-var root_2$15 = from_html(`<input type="checkbox" class="svelte-1kzxvl2"/>`);
-var root_3$14 = from_html(`<input type="text" class="svelte-1kzxvl2"/>`);
-var root_4$11 = from_html(`<label class="svelte-1kzxvl2"> <!></label>`);
-var root_5$11 = from_html(`<details><summary class="small"> </summary> <div class="fields svelte-1kzxvl2"></div></details>`);
-var root_6$8 = from_html(`<button type="button" class="main">Stop</button>`);
-var root_7$6 = from_html(`<button type="submit" class="main">Solve</button>`);
-var root_8$3 = from_html(`<p class="error svelte-1kzxvl2" role="alert"> </p>`);
-var root_9$3 = from_html(`<span class="tiny"> </span>`);
-var root_10$2 = from_html(`<section class="best svelte-1kzxvl2"><h3> <!><!></h3> <p class="words svelte-1kzxvl2"> </p></section>`);
-var root_11$1 = from_html(`<li class="svelte-1kzxvl2"><span> </span><span class="track svelte-1kzxvl2" aria-hidden="true"><span class="svelte-1kzxvl2"></span></span><span class="number"> </span></li>`);
-var root_12$1 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <ol class="votes svelte-1kzxvl2"></ol></section>`);
-var root_13$1 = from_html(`<span class="tiny">— chosen</span>`);
-var root_14 = from_html(`<li><h3> <!><!><!></h3> <p class="words svelte-1kzxvl2"> </p></li>`);
-var root_15 = from_html(`<form class="svelte-1kzxvl2"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields svelte-1kzxvl2"><label class="svelte-1kzxvl2">Strategy <select class="svelte-1kzxvl2"></select></label> <label class="svelte-1kzxvl2">Reward <select class="svelte-1kzxvl2"><option>none: a vote</option><!></select></label> <label class="svelte-1kzxvl2">Samples <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Tokens at most <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Seconds at most <input type="number" min="1" class="svelte-1kzxvl2"/></label> <label class="svelte-1kzxvl2">Known answer <input type="text" placeholder="if there is one" class="svelte-1kzxvl2"/></label></div> <!> <div class="row"><!> <span class="small muted grow"> </span></div></form> <!> <div class="scroll svelte-1kzxvl2" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates svelte-1kzxvl2"></ol> <!></div>`, 1);
+var root$19 = from_html(`<option> </option>`);
+var root_1$17 = from_html(`<details><summary class="small"> </summary> <div class="fields s1gck"></div></details>`);
+var root_2$14 = from_html(`<button type="button" class="main">Stop</button>`);
+var root_3$13 = from_html(`<button type="submit" class="main">Solve</button>`);
+var root_4$10 = from_html(`<p class="error s1gck" role="alert"> </p>`);
+var root_5$10 = from_html(`<span class="tiny"> </span>`);
+var root_6$7 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
+var root_7$5 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <!></section>`);
+var root_8$1 = from_html(`<span class="tiny">— chosen</span>`);
+var root_9$1 = from_html(`<li><h3> <!><!><!></h3> <p class="words s1gck"> </p></li>`);
+var root_10 = from_html(`<form class="s1gck"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields s1gck"><label class="s1gck">Strategy <select class="s1gck"></select></label> <label class="s1gck">Reward <select class="s1gck"><option>none: a vote</option><!></select></label> <label class="s1gck">Samples <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Tokens at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Seconds at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Known answer <input type="text" placeholder="if there is one" class="s1gck"/></label></div> <!> <div class="row"><!> <span class="small muted grow"> </span></div></form> <!> <div class="scroll s1gck" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates s1gck"></ol> <!></div>`, 1);
 function Solve($$anchor, $$props) {
 	push($$props, true);
 	const solving = user_derived(() => $$props.page.solve);
@@ -6298,18 +6616,18 @@ function Solve($$anchor, $$props) {
 	})));
 	const best = user_derived(() => get(answer) ?? get(solving).best);
 	const scoreOf = (score) => get(solving).scale === "probability" ? percent(score) : fixed(score, 3);
+	function typeOf(usual) {
+		if (usual === null) return "number";
+		return typeof usual === "boolean" || typeof usual === "number" ? typeof usual : "string";
+	}
 	function set(name, value) {
 		const { [name]: _, ...others } = get(solving).settings;
-		get(solving).settings = value === void 0 || value === "" ? others : {
+		get(solving).settings = value === void 0 ? others : {
 			...others,
 			[name]: value
 		};
 	}
-	function typed(name, text, usual) {
-		if (text === "") set(name, void 0);
-		else set(name, typeof usual === "number" || usual === null && Number.isFinite(Number(text)) ? Number(text) : text);
-	}
-	var fragment = root_15();
+	var fragment = root_10();
 	var form = first_child(fragment);
 	var textarea = sibling(child(form), 2);
 	remove_textarea_child(textarea);
@@ -6317,7 +6635,7 @@ function Solve($$anchor, $$props) {
 	var label = child(div);
 	var select = sibling(child(label));
 	each(select, 21, () => get(features)?.strategies ?? [], (one) => one.name, ($$anchor, one) => {
-		var option = root$21();
+		var option = root$19();
 		var text_1 = only_child(option, true);
 		var option_value = {};
 		template_effect(() => {
@@ -6335,7 +6653,7 @@ function Solve($$anchor, $$props) {
 	option_1.value = option_1.__value = "";
 	var node = sibling(option_1);
 	each(node, 17, () => get(rewards), (one) => one.name, ($$anchor, one) => {
-		var option_2 = root$21();
+		var option_2 = root$19();
 		var text_2 = only_child(option_2);
 		var option_2_value = {};
 		template_effect(() => {
@@ -6366,8 +6684,8 @@ function Solve($$anchor, $$props) {
 	reset(label_5);
 	reset(div);
 	var node_1 = sibling(div, 2);
-	var consequent_2 = ($$anchor) => {
-		var details = root_5$11();
+	var consequent = ($$anchor) => {
+		var details = root_1$17();
 		var summary = child(details);
 		var text_3 = only_child(summary);
 		var div_1 = sibling(summary, 2);
@@ -6375,60 +6693,24 @@ function Solve($$anchor, $$props) {
 			let name = () => get($$item).name;
 			let usual = () => get($$item).default;
 			let choices = () => get($$item).choices;
-			var label_6 = root_4$11();
-			var text_4 = child(label_6);
-			var node_2 = sibling(text_4);
-			var consequent = ($$anchor) => {
-				var select_2 = root_1$19();
-				var option_3 = child(select_2);
-				var text_5 = only_child(option_3, true);
-				option_3.value = option_3.__value = "";
-				var node_3 = sibling(option_3);
-				each(node_3, 16, choices, (choice) => choice, ($$anchor, choice) => {
-					var option_4 = root$21();
-					var text_6 = only_child(option_4, true);
-					var option_4_value = {};
-					template_effect(() => {
-						set_text(text_6, choice);
-						if (option_4_value !== (option_4_value = choice)) option_4.value = (option_4.__value = option_4_value) ?? "";
-					});
-					append($$anchor, option_4);
+			{
+				let $0 = user_derived(() => ({
+					name: name(),
+					help: "",
+					type: typeOf(usual()),
+					default: usual(),
+					choices: choices()
+				}));
+				Field($$anchor, {
+					get parameter() {
+						return get($0);
+					},
+					get value() {
+						return get(solving).settings[name()];
+					},
+					onchange: (value) => set(name(), value)
 				});
-				reset(select_2);
-				var select_2_value;
-				init_select(select_2);
-				template_effect(() => {
-					set_text(text_5, usual() ?? "by itself");
-					if (select_2_value !== (select_2_value = get(solving).settings[name()] ?? "")) select_2.value = (select_2.__value = select_2_value) ?? "", select_option(select_2, select_2_value);
-				});
-				delegated("change", select_2, (event) => set(name(), event.currentTarget.value));
-				append($$anchor, select_2);
-			};
-			var consequent_1 = ($$anchor) => {
-				var input_4 = root_2$15();
-				remove_input_defaults(input_4);
-				template_effect(() => set_checked(input_4, (get(solving).settings[name()] ?? usual()) === true));
-				delegated("change", input_4, (event) => set(name(), event.currentTarget.checked));
-				append($$anchor, input_4);
-			};
-			var alternate = ($$anchor) => {
-				var input_5 = root_3$14();
-				remove_input_defaults(input_5);
-				template_effect(($0) => {
-					set_attribute(input_5, "placeholder", $0);
-					set_value(input_5, get(solving).settings[name()] ?? "");
-				}, [() => usual() === null ? "by itself" : JSON.stringify(usual())]);
-				delegated("change", input_5, (event) => typed(name(), event.currentTarget.value, usual()));
-				append($$anchor, input_5);
-			};
-			if_block(node_2, ($$render) => {
-				if (choices()) $$render(consequent);
-				else if (typeof usual() === "boolean") $$render(consequent_1, 1);
-				else $$render(alternate, -1);
-			});
-			reset(label_6);
-			template_effect(($0) => set_text(text_4, `${$0 ?? ""} `), [() => name().replaceAll("_", " ")]);
-			append($$anchor, label_6);
+			}
 		});
 		reset(div_1);
 		reset(details);
@@ -6436,170 +6718,160 @@ function Solve($$anchor, $$props) {
 		append($$anchor, details);
 	};
 	if_block(node_1, ($$render) => {
-		if (get(strategy)?.settings.length) $$render(consequent_2);
+		if (get(strategy)?.settings.length) $$render(consequent);
 	});
 	var div_2 = sibling(node_1, 2);
-	var node_4 = child(div_2);
-	var consequent_3 = ($$anchor) => {
-		var button = root_6$8();
+	var node_2 = child(div_2);
+	var consequent_1 = ($$anchor) => {
+		var button = root_2$14();
 		delegated("click", button, () => $$props.page.stop());
 		append($$anchor, button);
 	};
-	var alternate_1 = ($$anchor) => {
-		var button_1 = root_7$6();
+	var alternate = ($$anchor) => {
+		var button_1 = root_3$13();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused));
 		});
 		append($$anchor, button_1);
 	};
-	if_block(node_4, ($$render) => {
-		if (get(solving).status === "running") $$render(consequent_3);
-		else $$render(alternate_1, -1);
+	if_block(node_2, ($$render) => {
+		if (get(solving).status === "running") $$render(consequent_1);
+		else $$render(alternate, -1);
 	});
-	var span = sibling(node_4, 2);
-	var text_7 = only_child(span);
+	var span = sibling(node_2, 2);
+	var text_4 = only_child(span);
 	reset(div_2);
 	reset(form);
-	var node_5 = sibling(form, 2);
-	var consequent_4 = ($$anchor) => {
-		var p = root_8$3();
-		var text_8 = only_child(p);
-		template_effect(() => set_text(text_8, `${get(solving).error ?? ""}.`));
+	var node_3 = sibling(form, 2);
+	var consequent_2 = ($$anchor) => {
+		var p = root_4$10();
+		var text_5 = only_child(p);
+		template_effect(() => set_text(text_5, `${get(solving).error ?? ""}.`));
 		append($$anchor, p);
 	};
-	if_block(node_5, ($$render) => {
-		if (get(solving).error) $$render(consequent_4);
+	if_block(node_3, ($$render) => {
+		if (get(solving).error) $$render(consequent_2);
 	});
-	var div_3 = sibling(node_5, 2);
-	var node_6 = child(div_3);
-	var consequent_7 = ($$anchor) => {
-		var section = root_10$2();
+	var div_3 = sibling(node_3, 2);
+	var node_4 = child(div_3);
+	var consequent_5 = ($$anchor) => {
+		var section = root_6$7();
 		var h3 = child(section);
-		var text_9 = child(h3, true);
-		var node_7 = sibling(text_9);
-		var consequent_5 = ($$anchor) => {
-			var text_10 = text$2();
-			template_effect(($0) => set_text(text_10, `: ${$0 ?? ""}`), [() => readable(get(best).answer)]);
-			append($$anchor, text_10);
+		var text_6 = child(h3, true);
+		var node_5 = sibling(text_6);
+		var consequent_3 = ($$anchor) => {
+			var text_7 = text$2();
+			template_effect(($0) => set_text(text_7, `: ${$0 ?? ""}`), [() => readable(get(best).answer)]);
+			append($$anchor, text_7);
 		};
-		if_block(node_7, ($$render) => {
-			if (get(best).answer) $$render(consequent_5);
+		if_block(node_5, ($$render) => {
+			if (get(best).answer) $$render(consequent_3);
 		});
-		var node_8 = sibling(node_7);
-		var consequent_6 = ($$anchor) => {
-			var span_1 = root_9$3();
-			var text_11 = only_child(span_1);
-			template_effect(() => set_text(text_11, `— ${get(answer).right ? "right" : "wrong"}`));
+		var node_6 = sibling(node_5);
+		var consequent_4 = ($$anchor) => {
+			var span_1 = root_5$10();
+			var text_8 = only_child(span_1);
+			template_effect(() => set_text(text_8, `— ${get(answer).right ? "right" : "wrong"}`));
 			append($$anchor, span_1);
 		};
-		if_block(node_8, ($$render) => {
-			if (get(answer)?.right != null) $$render(consequent_6);
+		if_block(node_6, ($$render) => {
+			if (get(answer)?.right != null) $$render(consequent_4);
 		});
 		reset(h3);
 		var p_1 = sibling(h3, 2);
-		var text_12 = only_child(p_1, true);
+		var text_9 = only_child(p_1, true);
 		reset(section);
 		template_effect(($0) => {
 			set_attribute(section, "aria-label", get(answer) ? "Answer" : "Best so far");
-			set_text(text_9, get(answer) ? "Answer" : "Best so far");
-			set_text(text_12, $0);
+			set_text(text_6, get(answer) ? "Answer" : "Best so far");
+			set_text(text_9, $0);
 		}, [() => readable(get(best).text)]);
 		append($$anchor, section);
 	};
-	if_block(node_6, ($$render) => {
-		if (get(best)) $$render(consequent_7);
+	if_block(node_4, ($$render) => {
+		if (get(best)) $$render(consequent_5);
 	});
-	var node_9 = sibling(node_6, 2);
-	var consequent_8 = ($$anchor) => {
-		const most = user_derived(() => Math.max(...get(answer).votes.map((vote) => vote.weight), 1e-9));
-		var section_1 = root_12$1();
-		var ol = sibling(child(section_1), 2);
-		each(ol, 21, () => get(answer).votes, index, ($$anchor, vote) => {
-			var li = root_11$1();
-			var span_2 = child(li);
-			var text_13 = only_child(span_2, true);
-			var span_3 = sibling(span_2);
-			var span_4 = child(span_3);
-			let styles;
-			reset(span_3);
-			var span_5 = sibling(span_3);
-			var text_14 = only_child(span_5);
-			reset(li);
-			template_effect(($0, $1) => {
-				set_text(text_13, $0);
-				styles = set_style(span_4, "", styles, { width: `${100 * get(vote).weight / get(most)}%` });
-				set_text(text_14, `${$1 ?? ""} from ${get(vote).members.length ?? ""}`);
-			}, [() => get(vote).answer === null ? "no answer" : readable(get(vote).answer), () => fixed(get(vote).weight, 2)]);
-			append($$anchor, li);
-		});
-		reset(ol);
+	var node_7 = sibling(node_4, 2);
+	var consequent_6 = ($$anchor) => {
+		var section_1 = root_7$5();
+		var node_8 = sibling(child(section_1), 2);
+		{
+			let $0 = user_derived(() => get(answer).votes.map((vote) => ({
+				name: vote.answer === null ? "no answer" : visible(vote.answer),
+				value: vote.weight,
+				figure: `${fixed(vote.weight, 2)} from ${vote.members.length}`
+			})));
+			BarList(node_8, { get bars() {
+				return get($0);
+			} });
+		}
 		reset(section_1);
 		append($$anchor, section_1);
 	};
-	if_block(node_9, ($$render) => {
-		if (get(answer)?.votes.length) $$render(consequent_8);
+	if_block(node_7, ($$render) => {
+		if (get(answer)?.votes.length) $$render(consequent_6);
 	});
-	var ol_1 = sibling(node_9, 2);
-	each(ol_1, 21, () => get(candidates), index, ($$anchor, one, index) => {
-		var li_1 = root_14();
+	var ol = sibling(node_7, 2);
+	each(ol, 21, () => get(candidates), index, ($$anchor, one, index) => {
+		var li = root_9$1();
 		let classes;
-		var h3_1 = child(li_1);
-		var text_15 = child(h3_1, true);
-		text_15.nodeValue = index + 1;
-		var node_10 = sibling(text_15);
-		var consequent_9 = ($$anchor) => {
-			var text_16 = text$2();
-			template_effect(($0) => set_text(text_16, `: ${$0 ?? ""}`), [() => readable(get(one).answer)]);
-			append($$anchor, text_16);
+		var h3_1 = child(li);
+		var text_10 = child(h3_1, true);
+		text_10.nodeValue = index + 1;
+		var node_9 = sibling(text_10);
+		var consequent_7 = ($$anchor) => {
+			var text_11 = text$2();
+			template_effect(($0) => set_text(text_11, `: ${$0 ?? ""}`), [() => readable(get(one).answer)]);
+			append($$anchor, text_11);
+		};
+		if_block(node_9, ($$render) => {
+			if (get(one).answer) $$render(consequent_7);
+		});
+		var node_10 = sibling(node_9);
+		var consequent_8 = ($$anchor) => {
+			var span_2 = root_5$10();
+			var text_12 = only_child(span_2);
+			template_effect(($0) => set_text(text_12, `— reward ${$0 ?? ""}`), [() => scoreOf(get(one).score)]);
+			append($$anchor, span_2);
 		};
 		if_block(node_10, ($$render) => {
-			if (get(one).answer) $$render(consequent_9);
+			if (get(one).score != null) $$render(consequent_8);
 		});
 		var node_11 = sibling(node_10);
-		var consequent_10 = ($$anchor) => {
-			var span_6 = root_9$3();
-			var text_17 = only_child(span_6);
-			template_effect(($0) => set_text(text_17, `— reward ${$0 ?? ""}`), [() => scoreOf(get(one).score)]);
-			append($$anchor, span_6);
+		var consequent_9 = ($$anchor) => {
+			var span_3 = root_8$1();
+			append($$anchor, span_3);
 		};
 		if_block(node_11, ($$render) => {
-			if (get(one).score != null) $$render(consequent_10);
-		});
-		var node_12 = sibling(node_11);
-		var consequent_11 = ($$anchor) => {
-			var span_7 = root_13$1();
-			append($$anchor, span_7);
-		};
-		if_block(node_12, ($$render) => {
-			if (get(answer)?.chosen === index) $$render(consequent_11);
+			if (get(answer)?.chosen === index) $$render(consequent_9);
 		});
 		reset(h3_1);
 		var p_2 = sibling(h3_1, 2);
-		var text_18 = only_child(p_2, true);
-		reset(li_1);
+		var text_13 = only_child(p_2, true);
+		reset(li);
 		template_effect(($0) => {
-			classes = set_class(li_1, 1, "svelte-1kzxvl2", null, classes, { chosen: get(answer)?.chosen === index });
-			set_text(text_18, $0);
+			classes = set_class(li, 1, "s1gck", null, classes, { chosen: get(answer)?.chosen === index });
+			set_text(text_13, $0);
 		}, [() => readable(get(one).text)]);
-		append($$anchor, li_1);
+		append($$anchor, li);
 	});
-	reset(ol_1);
-	var node_13 = sibling(ol_1, 2);
-	var consequent_12 = ($$anchor) => {
+	reset(ol);
+	var node_12 = sibling(ol, 2);
+	var consequent_10 = ($$anchor) => {
 		Ledger($$anchor, { get solving() {
 			return get(solving);
 		} });
 	};
-	if_block(node_13, ($$render) => {
-		if (get(solving).ledger && $$props.page.phone) $$render(consequent_12);
+	if_block(node_12, ($$render) => {
+		if (get(solving).ledger && $$props.page.phone) $$render(consequent_10);
 	});
 	reset(div_3);
 	template_effect(() => {
 		set_value(input, get(solving).samples);
 		set_value(input_1, get(solving).tokens);
 		set_value(input_2, get(solving).seconds);
-		set_text(text_7, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}. Sampling is as the settings say.`);
+		set_text(text_4, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}. Sampling is as the settings say.`);
 	});
 	event("submit", form, (event) => {
 		event.preventDefault();
@@ -6618,16 +6890,16 @@ function Solve($$anchor, $$props) {
 }
 delegate(["change", "click"]);
 // src/panes/DocumentPane.svelte
-var root$20 = from_html(`<button>Export</button>`);
-var root_1$18 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
-var root_2$14 = from_html(`<div class="notice row svelte-18e0b8g" role="alert"><span class="grow"> </span> <!> <!></div>`);
-var root_3$13 = from_html(`<p class="error svelte-18e0b8g" role="alert"> </p>`);
-var root_4$10 = from_html(`<!> <div class="scroll svelte-18e0b8g" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
-var root_5$10 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="svelte-18e0b8g"><!> <!> <!></main>`);
+var root$18 = from_html(`<button>Export</button>`);
+var root_1$16 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
+var root_2$13 = from_html(`<div class="notice row s1afl" role="alert"><span class="grow"> </span> <!> <!></div>`);
+var root_3$12 = from_html(`<p class="error s1afl" role="alert"> </p>`);
+var root_4$9 = from_html(`<!> <div class="scroll s1afl" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
+var root_5$9 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="s1afl"><!> <!> <!></main>`);
 function DocumentPane($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
-	var main = root_5$10();
+	var main = root_5$9();
 	var node = child(main);
 	var consequent = ($$anchor) => {
 		Loading($$anchor, {
@@ -6642,12 +6914,12 @@ function DocumentPane($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_3 = ($$anchor) => {
-		var div = root_2$14();
+		var div = root_2$13();
 		var span = child(div);
 		var text = only_child(span, true);
 		var node_2 = sibling(span, 2);
 		var consequent_1 = ($$anchor) => {
-			var button = root$20();
+			var button = root$18();
 			delegated("click", button, () => page().open("history"));
 			append($$anchor, button);
 		};
@@ -6656,7 +6928,7 @@ function DocumentPane($$anchor, $$props) {
 		});
 		var node_3 = sibling(node_2, 2);
 		var consequent_2 = ($$anchor) => {
-			var button_1 = root_1$18();
+			var button_1 = root_1$16();
 			delegated("click", button_1, () => page().notice = "");
 			append($$anchor, button_1);
 		};
@@ -6677,7 +6949,7 @@ function DocumentPane($$anchor, $$props) {
 		} });
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_2 = root_4$10();
+		var fragment_2 = root_4$9();
 		var node_5 = first_child(fragment_2);
 		ColourBar(node_5, { get page() {
 			return page();
@@ -6700,7 +6972,7 @@ function DocumentPane($$anchor, $$props) {
 		});
 		var node_7 = sibling(node_6, 2);
 		var consequent_6 = ($$anchor) => {
-			var p = root_3$13();
+			var p = root_3$12();
 			var text_1 = only_child(p);
 			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
@@ -6753,10 +7025,10 @@ function DocumentPane($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Bars.svelte
-var root$19 = from_html(`<li><button><span class="word mono svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"> </span></button></li>`);
-var root_1$17 = from_html(`<li class="rest svelte-17l4ox"><span class="word muted svelte-17l4ox"> </span> <span class="track svelte-17l4ox" aria-hidden="true"><span class="svelte-17l4ox"></span></span> <span class="share svelte-17l4ox"> </span> <span class="state tiny svelte-17l4ox"></span></li>`);
-var root_2$13 = from_html(`<button class="plain"> </button>`);
-var root_3$12 = from_html(`<div class="filter svelte-17l4ox"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="svelte-17l4ox"/></div> <ol aria-label="Alternatives" class="svelte-17l4ox"><!> <!></ol> <!>`, 1);
+var root$17 = from_html(`<li><button><span class="word mono scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"> </span></button></li>`);
+var root_1$15 = from_html(`<li class="rest scnv6"><span class="word muted scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"></span></li>`);
+var root_2$12 = from_html(`<button class="plain"> </button>`);
+var root_3$11 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
 	const FEW = 12;
@@ -6770,8 +7042,8 @@ function Bars($$anchor, $$props) {
 	const LEAST = 1e-6;
 	function width(share) {
 		if (share <= 0) return 0;
-		if (!$$props.logarithmic) return 100 * share / get(largest);
-		return Math.max(0, 100 * (1 - Math.log(share / get(largest)) / Math.log(LEAST)));
+		if (!$$props.logarithmic) return share / get(largest);
+		return Math.max(0, 1 - Math.log(share / get(largest)) / Math.log(LEAST));
 	}
 	function focus() {
 		list.querySelectorAll("button")[Math.min(get(stop), get(shown).length - 1)]?.focus();
@@ -6790,7 +7062,7 @@ function Bars($$anchor, $$props) {
 		list.querySelectorAll("button")[to].focus();
 	}
 	var $$exports = { focus };
-	var fragment = root_3$12();
+	var fragment = root_3$11();
 	var div = first_child(fragment);
 	var input = sibling(child(div), 2);
 	remove_input_defaults(input);
@@ -6798,23 +7070,32 @@ function Bars($$anchor, $$props) {
 	var ol = sibling(div, 2);
 	var node = child(ol);
 	each(node, 19, () => get(shown), (bar) => bar.id, ($$anchor, bar, index) => {
-		var li = root$19();
+		var li = root$17();
 		var button = child(li);
 		let classes;
 		var span = child(button);
 		var text = only_child(span, true);
-		var span_1 = sibling(span, 2);
-		var span_2 = child(span_1);
-		let styles;
-		reset(span_1);
-		var span_3 = sibling(span_1, 2);
-		var text_1 = only_child(span_3, true);
-		var span_4 = sibling(span_3, 2);
-		var text_2 = only_child(span_4);
+		var node_1 = sibling(span, 2);
+		{
+			let $0 = user_derived(() => width(get(bar).share));
+			let $1 = user_derived(() => get(bar).chosen ? "chosen" : get(bar).state === "kept" ? "" : "cut");
+			Meter(node_1, {
+				get share() {
+					return get($0);
+				},
+				get kind() {
+					return get($1);
+				}
+			});
+		}
+		var span_1 = sibling(node_1, 2);
+		var text_1 = only_child(span_1, true);
+		var span_2 = sibling(span_1, 2);
+		var text_2 = only_child(span_2);
 		reset(button);
 		reset(li);
-		template_effect(($0, $1, $2) => {
-			classes = set_class(button, 1, `bar ${get(bar).state ?? ""}`, "svelte-17l4ox", classes, {
+		template_effect(($0, $1) => {
+			classes = set_class(button, 1, "bar scnv6", null, classes, {
 				chosen: get(bar).chosen,
 				hit: get(bar).hit
 			});
@@ -6823,50 +7104,46 @@ function Bars($$anchor, $$props) {
 			button.disabled = $$props.branches !== "" || get(bar).state === "masked";
 			set_attribute(button, "title", $$props.branches || (get(bar).chosen ? "Go on from here" : "Go on with this token instead"));
 			set_text(text, get(bar).label);
-			styles = set_style(span_2, "", styles, { width: $1 });
-			set_text(text_1, $2);
+			set_text(text_1, $1);
 			set_text(text_2, `${(get(bar).chosen ? "chosen" : get(bar).state) ?? ""}${get(bar).hit && !get(bar).chosen ? ", hit" : ""}`);
-		}, [
-			() => get(index) === Math.min(get(stop), get(shown).length - 1) ? 0 : -1,
-			() => `${width(get(bar).share) ?? ""}%`,
-			() => percent(get(bar).share)
-		]);
+		}, [() => get(index) === Math.min(get(stop), get(shown).length - 1) ? 0 : -1, () => percent(get(bar).share)]);
 		event("focus", button, () => set(stop, get(index), true));
 		delegated("click", button, () => $$props.onbranch(get(bar).id));
 		append($$anchor, li);
 	});
-	var node_1 = sibling(node, 2);
+	var node_2 = sibling(node, 2);
 	var consequent = ($$anchor) => {
-		var li_1 = root_1$17();
-		var span_5 = child(li_1);
-		var text_3 = only_child(span_5);
-		var span_6 = sibling(span_5, 2);
-		var span_7 = child(span_6);
-		let styles_1;
-		reset(span_6);
-		var span_8 = sibling(span_6, 2);
-		var text_4 = only_child(span_8, true);
+		var li_1 = root_1$15();
+		var span_3 = child(li_1);
+		var text_3 = only_child(span_3);
+		var node_3 = sibling(span_3, 2);
+		{
+			let $0 = user_derived(() => width($$props.rest));
+			Meter(node_3, {
+				get share() {
+					return get($0);
+				},
+				kind: "cut"
+			});
+		}
+		var span_4 = sibling(node_3, 2);
+		var text_4 = only_child(span_4, true);
 		next(2);
 		reset(li_1);
-		template_effect(($0, $1, $2) => {
+		template_effect(($0, $1) => {
 			set_text(text_3, `${$0 ?? ""} others`);
-			styles_1 = set_style(span_7, "", styles_1, { width: $1 });
-			set_text(text_4, $2);
-		}, [
-			() => count($$props.others),
-			() => `${width($$props.rest) ?? ""}%`,
-			() => percent($$props.rest)
-		]);
+			set_text(text_4, $1);
+		}, [() => count($$props.others), () => percent($$props.rest)]);
 		append($$anchor, li_1);
 	};
-	if_block(node_1, ($$render) => {
+	if_block(node_2, ($$render) => {
 		if ($$props.rest > 0 && !get(filter)) $$render(consequent);
 	});
 	reset(ol);
 	bind_this(ol, ($$value) => list = $$value, () => list);
-	var node_2 = sibling(ol, 2);
+	var node_4 = sibling(ol, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_1 = root_2$13();
+		var button_1 = root_2$12();
 		var text_5 = only_child(button_1, true);
 		template_effect(() => {
 			set_attribute(button_1, "aria-expanded", get(all));
@@ -6875,7 +7152,7 @@ function Bars($$anchor, $$props) {
 		delegated("click", button_1, () => set(all, !get(all)));
 		append($$anchor, button_1);
 	};
-	if_block(node_2, ($$render) => {
+	if_block(node_4, ($$render) => {
 		if (!get(filter) && get(found).length > FEW) $$render(consequent_1);
 	});
 	bind_value(input, () => get(filter), ($$value) => set(filter, $$value));
@@ -6885,12 +7162,12 @@ function Bars($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/panes/Dart.svelte
-var root$18 = from_html(`<span> </span>`);
-var root_1$16 = from_html(`<div class="dart svelte-s0a58e" aria-hidden="true"><!> <span class="number svelte-s0a58e"></span></div>`);
-var root_2$12 = from_html(`hits <span class="mono word svelte-s0a58e"> </span> `, 1);
-var root_3$11 = from_html(`<button class="plain">Go there</button>`);
-var root_4$9 = from_html(`<p class="small"> <!></p>`);
-var root_5$9 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
+var root$16 = from_html(`<span> </span>`);
+var root_1$14 = from_html(`<div class="dart sqeih" aria-hidden="true"><!> <span class="number sqeih"></span></div>`);
+var root_2$11 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
+var root_3$10 = from_html(`<button class="plain">Go there</button>`);
+var root_4$8 = from_html(`<p class="small"> <!></p>`);
+var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
 	const segments = user_derived(() => {
@@ -6907,21 +7184,21 @@ function Dart($$anchor, $$props) {
 			return one;
 		});
 	});
-	var fragment = root_5$9();
+	var fragment = root_5$8();
 	var node = first_child(fragment);
 	var consequent = ($$anchor) => {
-		var div = root_1$16();
+		var div = root_1$14();
 		var node_1 = child(div);
 		each(node_1, 17, () => get(segments), ({ bar, start, width }) => bar.id, ($$anchor, $$item) => {
 			let bar = () => get($$item).bar;
 			let start = () => get($$item).start;
 			let width = () => get($$item).width;
-			var span = root$18();
+			var span = root$16();
 			let classes;
 			let styles;
 			var text = only_child(span, true);
 			template_effect(() => {
-				classes = set_class(span, 1, "segment svelte-s0a58e", null, classes, {
+				classes = set_class(span, 1, "segment sqeih", null, classes, {
 					hit: bar().hit,
 					chosen: bar().chosen
 				});
@@ -6965,7 +7242,7 @@ function Dart($$anchor, $$props) {
 		append($$anchor, text_3);
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_3 = root_2$12();
+		var fragment_3 = root_2$11();
 		var span_2 = sibling(first_child(fragment_3));
 		var text_4 = only_child(span_2, true);
 		var text_5 = sibling(span_2, 1, true);
@@ -6982,11 +7259,11 @@ function Dart($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_4 = ($$anchor) => {
-		var p_1 = root_4$9();
+		var p_1 = root_4$8();
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
-			var button = root_3$11();
+			var button = root_3$10();
 			delegated("click", button, function(...$$args) {
 				$$props.ongo?.apply(this, $$args);
 			});
@@ -7007,41 +7284,38 @@ function Dart($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Steps.svelte
-var root$17 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="number"> </td></tr>`);
-var root_1$15 = from_html(`<table><caption class="spoken">Steps, in their order</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">removed</th><th scope="col">mass removed</th><th scope="col" class="number">changed</th></tr></thead><tbody><!><tr class="kept svelte-12c3gsm"><th scope="row" class="svelte-12c3gsm">kept</th><td class="number svelte-12c3gsm"> </td><td class="svelte-12c3gsm"><span class="bar svelte-12c3gsm" aria-hidden="true"><span class="svelte-12c3gsm"></span></span> </td><td class="svelte-12c3gsm"></td></tr></tbody></table>`);
+var root$15 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td><span class="share scaog"><!> </span></td><td class="number"> </td></tr>`);
+var root_1$13 = from_html(`<table><caption class="spoken">Steps, in their order</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">removed</th><th scope="col">mass removed</th><th scope="col" class="number">changed</th></tr></thead><tbody><!><tr class="kept scaog"><th scope="row" class="scaog">kept</th><td class="number scaog"> </td><td class="scaog"><span class="share scaog"><!> </span></td><td class="scaog"></td></tr></tbody></table>`);
 function Steps($$anchor, $$props) {
 	push($$props, true);
-	const steps = user_derived(() => {
-		let left = $$props.vocabulary;
-		return $$props.row.steps.map((step) => ({
-			...step,
-			left: left -= step.removed
-		}));
-	});
-	var table = root_1$15();
+	var table = root_1$13();
 	var tbody = sibling(child(table), 2);
 	var node = child(tbody);
-	each(node, 17, () => get(steps), index, ($$anchor, step) => {
-		var tr = root$17();
+	each(node, 17, () => $$props.row.steps, index, ($$anchor, step) => {
+		var tr = root$15();
 		var th = child(tr);
 		var text = only_child(th, true);
 		var td = sibling(th);
 		var text_1 = only_child(td, true);
 		var td_1 = sibling(td);
 		var span = child(td_1);
-		var span_1 = child(span);
-		let styles;
+		var node_1 = child(span);
+		{
+			let $0 = user_derived(() => 1 - get(step).mass);
+			Meter(node_1, { get share() {
+				return get($0);
+			} });
+		}
+		var text_2 = sibling(node_1);
 		reset(span);
-		var text_2 = sibling(span);
 		reset(td_1);
 		var td_2 = sibling(td_1);
 		var text_3 = only_child(td_2, true);
 		reset(tr);
 		template_effect(($0, $1, $2) => {
-			set_class(th, 1, clsx(get(step).kind), "svelte-12c3gsm");
+			set_class(th, 1, clsx(get(step).kind), "scaog");
 			set_text(text, get(step).step);
 			set_text(text_1, $0);
-			styles = set_style(span_1, "", styles, { width: `${100 * (1 - get(step).mass)}%` });
 			set_text(text_2, ` ${$1 ?? ""}`);
 			set_text(text_3, $2);
 		}, [
@@ -7055,11 +7329,13 @@ function Steps($$anchor, $$props) {
 	var td_3 = sibling(child(tr_1));
 	var text_4 = only_child(td_3, true);
 	var td_4 = sibling(td_3);
-	var span_2 = child(td_4);
-	var span_3 = child(span_2);
-	let styles_1;
-	reset(span_2);
-	var text_5 = sibling(span_2);
+	var span_1 = child(td_4);
+	var node_2 = child(span_1);
+	Meter(node_2, { get share() {
+		return $$props.row.kept_mass;
+	} });
+	var text_5 = sibling(node_2);
+	reset(span_1);
 	reset(td_4);
 	next();
 	reset(tr_1);
@@ -7067,67 +7343,17 @@ function Steps($$anchor, $$props) {
 	reset(table);
 	template_effect(($0, $1) => {
 		set_text(text_4, $0);
-		styles_1 = set_style(span_3, "", styles_1, { width: `${100 * $$props.row.kept_mass}%` });
 		set_text(text_5, ` ${$1 ?? ""}`);
 	}, [() => count($$props.row.kept), () => percent($$props.row.kept_mass)]);
 	append($$anchor, table);
 	pop();
 }
-// src/ui/Slider.svelte
-var root$16 = from_html(`<output class="tiny muted svelte-1sauv95"> </output>`);
-var root_1$14 = from_html(`<div class="slider svelte-1sauv95"><label class="svelte-1sauv95"> </label> <input type="range"/> <input type="number" step="any" class="svelte-1sauv95"/> <!></div>`);
-function Slider($$anchor, $$props) {
-	const id = props_id();
-	push($$props, true);
-	let effect = prop($$props, "effect", 3, ""), disabled = prop($$props, "disabled", 3, false);
-	function typed(event) {
-		const field = event.currentTarget;
-		if (field.value !== "" && field.validity.valid) $$props.onchange(field.valueAsNumber);
-	}
-	var div = root_1$14();
-	var label_1 = child(div);
-	var text = only_child(label_1, true);
-	var input = sibling(label_1, 2);
-	remove_input_defaults(input);
-	var input_1 = sibling(input, 2);
-	remove_input_defaults(input_1);
-	var node = sibling(input_1, 2);
-	var consequent = ($$anchor) => {
-		var output = root$16();
-		var text_1 = only_child(output, true);
-		template_effect(() => set_text(text_1, effect()));
-		append($$anchor, output);
-	};
-	if_block(node, ($$render) => {
-		if (effect()) $$render(consequent);
-	});
-	reset(div);
-	template_effect(() => {
-		set_attribute(label_1, "for", `${id}-field`);
-		set_text(text, $$props.label);
-		set_attribute(input, "aria-label", `${$$props.label ?? ""}, slider`);
-		set_attribute(input, "min", $$props.min);
-		set_attribute(input, "max", $$props.max);
-		set_attribute(input, "step", $$props.step);
-		set_value(input, $$props.value);
-		input.disabled = disabled();
-		set_attribute(input_1, "id", `${id}-field`);
-		set_attribute(input_1, "min", $$props.min);
-		set_value(input_1, $$props.value);
-		input_1.disabled = disabled();
-	});
-	delegated("input", input, (event) => $$props.onchange(event.currentTarget.valueAsNumber));
-	delegated("input", input_1, typed);
-	append($$anchor, div);
-	pop();
-}
-delegate(["input"]);
 // src/panes/WhatIf.svelte
-var root$15 = from_html(`<fieldset class="svelte-1jx1any"><legend class="spoken">What if the settings were others</legend> <!> <!> <!> <!> <div class="row"><output class="grow small"> </output> <button>Reset</button> <button title="Set the next run to these">Use these</button></div></fieldset>`);
+var root$14 = from_html(`<fieldset class="s9np4"><legend class="spoken">What if the settings were others</legend> <!> <!> <!> <!> <div class="row"><output class="grow small"> </output> <button>Reset</button> <button title="Set the next run to these">Use these</button></div></fieldset>`);
 function WhatIf($$anchor, $$props) {
 	push($$props, true);
 	const temperature = (value) => value < $$props.lowest / 2 ? 0 : Math.min($$props.highest, Math.max($$props.lowest, value));
-	var fieldset = root$15();
+	var fieldset = root$14();
 	var node = sibling(child(fieldset), 2);
 	Slider(node, {
 		label: "temperature",
@@ -7209,8 +7435,8 @@ function WhatIf($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Choice.svelte
-var root$14 = from_html(`<header class="svelte-vmbaz0"><p class="token mono svelte-vmbaz0"> </p> <dl class="svelte-vmbaz0"><div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">rank</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">entropy</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">id</dt><dd class="mono"> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="svelte-vmbaz0"><div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">log p: model</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">tempered</dt><dd> </dd></div> <div class="svelte-vmbaz0"><dt class="svelte-vmbaz0">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="svelte-vmbaz0"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="svelte-vmbaz0"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="svelte-vmbaz0"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="svelte-vmbaz0"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
-var root_1$13 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
+var root$13 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
+var root_1$12 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
 	let logarithmic = state(false);
@@ -7256,7 +7482,7 @@ function Choice($$anchor, $$props) {
 		const computed_const = user_derived(() => {
 			return get(here);
 		});
-		var fragment_1 = root$14();
+		var fragment_1 = root$13();
 		var header = first_child(fragment_1);
 		var p = child(header);
 		var text = only_child(p, true);
@@ -7294,14 +7520,9 @@ function Choice($$anchor, $$props) {
 		reset(dl_1);
 		reset(header);
 		var section = sibling(header, 2);
-		Steps(sibling(child(section), 2), {
-			get row() {
-				return get(computed_const).row;
-			},
-			get vocabulary() {
-				return get(here).trace.vocab_size;
-			}
-		});
+		Steps(sibling(child(section), 2), { get row() {
+			return get(computed_const).row;
+		} });
 		reset(section);
 		var section_1 = sibling(section, 2);
 		var node_2 = sibling(child(section_1), 2);
@@ -7421,7 +7642,7 @@ function Choice($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate = ($$anchor) => {
-		var p_1 = root_1$13();
+		var p_1 = root_1$12();
 		append($$anchor, p_1);
 	};
 	if_block(node, ($$render) => {
@@ -7433,13 +7654,13 @@ function Choice($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Choices.svelte
-var root$13 = from_html(`<output class="small"> </output>`);
-var root_1$12 = from_html(`<p role="alert" class="small"> </p>`);
-var root_2$11 = from_html(`<th scope="col" class="number">calibrated</th>`);
-var root_3$10 = from_html(`<td class="number"> </td>`);
-var root_4$8 = from_html(`<tr><th scope="row" class="mono svelte-16y8r9f"> </th><td><span class="bar svelte-16y8r9f" aria-hidden="true"><span class="svelte-16y8r9f"></span></span> </td><td class="number"> </td><!></tr>`);
-var root_5$8 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
-var root_6$7 = from_html(`<section aria-labelledby="choices-title" class="svelte-16y8r9f"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="svelte-16y8r9f"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
+var root$12 = from_html(`<output class="small"> </output>`);
+var root_1$11 = from_html(`<p role="alert" class="small"> </p>`);
+var root_2$10 = from_html(`<th scope="col" class="number">calibrated</th>`);
+var root_3$9 = from_html(`<td class="number"> </td>`);
+var root_4$7 = from_html(`<tr><th scope="row" class="mono ssqar"> </th><td class="share ssqar"><!> </td><td class="number"> </td><!></tr>`);
+var root_5$7 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
+var root_6$6 = from_html(`<section aria-labelledby="choices-title" class="ssqar"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="ssqar"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
 function Choices($$anchor, $$props) {
 	push($$props, true);
 	let written = state("");
@@ -7463,7 +7684,7 @@ function Choices($$anchor, $$props) {
 			set(asking, false);
 		}
 	}
-	var section = root_6$7();
+	var section = root_6$6();
 	var textarea = sibling(child(section), 4);
 	remove_textarea_child(textarea);
 	var input = sibling(textarea, 4);
@@ -7473,7 +7694,7 @@ function Choices($$anchor, $$props) {
 	var text = only_child(button, true);
 	var node = sibling(button, 2);
 	var consequent = ($$anchor) => {
-		var output = root$13();
+		var output = root$12();
 		var text_1 = only_child(output);
 		template_effect(($0) => set_text(text_1, `Together they have Z = ${$0 ?? ""} of all probability.`), [() => percent(get(told).mass)]);
 		append($$anchor, output);
@@ -7484,7 +7705,7 @@ function Choices($$anchor, $$props) {
 	reset(div);
 	var node_1 = sibling(div, 2);
 	var consequent_1 = ($$anchor) => {
-		var p = root_1$12();
+		var p = root_1$11();
 		var text_2 = only_child(p, true);
 		template_effect(() => set_text(text_2, get(problem)));
 		append($$anchor, p);
@@ -7494,12 +7715,12 @@ function Choices($$anchor, $$props) {
 	});
 	var node_2 = sibling(node_1, 2);
 	var consequent_4 = ($$anchor) => {
-		var table = root_5$8();
+		var table = root_5$7();
 		var thead = sibling(child(table));
 		var tr = child(thead);
 		var node_3 = sibling(child(tr), 3);
 		var consequent_2 = ($$anchor) => {
-			var th = root_2$11();
+			var th = root_2$10();
 			append($$anchor, th);
 		};
 		if_block(node_3, ($$render) => {
@@ -7509,32 +7730,31 @@ function Choices($$anchor, $$props) {
 		reset(thead);
 		var tbody = sibling(thead);
 		each(tbody, 21, () => get(told).choices, index, ($$anchor, one) => {
-			var tr_1 = root_4$8();
+			var tr_1 = root_4$7();
 			var th_1 = child(tr_1);
 			var text_3 = only_child(th_1, true);
 			var td = sibling(th_1);
-			var span = child(td);
-			var span_1 = child(span);
-			let styles;
-			reset(span);
-			var text_4 = sibling(span);
+			var node_4 = child(td);
+			Meter(node_4, { get share() {
+				return get(one).probability;
+			} });
+			var text_4 = sibling(node_4);
 			reset(td);
 			var td_1 = sibling(td);
 			var text_5 = only_child(td_1, true);
-			var node_4 = sibling(td_1);
+			var node_5 = sibling(td_1);
 			var consequent_3 = ($$anchor) => {
-				var td_2 = root_3$10();
+				var td_2 = root_3$9();
 				var text_6 = only_child(td_2, true);
 				template_effect(($0) => set_text(text_6, $0), [() => percent(get(one).calibrated)]);
 				append($$anchor, td_2);
 			};
-			if_block(node_4, ($$render) => {
+			if_block(node_5, ($$render) => {
 				if (get(one).calibrated != null) $$render(consequent_3);
 			});
 			reset(tr_1);
 			template_effect(($0, $1, $2) => {
 				set_text(text_3, $0);
-				styles = set_style(span_1, "", styles, { width: `${100 * get(one).probability}%` });
 				set_text(text_4, ` ${$1 ?? ""}`);
 				set_text(text_5, $2);
 			}, [
@@ -7565,20 +7785,14 @@ function Choices($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/Constraints.svelte
-var root$12 = from_html(`<input type="checkbox"/>`);
-var root_1$11 = from_html(`<input type="number" min="0" step="1"/>`);
-var root_2$10 = from_html(`<textarea rows="3" class="mono"></textarea>`);
-var root_3$9 = from_html(`<input type="text" class="mono svelte-1yymru3"/>`);
-var root_4$7 = from_html(`<div class="field svelte-1yymru3"><div class="row"><label class="grow"> </label> <button class="plain">✕</button></div> <!> <p class="tiny muted"> </p></div>`);
-var root_5$7 = from_html(`<p role="alert" class="small"> </p>`);
-var root_6$6 = from_html(`<option> </option>`);
-var root_7$5 = from_html(`<span class="mono word svelte-1yymru3"> </span> `, 1);
-var root_8$2 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
-var root_9$2 = from_html(`<p class="small"> </p> <!>`, 1);
-var root_10$1 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
-var root_11 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
-var root_12 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
-var root_13 = from_html(`<section aria-labelledby="builder-title" class="svelte-1yymru3"><h3 id="builder-title">What the next text may be</h3> <!> <!> <div class="row"><label for="constraint-add" class="small"> </label> <select id="constraint-add" class="grow svelte-1yymru3"><option disabled="">choose what</option><!></select></div></section> <section aria-labelledby="effect-title" class="svelte-1yymru3"><h3 id="effect-title">What it did</h3> <!> <!></section> <!>`, 1);
+var root$11 = from_html(`<option> </option>`);
+var root_1$10 = from_html(`<span class="mono word s1m5i"> </span> `, 1);
+var root_2$9 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
+var root_3$8 = from_html(`<p class="small"> </p> <!>`, 1);
+var root_4$6 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
+var root_5$6 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
+var root_6$5 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
+var root_7$4 = from_html(`<section aria-labelledby="builder-title" class="s1m5i"><h3 id="builder-title">What the next text may be</h3> <!> <div class="row"><label for="constraint-add" class="small">Add</label> <select id="constraint-add" class="grow"><option disabled="">choose what</option><!></select></div></section> <section aria-labelledby="effect-title" class="s1m5i"><h3 id="effect-title">What it did</h3> <!> <!></section> <!>`, 1);
 function Constraints($$anchor, $$props) {
 	push($$props, true);
 	const LISTS = [
@@ -7588,16 +7802,18 @@ function Constraints($$anchor, $$props) {
 		"mentions"
 	];
 	const FLAGS = ["any_order", "compact"];
-	const LONG = [
-		"json_schema",
-		"grammar",
-		"thinking"
-	];
+	const OBJECTS = ["json_schema", "thinking"];
+	const typeOf = (name) => LISTS.includes(name) ? "array" : FLAGS.includes(name) ? "boolean" : OBJECTS.includes(name) ? "object" : /^m(in|ax)_/.test(name) ? "integer" : "string";
+	const FIRST = {
+		array: [],
+		boolean: true,
+		object: {},
+		integer: 1,
+		string: ""
+	};
 	const fields = user_derived(() => $$props.page.server.info?.features.constraints ?? []);
 	const constraint = user_derived(() => $$props.page.session.settings.constraint ?? {});
-	const set$2 = user_derived(() => get(fields).filter((one) => one.name in get(constraint)));
 	let adding = state("");
-	let problem = state("");
 	function put(name, value) {
 		const { [name]: _, ...others } = get(constraint);
 		const next = value === void 0 ? others : {
@@ -7606,22 +7822,6 @@ function Constraints($$anchor, $$props) {
 		};
 		$$props.page.set("constraint", Object.keys(next).length ? next : void 0);
 	}
-	function add(name) {
-		put(name, LISTS.includes(name) ? [] : FLAGS.includes(name) ? true : /^(min|max)_/.test(name) ? 1 : name === "json_schema" ? true : name === "thinking" ? { maximum: 32 } : "");
-		set(adding, "");
-	}
-	function write(name, text) {
-		set(problem, "");
-		if (LISTS.includes(name)) put(name, text.split("\n").filter((line) => line !== ""));
-		else if (name === "json_schema" || name === "thinking") try {
-			put(name, JSON.parse(text));
-		} catch {
-			set(problem, `${name} should be JSON`);
-		}
-		else put(name, text);
-	}
-	const spoken = (name) => name.replaceAll("_", " ");
-	const textOf = (value) => Array.isArray(value) ? value.join("\n") : typeof value === "string" ? value : JSON.stringify(value, null, 1);
 	const here = user_derived(() => $$props.page.here);
 	const removed = user_derived(() => get(here)?.row.steps.filter((step) => step.kind === "constraint") ?? []);
 	const masked = user_derived(() => {
@@ -7639,9 +7839,9 @@ function Constraints($$anchor, $$props) {
 		if (!trace || !line) return null;
 		let kept = 0, touched = 0;
 		for (const index of line.path) {
-			const steps = trace.rows[trace.tokens[index].row].steps.filter((step) => step.kind === "constraint" && step.removed > 0);
-			if (steps.some((step) => step.mass > 0)) touched++;
-			for (const step of steps) kept += Math.log1p(-Math.min(step.mass, 1 - 1e-12));
+			const { allowed_mass: allowed = 1 } = trace.rows[trace.tokens[index].row];
+			if (allowed < 1) touched++;
+			kept += Math.log(allowed);
 		}
 		return {
 			kept,
@@ -7649,201 +7849,135 @@ function Constraints($$anchor, $$props) {
 			of: line.path.length
 		};
 	});
-	var fragment = root_13();
+	var fragment = root_7$4();
 	var section = first_child(fragment);
 	var node = sibling(child(section), 2);
-	each(node, 17, () => get(set$2), ({ name, help }) => name, ($$anchor, $$item) => {
+	each(node, 17, () => get(fields).filter(({ name }) => name in get(constraint)), ({ name, help }) => name, ($$anchor, $$item) => {
 		let name = () => get($$item).name;
 		let help = () => get($$item).help;
-		var div = root_4$7();
-		var div_1 = child(div);
-		var label = child(div_1);
-		var text_1 = only_child(label);
-		var button = sibling(label, 2);
-		reset(div_1);
-		var node_1 = sibling(div_1, 2);
-		var consequent = ($$anchor) => {
-			var input = root$12();
-			remove_input_defaults(input);
-			template_effect(() => {
-				set_attribute(input, "id", `constraint-${name() ?? ""}`);
-				set_checked(input, get(constraint)[name()] === true);
+		{
+			let $0 = user_derived(() => ({
+				name: name(),
+				help: help(),
+				type: typeOf(name())
+			}));
+			Field($$anchor, {
+				get parameter() {
+					return get($0);
+				},
+				get value() {
+					return get(constraint)[name()];
+				},
+				onchange: (value) => put(name(), value)
 			});
-			delegated("change", input, (event) => put(name(), event.currentTarget.checked));
-			append($$anchor, input);
-		};
-		var d = user_derived(() => FLAGS.includes(name()));
-		var consequent_1 = ($$anchor) => {
-			var input_1 = root_1$11();
-			remove_input_defaults(input_1);
-			template_effect(() => {
-				set_attribute(input_1, "id", `constraint-${name() ?? ""}`);
-				set_value(input_1, get(constraint)[name()]);
-			});
-			delegated("change", input_1, (event) => event.currentTarget.value !== "" && put(name(), event.currentTarget.valueAsNumber));
-			append($$anchor, input_1);
-		};
-		var consequent_2 = ($$anchor) => {
-			var textarea = root_2$10();
-			remove_textarea_child(textarea);
-			template_effect(($0) => {
-				set_attribute(textarea, "id", `constraint-${name() ?? ""}`);
-				set_value(textarea, $0);
-			}, [() => textOf(get(constraint)[name()])]);
-			delegated("change", textarea, (event) => write(name(), event.currentTarget.value));
-			append($$anchor, textarea);
-		};
-		var d_1 = user_derived(() => LISTS.includes(name()) || LONG.includes(name()));
-		var alternate = ($$anchor) => {
-			var input_2 = root_3$9();
-			remove_input_defaults(input_2);
-			template_effect(($0) => {
-				set_attribute(input_2, "id", `constraint-${name() ?? ""}`);
-				set_value(input_2, $0);
-			}, [() => textOf(get(constraint)[name()])]);
-			delegated("change", input_2, (event) => write(name(), event.currentTarget.value));
-			append($$anchor, input_2);
-		};
-		if_block(node_1, ($$render) => {
-			if (get(d)) $$render(consequent);
-			else if (typeof get(constraint)[name()] === "number") $$render(consequent_1, 1);
-			else if (get(d_1)) $$render(consequent_2, 2);
-			else $$render(alternate, -1);
-		});
-		var p = sibling(node_1, 2);
-		var text_2 = only_child(p);
-		reset(div);
-		template_effect(($0, $1, $2) => {
-			set_attribute(label, "for", `constraint-${name() ?? ""}`);
-			set_text(text_1, `${$0 ?? ""}${$1 ?? ""}`);
-			set_attribute(button, "aria-label", `Take out: ${$2 ?? ""}`);
-			set_text(text_2, `${help() ?? ""}.`);
-		}, [
-			() => spoken(name()),
-			() => LISTS.includes(name()) ? ", one a line" : "",
-			() => spoken(name())
-		]);
-		delegated("click", button, () => put(name(), void 0));
-		append($$anchor, div);
+		}
 	});
-	var node_2 = sibling(node, 2);
-	var consequent_3 = ($$anchor) => {
-		var p_1 = root_5$7();
-		var text_3 = only_child(p_1, true);
-		template_effect(() => set_text(text_3, get(problem)));
-		append($$anchor, p_1);
-	};
-	if_block(node_2, ($$render) => {
-		if (get(problem)) $$render(consequent_3);
-	});
-	var div_2 = sibling(node_2, 2);
-	var label_1 = child(div_2);
-	var text_4 = only_child(label_1, true);
-	var select = sibling(label_1, 2);
+	var div = sibling(node, 2);
+	var select = sibling(child(div), 2);
 	var option = child(select);
 	option.value = option.__value = "";
-	var node_3 = sibling(option);
-	each(node_3, 17, () => get(fields).filter((one) => !(one.name in get(constraint))), ({ name, help }) => name, ($$anchor, $$item) => {
+	var node_1 = sibling(option);
+	each(node_1, 17, () => get(fields).filter(({ name }) => !(name in get(constraint))), ({ name, help }) => name, ($$anchor, $$item) => {
 		let name = () => get($$item).name;
 		let help = () => get($$item).help;
-		var option_1 = root_6$6();
-		var text_5 = only_child(option_1);
+		var option_1 = root$11();
+		var text = only_child(option_1);
 		var option_1_value = {};
 		template_effect(($0) => {
-			set_text(text_5, `${$0 ?? ""}: ${help() ?? ""}`);
+			set_text(text, `${$0 ?? ""}: ${help() ?? ""}`);
 			if (option_1_value !== (option_1_value = name())) option_1.value = (option_1.__value = option_1_value) ?? "";
 		}, [() => spoken(name())]);
 		append($$anchor, option_1);
 	});
 	reset(select);
 	init_select(select);
-	reset(div_2);
+	reset(div);
 	reset(section);
 	var section_1 = sibling(section, 2);
-	var node_4 = sibling(child(section_1), 2);
-	var consequent_6 = ($$anchor) => {
-		var fragment_1 = comment();
-		var node_5 = first_child(fragment_1);
-		var consequent_5 = ($$anchor) => {
-			var fragment_2 = root_9$2();
-			var p_2 = first_child(fragment_2);
-			var text_6 = only_child(p_2);
-			var node_6 = sibling(p_2, 2);
-			var consequent_4 = ($$anchor) => {
-				var p_3 = root_8$2();
-				var node_7 = sibling(child(p_3));
-				each(node_7, 17, () => get(masked), (one) => one.id, ($$anchor, one) => {
-					var fragment_3 = root_7$5();
-					var span = first_child(fragment_3);
-					var text_7 = only_child(span, true);
-					var text_8 = sibling(span, 1, true);
-					text_8.nodeValue = " ";
-					template_effect(() => set_text(text_7, get(one).label));
-					append($$anchor, fragment_3);
+	var node_2 = sibling(child(section_1), 2);
+	var consequent_2 = ($$anchor) => {
+		var fragment_2 = comment();
+		var node_3 = first_child(fragment_2);
+		var consequent_1 = ($$anchor) => {
+			var fragment_3 = root_3$8();
+			var p = first_child(fragment_3);
+			var text_1 = only_child(p);
+			var node_4 = sibling(p, 2);
+			var consequent = ($$anchor) => {
+				var p_1 = root_2$9();
+				var node_5 = sibling(child(p_1));
+				each(node_5, 17, () => get(masked), (one) => one.id, ($$anchor, one) => {
+					var fragment_4 = root_1$10();
+					var span = first_child(fragment_4);
+					var text_2 = only_child(span, true);
+					var text_3 = sibling(span, 1, true);
+					text_3.nodeValue = " ";
+					template_effect(() => set_text(text_2, get(one).label));
+					append($$anchor, fragment_4);
 				});
-				reset(p_3);
-				append($$anchor, p_3);
+				reset(p_1);
+				append($$anchor, p_1);
 			};
-			if_block(node_6, ($$render) => {
-				if (get(masked).length) $$render(consequent_4);
+			if_block(node_4, ($$render) => {
+				if (get(masked).length) $$render(consequent);
 			});
-			template_effect(($0, $1) => set_text(text_6, `At this token it removed ${$0 ?? ""} with ${$1 ?? ""} of the probability${get(forced) ? "; one token was left, so it was forced" : ""}.`), [() => plural(get(removed).reduce((sum, step) => sum + step.removed, 0), "token"), () => percent(get(removed).reduce((sum, step) => sum + step.mass, 0))]);
-			append($$anchor, fragment_2);
+			template_effect(($0, $1) => set_text(text_1, `At this token it removed ${$0 ?? ""} with ${$1 ?? ""} of the probability${get(forced) ? "; one token was left, so it was forced" : ""}.`), [() => plural(get(removed).reduce((sum, step) => sum + step.removed, 0), "token"), () => percent(get(removed).reduce((sum, step) => sum + step.mass, 0))]);
+			append($$anchor, fragment_3);
 		};
-		var alternate_1 = ($$anchor) => {
-			var p_4 = root_10$1();
-			append($$anchor, p_4);
+		var alternate = ($$anchor) => {
+			var p_2 = root_4$6();
+			append($$anchor, p_2);
 		};
-		if_block(node_5, ($$render) => {
-			if (get(removed).length) $$render(consequent_5);
-			else $$render(alternate_1, -1);
+		if_block(node_3, ($$render) => {
+			if (get(removed).length) $$render(consequent_1);
+			else $$render(alternate, -1);
 		});
-		append($$anchor, fragment_1);
+		append($$anchor, fragment_2);
 	};
-	var alternate_2 = ($$anchor) => {
-		var p_5 = root_11();
-		append($$anchor, p_5);
+	var alternate_1 = ($$anchor) => {
+		var p_3 = root_5$6();
+		append($$anchor, p_3);
 	};
-	if_block(node_4, ($$render) => {
-		if (get(here)) $$render(consequent_6);
-		else $$render(alternate_2, -1);
+	if_block(node_2, ($$render) => {
+		if (get(here)) $$render(consequent_2);
+		else $$render(alternate_1, -1);
 	});
-	var node_8 = sibling(node_4, 2);
-	var consequent_8 = ($$anchor) => {
-		var p_6 = root_12();
-		var text_9 = child(p_6);
-		var strong = sibling(text_9);
-		var text_10 = only_child(strong, true);
-		var text_11 = sibling(strong);
-		var node_9 = sibling(text_11);
-		var consequent_7 = ($$anchor) => {
-			var text_12 = text$2();
-			template_effect(() => set_text(text_12, $$props.page.constrained));
-			append($$anchor, text_12);
+	var node_6 = sibling(node_2, 2);
+	var consequent_4 = ($$anchor) => {
+		var p_4 = root_6$5();
+		var text_4 = child(p_4);
+		var strong = sibling(text_4);
+		var text_5 = only_child(strong, true);
+		var text_6 = sibling(strong);
+		var node_7 = sibling(text_6);
+		var consequent_3 = ($$anchor) => {
+			var text_7 = text$2();
+			template_effect(() => set_text(text_7, $$props.page.constrained));
+			append($$anchor, text_7);
 		};
-		if_block(node_9, ($$render) => {
-			if ($$props.page.constrained) $$render(consequent_7);
+		if_block(node_7, ($$render) => {
+			if ($$props.page.constrained) $$render(consequent_3);
 		});
-		reset(p_6);
+		reset(p_4);
 		template_effect(($0, $1, $2) => {
-			set_text(text_9, `In the whole text it took probability at ${get(whole).touched ?? ""} of ${$0 ?? ""}. Σ log kept mass is `);
-			set_text(text_10, $1);
-			set_text(text_11, `: the text's importance weight is ${$2 ?? ""}. `);
+			set_text(text_4, `In the whole text it took probability at ${get(whole).touched ?? ""} of ${$0 ?? ""}. Σ log kept mass is `);
+			set_text(text_5, $1);
+			set_text(text_6, `: the text's importance weight is ${$2 ?? ""}. `);
 		}, [
 			() => plural(get(whole).of, "token"),
 			() => fixed(get(whole).kept, 3),
 			() => percent(Math.exp(get(whole).kept))
 		]);
-		append($$anchor, p_6);
+		append($$anchor, p_4);
 	};
-	if_block(node_8, ($$render) => {
-		if (get(whole)) $$render(consequent_8);
+	if_block(node_6, ($$render) => {
+		if (get(whole)) $$render(consequent_4);
 	});
 	reset(section_1);
-	var node_10 = sibling(section_1, 2);
+	var node_8 = sibling(section_1, 2);
 	{
 		let $0 = user_derived(() => Array.isArray(get(constraint).choice) ? get(constraint).choice : []);
-		Choices(node_10, {
+		Choices(node_8, {
 			get page() {
 				return $$props.page;
 			},
@@ -7852,13 +7986,15 @@ function Constraints($$anchor, $$props) {
 			}
 		});
 	}
-	template_effect(() => set_text(text_4, get(set$2).length ? "And" : "Add"));
-	delegated("change", select, () => add(get(adding)));
+	delegated("change", select, () => {
+		put(get(adding), FIRST[typeOf(get(adding))]);
+		set(adding, "");
+	});
 	bind_select_value(select, () => get(adding), ($$value) => set(adding, $$value));
 	append($$anchor, fragment);
 	pop();
 }
-delegate(["click", "change"]);
+delegate(["change"]);
 // src/state/row.ts
 function pathBody({ trace, path, place }, page) {
 	return {
@@ -7876,17 +8012,16 @@ async function rowAt(here, page, top, semantics = []) {
 	});
 }
 // src/panes/SixSystems.svelte
-var root$11 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
-var root_1$10 = from_html(`<p role="alert" class="small"> </p>`);
-var root_2$9 = from_html(`<p class="small muted"> </p>`);
-var root_3$8 = from_html(`<li class="bar svelte-5b7bmt"><span class="mono svelte-5b7bmt"> </span><span class="track svelte-5b7bmt" aria-hidden="true"><span class="svelte-5b7bmt"></span></span><span class="number"> </span></li>`);
-var root_4$6 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
-var root_5$6 = from_html(`<p class="tiny muted"> </p>`);
-var root_6$5 = from_html(`<p class="small"> </p> <ol></ol> <!>`, 1);
-var root_7$4 = from_html(`<li class="svelte-5b7bmt"><h3> </h3> <!></li>`);
-var root_8$1 = from_html(`<ul></ul> <p class="tiny muted"> </p>`, 1);
-var root_9$1 = from_html(`<p class="small">The row before <span class="mono word svelte-5b7bmt"> </span> </p> <div class="row svelte-5b7bmt"><button> </button> <!></div> <!> <!>`, 1);
-var root_10 = from_html(`<p class="muted">Choose a token in the text: here stands what transformers, vLLM, SGLang, llama.cpp and ExLlama would keep of what it was chosen from.</p>`);
+var root$10 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
+var root_1$9 = from_html(`<p role="alert" class="small"> </p>`);
+var root_2$8 = from_html(`<p class="small muted"> </p>`);
+var root_3$7 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
+var root_4$5 = from_html(`<p class="tiny muted"> </p>`);
+var root_5$5 = from_html(`<p class="small"> </p> <!> <!>`, 1);
+var root_6$4 = from_html(`<li class="s8ovt"><h3> </h3> <!></li>`);
+var root_7$3 = from_html(`<ul></ul> <p class="tiny muted"> </p>`, 1);
+var root_8 = from_html(`<p class="small">The row before <span class="mono word s8ovt"> </span> </p> <div class="row s8ovt"><button> </button> <!></div> <!> <!>`, 1);
+var root_9 = from_html(`<p class="muted">Choose a token in the text: here stands what transformers, vLLM, SGLang, llama.cpp and ExLlama would keep of what it was chosen from.</p>`);
 function SixSystems($$anchor, $$props) {
 	push($$props, true);
 	let told = state(null);
@@ -7915,7 +8050,7 @@ function SixSystems($$anchor, $$props) {
 	var fragment = comment();
 	var node = first_child(fragment);
 	var consequent_6 = ($$anchor) => {
-		var fragment_1 = root_9$1();
+		var fragment_1 = root_8();
 		var p = first_child(fragment_1);
 		var span = sibling(child(p));
 		var text = only_child(span, true);
@@ -7926,7 +8061,7 @@ function SixSystems($$anchor, $$props) {
 		var text_2 = only_child(button, true);
 		var node_1 = sibling(button, 2);
 		var consequent = ($$anchor) => {
-			var span_1 = root$11();
+			var span_1 = root$10();
 			append($$anchor, span_1);
 		};
 		if_block(node_1, ($$render) => {
@@ -7935,7 +8070,7 @@ function SixSystems($$anchor, $$props) {
 		reset(div);
 		var node_2 = sibling(div, 2);
 		var consequent_1 = ($$anchor) => {
-			var p_1 = root_1$10();
+			var p_1 = root_1$9();
 			var text_3 = only_child(p_1, true);
 			template_effect(() => set_text(text_3, get(problem)));
 			append($$anchor, p_1);
@@ -7945,67 +8080,57 @@ function SixSystems($$anchor, $$props) {
 		});
 		var node_3 = sibling(node_2, 2);
 		var consequent_5 = ($$anchor) => {
-			var fragment_2 = root_8$1();
+			var fragment_2 = root_7$3();
 			var ul = first_child(fragment_2);
 			let classes;
 			each(ul, 21, () => get(told).systems, (one) => one.semantics, ($$anchor, one) => {
-				const most = user_derived(() => Math.max(1e-9, ...get(one).probs));
-				var li = root_7$4();
+				var li = root_6$4();
 				var h3 = child(li);
 				var text_4 = only_child(h3, true);
 				var node_4 = sibling(h3, 2);
 				var consequent_2 = ($$anchor) => {
-					var p_2 = root_2$9();
+					var p_2 = root_2$8();
 					var text_5 = only_child(p_2, true);
 					template_effect(() => set_text(text_5, get(one).refused));
 					append($$anchor, p_2);
 				};
 				var alternate = ($$anchor) => {
-					var fragment_3 = root_6$5();
+					var fragment_3 = root_5$5();
 					var p_3 = first_child(fragment_3);
 					var text_6 = only_child(p_3);
-					var ol = sibling(p_3, 2);
-					each(ol, 22, () => get(one).token_ids, (id) => id, ($$anchor, id, index) => {
-						var li_1 = root_3$8();
-						var span_2 = child(li_1);
-						var text_7 = only_child(span_2, true);
-						var span_3 = sibling(span_2);
-						var span_4 = child(span_3);
-						let styles;
-						reset(span_3);
-						var span_5 = sibling(span_3);
-						var text_8 = only_child(span_5, true);
-						reset(li_1);
-						template_effect(($0, $1) => {
-							set_text(text_7, $0);
-							styles = set_style(span_4, "", styles, { width: `${100 * get(one).probs[get(index)] / get(most)}%` });
-							set_text(text_8, $1);
-						}, [() => spelled(id), () => percent(get(one).probs[get(index)])]);
-						append($$anchor, li_1);
-					});
-					reset(ol);
-					var node_5 = sibling(ol, 2);
+					var node_5 = sibling(p_3, 2);
+					{
+						let $0 = user_derived(() => get(one).token_ids.map((id, index) => ({
+							name: spelled(id),
+							value: get(one).probs[index],
+							figure: percent(get(one).probs[index])
+						})));
+						BarList(node_5, { get bars() {
+							return get($0);
+						} });
+					}
+					var node_6 = sibling(node_5, 2);
 					var consequent_3 = ($$anchor) => {
-						var p_4 = root_4$6();
-						var text_9 = child(p_4);
-						var span_6 = sibling(text_9);
-						var text_10 = only_child(span_6, true);
-						var text_11 = sibling(span_6);
+						var p_4 = root_3$7();
+						var text_7 = child(p_4);
+						var span_2 = sibling(text_7);
+						var text_8 = only_child(span_2, true);
+						var text_9 = sibling(span_2);
 						reset(p_4);
 						template_effect(($0, $1) => {
-							set_text(text_9, `Differs from ${$0 ?? ""} first at `);
-							set_text(text_10, $1);
-							set_text(text_11, `, which it ${get(one).difference.kept ? "keeps" : "cuts"}: ${get(one).difference.cause ?? ""}.`);
+							set_text(text_7, `Differs from ${$0 ?? ""} first at `);
+							set_text(text_8, $1);
+							set_text(text_9, `, which it ${get(one).difference.kept ? "keeps" : "cuts"}: ${get(one).difference.cause ?? ""}.`);
 						}, [() => nameOf(get(told).systems[0].semantics), () => spelled(get(one).difference.token_id)]);
 						append($$anchor, p_4);
 					};
 					var consequent_4 = ($$anchor) => {
-						var p_5 = root_5$6();
-						var text_12 = only_child(p_5);
-						template_effect(($0) => set_text(text_12, `Keeps the same as ${$0 ?? ""}.`), [() => nameOf(get(told).systems[0].semantics)]);
+						var p_5 = root_4$5();
+						var text_10 = only_child(p_5);
+						template_effect(($0) => set_text(text_10, `Keeps the same as ${$0 ?? ""}.`), [() => nameOf(get(told).systems[0].semantics)]);
 						append($$anchor, p_5);
 					};
-					if_block(node_5, ($$render) => {
+					if_block(node_6, ($$render) => {
 						if (get(one).difference) $$render(consequent_3);
 						else if (get(one) !== get(told).systems[0]) $$render(consequent_4, 1);
 					});
@@ -8022,10 +8147,10 @@ function SixSystems($$anchor, $$props) {
 			});
 			reset(ul);
 			var p_6 = sibling(ul, 2);
-			var text_13 = only_child(p_6);
+			var text_11 = only_child(p_6);
 			template_effect(($0) => {
-				classes = set_class(ul, 1, "svelte-5b7bmt", null, classes, { old: get(about) !== get(now) });
-				set_text(text_13, `Each has ${$0 ?? ""} of the likeliest tokens here.`);
+				classes = set_class(ul, 1, "s8ovt", null, classes, { old: get(about) !== get(now) });
+				set_text(text_11, `Each has ${$0 ?? ""} of the likeliest tokens here.`);
 			}, [() => count(get(told).row.ids.length)]);
 			append($$anchor, fragment_2);
 		};
@@ -8047,7 +8172,7 @@ function SixSystems($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate_1 = ($$anchor) => {
-		var p_7 = root_10();
+		var p_7 = root_9();
 		append($$anchor, p_7);
 	};
 	if_block(node, ($$render) => {
@@ -8059,8 +8184,8 @@ function SixSystems($$anchor, $$props) {
 }
 delegate(["click"]);
 // src/panes/More.svelte
-var root$10 = from_html(`<button> </button>`);
-var root_1$9 = from_html(`<div class="grid svelte-1ni43ai"><!> <button> </button></div> <h2 class="svelte-1ni43ai">Constraints</h2> <!> <h2 class="svelte-1ni43ai">Six systems</h2> <!>`, 1);
+var root$9 = from_html(`<button> </button>`);
+var root_1$8 = from_html(`<div class="grid slhjt"><!> <button> </button></div> <h2 class="slhjt">Constraints</h2> <!> <h2 class="slhjt">Six systems</h2> <!>`, 1);
 function More($$anchor, $$props) {
 	push($$props, true);
 	const DIALOGS = {
@@ -8072,14 +8197,14 @@ function More($$anchor, $$props) {
 		palette: "All commands",
 		help: "Keys"
 	};
-	var fragment = root_1$9();
+	var fragment = root_1$8();
 	var div = first_child(fragment);
 	var node = child(div);
 	each(node, 17, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
 		let title = () => get($$array)[1];
-		var button = root$10();
+		var button = root$9();
 		var text = only_child(button, true);
 		template_effect(() => set_text(text, title()));
 		delegated("click", button, () => $$props.page.open(name()));
@@ -8185,14 +8310,14 @@ function grove(session, run) {
 	return nodes;
 }
 // src/panes/TreeView.svelte
-var root$9 = from_svg(`<path class="svelte-nryet2"></path>`);
-var root_1$8 = from_html(`<span class="tiny share svelte-nryet2"> </span>`);
-var root_2$8 = from_html(`<span class="tiny note svelte-nryet2"> </span>`);
-var root_3$7 = from_html(`<span class="tiny note svelte-nryet2">…</span>`);
-var root_4$5 = from_html(`<div role="treeitem" tabindex="-1"><span class="words svelte-nryet2"> </span> <!> <!> <!></div>`);
-var root_5$5 = from_html(`<p class="small muted"></p>`);
-var root_6$4 = from_html(`<div class="tree svelte-nryet2" role="tree" tabindex="0"><svg aria-hidden="true" class="svelte-nryet2"></svg> <!></div> <!>`, 1);
-var root_7$3 = from_html(`<div class="row small"><span class="grow muted"> </span> <button class="plain" aria-label="Narrower">−</button> <button class="plain" aria-label="Wider">+</button></div> <div class="frame svelte-nryet2"><!></div>`, 1);
+var root$8 = from_svg(`<path class="slies"></path>`);
+var root_1$7 = from_html(`<span class="tiny share slies"> </span>`);
+var root_2$7 = from_html(`<span class="tiny note slies"> </span>`);
+var root_3$6 = from_html(`<span class="tiny note slies">…</span>`);
+var root_4$4 = from_html(`<div role="treeitem" tabindex="-1"><span class="words slies"> </span> <!> <!> <!></div>`);
+var root_5$4 = from_html(`<p class="small muted"></p>`);
+var root_6$3 = from_html(`<div class="tree slies" role="tree" tabindex="0"><svg aria-hidden="true" class="slies"></svg> <!></div> <!>`, 1);
+var root_7$2 = from_html(`<div class="row small"><span class="grow muted"> </span> <button class="plain" aria-label="Narrower">−</button> <button class="plain" aria-label="Wider">+</button></div> <div class="frame slies"><!></div>`, 1);
 function TreeView($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -8271,7 +8396,7 @@ function TreeView($$anchor, $$props) {
 		else return;
 		event.preventDefault();
 	}
-	var fragment = root_7$3();
+	var fragment = root_7$2();
 	var div = first_child(fragment);
 	var span = child(div);
 	var text_1 = only_child(span);
@@ -8281,7 +8406,7 @@ function TreeView($$anchor, $$props) {
 	var div_1 = sibling(div, 2);
 	var node_1 = child(div_1);
 	var consequent_5 = ($$anchor) => {
-		var fragment_1 = root_6$4();
+		var fragment_1 = root_6$3();
 		var div_2 = first_child(fragment_1);
 		let styles;
 		var svg = child(div_2);
@@ -8291,7 +8416,7 @@ function TreeView($$anchor, $$props) {
 			var consequent = ($$anchor) => {
 				const above = user_derived(() => get(drawn).segments[get(segment).parent]);
 				const x = user_derived(() => get(segment).x * get(unit));
-				var path = root$9();
+				var path = root$8();
 				template_effect(() => set_attribute(path, "d", `M ${get(x) - 4} ${get(above).y * 38 + LINE / 2} C ${get(x) ?? ""} ${get(above).y * 38 + LINE / 2}, ${get(x) - 4} ${get(segment).y * 38 + LINE / 2}, ${get(x) ?? ""} ${get(segment).y * 38 + LINE / 2}`));
 				append($$anchor, path);
 			};
@@ -8307,14 +8432,14 @@ function TreeView($$anchor, $$props) {
 			const first = user_derived(() => $$props.tokens[get(inside)[0]]);
 			const last = user_derived(() => $$props.tokens[get(inside).at(-1)]);
 			const text = user_derived(() => get(inside).slice(0, 40).map((one) => $$props.tokens[one].label).join(""));
-			var div_3 = root_4$5();
+			var div_3 = root_4$4();
 			let classes;
 			let styles_1;
 			var span_1 = child(div_3);
 			var text_2 = only_child(span_1, true);
 			var node_4 = sibling(span_1, 2);
 			var consequent_1 = ($$anchor) => {
-				var span_2 = root_1$8();
+				var span_2 = root_1$7();
 				var text_3 = only_child(span_2, true);
 				template_effect(($0) => set_text(text_3, $0), [() => percent(get(first).probability)]);
 				append($$anchor, span_2);
@@ -8324,7 +8449,7 @@ function TreeView($$anchor, $$props) {
 			});
 			var node_5 = sibling(node_4, 2);
 			var consequent_2 = ($$anchor) => {
-				var span_3 = root_2$8();
+				var span_3 = root_2$7();
 				var text_4 = only_child(span_3, true);
 				template_effect(() => set_text(text_4, get(last).note));
 				append($$anchor, span_3);
@@ -8334,7 +8459,7 @@ function TreeView($$anchor, $$props) {
 			});
 			var node_6 = sibling(node_5, 2);
 			var consequent_3 = ($$anchor) => {
-				var span_4 = root_3$7();
+				var span_4 = root_3$6();
 				append($$anchor, span_4);
 			};
 			var d = user_derived(() => get(folded).has(lastOf(index)));
@@ -8351,7 +8476,7 @@ function TreeView($$anchor, $$props) {
 				set_attribute(div_3, "aria-selected", get(focus) === index);
 				set_attribute(div_3, "aria-label", `${get(text) ?? ""}${get(inside).length > 40 ? "…" : ""}, ${$3 ?? ""}${$4 ?? ""}${get(last).note ? `, ${get(last).note}` : ""}${get(last).pruned ? ", given up" : ""}`);
 				set_attribute(div_3, "title", `${get(text) ?? ""}${$5 ?? ""} ${get(last).note ?? ""}`);
-				classes = set_class(div_3, 1, "svelte-nryet2", null, classes, {
+				classes = set_class(div_3, 1, "slies", null, classes, {
 					pruned: get(last).pruned,
 					current: get(first).current
 				});
@@ -8381,7 +8506,7 @@ function TreeView($$anchor, $$props) {
 		bind_this(div_2, ($$value) => set(list, $$value), () => get(list));
 		var node_7 = sibling(div_2, 2);
 		var consequent_4 = ($$anchor) => {
-			var p = root_5$5();
+			var p = root_5$4();
 			p.textContent = "Only the first 1500 nodes are drawn.";
 			append($$anchor, p);
 		};
@@ -8426,9 +8551,9 @@ delegate([
 	"dblclick"
 ]);
 // src/panes/Search.svelte
-var root$8 = from_html(`<p class="words svelte-1xyat2r"> </p>`);
-var root_1$7 = from_html(`<h3 class="title svelte-1xyat2r">Steps</h3> <!> <!> <p class="small muted">A box is a step, with its reward.</p>`, 1);
-var root_2$7 = from_html(`<!> <!>`, 1);
+var root$7 = from_html(`<p class="words s1nnu"> </p>`);
+var root_1$6 = from_html(`<h3 class="title s1nnu">Steps</h3> <!> <!> <p class="small muted">A box is a step, with its reward.</p>`, 1);
+var root_2$6 = from_html(`<!> <!>`, 1);
 function Search($$anchor, $$props) {
 	push($$props, true);
 	let chosen = state(null);
@@ -8442,14 +8567,14 @@ function Search($$anchor, $$props) {
 		current: $$props.page.solve.best?.text.endsWith(node.text) ?? false,
 		note: [node.scores?.map((score) => score === null ? "–" : fixed(score, 2)).join(" "), node.finish_reason].filter(Boolean).join(" ")
 	})));
-	var fragment = root_2$7();
+	var fragment = root_2$6();
 	var node_1 = first_child(fragment);
 	Ledger(node_1, { get solving() {
 		return $$props.page.solve;
 	} });
 	var node_2 = sibling(node_1, 2);
 	var consequent_1 = ($$anchor) => {
-		var fragment_1 = root_1$7();
+		var fragment_1 = root_1$6();
 		var node_3 = sibling(first_child(fragment_1), 2);
 		TreeView(node_3, {
 			label: "Steps of the search",
@@ -8466,7 +8591,7 @@ function Search($$anchor, $$props) {
 		});
 		var node_4 = sibling(node_3, 2);
 		var consequent = ($$anchor) => {
-			var p = root$8();
+			var p = root$7();
 			var text = only_child(p, true);
 			template_effect(($0) => set_text(text, $0), [() => visible(get(nodes)[get(chosen)].text)]);
 			append($$anchor, p);
@@ -8484,14 +8609,14 @@ function Search($$anchor, $$props) {
 	pop();
 }
 // src/panes/Multiverse.svelte
-var root$7 = from_html(`<option> </option>`);
-var root_1$6 = from_html(`<button>Stop</button>`);
-var root_2$6 = from_html(`<button>Find all ways to go on</button>`);
-var root_3$6 = from_html(`<button class="plain">Zoom out</button>`);
-var root_4$4 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
-var root_5$4 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
-var root_6$3 = from_html(`<div class="frame svelte-znehs1"><div role="tree" aria-label="Ways to go on" tabindex="0" class="svelte-znehs1"></div></div> <p class="small"><span class="mono words svelte-znehs1"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
-var root_7$2 = from_html(`<section class="svelte-znehs1"><h3> </h3> <div class="row small"><label class="row">at least <select></select></label> <label class="row">tokens <input type="number" min="1" max="64" class="svelte-znehs1"/></label> <!> <!></div> <!> <p class="small" role="status"> </p></section>`);
+var root$6 = from_html(`<option> </option>`);
+var root_1$5 = from_html(`<button>Stop</button>`);
+var root_2$5 = from_html(`<button>Find all ways to go on</button>`);
+var root_3$5 = from_html(`<button class="plain">Zoom out</button>`);
+var root_4$3 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
+var root_5$3 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
+var root_6$2 = from_html(`<div class="frame s1f06"><div role="tree" aria-label="Ways to go on" tabindex="0" class="s1f06"></div></div> <p class="small"><span class="mono words s1f06"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
+var root_7$1 = from_html(`<section class="s1f06"><h3> </h3> <div class="row small"><label class="row">at least <select></select></label> <label class="row">tokens <input type="number" min="1" max="64" class="s1f06"/></label> <!> <!></div> <!> <p class="small" role="status"> </p></section>`);
 function Multiverse($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -8595,7 +8720,7 @@ function Multiverse($$anchor, $$props) {
 			inline: "nearest"
 		});
 	}
-	var section = root_7$2();
+	var section = root_7$1();
 	var h3 = child(section);
 	var text_1 = only_child(h3);
 	var div = sibling(h3, 2);
@@ -8608,7 +8733,7 @@ function Multiverse($$anchor, $$props) {
 		.003,
 		.001
 	], (one) => one, ($$anchor, one) => {
-		var option = root$7();
+		var option = root$6();
 		var text_2 = only_child(option, true);
 		var option_value = {};
 		template_effect(($0) => {
@@ -8626,12 +8751,12 @@ function Multiverse($$anchor, $$props) {
 	reset(label_1);
 	var node = sibling(label_1, 2);
 	var consequent = ($$anchor) => {
-		var button = root_1$6();
+		var button = root_1$5();
 		delegated("click", button, () => get(controller)?.abort());
 		append($$anchor, button);
 	};
 	var alternate = ($$anchor) => {
-		var button_1 = root_2$6();
+		var button_1 = root_2$5();
 		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
 		delegated("click", button_1, ask);
 		append($$anchor, button_1);
@@ -8642,7 +8767,7 @@ function Multiverse($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_2 = root_3$6();
+		var button_2 = root_3$5();
 		delegated("click", button_2, () => set(zoomed, -1));
 		append($$anchor, button_2);
 	};
@@ -8652,7 +8777,7 @@ function Multiverse($$anchor, $$props) {
 	reset(div);
 	var node_2 = sibling(div, 2);
 	var consequent_3 = ($$anchor) => {
-		var fragment = root_6$3();
+		var fragment = root_6$2();
 		var div_1 = first_child(fragment);
 		var div_2 = child(div_1);
 		let styles;
@@ -8662,12 +8787,12 @@ function Multiverse($$anchor, $$props) {
 			let y = () => get($$item).y;
 			let height = () => get($$item).height;
 			let level = () => get($$item).depth;
-			var div_3 = root_5$4();
+			var div_3 = root_5$3();
 			let classes;
 			let styles_1;
 			var node_3 = child(div_3);
 			var consequent_2 = ($$anchor) => {
-				var fragment_1 = root_4$4();
+				var fragment_1 = root_4$3();
 				var span = first_child(fragment_1);
 				var text_3 = only_child(span, true);
 				var span_1 = sibling(span);
@@ -8687,7 +8812,7 @@ function Multiverse($$anchor, $$props) {
 				set_attribute(div_3, "aria-level", level());
 				set_attribute(div_3, "aria-selected", way().node === get(chosen));
 				set_attribute(div_3, "aria-label", `${$0 ?? ""}, ${$1 ?? ""} of all, ${$2 ?? ""} here`);
-				classes = set_class(div_3, 1, "svelte-znehs1", null, classes, { ended: way().ended === "stop" });
+				classes = set_class(div_3, 1, "s1f06", null, classes, { ended: way().ended === "stop" });
 				styles_1 = set_style(div_3, "", styles_1, {
 					left: `${x() ?? ""}px`,
 					top: `${y() ?? ""}px`,
@@ -8747,13 +8872,13 @@ delegate([
 	"dblclick"
 ]);
 // src/panes/Tree.svelte
-var root$6 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
-var root_1$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
-var root_2$5 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
-var root_3$5 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
-var root_4$3 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
-var root_5$3 = from_html(`<section aria-label="The chosen branch" class="svelte-1xqw2h3"><p class="words svelte-1xqw2h3"> </p> <div class="row"><!> <!></div> <!></section>`);
-var root_6$2 = from_html(`<div class="pane svelte-1xqw2h3"><!> <!> <!></div>`);
+var root$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
+var root_1$4 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
+var root_2$4 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
+var root_3$4 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
+var root_4$2 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
+var root_5$2 = from_html(`<section aria-label="The chosen branch" class="sae33"><p class="words sae33"> </p> <div class="row"><!> <!></div> <!></section>`);
+var root_6$1 = from_html(`<div class="pane sae33"><!> <!> <!></div>`);
 function Tree($$anchor, $$props) {
 	push($$props, true);
 	let chosen = state(null);
@@ -8831,10 +8956,10 @@ function Tree($$anchor, $$props) {
 		const to = endOf(index);
 		if (to && !$$props.page.running) $$props.page.visit(to);
 	}
-	var div = root_6$2();
+	var div = root_6$1();
 	var node_1 = child(div);
 	var consequent = ($$anchor) => {
-		var fragment = root$6();
+		var fragment = root$5();
 		TreeView(first_child(fragment), {
 			label: "What the search tried",
 			get tokens() {
@@ -8855,7 +8980,7 @@ function Tree($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var consequent_1 = ($$anchor) => {
-		var fragment_1 = root_1$5();
+		var fragment_1 = root_1$4();
 		TreeView(first_child(fragment_1), {
 			label: "All texts of this document",
 			get tokens() {
@@ -8873,7 +8998,7 @@ function Tree($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_2$5();
+		var p = root_2$4();
 		append($$anchor, p);
 	};
 	if_block(node_1, ($$render) => {
@@ -8883,13 +9008,13 @@ function Tree($$anchor, $$props) {
 	});
 	var node_4 = sibling(node_1, 2);
 	var consequent_4 = ($$anchor) => {
-		var section = root_5$3();
+		var section = root_5$2();
 		var p_1 = child(section);
 		var text = only_child(p_1, true);
 		var div_1 = sibling(p_1, 2);
 		var node_5 = child(div_1);
 		var consequent_2 = ($$anchor) => {
-			var fragment_2 = root_3$5();
+			var fragment_2 = root_3$4();
 			var button = first_child(fragment_2);
 			var button_1 = sibling(button, 2);
 			var button_2 = sibling(button_1, 2);
@@ -8922,7 +9047,7 @@ function Tree($$anchor, $$props) {
 		reset(div_1);
 		var node_7 = sibling(div_1, 2);
 		var consequent_3 = ($$anchor) => {
-			var fragment_3 = root_4$3();
+			var fragment_3 = root_4$2();
 			var label = first_child(fragment_3);
 			var input = sibling(child(label));
 			remove_input_defaults(input);
@@ -8955,10 +9080,10 @@ function Tree($$anchor, $$props) {
 }
 delegate(["click", "change"]);
 // src/panes/Inspector.svelte
-var root$5 = from_html(`<div class="panel svelte-4nxwbk"><!></div>`);
-var root_1$4 = from_html(`<div class="tabs svelte-4nxwbk"><!></div>`);
-var root_2$4 = from_html(`<!> <div class="panel svelte-4nxwbk" id="inspector-panel" tabindex="0"><!></div>`, 1);
-var root_3$4 = from_html(`<aside id="pane-inspector" tabindex="-1" aria-label="Inspector" class="svelte-4nxwbk"><!></aside>`);
+var root$4 = from_html(`<div class="panel s1mdh"><!></div>`);
+var root_1$3 = from_html(`<div class="tabs s1mdh"><!></div>`);
+var root_2$3 = from_html(`<!> <div class="panel s1mdh" id="inspector-panel" tabindex="0"><!></div>`, 1);
+var root_3$3 = from_html(`<aside id="pane-inspector" tabindex="-1" aria-label="Inspector" class="s1mdh"><!></aside>`);
 function Inspector($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -8970,10 +9095,10 @@ function Inspector($$anchor, $$props) {
 		search: "Search"
 	};
 	const tab = user_derived(() => page().phone ? page().view === "tree" ? "tree" : "choice" : page().tab);
-	var aside = root_3$4();
+	var aside = root_3$3();
 	var node = child(aside);
 	var consequent = ($$anchor) => {
-		var div = root$5();
+		var div = root$4();
 		More(child(div), { get page() {
 			return page();
 		} });
@@ -8981,10 +9106,10 @@ function Inspector($$anchor, $$props) {
 		append($$anchor, div);
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment = root_2$4();
+		var fragment = root_2$3();
 		var node_2 = first_child(fragment);
 		var consequent_1 = ($$anchor) => {
-			var div_1 = root_1$4();
+			var div_1 = root_1$3();
 			var node_3 = child(div_1);
 			var bind_get = () => page().tab;
 			var bind_set = (to) => page().tab = to;
@@ -9057,242 +9182,15 @@ function Inspector($$anchor, $$props) {
 	append($$anchor, aside);
 	pop();
 }
-// src/panes/Field.svelte
-var root$4 = from_html(`<label class="svelte-1cshm0b"><input type="checkbox"/> </label>`);
-var root_1$3 = from_html(`<option> </option>`);
-var root_2$3 = from_html(`<div class="line svelte-1cshm0b"><label class="svelte-1cshm0b"> </label> <select class="svelte-1cshm0b"><option> </option><!></select></div>`);
-var root_3$3 = from_html(`<div class="above svelte-1cshm0b"><label class="svelte-1cshm0b"> </label> <textarea rows="2"></textarea></div>`);
-var root_4$2 = from_html(`<div class="line svelte-1cshm0b"><label class="svelte-1cshm0b"> </label> <input type="text" class="svelte-1cshm0b"/></div>`);
-var root_5$2 = from_html(`<button class="plain reset svelte-1cshm0b">reset</button>`);
-var root_6$1 = from_html(`<span>Recommended by the model.</span>`);
-var root_7$1 = from_html(`<span> </span>`);
-var root_8 = from_html(`<p role="alert" class="tiny problem svelte-1cshm0b"> </p>`);
-var root_9 = from_html(`<div><!> <p class="tiny muted"> <!> <!></p> <!></div>`);
-function Field($$anchor, $$props) {
-	const id = props_id();
-	push($$props, true);
-	const types = user_derived(() => [$$props.parameter.type].flat());
-	const numeric = user_derived(() => get(types).includes("number") || get(types).includes("integer"));
-	const listed = user_derived(() => get(types).includes("array"));
-	const plain = user_derived(() => $$props.parameter.default ?? $$props.parameter.neutral);
-	const applied = user_derived(() => $$props.value === void 0 ? get(plain) : $$props.value);
-	const ENDS = {
-		temperature: [0, 2],
-		top_k: [0, 200],
-		max_tokens: [1, 1024],
-		repetition_penalty: [.5, 2],
-		frequency_penalty: [-2, 2],
-		presence_penalty: [-2, 2]
-	};
-	const ends = user_derived(() => ENDS[$$props.parameter.name] ?? (typeof $$props.parameter.min === "number" && typeof $$props.parameter.max === "number" && $$props.parameter.max <= 1e3 ? [$$props.parameter.min, $$props.parameter.max] : null));
-	const whole = user_derived(() => get(types).includes("integer"));
-	let problem = state("");
-	function text(event) {
-		const field = event.currentTarget;
-		set(problem, "");
-		if (field.value.trim() === "") $$props.onchange(void 0);
-		else if (get(numeric) && !get(types).includes("string")) {
-			const number = Number(field.value);
-			if (Number.isFinite(number) && (!get(whole) || Number.isInteger(number))) $$props.onchange(number);
-			else set(problem, `${spoken($$props.parameter.name)} should be a ${get(whole) ? "whole " : ""}number, not “${field.value}”`);
-		} else if (get(listed)) $$props.onchange(field.value.split("\n").filter((line) => line !== "").map((line) => /^-?\d+$/.test(line) && $$props.parameter.name.endsWith("ids") ? Number(line) : line));
-		else if (get(types).includes("object")) json(field.value);
-		else $$props.onchange(field.value);
-	}
-	function json(written) {
-		try {
-			$$props.onchange(JSON.parse(written));
-		} catch {
-			set(problem, `${$$props.parameter.name} is an object in JSON`);
-		}
-	}
-	const written = user_derived(() => $$props.value === void 0 ? "" : get(listed) && Array.isArray($$props.value) ? $$props.value.join("\n") : typeof $$props.value === "object" ? JSON.stringify($$props.value) : String($$props.value));
-	var div = root_9();
-	let classes;
-	var node = child(div);
-	var consequent = ($$anchor) => {
-		{
-			let $0 = user_derived(() => spoken($$props.parameter.name));
-			let $1 = user_derived(() => typeof get(applied) === "number" ? get(applied) : get(ends)[0]);
-			let $2 = user_derived(() => get(whole) ? 1 : (get(ends)[1] - get(ends)[0]) / 100);
-			let $3 = user_derived(() => $$props.refused !== "" && $$props.value === void 0);
-			Slider($$anchor, {
-				get label() {
-					return get($0);
-				},
-				get value() {
-					return get($1);
-				},
-				get min() {
-					return get(ends)[0];
-				},
-				get max() {
-					return get(ends)[1];
-				},
-				get step() {
-					return get($2);
-				},
-				get disabled() {
-					return get($3);
-				},
-				onchange: (number) => $$props.onchange(get(whole) ? Math.round(number) : number)
-			});
-		}
-	};
-	var consequent_1 = ($$anchor) => {
-		var label = root$4();
-		var input = child(label);
-		remove_input_defaults(input);
-		var text_1 = sibling(input);
-		reset(label);
-		template_effect(($0) => {
-			set_checked(input, get(applied) === true);
-			input.disabled = $$props.refused !== "" && $$props.value === void 0;
-			set_text(text_1, ` ${$0 ?? ""}`);
-		}, [() => spoken($$props.parameter.name)]);
-		delegated("change", input, (event) => $$props.onchange(event.currentTarget.checked));
-		append($$anchor, label);
-	};
-	var d = user_derived(() => get(types).includes("boolean") && get(types).length === 1);
-	var consequent_2 = ($$anchor) => {
-		var div_1 = root_2$3();
-		var label_1 = child(div_1);
-		var text_2 = only_child(label_1, true);
-		var select = sibling(label_1, 2);
-		var option = child(select);
-		var text_3 = only_child(option, true);
-		option.value = option.__value = "";
-		var node_1 = sibling(option);
-		each(node_1, 16, () => $$props.parameter.choices, (choice) => choice, ($$anchor, choice) => {
-			var option_1 = root_1$3();
-			var text_4 = only_child(option_1, true);
-			var option_1_value = {};
-			template_effect(($0) => {
-				set_text(text_4, choice);
-				if (option_1_value !== (option_1_value = $0)) option_1.value = (option_1.__value = option_1_value) ?? "";
-			}, [() => String(choice)]);
-			append($$anchor, option_1);
-		});
-		reset(select);
-		var select_value;
-		init_select(select);
-		reset(div_1);
-		template_effect(($0, $1, $2) => {
-			set_attribute(label_1, "for", id);
-			set_text(text_2, $0);
-			set_attribute(select, "id", id);
-			select.disabled = $$props.refused !== "" && $$props.value === void 0;
-			set_text(text_3, $1);
-			if (select_value !== (select_value = $2)) select.value = (select.__value = select_value) ?? "", select_option(select, select_value);
-		}, [
-			() => spoken($$props.parameter.name),
-			() => get(plain) === null || get(plain) === void 0 ? "not set" : String(get(plain)),
-			() => $$props.value === void 0 ? "" : String($$props.value)
-		]);
-		delegated("change", select, text);
-		append($$anchor, div_1);
-	};
-	var consequent_3 = ($$anchor) => {
-		var div_2 = root_3$3();
-		var label_2 = child(div_2);
-		var text_5 = only_child(label_2);
-		var textarea = sibling(label_2, 2);
-		remove_textarea_child(textarea);
-		reset(div_2);
-		template_effect(($0) => {
-			set_attribute(label_2, "for", id);
-			set_text(text_5, `${$0 ?? ""}${get(listed) ? ", one a line" : ", as JSON"}`);
-			set_attribute(textarea, "id", id);
-			textarea.disabled = $$props.refused !== "" && $$props.value === void 0;
-			set_value(textarea, get(written));
-		}, [() => spoken($$props.parameter.name)]);
-		delegated("change", textarea, text);
-		append($$anchor, div_2);
-	};
-	var d_1 = user_derived(() => get(listed) || get(types).includes("object"));
-	var alternate = ($$anchor) => {
-		var div_3 = root_4$2();
-		var label_3 = child(div_3);
-		var text_6 = only_child(label_3, true);
-		var input_1 = sibling(label_3, 2);
-		remove_input_defaults(input_1);
-		reset(div_3);
-		template_effect(($0, $1) => {
-			set_attribute(label_3, "for", id);
-			set_text(text_6, $0);
-			set_attribute(input_1, "id", id);
-			set_attribute(input_1, "inputmode", get(numeric) ? "decimal" : "text");
-			set_attribute(input_1, "placeholder", $1);
-			input_1.disabled = $$props.refused !== "" && $$props.value === void 0;
-			set_value(input_1, get(written));
-		}, [() => spoken($$props.parameter.name), () => get(plain) === null || get(plain) === void 0 ? "not set" : String(get(plain))]);
-		delegated("change", input_1, text);
-		append($$anchor, div_3);
-	};
-	if_block(node, ($$render) => {
-		if (get(numeric) && get(ends)) $$render(consequent);
-		else if (get(d)) $$render(consequent_1, 1);
-		else if ($$props.parameter.choices && !get(listed)) $$render(consequent_2, 2);
-		else if (get(d_1)) $$render(consequent_3, 3);
-		else $$render(alternate, -1);
-	});
-	var p = sibling(node, 2);
-	var text_7 = child(p);
-	var node_2 = sibling(text_7);
-	var consequent_4 = ($$anchor) => {
-		var button = root_5$2();
-		template_effect(($0) => set_attribute(button, "aria-label", `Reset ${$0 ?? ""}`), [() => spoken($$props.parameter.name)]);
-		delegated("click", button, () => $$props.onchange(void 0));
-		append($$anchor, button);
-	};
-	var consequent_5 = ($$anchor) => {
-		var span = root_6$1();
-		append($$anchor, span);
-	};
-	if_block(node_2, ($$render) => {
-		if ($$props.value !== void 0) $$render(consequent_4);
-		else if ($$props.parameter.source === "checkpoint") $$render(consequent_5, 1);
-	});
-	var node_3 = sibling(node_2, 2);
-	var consequent_6 = ($$anchor) => {
-		var span_1 = root_7$1();
-		var text_8 = only_child(span_1, true);
-		template_effect(() => set_text(text_8, $$props.refused));
-		append($$anchor, span_1);
-	};
-	if_block(node_3, ($$render) => {
-		if ($$props.refused) $$render(consequent_6);
-	});
-	reset(p);
-	var node_4 = sibling(p, 2);
-	var consequent_7 = ($$anchor) => {
-		var p_1 = root_8();
-		var text_9 = only_child(p_1, true);
-		template_effect(() => set_text(text_9, get(problem)));
-		append($$anchor, p_1);
-	};
-	if_block(node_4, ($$render) => {
-		if (get(problem)) $$render(consequent_7);
-	});
-	reset(div);
-	template_effect(() => {
-		classes = set_class(div, 1, "field svelte-1cshm0b", null, classes, { set: $$props.value !== void 0 });
-		set_attribute(div, "title", $$props.refused || void 0);
-		set_text(text_7, `${$$props.parameter.help ?? ""}. `);
-	});
-	append($$anchor, div);
-	pop();
-}
-delegate(["change", "click"]);
 // src/panes/Settings.svelte
 var root$3 = from_html(`<label for="system"><h2>System message</h2></label> <textarea id="system" rows="3" placeholder="The model's own, or none"></textarea>`, 1);
 var root_1$2 = from_html(`<button class="plain">Reset all</button>`);
-var root_2$2 = from_html(`<span class="mono svelte-1ezvoca"> </span>`);
+var root_2$2 = from_html(`<span class="mono sk98j"> </span>`);
 var root_3$2 = from_html(`<span class="muted">All as the server has them.</span>`);
 var root_4$1 = from_html(`•<span class="spoken">some are set</span>`, 1);
-var root_5$1 = from_html(`<details><summary class="svelte-1ezvoca"><h3 class="svelte-1ezvoca"> <!></h3></summary> <div class="fields svelte-1ezvoca"></div></details>`);
+var root_5$1 = from_html(`<details><summary class="sk98j"><h3 class="sk98j"> <!></h3></summary> <div class="fields sk98j"></div></details>`);
 var root_6 = from_html(`<p class="muted small"> </p>`);
-var root_7 = from_html(`<aside id="pane-settings" tabindex="-1" aria-label="Settings" class="svelte-1ezvoca"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small svelte-1ezvoca" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></aside>`);
+var root_7 = from_html(`<aside id="pane-settings" tabindex="-1" aria-label="Settings" class="sk98j"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small sk98j" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></aside>`);
 function Settings($$anchor, $$props) {
 	push($$props, true);
 	let find = state("");
@@ -9429,12 +9327,12 @@ function Settings($$anchor, $$props) {
 }
 delegate(["change", "click"]);
 // src/panes/TopBar.svelte
-var root$2 = from_html(`<button role="radio" class="svelte-uct5xf"> </button>`);
-var root_1$1 = from_html(`<span class="model small svelte-uct5xf"> </span>`);
+var root$2 = from_html(`<button role="radio" class="s1afh"> </button>`);
+var root_1$1 = from_html(`<span class="model small s1afh"> </span>`);
 var root_2$1 = from_html(`<button class="plain" aria-haspopup="dialog"> </button>`);
-var root_3$1 = from_html(`<nav aria-label="Tools" class="svelte-uct5xf"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
+var root_3$1 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
 var root_4 = from_html(`<button class="plain"> </button> <button class="plain" aria-label="Keys" aria-haspopup="dialog">?</button>`, 1);
-var root_5 = from_html(`<header class="svelte-uct5xf"><h1 class="svelte-uct5xf">ponder</h1> <div class="modes svelte-uct5xf" role="radiogroup" aria-label="Mode" tabindex="-1"></div> <!> <span class="grow"></span> <!> <!></header>`);
+var root_5 = from_html(`<header class="s1afh"><h1 class="s1afh">ponder</h1> <div class="modes s1afh" role="radiogroup" aria-label="Mode" tabindex="-1"></div> <!> <span class="grow"></span> <!> <!></header>`);
 function TopBar($$anchor, $$props) {
 	push($$props, true);
 	const MODES = {
@@ -9540,7 +9438,7 @@ function TopBar($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/ui/Splitter.svelte
-var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0" class="svelte-r7ooe3"></div>`);
+var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0" class="sa45y"></div>`);
 function Splitter($$anchor, $$props) {
 	push($$props, true);
 	let size = prop($$props, "size", 15);
@@ -9582,9 +9480,9 @@ function Splitter($$anchor, $$props) {
 delegate(["pointerdown", "keydown"]);
 // src/App.svelte
 var root = from_html(`<div><!></div> <!>`, 1);
-var root_1 = from_html(`<div class="document svelte-1n46o8q"><!></div>`);
+var root_1 = from_html(`<div class="document s1d72"><!></div>`);
 var root_2 = from_html(`<div><!></div>`);
-var root_3 = from_html(`<div><!> <div class="panes svelte-1n46o8q"><!> <!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
+var root_3 = from_html(`<div><!> <div class="panes s1d72"><!> <!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
 function App($$anchor, $$props) {
 	push($$props, true);
 	const page = new Page();
@@ -9600,6 +9498,9 @@ function App($$anchor, $$props) {
 		if (page.theme.value === "system") delete document.documentElement.dataset.theme;
 		else document.documentElement.dataset.theme = page.theme.value;
 	});
+	user_effect(() => {
+		document.title = page.title;
+	});
 	user_effect(() => page.start());
 	user_effect(() => {
 		page.phone = get(phone);
@@ -9609,11 +9510,6 @@ function App($$anchor, $$props) {
 	const inspectorShown = user_derived(() => !get(phone) || page.view === "choice" || page.view === "tree" || page.view === "more");
 	var fragment = root_3();
 	event("keydown", $window, (event) => page.dialog || press(actions, event));
-	head("1n46o8q", ($$anchor) => {
-		deferred_template_effect(() => {
-			$document.title = page.title ?? "";
-		});
-	});
 	var div = first_child(fragment);
 	let classes;
 	var node = child(div);
@@ -9654,7 +9550,7 @@ function App($$anchor, $$props) {
 		if_block(node_3, ($$render) => {
 			if (get(wide)) $$render(consequent);
 		});
-		template_effect(() => classes_1 = set_class(div_2, 1, "settings svelte-1n46o8q", null, classes_1, { drawer: !get(wide) && !get(phone) }));
+		template_effect(() => classes_1 = set_class(div_2, 1, "settings s1d72", null, classes_1, { drawer: !get(wide) && !get(phone) }));
 		append($$anchor, fragment_1);
 	};
 	if_block(node_1, ($$render) => {
@@ -9703,7 +9599,7 @@ function App($$anchor, $$props) {
 			return page;
 		} });
 		reset(div_4);
-		template_effect(() => classes_2 = set_class(div_4, 1, "inspector svelte-1n46o8q", null, classes_2, { sheet: get(phone) && page.view === "choice" }));
+		template_effect(() => classes_2 = set_class(div_4, 1, "inspector s1d72", null, classes_2, { sheet: get(phone) && page.view === "choice" }));
 		append($$anchor, div_4);
 	};
 	if_block(node_7, ($$render) => {
@@ -9731,7 +9627,7 @@ function App($$anchor, $$props) {
 		}
 	});
 	template_effect(($0) => {
-		classes = set_class(div, 1, "app svelte-1n46o8q", null, classes, {
+		classes = set_class(div, 1, "app s1d72", null, classes, {
 			phone: get(phone),
 			wide: get(wide)
 		});

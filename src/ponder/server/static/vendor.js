@@ -1,3720 +1,2280 @@
-// node_modules/svelte/src/internal/shared/utils.js
-var is_array = Array.isArray;
-var index_of = Array.prototype.indexOf;
-var includes = Array.prototype.includes;
-var array_from = Array.from;
-var define_property = Object.defineProperty;
-var get_descriptor = Object.getOwnPropertyDescriptor;
-var get_descriptors = Object.getOwnPropertyDescriptors;
-var object_prototype = Object.prototype;
-var array_prototype = Array.prototype;
-var get_prototype_of = Object.getPrototypeOf;
-var is_extensible = Object.isExtensible;
-var noop = () => {};
-function is_promise(value) {
-	return typeof value?.then === "function";
+var e = Array.isArray, t = Array.prototype.indexOf, n = Array.prototype.includes, r = Array.from, i = Object.defineProperty, a = Object.getOwnPropertyDescriptor, o = Object.getOwnPropertyDescriptors, s = Object.prototype, c = Array.prototype, l = Object.getPrototypeOf, u = Object.isExtensible, d = () => {};
+function f(e) {
+	for (var t = 0; t < e.length; t++) e[t]();
 }
-function run_all(arr) {
-	for (var i = 0; i < arr.length; i++) arr[i]();
-}
-function deferred() {
-	var resolve;
-	var reject;
+function p() {
+	var e, t;
 	return {
-		promise: new Promise((res, rej) => {
-			resolve = res;
-			reject = rej;
+		promise: new Promise((n, r) => {
+			e = n, t = r;
 		}),
-		resolve,
-		reject
+		resolve: e,
+		reject: t
 	};
 }
-function to_array(value, n) {
-	if (Array.isArray(value)) return value;
-	if (n === void 0 || !(Symbol.iterator in value)) return Array.from(value);
-	const array = [];
-	for (const element of value) {
-		array.push(element);
-		if (array.length === n) break;
-	}
-	return array;
+function m(e, t) {
+	if (Array.isArray(e)) return e;
+	if (t === void 0 || !(Symbol.iterator in e)) return Array.from(e);
+	let n = [];
+	for (let r of e) if (n.push(r), n.length === t) break;
+	return n;
 }
-// node_modules/svelte/src/internal/client/constants.js
-var MANAGED_EFFECT = 1 << 24;
-var CLEAN = 1024;
-var DIRTY = 2048;
-var MAYBE_DIRTY = 4096;
-var INERT = 8192;
-var DESTROYED = 16384;
-var REACTION_RAN = 32768;
-var DESTROYING = 1 << 25;
-var EFFECT_TRANSPARENT = 65536;
-var HEAD_EFFECT = 1 << 18;
-var EFFECT_PRESERVED = 1 << 19;
-var USER_EFFECT = 1 << 20;
-var EFFECT_OFFSCREEN = 1 << 25;
-var REACTION_IS_UPDATING = 1 << 21;
-var ASYNC = 1 << 22;
-var ERROR_VALUE = 1 << 23;
-var STATE_SYMBOL = Symbol("$state");
-var COMPONENT_SYMBOL = Symbol("component");
-var LEGACY_PROPS = Symbol("legacy props");
-var LOADING_ATTR_SYMBOL = Symbol("");
-var ATTRIBUTES_CACHE = Symbol("attributes");
-var CLASS_CACHE = Symbol("class");
-var STYLE_CACHE = Symbol("style");
-var TEXT_CACHE = Symbol("text");
-var FORM_RESET_HANDLER = Symbol("form reset");
-var STALE_REACTION = new class StaleReactionError extends Error {
+var h = 1 << 24, g = 1024, _ = 2048, v = 4096, y = 8192, b = 16384, x = 32768, S = 1 << 25, ee = 65536, C = 1 << 19, te = 1 << 20, ne = 1 << 25, re = 1 << 21, ie = 1 << 22, ae = 1 << 23, oe = Symbol("$state"), se = Symbol("component"), ce = Symbol("legacy props"), le = Symbol(""), ue = Symbol("attributes"), de = Symbol("class"), fe = Symbol("style"), pe = Symbol("text"), me = Symbol("form reset"), he = new class extends Error {
 	name = "StaleReactionError";
 	message = "The reaction that called `getAbortSignal()` was re-run or destroyed";
-}();
-var IS_XHTML = !!globalThis.document?.contentType && globalThis.document.contentType.includes("xml");
-// node_modules/svelte/src/constants.js
-var HYDRATION_ERROR = {};
-var UNINITIALIZED = Symbol("uninitialized");
-var NAMESPACE_HTML = "http://www.w3.org/1999/xhtml";
-function derived_inert() {
-	console.warn(`https://svelte.dev/e/derived_inert`);
+}(), ge = !!globalThis.document?.contentType && globalThis.document.contentType.includes("xml"), _e = {}, w = Symbol("uninitialized"), ve = "http://www.w3.org/1999/xhtml";
+function ye() {
+	console.warn("https://svelte.dev/e/derived_inert");
 }
-function hydration_mismatch(location) {
-	console.warn(`https://svelte.dev/e/hydration_mismatch`);
+function be(e) {
+	console.warn("https://svelte.dev/e/hydration_mismatch");
 }
-function select_multiple_invalid_value() {
-	console.warn(`https://svelte.dev/e/select_multiple_invalid_value`);
+function xe() {
+	console.warn("https://svelte.dev/e/select_multiple_invalid_value");
 }
-function svelte_boundary_reset_noop() {
-	console.warn(`https://svelte.dev/e/svelte_boundary_reset_noop`);
+function Se() {
+	console.warn("https://svelte.dev/e/svelte_boundary_reset_noop");
 }
-// node_modules/svelte/src/internal/client/dom/hydration.js
-var hydrating = false;
-function set_hydrating(value) {
-	hydrating = value;
+var T = !1;
+function Ce(e) {
+	T = e;
 }
-var hydrate_node;
-function set_hydrate_node(node) {
-	if (node === null) {
-		hydration_mismatch();
-		throw HYDRATION_ERROR;
-	}
-	return hydrate_node = node;
+var E;
+function D(e) {
+	if (e === null) throw be(), _e;
+	return E = e;
 }
-function hydrate_next() {
-	return set_hydrate_node(get_next_sibling(hydrate_node));
+function we() {
+	return D(L(E));
 }
-function reset(node) {
-	if (!hydrating) return;
-	if (get_next_sibling(hydrate_node) !== null) {
-		hydration_mismatch();
-		throw HYDRATION_ERROR;
-	}
-	hydrate_node = node;
-}
-function next(count = 1) {
-	if (hydrating) {
-		var i = count;
-		var node = hydrate_node;
-		while (i--) node = get_next_sibling(node);
-		hydrate_node = node;
+function Te(e) {
+	if (T) {
+		if (L(E) !== null) throw be(), _e;
+		E = e;
 	}
 }
-function skip_nodes(remove = true) {
-	var depth = 0;
-	var node = hydrate_node;
-	while (true) {
-		if (node.nodeType === 8) {
-			var data = node.data;
-			if (data === "]") {
-				if (depth === 0) return node;
-				depth -= 1;
-			} else if (data === "[" || data === "[!" || data[0] === "[" && !isNaN(Number(data.slice(1)))) depth += 1;
+function Ee(e = 1) {
+	if (T) {
+		for (var t = e, n = E; t--;) n = L(n);
+		E = n;
+	}
+}
+function De(e = !0) {
+	for (var t = 0, n = E;;) {
+		if (n.nodeType === 8) {
+			var r = n.data;
+			if (r === "]") {
+				if (t === 0) return n;
+				--t;
+			} else (r === "[" || r === "[!" || r[0] === "[" && !isNaN(Number(r.slice(1)))) && (t += 1);
 		}
-		var next = get_next_sibling(node);
-		if (remove) node.remove();
-		node = next;
+		var i = L(n);
+		e && n.remove(), n = i;
 	}
 }
-function read_hydration_instruction(node) {
-	if (!node || node.nodeType !== 8) {
-		hydration_mismatch();
-		throw HYDRATION_ERROR;
-	}
-	return node.data;
+function Oe(e) {
+	if (!e || e.nodeType !== 8) throw be(), _e;
+	return e.data;
 }
-// node_modules/svelte/src/internal/client/reactivity/equality.js
-function equals(value) {
-	return value === this.v;
+function ke(e) {
+	return e === this.v;
 }
-function safe_not_equal(a, b) {
-	return a != a ? b == b : a !== b || a !== null && typeof a === "object" || typeof a === "function";
+function Ae(e, t) {
+	return e == e ? e !== t || typeof e == "object" && !!e || typeof e == "function" : t == t;
 }
-function safe_equals(value) {
-	return !safe_not_equal(value, this.v);
+function je(e) {
+	return !Ae(e, this.v);
 }
-// node_modules/svelte/src/internal/client/errors.js
-function async_derived_orphan() {
-	throw new Error(`https://svelte.dev/e/async_derived_orphan`);
+function Me() {
+	throw Error("https://svelte.dev/e/async_derived_orphan");
 }
-function each_key_duplicate(a, b, value) {
-	throw new Error(`https://svelte.dev/e/each_key_duplicate`);
+function Ne(e, t, n) {
+	throw Error("https://svelte.dev/e/each_key_duplicate");
 }
-function effect_in_teardown(rune) {
-	throw new Error(`https://svelte.dev/e/effect_in_teardown`);
+function Pe(e) {
+	throw Error("https://svelte.dev/e/effect_in_teardown");
 }
-function effect_in_unowned_derived() {
-	throw new Error(`https://svelte.dev/e/effect_in_unowned_derived`);
+function Fe() {
+	throw Error("https://svelte.dev/e/effect_in_unowned_derived");
 }
-function effect_orphan(rune) {
-	throw new Error(`https://svelte.dev/e/effect_orphan`);
+function Ie(e) {
+	throw Error("https://svelte.dev/e/effect_orphan");
 }
-function effect_update_depth_exceeded() {
-	throw new Error(`https://svelte.dev/e/effect_update_depth_exceeded`);
+function Le() {
+	throw Error("https://svelte.dev/e/effect_update_depth_exceeded");
 }
-function props_invalid_value(key) {
-	throw new Error(`https://svelte.dev/e/props_invalid_value`);
+function Re(e) {
+	throw Error("https://svelte.dev/e/props_invalid_value");
 }
-function state_descriptors_fixed() {
-	throw new Error(`https://svelte.dev/e/state_descriptors_fixed`);
+function ze() {
+	throw Error("https://svelte.dev/e/state_descriptors_fixed");
 }
-function state_prototype_fixed() {
-	throw new Error(`https://svelte.dev/e/state_prototype_fixed`);
+function Be() {
+	throw Error("https://svelte.dev/e/state_prototype_fixed");
 }
-function state_unsafe_mutation() {
-	throw new Error(`https://svelte.dev/e/state_unsafe_mutation`);
+function Ve() {
+	throw Error("https://svelte.dev/e/state_unsafe_mutation");
 }
-function svelte_boundary_reset_onerror() {
-	throw new Error(`https://svelte.dev/e/svelte_boundary_reset_onerror`);
+function He() {
+	throw Error("https://svelte.dev/e/svelte_boundary_reset_onerror");
 }
-// node_modules/svelte/src/internal/flags/index.js
-var async_mode_flag = false;
-var legacy_mode_flag = false;
-// node_modules/svelte/src/internal/client/context.js
-var component_context = null;
-function set_component_context(context) {
-	component_context = context;
+var O = null;
+function Ue(e) {
+	O = e;
 }
-function push(props, runes = false, fn) {
-	component_context = {
-		p: component_context,
-		i: false,
+function We(e, t = !1, n) {
+	O = {
+		p: O,
+		i: !1,
 		c: null,
 		e: null,
-		s: props,
+		s: e,
 		x: null,
-		r: active_effect,
-		l: legacy_mode_flag && !runes ? {
-			s: null,
-			u: null,
-			$: []
-		} : null
+		r: K,
+		l: null
 	};
 }
-function pop(component) {
-	var context = component_context;
-	var effects = context.e;
-	if (effects !== null) {
-		context.e = null;
-		for (var fn of effects) create_user_effect(fn);
+function Ge(e) {
+	var t = O, n = t.e;
+	if (n !== null) {
+		t.e = null;
+		for (var r of n) _n(r);
 	}
-	if (component !== void 0) context.x = component;
-	context.i = true;
-	component_context = context.p;
-	return mark_as_component(component);
+	return e !== void 0 && (t.x = e), t.i = !0, O = t.p, Ke(e);
 }
-function mark_as_component(component = {}) {
-	define_property(component, COMPONENT_SYMBOL, { value: true });
-	return component;
+function Ke(e = {}) {
+	return i(e, se, { value: !0 }), e;
 }
-function is_runes() {
-	return !legacy_mode_flag || component_context !== null && component_context.l === null;
+function qe() {
+	return !0;
 }
-// node_modules/svelte/src/internal/client/dom/task.js
-var micro_tasks = [];
-function run_micro_tasks() {
-	var tasks = micro_tasks;
-	micro_tasks = [];
-	run_all(tasks);
+var Je = [];
+function Ye() {
+	var e = Je;
+	Je = [], f(e);
 }
-function queue_micro_task(fn) {
-	if (micro_tasks.length === 0 && !is_flushing_sync) {
-		var tasks = micro_tasks;
+function k(e) {
+	if (Je.length === 0 && !Ct) {
+		var t = Je;
 		queueMicrotask(() => {
-			if (tasks === micro_tasks) run_micro_tasks();
+			t === Je && Ye();
 		});
 	}
-	micro_tasks.push(fn);
+	Je.push(e);
 }
-function flush_tasks() {
-	while (micro_tasks.length > 0) run_micro_tasks();
+function Xe() {
+	for (; Je.length > 0;) Ye();
 }
-// node_modules/svelte/src/internal/client/reactivity/status.js
-var STATUS_MASK = ~(DIRTY | MAYBE_DIRTY | CLEAN);
-function set_signal_status(signal, status) {
-	signal.f = signal.f & STATUS_MASK | status;
+var Ze = ~(_ | v | g);
+function A(e, t) {
+	e.f = e.f & Ze | t;
 }
-function update_derived_status(derived) {
-	if ((derived.f & 512) !== 0 || derived.deps === null) set_signal_status(derived, CLEAN);
-	else set_signal_status(derived, MAYBE_DIRTY);
+function Qe(e) {
+	e.f & 512 || e.deps === null ? A(e, g) : A(e, v);
 }
-// node_modules/svelte/src/internal/client/reactivity/utils.js
-function defer_effect(effect, dirty_reactions) {
-	if ((effect.f & 2048) !== 0) dirty_reactions.set(effect, DIRTY);
-	else if ((effect.f & 4096) !== 0 && dirty_reactions.get(effect) !== 2048) dirty_reactions.set(effect, MAYBE_DIRTY);
-	set_signal_status(effect, CLEAN);
+function $e(e, t) {
+	e.f & 2048 ? t.set(e, _) : e.f & 4096 && t.get(e) !== 2048 && t.set(e, v), A(e, g);
 }
-// node_modules/svelte/src/internal/client/dom/elements/misc.js
-function remove_textarea_child(dom) {
-	if (hydrating && get_first_child(dom) !== null) clear_text_content(dom);
+function et(e) {
+	T && I(e) !== null && sn(e);
 }
-var listening_to_form_reset = false;
-function add_form_reset_listener() {
-	if (!listening_to_form_reset) {
-		listening_to_form_reset = true;
-		document.addEventListener("reset", (evt) => {
-			Promise.resolve().then(() => {
-				if (!evt.defaultPrevented) for (const e of evt.target.elements) e[FORM_RESET_HANDLER]?.();
-			});
-		}, { capture: true });
-	}
+var tt = !1;
+function nt() {
+	tt || (tt = !0, document.addEventListener("reset", (e) => {
+		Promise.resolve().then(() => {
+			if (!e.defaultPrevented) for (let t of e.target.elements) t[me]?.();
+		});
+	}, { capture: !0 }));
 }
-// node_modules/svelte/src/internal/client/dom/elements/bindings/shared.js
-function listen(target, events, handler, call_handler_immediately = true) {
-	if (call_handler_immediately) handler();
-	for (var name of events) target.addEventListener(name, handler);
-	teardown(() => {
-		for (var name of events) target.removeEventListener(name, handler);
+function rt(e, t, n, r = !0) {
+	r && n();
+	for (var i of t) e.addEventListener(i, n);
+	hn(() => {
+		for (var r of t) e.removeEventListener(r, n);
 	});
 }
-function without_reactive_context(fn) {
-	var previous_reaction = active_reaction;
-	var previous_effect = active_effect;
-	set_active_reaction(null);
-	set_active_effect(null);
+function it(e) {
+	var t = U, n = K;
+	G(null), q(null);
 	try {
-		return fn();
+		return e();
 	} finally {
-		set_active_reaction(previous_reaction);
-		set_active_effect(previous_effect);
+		G(t), q(n);
 	}
 }
-function listen_to_event_and_reset_event(element, event, handler, on_reset = handler) {
-	element.addEventListener(event, () => without_reactive_context(handler));
-	const prev = element[FORM_RESET_HANDLER];
-	if (prev) element[FORM_RESET_HANDLER] = () => {
-		prev();
-		on_reset(true);
-	};
-	else element[FORM_RESET_HANDLER] = () => on_reset(true);
-	add_form_reset_listener();
+function at(e, t, n, r = n) {
+	e.addEventListener(t, () => it(n));
+	let i = e[me];
+	e[me] = i ? () => {
+		i(), r(!0);
+	} : () => r(!0), nt();
 }
-// node_modules/svelte/src/internal/client/reactivity/async.js
-function flatten(blockers, sync, async, fn) {
-	const d = is_runes() ? derived : derived_safe_equal;
-	var pending = blockers.filter((b) => !b.settled);
-	var deriveds = sync.map(d);
-	if (async.length === 0 && pending.length === 0) {
-		fn(deriveds);
+function ot(e, t, n, r) {
+	let i = qe() ? ut : mt;
+	var a = e.filter((e) => !e.settled), o = t.map(i);
+	if (n.length === 0 && a.length === 0) {
+		r(o);
 		return;
 	}
-	var parent = active_effect;
-	var restore = capture();
-	var blocker_promise = pending.length === 1 ? pending[0].promise : pending.length > 1 ? Promise.all(pending.map((b) => b.promise)) : null;
-	function finish(async) {
-		if ((parent.f & 16384) !== 0) return;
-		restore();
-		try {
-			fn([...deriveds, ...async]);
-		} catch (error) {
-			invoke_error_boundary(error, parent);
+	var s = K, c = st(), l = a.length === 1 ? a[0].promise : a.length > 1 ? Promise.all(a.map((e) => e.promise)) : null;
+	function u(e) {
+		if (!(s.f & 16384)) {
+			c();
+			try {
+				r([...o, ...e]);
+			} catch (e) {
+				R(e, s);
+			}
+			ct();
 		}
-		unset_context();
 	}
-	var decrement_pending = increment_pending();
-	if (async.length === 0) {
-		blocker_promise.then(() => finish([])).finally(decrement_pending);
+	var d = lt();
+	if (n.length === 0) {
+		l.then(() => u([])).finally(d);
 		return;
 	}
-	function run() {
-		Promise.all(async.map((expression) => async_derived(expression))).then(finish).catch((error) => invoke_error_boundary(error, parent)).finally(decrement_pending);
+	function f() {
+		Promise.all(n.map((e) => ft(e))).then(u).catch((e) => R(e, s)).finally(d);
 	}
-	if (blocker_promise) blocker_promise.then(() => {
-		if ((parent.f & 16384) !== 0) {
-			decrement_pending();
-			return;
-		}
-		restore();
-		run();
-		unset_context();
-	});
-	else run();
+	l ? l.then(() => {
+		s.f & 16384 ? d() : (c(), f(), ct());
+	}) : f();
 }
-function capture() {
-	var previous_effect = active_effect;
-	var previous_reaction = active_reaction;
-	var previous_component_context = component_context;
-	var previous_batch = current_batch;
-	return function restore(activate_batch = true) {
-		set_active_effect(previous_effect);
-		set_active_reaction(previous_reaction);
-		set_component_context(previous_component_context);
-		if (activate_batch && (previous_effect.f & 16384) === 0) {
-			previous_batch?.activate();
-			previous_batch?.apply();
-		}
+function st() {
+	var e = K, t = U, n = O, r = j;
+	return function(i = !0) {
+		q(e), G(t), Ue(n), i && !(e.f & 16384) && (r?.activate(), r?.apply());
 	};
 }
-function unset_context(deactivate_batch = true) {
-	set_active_effect(null);
-	set_active_reaction(null);
-	set_component_context(null);
-	if (deactivate_batch) current_batch?.deactivate();
+function ct(e = !0) {
+	q(null), G(null), Ue(null), e && j?.deactivate();
 }
-function increment_pending() {
-	var effect = active_effect;
-	var boundary = effect.b;
-	var batch = current_batch;
-	var blocking = !!boundary?.is_rendered();
-	boundary?.update_pending_count(1, batch);
-	batch.increment(blocking, effect);
-	return () => {
-		boundary?.update_pending_count(-1, batch);
-		batch.decrement(blocking, effect);
+function lt() {
+	var e = K, t = e.b, n = j, r = !!t?.is_rendered();
+	return t?.update_pending_count(1, n), n.increment(r, e), () => {
+		t?.update_pending_count(-1, n), n.decrement(r, e);
 	};
 }
-function derived(fn) {
-	var flags = 2 | DIRTY;
-	if (active_effect !== null) active_effect.f |= EFFECT_PRESERVED;
-	return {
-		ctx: component_context,
+function ut(e) {
+	var t = 2 | _;
+	return K !== null && (K.f |= C), {
+		ctx: O,
 		deps: null,
 		effects: null,
-		equals,
-		f: flags,
-		fn,
+		equals: ke,
+		f: t,
+		fn: e,
 		reactions: null,
 		rv: 0,
-		v: UNINITIALIZED,
+		v: w,
 		wv: 0,
-		parent: active_effect,
+		parent: K,
 		ac: null
 	};
 }
-var OBSOLETE = Symbol("obsolete");
-function async_derived(fn, label, location) {
-	let parent = active_effect;
-	if (parent === null) async_derived_orphan();
-	var promise = void 0;
-	var signal = source(UNINITIALIZED);
-	var should_suspend = !active_reaction;
-	var deferreds = new Set();
-	async_effect(() => {
-		var effect = active_effect;
-		var d = deferred();
-		promise = d.promise;
+var dt = Symbol("obsolete");
+function ft(e, t, n) {
+	let r = K;
+	r === null && Me();
+	var i = void 0, a = Rt(w), o = !U, s = new Set();
+	return bn(() => {
+		var t = K, n = p();
+		i = n.promise;
 		try {
-			Promise.resolve(fn()).then(d.resolve, (e) => {
-				if (e !== STALE_REACTION) d.reject(e);
-			}).finally(unset_context);
-		} catch (error) {
-			d.reject(error);
-			unset_context();
+			Promise.resolve(e()).then(n.resolve, (e) => {
+				e !== he && n.reject(e);
+			}).finally(ct);
+		} catch (e) {
+			n.reject(e), ct();
 		}
-		var batch = current_batch;
-		if (should_suspend) {
-			if ((effect.f & 32768) !== 0) var decrement_pending = increment_pending();
-			if (parent.b?.is_rendered()) batch.async_deriveds.get(effect)?.reject(OBSOLETE);
-			else for (const d of deferreds.values()) d.reject(OBSOLETE);
-			deferreds.add(d);
-			batch.async_deriveds.set(effect, d);
+		var c = j;
+		if (o) {
+			if (t.f & 32768) var l = lt();
+			if (r.b?.is_rendered()) c.async_deriveds.get(t)?.reject(dt);
+			else for (let e of s.values()) e.reject(dt);
+			s.add(n), c.async_deriveds.set(t, n);
 		}
-		const handler = (value, error = void 0) => {
-			decrement_pending?.();
-			deferreds.delete(d);
-			if (error === OBSOLETE) return;
-			batch.activate();
-			if (error) {
-				signal.f |= ERROR_VALUE;
-				internal_set(signal, error);
-			} else {
-				if ((signal.f & 8388608) !== 0) signal.f ^= ERROR_VALUE;
-				internal_set(signal, value);
-			}
-			batch.deactivate();
+		let u = (e, t = void 0) => {
+			l?.(), s.delete(n), t !== dt && (c.activate(), t ? (a.f |= ae, Wt(a, t)) : (a.f & 8388608 && (a.f ^= ae), Wt(a, e)), c.deactivate());
 		};
-		d.promise.then(handler, (e) => handler(null, e || "unknown"));
-	});
-	teardown(() => {
-		for (const d of deferreds) d.reject(OBSOLETE);
-	});
-	return new Promise((fulfil) => {
-		function next(p) {
-			function go() {
-				if (p === promise) fulfil(signal);
-				else next(promise);
+		n.promise.then(u, (e) => u(null, e || "unknown"));
+	}), hn(() => {
+		for (let e of s) e.reject(dt);
+	}), new Promise((e) => {
+		function t(n) {
+			function r() {
+				n === i ? e(a) : t(i);
 			}
-			p.then(go, go);
+			n.then(r, r);
 		}
-		next(promise);
+		t(i);
 	});
 }
-function user_derived(fn) {
-	const d = derived(fn);
-	if (!async_mode_flag) push_reaction_value(d);
-	return d;
+function pt(e) {
+	let t = ut(e);
+	return Ln(t), t;
 }
-function derived_safe_equal(fn) {
-	const signal = derived(fn);
-	signal.equals = safe_equals;
-	return signal;
+function mt(e) {
+	let t = ut(e);
+	return t.equals = je, t;
 }
-function destroy_derived_effects(derived) {
-	var effects = derived.effects;
-	if (effects !== null) {
-		derived.effects = null;
-		for (var i = 0; i < effects.length; i += 1) destroy_effect(effects[i]);
+function ht(e) {
+	var t = e.effects;
+	if (t !== null) {
+		e.effects = null;
+		for (var n = 0; n < t.length; n += 1) V(t[n]);
 	}
 }
-function execute_derived(derived) {
-	var value;
-	var prev_active_effect = active_effect;
-	var parent = derived.parent;
-	if (!is_destroying_effect && parent !== null && derived.v !== UNINITIALIZED && (parent.f & 24576) !== 0) {
-		derived_inert();
-		return derived.v;
-	}
-	set_active_effect(parent);
+function gt(e) {
+	var t, n = K, r = e.parent;
+	if (!H && r !== null && e.v !== w && r.f & 24576) return ye(), e.v;
+	q(r);
 	try {
-		destroy_derived_effects(derived);
-		value = update_reaction(derived);
+		ht(e), t = Kn(e);
 	} finally {
-		set_active_effect(prev_active_effect);
+		q(n);
 	}
-	return value;
+	return t;
 }
-function update_derived(derived) {
-	var value = execute_derived(derived);
-	if (!derived.equals(value)) {
-		derived.wv = increment_write_version();
-		if (!current_batch?.is_fork || derived.deps === null) {
-			if (current_batch !== null) {
-				current_batch.capture(derived, value, true);
-				previous_batch?.capture(derived, value, true);
-			} else derived.v = value;
-			if (derived.deps === null) {
-				set_signal_status(derived, CLEAN);
-				return;
-			}
-		}
-	}
-	if (is_destroying_effect) return;
-	if (batch_values !== null) {
-		if (effect_tracking() || current_batch?.is_fork) batch_values.set(derived, value);
-	} else update_derived_status(derived);
+function _t(e) {
+	var t = gt(e);
+	!e.equals(t) && (e.wv = Un(), (!j?.is_fork || e.deps === null) && (j === null ? e.v = t : (j.capture(e, t, !0), xt?.capture(e, t, !0)), e.deps === null)) ? A(e, g) : H || (M === null ? Qe(e) : (mn() || j?.is_fork) && M.set(e, t));
 }
-function freeze_derived_effects(derived) {
-	if (derived.effects === null) return;
-	for (const e of derived.effects) if (e.teardown || e.ac) {
-		e.teardown?.();
-		if (e.ac !== null) without_reactive_context(() => {
-			e.ac.abort(STALE_REACTION);
-			e.ac = null;
-		});
-		if (e.fn !== null) e.teardown = noop;
-		remove_reactions(e, 0);
-		destroy_effect_children(e);
-	}
+function vt(e) {
+	if (e.effects !== null) for (let t of e.effects) (t.teardown || t.ac) && (t.teardown?.(), t.ac !== null && it(() => {
+		t.ac.abort(he), t.ac = null;
+	}), t.fn !== null && (t.teardown = d), Yn(t, 0), En(t));
 }
-function unfreeze_derived_effects(derived) {
-	if (derived.effects === null) return;
-	for (const e of derived.effects) if (e.teardown && e.fn !== null) update_effect(e);
+function yt(e) {
+	if (e.effects !== null) for (let t of e.effects) t.teardown && t.fn !== null && Xn(t);
 }
-// node_modules/svelte/src/internal/client/reactivity/batch.js
-var first_batch = null;
-var last_batch = null;
-var current_batch = null;
-var previous_batch = null;
-var batch_values = null;
-var last_scheduled_effect = null;
-var is_flushing_sync = false;
-var is_processing = false;
-var collected_effects = null;
-var legacy_updates = null;
-var flush_count = 0;
-var uid = 1;
-var Batch = class Batch {
-	id = uid++;
-	started = false;
-	linked = true;
+var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = null, Et = null, Dt = 0, Ot = 1, kt = class e {
+	id = Ot++;
+	started = !1;
+	linked = !0;
 	prev = null;
 	next = null;
 	async_deriveds = new Map();
 	current = new Map();
 	previous = new Map();
-	#commit_callbacks = new Set();
-	#discard_callbacks = new Set();
-	#pending = 0;
-	#blocking_pending = new Map();
-	#deferred = null;
-	#scheduled = [];
-	#new_effects = [];
-	#dirty_reactions = new Map();
-	#skipped_branches = new Map();
-	#unskipped_branches = new Set();
-	is_fork = false;
-	#decrement_queued = false;
+	#e = new Set();
+	#t = new Set();
+	#n = 0;
+	#r = new Map();
+	#i = null;
+	#a = [];
+	#o = [];
+	#s = new Map();
+	#c = new Map();
+	#l = new Set();
+	is_fork = !1;
+	#u = !1;
 	constructor() {
-		if (last_batch === null) first_batch = last_batch = this;
-		else {
-			last_batch.next = this;
-			this.prev = last_batch;
-		}
-		last_batch = this;
+		bt === null ? bt = this : (bt.next = this, this.prev = bt), bt = this;
 	}
-	#is_deferred() {
-		if (this.is_fork) return true;
-		for (const effect of this.#blocking_pending.keys()) if (!this.#is_skipped(effect)) return true;
-		return false;
+	#d() {
+		if (this.is_fork) return !0;
+		for (let e of this.#r.keys()) if (!this.#f(e)) return !0;
+		return !1;
 	}
-	#is_skipped(effect) {
-		for (var e = effect; e !== null; e = e.parent) if (this.#skipped_branches.has(e)) return true;
-		return false;
+	#f(e) {
+		for (var t = e; t !== null; t = t.parent) if (this.#c.has(t)) return !0;
+		return !1;
 	}
-	skip_effect(effect) {
-		if (!this.#skipped_branches.has(effect)) this.#skipped_branches.set(effect, {
+	skip_effect(e) {
+		this.#c.has(e) || this.#c.set(e, {
 			d: [],
 			m: []
-		});
-		this.#unskipped_branches.delete(effect);
+		}), this.#l.delete(e);
 	}
-	unskip_effect(effect, callback = (e) => this.schedule(e)) {
-		var tracked = this.#skipped_branches.get(effect);
-		if (tracked) {
-			this.#skipped_branches.delete(effect);
-			for (var e of tracked.d) {
-				set_signal_status(e, DIRTY);
-				callback(e);
-			}
-			for (e of tracked.m) {
-				set_signal_status(e, MAYBE_DIRTY);
-				callback(e);
-			}
+	unskip_effect(e, t = (e) => this.schedule(e)) {
+		var n = this.#c.get(e);
+		if (n) {
+			this.#c.delete(e);
+			for (var r of n.d) A(r, _), t(r);
+			for (r of n.m) A(r, v), t(r);
 		}
-		this.#unskipped_branches.add(effect);
+		this.#l.add(e);
 	}
-	#resolve() {
-		var roots = [];
-		for (const effect of this.#scheduled) {
-			if ((effect.f & 16384) !== 0 || (effect.f & 6144) === 0) continue;
-			var e = effect;
-			var covered = false;
-			while (e.parent !== null) {
-				e = e.parent;
-				var flags = e.f;
-				if ((flags & 96) !== 0) {
-					if ((flags & 1024) === 0) {
-						covered = true;
+	#p() {
+		var e = [];
+		for (let i of this.#a) if (!(i.f & 16384 || !(i.f & 6144))) {
+			for (var t = i, n = !1; t.parent !== null;) {
+				t = t.parent;
+				var r = t.f;
+				if (r & 96) {
+					if (!(r & 1024)) {
+						n = !0;
 						break;
 					}
-					e.f ^= CLEAN;
+					t.f ^= g;
 				}
 			}
-			if (!covered) roots.push(e);
+			n || e.push(t);
 		}
-		this.#scheduled = [];
-		return roots;
+		return this.#a = [], e;
 	}
-	#process() {
-		this.started = true;
-		for (const [e, status] of this.#dirty_reactions) {
-			set_signal_status(e, status);
-			this.schedule(e);
-		}
+	#m() {
+		this.started = !0;
+		for (let [e, t] of this.#s) A(e, t), this.schedule(e);
 		this.apply();
-		var effects = collected_effects = [];
-		var render_effects = [];
-		var updates = legacy_updates = [];
-		while (this.#scheduled.length > 0) {
-			if (flush_count++ > 1e3) {
-				this.#unlink();
-				infinite_loop_guard();
-			}
-			for (const root of this.#resolve()) try {
-				this.#traverse(root, effects, render_effects);
-			} catch (e) {
-				reset_all(root);
-				if (!this.#is_deferred()) this.discard();
-				throw e;
+		for (var t = Tt = [], n = [], r = Et = []; this.#a.length > 0;) {
+			Dt++ > 1e3 && (this.#b(), jt());
+			for (let e of this.#p()) try {
+				this.#h(e, t, n);
+			} catch (t) {
+				throw Ft(e), this.#d() || this.discard(), t;
 			}
 		}
-		current_batch = null;
-		if (updates.length > 0) {
-			var batch = Batch.ensure();
-			for (const e of updates) batch.schedule(e);
+		if (j = null, r.length > 0) {
+			var i = e.ensure();
+			for (let e of r) i.schedule(e);
 		}
-		collected_effects = null;
-		legacy_updates = null;
-		if (this.#is_deferred()) {
-			this.#defer_effects(render_effects);
-			this.#defer_effects(effects);
-			for (const [e, t] of this.#skipped_branches) reset_branch(e, t);
-			if (updates.length > 0) current_batch.#process();
+		if (Tt = null, Et = null, this.#d()) {
+			this.#y(n), this.#y(t);
+			for (let [e, t] of this.#c) Pt(e, t);
+			r.length > 0 && j.#m();
 			return;
 		}
-		const earlier_batch = this.#find_earlier_batch();
-		if (earlier_batch) {
-			this.#defer_effects(render_effects);
-			this.#defer_effects(effects);
-			earlier_batch.#merge(this);
-			return;
-		}
-		this.#dirty_reactions.clear();
-		for (const fn of this.#commit_callbacks) fn(this);
-		this.#commit_callbacks.clear();
-		previous_batch = this;
-		flush_queued_effects(render_effects);
-		flush_queued_effects(effects);
-		previous_batch = null;
-		this.#deferred?.resolve();
-		var next_batch = current_batch;
-		if (this.#pending === 0 && (this.#scheduled.length === 0 || next_batch !== null)) {
-			this.#unlink();
-			if (async_mode_flag) {
-				this.#commit();
-				current_batch = next_batch;
-			}
-		}
-		if (next_batch !== null) {
-			old_values.clear();
-			next_batch.#process();
+		let a = this.#g();
+		if (a) this.#y(n), this.#y(t), a.#v(this);
+		else {
+			this.#s.clear();
+			for (let e of this.#e) e(this);
+			this.#e.clear(), xt = this, Mt(n), Mt(t), xt = null, this.#i?.resolve();
+			var o = j;
+			this.#n === 0 && (this.#a.length === 0 || o !== null) && this.#b(), o !== null && (P.clear(), o.#m());
 		}
 	}
-	#traverse(root, effects, render_effects) {
-		root.f ^= CLEAN;
-		var effect = root.first;
-		while (effect !== null) {
-			var flags = effect.f;
-			var is_branch = (flags & 96) !== 0;
-			if (!(is_branch && (flags & 1024) !== 0 || (flags & 8192) !== 0 || this.#skipped_branches.has(effect)) && effect.fn !== null) {
-				if (is_branch) effect.f ^= CLEAN;
-				else if ((flags & 4) !== 0) effects.push(effect);
-				else if (async_mode_flag && (flags & 16777224) !== 0) render_effects.push(effect);
-				else if (is_dirty(effect)) {
-					if ((flags & 16) !== 0) this.add_dirty_reaction(effect, MAYBE_DIRTY);
-					update_effect(effect);
-				}
-				var child = effect.first;
-				if (child !== null) {
-					effect = child;
+	#h(e, t, n) {
+		e.f ^= g;
+		for (var r = e.first; r !== null;) {
+			var i = r.f, a = !!(i & 96);
+			if (!(a && i & 1024 || i & 8192 || this.#c.has(r)) && r.fn !== null) {
+				a ? r.f ^= g : i & 4 ? t.push(r) : Wn(r) && (i & 16 && this.add_dirty_reaction(r, v), Xn(r));
+				var o = r.first;
+				if (o !== null) {
+					r = o;
 					continue;
 				}
 			}
-			while (effect !== null) {
-				var next = effect.next;
-				if (next !== null) {
-					effect = next;
+			for (; r !== null;) {
+				var s = r.next;
+				if (s !== null) {
+					r = s;
 					break;
 				}
-				effect = effect.parent;
+				r = r.parent;
 			}
 		}
 	}
-	#find_earlier_batch() {
-		for (var batch = this.prev; batch !== null; batch = batch.prev) if (!batch.is_fork && this.#intersects(batch)) return batch;
+	#g() {
+		for (var e = this.prev; e !== null; e = e.prev) if (!e.is_fork && this.#_(e)) return e;
 		return null;
 	}
-	#intersects(batch) {
-		for (const [source, [, is_derived]] of this.current) {
-			if (is_derived) continue;
-			if (batch.current.has(source)) return true;
-		}
-		return false;
+	#_(e) {
+		for (let [t, [, n]] of this.current) if (!n && e.current.has(t)) return !0;
+		return !1;
 	}
-	#merge(batch) {
-		for (const [source, value] of batch.current) {
-			if (!this.previous.has(source) && batch.previous.has(source)) this.previous.set(source, batch.previous.get(source));
-			this.current.set(source, value);
+	#v(e) {
+		for (let [t, n] of e.current) !this.previous.has(t) && e.previous.has(t) && this.previous.set(t, e.previous.get(t)), this.current.set(t, n);
+		for (let [t, n] of e.async_deriveds) {
+			let e = this.async_deriveds.get(t);
+			e && n.promise.then(e.resolve).catch(e.reject);
 		}
-		for (const [effect, deferred] of batch.async_deriveds) {
-			const d = this.async_deriveds.get(effect);
-			if (d) deferred.promise.then(d.resolve).catch(d.reject);
-		}
-		batch.async_deriveds.clear();
-		this.transfer_reactions(batch.#dirty_reactions);
-		const mark = (value) => {
-			var reactions = value.reactions;
-			if (reactions === null) return;
-			if ((value.f & 2) !== 0 && (value.f & 6144) === 0) return;
-			for (const reaction of reactions) {
-				var flags = reaction.f;
-				if ((flags & 2) !== 0) mark(reaction);
+		e.async_deriveds.clear(), this.transfer_reactions(e.#s);
+		let t = (e) => {
+			var n = e.reactions;
+			if (n !== null && !(e.f & 2 && !(e.f & 6144))) for (let e of n) {
+				var r = e.f;
+				if (r & 2) t(e);
 				else {
-					var effect = reaction;
-					if (flags & 4194320 && !this.async_deriveds.has(effect)) {
-						this.#dirty_reactions.delete(effect);
-						set_signal_status(effect, DIRTY);
-						this.schedule(effect);
-					}
+					var i = e;
+					r & 4194320 && !this.async_deriveds.has(i) && (this.#s.delete(i), A(i, _), this.schedule(i));
 				}
 			}
 		};
-		for (const source of this.current.keys()) mark(source);
-		this.oncommit(() => batch.discard());
-		batch.#unlink();
-		current_batch = this;
-		this.#process();
+		for (let e of this.current.keys()) t(e);
+		this.oncommit(() => e.discard()), e.#b(), j = this, this.#m();
 	}
-	#defer_effects(effects) {
-		for (var i = 0; i < effects.length; i += 1) defer_effect(effects[i], this.#dirty_reactions);
+	#y(e) {
+		for (var t = 0; t < e.length; t += 1) $e(e[t], this.#s);
 	}
-	capture(source, value, is_derived = false) {
-		if (source.v !== UNINITIALIZED && !this.previous.has(source)) this.previous.set(source, source.v);
-		if ((source.f & 8388608) === 0) {
-			this.current.set(source, [value, is_derived]);
-			batch_values?.set(source, value);
-		}
-		if (!this.is_fork) source.v = value;
+	capture(e, t, n = !1) {
+		e.v !== w && !this.previous.has(e) && this.previous.set(e, e.v), e.f & 8388608 || (this.current.set(e, [t, n]), M?.set(e, t)), this.is_fork || (e.v = t);
 	}
 	activate() {
-		current_batch = this;
+		j = this;
 	}
 	deactivate() {
-		current_batch = null;
-		batch_values = null;
+		j = null, M = null;
 	}
 	flush() {
 		try {
-			is_processing = true;
-			current_batch = this;
-			this.#process();
+			wt = !0, j = this, this.#m();
 		} finally {
-			flush_count = 0;
-			last_scheduled_effect = null;
-			collected_effects = null;
-			legacy_updates = null;
-			is_processing = false;
-			current_batch = null;
-			batch_values = null;
-			old_values.clear();
+			Dt = 0, St = null, Tt = null, Et = null, wt = !1, j = null, M = null, P.clear();
 		}
 	}
 	discard() {
-		for (const fn of this.#discard_callbacks) fn(this);
-		this.#discard_callbacks.clear();
-		for (const deferred of this.async_deriveds.values()) deferred.reject(OBSOLETE);
-		this.#unlink();
-		this.#deferred?.resolve();
+		for (let e of this.#t) e(this);
+		this.#t.clear();
+		for (let e of this.async_deriveds.values()) e.reject(dt);
+		this.#b(), this.#i?.resolve();
 	}
-	register_created_effect(effect) {
-		this.#new_effects.push(effect);
+	register_created_effect(e) {
+		this.#o.push(e);
 	}
-	#commit() {
-		for (let batch = first_batch; batch !== null; batch = batch.next) {
-			var is_earlier = batch.id < this.id;
-			var sources = [];
-			for (const [source, [value, is_derived]] of this.current) {
-				if (batch.current.has(source)) {
-					var batch_value = batch.current.get(source)[0];
-					if (is_earlier && value !== batch_value) batch.current.set(source, [value, is_derived]);
-					else continue;
-				}
-				sources.push(source);
-			}
-			if (is_earlier) for (const [effect, deferred] of this.async_deriveds) {
-				const d = batch.async_deriveds.get(effect);
-				if (d) deferred.promise.then(d.resolve).catch(d.reject);
-			}
-			var current = [...batch.current.keys()].filter((source) => !batch.current.get(source)[1]);
-			if (!batch.started || current.length === 0) continue;
-			var others = current.filter((source) => !this.current.has(source));
-			if (others.length === 0) {
-				if (is_earlier) batch.discard();
-			} else if (sources.length > 0) {
-				if (is_earlier) for (const unskipped of this.#unskipped_branches) batch.unskip_effect(unskipped, (e) => {
-					if ((e.f & 4194320) !== 0) batch.schedule(e);
-					else batch.#defer_effects([e]);
-				});
-				batch.activate();
-				var marked = new Set();
-				var checked = new Map();
-				for (var source of sources) mark_effects(source, others, marked, checked);
-				checked = new Map();
-				var current_unequal = [...batch.current].filter(([c, v1]) => {
-					const v2 = this.current.get(c);
-					if (!v2) return true;
-					return v2[0] !== v1[0] || v2[1] !== v1[1];
-				}).map(([c]) => c);
-				if (current_unequal.length > 0) {
-					for (const effect of this.#new_effects) if ((effect.f & 155648) === 0 && depends_on(effect, current_unequal, checked)) {
-						if ((effect.f & 4194320) !== 0) {
-							set_signal_status(effect, DIRTY);
-							batch.schedule(effect);
-						} else batch.add_dirty_reaction(effect, DIRTY);
-					}
-				}
-				if (batch.#scheduled.length > 0 && !batch.#decrement_queued) {
-					batch.apply();
-					for (var root of batch.#resolve()) batch.#traverse(root, [], []);
-				}
-				batch.deactivate();
-			}
+	increment(e, t) {
+		if (this.#n += 1, e) {
+			let e = this.#r.get(t) ?? 0;
+			this.#r.set(t, e + 1);
 		}
 	}
-	increment(blocking, effect) {
-		this.#pending += 1;
-		if (blocking) {
-			let blocking_pending_count = this.#blocking_pending.get(effect) ?? 0;
-			this.#blocking_pending.set(effect, blocking_pending_count + 1);
+	decrement(e, t) {
+		if (--this.#n, e) {
+			let e = this.#r.get(t) ?? 0;
+			e === 1 ? this.#r.delete(t) : this.#r.set(t, e - 1);
 		}
+		this.#u || (this.#u = !0, k(() => {
+			this.#u = !1, this.linked && this.flush();
+		}));
 	}
-	decrement(blocking, effect) {
-		this.#pending -= 1;
-		if (blocking) {
-			let blocking_pending_count = this.#blocking_pending.get(effect) ?? 0;
-			if (blocking_pending_count === 1) this.#blocking_pending.delete(effect);
-			else this.#blocking_pending.set(effect, blocking_pending_count - 1);
-		}
-		if (this.#decrement_queued) return;
-		this.#decrement_queued = true;
-		queue_micro_task(() => {
-			this.#decrement_queued = false;
-			if (this.linked) this.flush();
-		});
+	transfer_reactions(e) {
+		for (let [t, n] of e) this.add_dirty_reaction(t, n);
+		e.clear();
 	}
-	transfer_reactions(dirty_reactions) {
-		for (const [effect, status] of dirty_reactions) this.add_dirty_reaction(effect, status);
-		dirty_reactions.clear();
+	add_dirty_reaction(e, t) {
+		(t === 2048 || this.#s.get(e) !== 2048) && this.#s.set(e, t);
 	}
-	add_dirty_reaction(effect, status) {
-		if (status === 2048 || this.#dirty_reactions.get(effect) !== 2048) this.#dirty_reactions.set(effect, status);
+	oncommit(e) {
+		this.#e.add(e);
 	}
-	oncommit(fn) {
-		this.#commit_callbacks.add(fn);
-	}
-	ondiscard(fn) {
-		this.#discard_callbacks.add(fn);
+	ondiscard(e) {
+		this.#t.add(e);
 	}
 	settled() {
-		return (this.#deferred ??= deferred()).promise;
+		return (this.#i ??= p()).promise;
 	}
 	static ensure() {
-		if (current_batch === null) {
-			const batch = current_batch = new Batch();
-			if (!is_processing && !is_flushing_sync) queue_micro_task(() => {
-				if (!batch.started) batch.flush();
+		if (j === null) {
+			let t = j = new e();
+			!wt && !Ct && k(() => {
+				t.started || t.flush();
 			});
 		}
-		return current_batch;
+		return j;
 	}
 	apply() {
-		if (!async_mode_flag || !this.is_fork && this.prev === null && this.next === null) {
-			batch_values = null;
-			return;
-		}
-		batch_values = new Map();
-		for (const [source, [value]] of this.current) batch_values.set(source, value);
-		for (let batch = first_batch; batch !== null; batch = batch.next) {
-			if (batch === this || batch.is_fork) continue;
-			if (batch.id >= this.id || !batch.#intersects(this)) {
-				for (const [source, previous] of batch.previous) if (!batch_values.has(source)) batch_values.set(source, previous);
-			}
-		}
+		M = null;
 	}
-	schedule(effect) {
-		last_scheduled_effect = effect;
-		if (effect.b?.is_pending && (effect.f & 16777228) !== 0 && (effect.f & 32768) === 0) {
-			effect.b.defer_effect(effect);
-			return;
-		}
-		this.#scheduled.push(effect);
+	schedule(e) {
+		St = e, e.b?.is_pending && e.f & 16777228 && !(e.f & 32768) ? e.b.defer_effect(e) : this.#a.push(e);
 	}
-	#unlink() {
-		if (!this.linked) return;
-		var prev = this.prev;
-		var next = this.next;
-		if (prev === null) first_batch = next;
-		else prev.next = next;
-		if (next === null) last_batch = prev;
-		else next.prev = prev;
-		this.linked = false;
+	#b() {
+		if (this.linked) {
+			var e = this.prev, t = this.next;
+			e === null || (e.next = t), t === null ? bt = e : t.prev = e, this.linked = !1;
+		}
 	}
 };
-function flushSync(fn) {
-	var was_flushing_sync = is_flushing_sync;
-	var prev_previous_batch = previous_batch;
-	previous_batch = null;
-	is_flushing_sync = true;
+function At(e) {
+	var t = Ct, n = xt;
+	xt = null, Ct = !0;
 	try {
-		var result;
-		if (fn) {
-			flushSync();
-			result = fn();
-		}
-		while (true) {
-			flush_tasks();
-			if (current_batch === null) return result;
-			current_batch.flush();
+		var r;
+		for (e && (At(), r = e());;) {
+			if (Xe(), j === null) return r;
+			j.flush();
 		}
 	} finally {
-		is_flushing_sync = was_flushing_sync;
-		previous_batch = prev_previous_batch;
+		Ct = t, xt = n;
 	}
 }
-function infinite_loop_guard() {
+function jt() {
 	try {
-		effect_update_depth_exceeded();
-	} catch (error) {
-		invoke_error_boundary(error, last_scheduled_effect);
+		Le();
+	} catch (e) {
+		R(e, St);
 	}
 }
-var eager_block_effects = null;
-function flush_queued_effects(effects) {
-	var length = effects.length;
-	if (length === 0) return;
-	var i = 0;
-	while (i < length) {
-		var effect = effects[i++];
-		if ((effect.f & 24576) === 0 && is_dirty(effect)) {
-			eager_block_effects = new Set();
-			update_effect(effect);
-			if (effect.deps === null && effect.first === null && effect.nodes === null && effect.teardown === null && effect.ac === null) unlink_effect(effect);
-			if (eager_block_effects?.size > 0) {
-				old_values.clear();
-				for (const e of eager_block_effects) {
-					if ((e.f & 24576) !== 0) continue;
-					const ordered_effects = [e];
-					let ancestor = e.parent;
-					while (ancestor !== null) {
-						if (eager_block_effects.has(ancestor)) {
-							eager_block_effects.delete(ancestor);
-							ordered_effects.push(ancestor);
-						}
-						ancestor = ancestor.parent;
-					}
-					for (let j = ordered_effects.length - 1; j >= 0; j--) {
-						const e = ordered_effects[j];
-						if ((e.f & 24576) !== 0) continue;
-						update_effect(e);
+var N = null;
+function Mt(e) {
+	var t = e.length;
+	if (t !== 0) {
+		for (var n = 0; n < t;) {
+			var r = e[n++];
+			if (!(r.f & 24576) && Wn(r) && (N = new Set(), Xn(r), r.deps === null && r.first === null && r.nodes === null && r.teardown === null && r.ac === null && kn(r), N?.size > 0)) {
+				P.clear();
+				for (let e of N) {
+					if (e.f & 24576) continue;
+					let t = [e], n = e.parent;
+					for (; n !== null;) N.has(n) && (N.delete(n), t.push(n)), n = n.parent;
+					for (let e = t.length - 1; e >= 0; e--) {
+						let n = t[e];
+						n.f & 24576 || Xn(n);
 					}
 				}
-				eager_block_effects.clear();
+				N.clear();
 			}
 		}
-	}
-	eager_block_effects = null;
-}
-function mark_effects(value, sources, marked, checked) {
-	if (marked.has(value)) return;
-	marked.add(value);
-	if (value.reactions !== null) for (const reaction of value.reactions) {
-		const flags = reaction.f;
-		if ((flags & 2) !== 0) mark_effects(reaction, sources, marked, checked);
-		else if ((flags & 4194320) !== 0 && (flags & 2048) === 0 && depends_on(reaction, sources, checked)) {
-			set_signal_status(reaction, DIRTY);
-			schedule_effect(reaction);
-		}
+		N = null;
 	}
 }
-function depends_on(reaction, sources, checked) {
-	const depends = checked.get(reaction);
-	if (depends !== void 0) return depends;
-	if (reaction.deps !== null) for (const dep of reaction.deps) {
-		if (includes.call(sources, dep)) return true;
-		if ((dep.f & 2) !== 0 && depends_on(dep, sources, checked)) {
-			checked.set(dep, true);
-			return true;
-		}
-	}
-	checked.set(reaction, false);
-	return false;
+function Nt(e) {
+	j.schedule(e);
 }
-function schedule_effect(effect) {
-	current_batch.schedule(effect);
-}
-function reset_branch(effect, tracked) {
-	if ((effect.f & 32) !== 0 && (effect.f & 1024) !== 0) return;
-	if ((effect.f & 2048) !== 0) tracked.d.push(effect);
-	else if ((effect.f & 4096) !== 0) tracked.m.push(effect);
-	set_signal_status(effect, CLEAN);
-	var e = effect.first;
-	while (e !== null) {
-		reset_branch(e, tracked);
-		e = e.next;
+function Pt(e, t) {
+	if (!(e.f & 32 && e.f & 1024)) {
+		e.f & 2048 ? t.d.push(e) : e.f & 4096 && t.m.push(e), A(e, g);
+		for (var n = e.first; n !== null;) Pt(n, t), n = n.next;
 	}
 }
-function reset_all(effect) {
-	set_signal_status(effect, CLEAN);
-	var e = effect.first;
-	while (e !== null) {
-		reset_all(e);
-		e = e.next;
-	}
+function Ft(e) {
+	A(e, g);
+	for (var t = e.first; t !== null;) Ft(t), t = t.next;
 }
-// node_modules/svelte/src/internal/client/reactivity/sources.js
-var eager_effects = new Set();
-var old_values = new Map();
-var eager_effects_deferred = false;
-function source(v, stack) {
+var It = new Set(), P = new Map(), Lt = !1;
+function Rt(e, t) {
 	return {
 		f: 0,
-		v,
+		v: e,
 		reactions: null,
-		equals,
+		equals: ke,
 		rv: 0,
 		wv: 0
 	};
 }
-function state(v, stack) {
-	const s = source(v, stack);
-	push_reaction_value(s);
-	return s;
+function zt(e, t) {
+	let n = Rt(e, t);
+	return Ln(n), n;
 }
-function mutable_source(initial_value, immutable = false, trackable = true) {
-	const s = source(initial_value);
-	if (!immutable) s.equals = safe_equals;
-	if (legacy_mode_flag && trackable && component_context !== null && component_context.l !== null) (component_context.l.s ??= []).push(s);
-	return s;
+function Bt(e, t = !1, n = !0) {
+	let r = Rt(e);
+	return t || (r.equals = je), r;
 }
-function set(source, value, should_proxy = false) {
-	if (active_reaction !== null && (!untracking || (active_reaction.f & 131072) !== 0) && is_runes() && (active_reaction.f & 4325394) !== 0 && (current_sources === null || !current_sources.has(source))) state_unsafe_mutation();
-	return internal_set(source, should_proxy ? proxy(value) : value, legacy_updates);
+function Vt(e, t, n = !1) {
+	return U !== null && (!W || U.f & 131072) && qe() && U.f & 4325394 && (J === null || !J.has(e)) && Ve(), Wt(e, n ? Jt(t) : t, Et);
 }
-var seen = null;
-var count_deps = 0;
-function internal_set(source, value, updated_during_traversal = null) {
-	if (!source.equals(value)) {
-		if (is_destroying_effect) old_values.set(source, value);
-		else if (!old_values.has(source)) old_values.set(source, source.v);
-		var batch = Batch.ensure();
-		batch.capture(source, value);
-		if ((source.f & 2) !== 0) {
-			const derived = source;
-			if ((source.f & 2048) !== 0) execute_derived(derived);
-			if (batch_values === null) update_derived_status(derived);
+var Ht = null, Ut = 0;
+function Wt(e, t, n = null) {
+	if (!e.equals(t)) {
+		H ? P.set(e, t) : P.has(e) || P.set(e, e.v);
+		var r = kt.ensure();
+		if (r.capture(e, t), e.f & 2) {
+			let t = e;
+			e.f & 2048 && gt(t), M === null && Qe(t);
 		}
-		source.wv = increment_write_version();
-		seen = null;
-		count_deps = 0;
-		mark_reactions(source, DIRTY, updated_during_traversal);
-		seen = null;
-		if (is_runes() && active_effect !== null && (active_effect.f & 1024) !== 0 && (active_effect.f & 96) === 0) {
-			if (untracked_writes === null) set_untracked_writes([source]);
-			else untracked_writes.push(source);
-		}
-		if (!batch.is_fork && eager_effects.size > 0 && !eager_effects_deferred) flush_eager_effects();
+		e.wv = Un(), Ht = null, Ut = 0, qt(e, _, n), Ht = null, qe() && K !== null && K.f & 1024 && !(K.f & 96) && (Z === null ? Rn([e]) : Z.push(e)), !r.is_fork && It.size > 0 && !Lt && Gt();
 	}
-	return value;
+	return t;
 }
-function flush_eager_effects() {
-	eager_effects_deferred = false;
-	for (const effect of eager_effects) {
-		if ((effect.f & 1024) !== 0) set_signal_status(effect, MAYBE_DIRTY);
-		let dirty;
+function Gt() {
+	Lt = !1;
+	for (let e of It) {
+		e.f & 1024 && A(e, v);
+		let t;
 		try {
-			dirty = is_dirty(effect);
+			t = Wn(e);
 		} catch {
-			dirty = true;
+			t = !0;
 		}
-		if (dirty) update_effect(effect);
+		t && Xn(e);
 	}
-	eager_effects.clear();
+	It.clear();
 }
-function increment(source) {
-	set(source, source.v + 1);
+function Kt(e) {
+	Vt(e, e.v + 1);
 }
-function mark_reactions(signal, status, updated_during_traversal) {
-	var reactions = signal.reactions;
-	if (reactions === null) return;
-	var runes = is_runes();
-	var length = reactions.length;
-	count_deps += length;
-	if (count_deps > 1e5 && seen === null) seen = new Set();
-	if (seen !== null) {
-		if (seen.has(signal)) return;
-		seen.add(signal);
-	}
-	for (var i = 0; i < length; i++) {
-		var reaction = reactions[i];
-		var flags = reaction.f;
-		if (!runes && reaction === active_effect) continue;
-		var not_dirty = (flags & DIRTY) === 0;
-		if (not_dirty) set_signal_status(reaction, status);
-		if ((flags & 131072) !== 0) eager_effects.add(reaction);
-		else if ((flags & 2) !== 0) {
-			var derived = reaction;
-			batch_values?.delete(derived);
-			mark_reactions(derived, MAYBE_DIRTY, updated_during_traversal);
-		} else if (not_dirty) {
-			var effect = reaction;
-			if ((flags & 16) !== 0 && eager_block_effects !== null) eager_block_effects.add(effect);
-			if (updated_during_traversal !== null) updated_during_traversal.push(effect);
-			else schedule_effect(effect);
+function qt(e, t, n) {
+	var r = e.reactions;
+	if (r !== null) {
+		var i = qe(), a = r.length;
+		if (Ut += a, Ut > 1e5 && Ht === null && (Ht = new Set()), Ht !== null) {
+			if (Ht.has(e)) return;
+			Ht.add(e);
 		}
-	}
-}
-function proxy(value) {
-	if (typeof value !== "object" || value === null || STATE_SYMBOL in value || COMPONENT_SYMBOL in value) return value;
-	const prototype = get_prototype_of(value);
-	if (prototype !== object_prototype && prototype !== array_prototype) return value;
-	var sources = new Map();
-	var is_proxied_array = is_array(value);
-	var version = state(0);
-	var stack = null;
-	var parent_version = update_version;
-	var with_parent = (fn) => {
-		if (update_version === parent_version) return fn();
-		var reaction = active_reaction;
-		var version = update_version;
-		set_active_reaction(null);
-		set_update_version(parent_version);
-		var result = fn();
-		set_active_reaction(reaction);
-		set_update_version(version);
-		return result;
-	};
-	if (is_proxied_array) sources.set("length", state(value.length, stack));
-	return new Proxy(value, {
-		defineProperty(_, prop, descriptor) {
-			if (!("value" in descriptor) || descriptor.configurable === false || descriptor.enumerable === false || descriptor.writable === false) state_descriptors_fixed();
-			var s = sources.get(prop);
-			if (s === void 0) with_parent(() => {
-				var s = state(descriptor.value, stack);
-				sources.set(prop, s);
-				return s;
-			});
-			else set(s, descriptor.value, true);
-			return true;
-		},
-		deleteProperty(target, prop) {
-			var s = sources.get(prop);
-			if (s === void 0) {
-				if (prop in target) {
-					const s = with_parent(() => state(UNINITIALIZED, stack));
-					sources.set(prop, s);
-					increment(version);
+		for (var o = 0; o < a; o++) {
+			var s = r[o], c = s.f;
+			if (i || s !== K) {
+				var l = (c & _) === 0;
+				if (l && A(s, t), c & 131072) It.add(s);
+				else if (c & 2) {
+					var u = s;
+					M?.delete(u), qt(u, v, n);
+				} else if (l) {
+					var d = s;
+					c & 16 && N !== null && N.add(d), n === null ? Nt(d) : n.push(d);
 				}
-			} else {
-				set(s, UNINITIALIZED);
-				increment(version);
 			}
-			return true;
+		}
+	}
+}
+function Jt(t) {
+	if (typeof t != "object" || !t || oe in t || se in t) return t;
+	let n = l(t);
+	if (n !== s && n !== c) return t;
+	var r = new Map(), i = e(t), o = zt(0), u = null, d = Vn, f = (e) => {
+		if (Vn === d) return e();
+		var t = U, n = Vn;
+		G(null), Hn(d);
+		var r = e();
+		return G(t), Hn(n), r;
+	};
+	return i && r.set("length", zt(t.length, u)), new Proxy(t, {
+		defineProperty(e, t, n) {
+			"value" in n && n.configurable !== !1 && n.enumerable !== !1 && n.writable !== !1 || ze();
+			var i = r.get(t);
+			return i === void 0 ? f(() => {
+				var e = zt(n.value, u);
+				return r.set(t, e), e;
+			}) : Vt(i, n.value, !0), !0;
 		},
-		get(target, prop, receiver) {
-			if (prop === STATE_SYMBOL) return value;
-			var s = sources.get(prop);
-			var exists = prop in target;
-			if (s === void 0 && (!exists || get_descriptor(target, prop)?.writable)) {
-				s = with_parent(() => {
-					return state(proxy(exists ? target[prop] : UNINITIALIZED), stack);
-				});
-				sources.set(prop, s);
-			}
-			if (s !== void 0) {
-				var v = get(s);
-				return v === UNINITIALIZED ? void 0 : v;
-			}
-			return Reflect.get(target, prop, receiver);
+		deleteProperty(e, t) {
+			var n = r.get(t);
+			if (n === void 0) {
+				if (t in e) {
+					let e = f(() => zt(w, u));
+					r.set(t, e), Kt(o);
+				}
+			} else Vt(n, w), Kt(o);
+			return !0;
 		},
-		getOwnPropertyDescriptor(target, prop) {
-			this.has?.(target, prop);
-			var descriptor = Reflect.getOwnPropertyDescriptor(target, prop);
-			var s = sources.get(prop);
-			if (s !== void 0) {
-				var value = get(s);
-				if (value === UNINITIALIZED) return;
-				if (descriptor && "value" in descriptor) descriptor.value = value;
+		get(e, n, i) {
+			if (n === oe) return t;
+			var o = r.get(n), s = n in e;
+			if (o === void 0 && (!s || a(e, n)?.writable) && (o = f(() => zt(Jt(s ? e[n] : w), u)), r.set(n, o)), o !== void 0) {
+				var c = Q(o);
+				return c === w ? void 0 : c;
+			}
+			return Reflect.get(e, n, i);
+		},
+		getOwnPropertyDescriptor(e, t) {
+			this.has?.(e, t);
+			var n = Reflect.getOwnPropertyDescriptor(e, t), i = r.get(t);
+			if (i !== void 0) {
+				var a = Q(i);
+				if (a === w) return;
+				if (n && "value" in n) n.value = a;
 				else return {
-					enumerable: true,
-					configurable: true,
-					value,
-					writable: true
+					enumerable: !0,
+					configurable: !0,
+					value: a,
+					writable: !0
 				};
 			}
-			return descriptor;
+			return n;
 		},
-		has(target, prop) {
-			if (prop === STATE_SYMBOL) return true;
-			var s = sources.get(prop);
-			var has = s !== void 0 && s.v !== UNINITIALIZED || Reflect.has(target, prop);
-			if (s !== void 0 || (active_effect !== null || active_reaction !== null) && (!has || get_descriptor(target, prop)?.writable)) {
-				if (s === void 0) {
-					s = with_parent(() => {
-						return state(has ? proxy(target[prop]) : UNINITIALIZED, stack);
-					});
-					sources.set(prop, s);
-				}
-				if (get(s) === UNINITIALIZED) return false;
-			}
-			return has;
+		has(e, t) {
+			if (t === oe) return !0;
+			var n = r.get(t), i = n !== void 0 && n.v !== w || Reflect.has(e, t);
+			return (n !== void 0 || (K !== null || U !== null) && (!i || a(e, t)?.writable)) && (n === void 0 && (n = f(() => zt(i ? Jt(e[t]) : w, u)), r.set(t, n)), Q(n) === w) ? !1 : i;
 		},
-		set(target, prop, value, receiver) {
-			var s = sources.get(prop);
-			var has = prop in target;
-			if (is_proxied_array && prop === "length") for (var i = value; i < s.v; i += 1) {
-				var other_s = sources.get(i + "");
-				if (other_s !== void 0) set(other_s, UNINITIALIZED);
-				else if (i in target) {
-					other_s = with_parent(() => state(UNINITIALIZED, stack));
-					sources.set(i + "", other_s);
-				}
+		set(e, t, n, s) {
+			var c = r.get(t), l = t in e;
+			if (i && t === "length") for (var d = n; d < c.v; d += 1) {
+				var p = r.get(d + "");
+				p === void 0 ? d in e && (p = f(() => zt(w, u)), r.set(d + "", p)) : Vt(p, w);
 			}
-			if (s === void 0) {
-				if (!has || get_descriptor(target, prop)?.writable) {
-					s = with_parent(() => state(void 0, stack));
-					set(s, proxy(value));
-					sources.set(prop, s);
-				}
-			} else {
-				has = s.v !== UNINITIALIZED;
-				var p = with_parent(() => proxy(value));
-				set(s, p);
+			if (c === void 0) (!l || a(e, t)?.writable) && (c = f(() => zt(void 0, u)), Vt(c, Jt(n)), r.set(t, c));
+			else {
+				l = c.v !== w;
+				var m = f(() => Jt(n));
+				Vt(c, m);
 			}
-			var descriptor = Reflect.getOwnPropertyDescriptor(target, prop);
-			if (descriptor?.set) descriptor.set.call(receiver, value);
-			if (!has) {
-				if (is_proxied_array && typeof prop === "string") {
-					var ls = sources.get("length");
-					var n = Number(prop);
-					if (Number.isInteger(n) && n >= ls.v) set(ls, n + 1);
+			var h = Reflect.getOwnPropertyDescriptor(e, t);
+			if (h?.set && h.set.call(s, n), !l) {
+				if (i && typeof t == "string") {
+					var g = r.get("length"), _ = Number(t);
+					Number.isInteger(_) && _ >= g.v && Vt(g, _ + 1);
 				}
-				increment(version);
+				Kt(o);
 			}
-			return true;
+			return !0;
 		},
-		ownKeys(target) {
-			get(version);
-			var own_keys = Reflect.ownKeys(target).filter((key) => {
-				var source = sources.get(key);
-				return source === void 0 || source.v !== UNINITIALIZED;
+		ownKeys(e) {
+			Q(o);
+			var t = Reflect.ownKeys(e).filter((e) => {
+				var t = r.get(e);
+				return t === void 0 || t.v !== w;
 			});
-			for (var [key, source] of sources) if (source.v !== UNINITIALIZED && !(key in target)) own_keys.push(key);
-			return own_keys;
+			for (var [n, i] of r) i.v !== w && !(n in e) && t.push(n);
+			return t;
 		},
 		setPrototypeOf() {
-			state_prototype_fixed();
+			Be();
 		}
 	});
 }
-function get_proxied_value(value) {
+function Yt(e) {
 	try {
-		if (value !== null && typeof value === "object" && STATE_SYMBOL in value) return value[STATE_SYMBOL];
+		if (typeof e == "object" && e && oe in e) return e[oe];
 	} catch {}
-	return value;
+	return e;
 }
-function is(a, b) {
-	return Object.is(get_proxied_value(a), get_proxied_value(b));
+function Xt(e, t) {
+	return Object.is(Yt(e), Yt(t));
 }
-// node_modules/svelte/src/internal/client/dom/operations.js
-var $window;
-var $document;
-var is_firefox;
-var first_child_getter;
-var next_sibling_getter;
-function init_operations() {
-	if ($window !== void 0) return;
-	$window = window;
-	$document = document;
-	is_firefox = /Firefox/.test(navigator.userAgent);
-	var element_prototype = Element.prototype;
-	var node_prototype = Node.prototype;
-	var text_prototype = Text.prototype;
-	first_child_getter = get_descriptor(node_prototype, "firstChild").get;
-	next_sibling_getter = get_descriptor(node_prototype, "nextSibling").get;
-	if (is_extensible(element_prototype)) {
-		element_prototype[CLASS_CACHE] = void 0;
-		element_prototype[ATTRIBUTES_CACHE] = null;
-		element_prototype[STYLE_CACHE] = void 0;
-		element_prototype.__e = void 0;
+var Zt, Qt, $t, en;
+function tn() {
+	if (Zt === void 0) {
+		Zt = window, Qt = /Firefox/.test(navigator.userAgent);
+		var e = Element.prototype, t = Node.prototype, n = Text.prototype;
+		$t = a(t, "firstChild").get, en = a(t, "nextSibling").get, u(e) && (e[de] = void 0, e[ue] = null, e[fe] = void 0, e.__e = void 0), u(n) && (n[pe] = void 0);
 	}
-	if (is_extensible(text_prototype)) text_prototype[TEXT_CACHE] = void 0;
 }
-function create_text(value = "") {
-	return document.createTextNode(value);
+function F(e = "") {
+	return document.createTextNode(e);
 }
-function get_first_child(node) {
-	return first_child_getter.call(node);
+function I(e) {
+	return $t.call(e);
 }
-function get_next_sibling(node) {
-	return next_sibling_getter.call(node);
+function L(e) {
+	return en.call(e);
 }
-function child(node, is_text) {
-	if (!hydrating) return get_first_child(node);
-	var child = get_first_child(hydrate_node);
-	if (child === null) child = hydrate_node.appendChild(create_text());
-	else if (is_text && child.nodeType !== 3) {
-		var text = create_text();
-		child?.before(text);
-		set_hydrate_node(text);
-		return text;
+function nn(e, t) {
+	if (!T) return I(e);
+	var n = I(E);
+	if (n === null) n = E.appendChild(F());
+	else if (t && n.nodeType !== 3) {
+		var r = F();
+		return n?.before(r), D(r), r;
 	}
-	if (is_text) merge_text_nodes(child);
-	set_hydrate_node(child);
-	return child;
+	return t && un(n), D(n), n;
 }
-function first_child(node, is_text = false) {
-	if (!hydrating) {
-		var first = get_first_child(node);
-		if (first instanceof Comment && first.data === "") return get_next_sibling(first);
-		return first;
+function rn(e, t = !1) {
+	if (!T) {
+		var n = I(e);
+		return n instanceof Comment && n.data === "" ? L(n) : n;
 	}
-	if (is_text) {
-		if (hydrate_node?.nodeType !== 3) {
-			var text = create_text();
-			hydrate_node?.before(text);
-			set_hydrate_node(text);
-			return text;
+	if (t) {
+		if (E?.nodeType !== 3) {
+			var r = F();
+			return E?.before(r), D(r), r;
 		}
-		merge_text_nodes(hydrate_node);
+		un(E);
 	}
-	return hydrate_node;
+	return E;
 }
-function only_child(node, is_text = false) {
-	if (!hydrating) return get_first_child(node);
-	var first = child(node, is_text);
-	reset(node);
-	return first;
+function an(e, t = !1) {
+	if (!T) return I(e);
+	var n = nn(e, t);
+	return Te(e), n;
 }
-function sibling(node, count = 1, is_text = false) {
-	let next_sibling = hydrating ? hydrate_node : node;
-	var last_sibling;
-	while (count--) {
-		last_sibling = next_sibling;
-		next_sibling = get_next_sibling(next_sibling);
-	}
-	if (!hydrating) return next_sibling;
-	if (is_text) {
-		if (next_sibling?.nodeType !== 3) {
-			var text = create_text();
-			if (next_sibling === null) last_sibling?.after(text);
-			else next_sibling.before(text);
-			set_hydrate_node(text);
-			return text;
+function on(e, t = 1, n = !1) {
+	let r = T ? E : e;
+	for (var i; t--;) i = r, r = L(r);
+	if (!T) return r;
+	if (n) {
+		if (r?.nodeType !== 3) {
+			var a = F();
+			return r === null ? i?.after(a) : r.before(a), D(a), a;
 		}
-		merge_text_nodes(next_sibling);
+		un(r);
 	}
-	set_hydrate_node(next_sibling);
-	return next_sibling;
+	return D(r), r;
 }
-function clear_text_content(node) {
-	node.textContent = "";
+function sn(e) {
+	e.textContent = "";
 }
-function should_defer_append() {
-	if (!async_mode_flag) return false;
-	if (eager_block_effects !== null) return false;
-	return (active_effect.f & REACTION_RAN) !== 0;
+function cn() {
+	return !1;
 }
-function create_element(tag, namespace, is) {
-	if (namespace == null || namespace === "http://www.w3.org/1999/xhtml") return is ? document.createElement(tag, { is }) : document.createElement(tag);
-	return is ? document.createElementNS(namespace, tag, { is }) : document.createElementNS(namespace, tag);
+function ln(e, t, n) {
+	return t == null || t === "http://www.w3.org/1999/xhtml" ? n ? document.createElement(e, { is: n }) : document.createElement(e) : n ? document.createElementNS(t, e, { is: n }) : document.createElementNS(t, e);
 }
-function merge_text_nodes(text) {
-	if (text.nodeValue.length < 65536) return;
-	let next = text.nextSibling;
-	while (next !== null && next.nodeType === 3) {
-		next.remove();
-		text.nodeValue += next.nodeValue;
-		next = text.nextSibling;
-	}
+function un(e) {
+	if (e.nodeValue.length < 65536) return;
+	let t = e.nextSibling;
+	for (; t !== null && t.nodeType === 3;) t.remove(), e.nodeValue += t.nodeValue, t = e.nextSibling;
 }
-function handle_error(error) {
-	var effect = active_effect;
-	if (effect === null) {
-		active_reaction.f |= ERROR_VALUE;
-		return error;
-	}
-	if ((effect.f & 32768) === 0 && (effect.f & 4) === 0) throw error;
-	invoke_error_boundary(error, effect);
+function dn(e) {
+	var t = K;
+	if (t === null) return U.f |= ae, e;
+	if (!(t.f & 32768) && !(t.f & 4)) throw e;
+	R(e, t);
 }
-function invoke_error_boundary(error, effect) {
-	if (error === HYDRATION_ERROR) throw error;
-	if (effect !== null && (effect.f & 16384) !== 0) return;
-	while (effect !== null) {
-		if ((effect.f & 128) !== 0 && (effect.f & 33570816) === 0) {
-			if ((effect.f & 32768) === 0) throw error;
-			try {
-				effect.b.error(error);
-				return;
-			} catch (e) {
-				error = e;
+function R(e, t) {
+	if (e === _e) throw e;
+	if (!(t !== null && t.f & 16384)) {
+		for (; t !== null;) {
+			if (t.f & 128 && !(t.f & 33570816)) {
+				if (!(t.f & 32768)) throw e;
+				try {
+					t.b.error(e);
+					return;
+				} catch (t) {
+					e = t;
+				}
 			}
+			t = t.parent;
 		}
-		effect = effect.parent;
-	}
-	throw error;
-}
-// node_modules/svelte/src/internal/client/reactivity/effects.js
-function validate_effect(rune) {
-	if (active_effect === null) {
-		if (active_reaction === null) effect_orphan(rune);
-		effect_in_unowned_derived();
-	}
-	if (is_destroying_effect) effect_in_teardown(rune);
-}
-function push_effect(effect, parent_effect) {
-	var parent_last = parent_effect.last;
-	if (parent_last === null) parent_effect.last = parent_effect.first = effect;
-	else {
-		parent_last.next = effect;
-		effect.prev = parent_last;
-		parent_effect.last = effect;
+		throw e;
 	}
 }
-function create_effect(type, fn) {
-	var parent = active_effect;
-	if (parent !== null && (parent.f & 8192) !== 0) type |= INERT;
-	var effect = {
-		ctx: component_context,
+function fn(e) {
+	K === null && (U === null && Ie(e), Fe()), H && Pe(e);
+}
+function pn(e, t) {
+	var n = t.last;
+	n === null ? t.last = t.first = e : (n.next = e, e.prev = n, t.last = e);
+}
+function z(e, t) {
+	var n = K;
+	n !== null && n.f & 8192 && (e |= y);
+	var r = {
+		ctx: O,
 		deps: null,
 		nodes: null,
-		f: type | DIRTY | 512,
+		f: e | _ | 512,
 		first: null,
-		fn,
+		fn: t,
 		last: null,
 		next: null,
-		parent,
-		b: parent && parent.b,
+		parent: n,
+		b: n && n.b,
 		prev: null,
 		teardown: null,
 		wv: 0,
 		ac: null
 	};
-	current_batch?.register_created_effect(effect);
-	var e = effect;
-	if ((type & 4) !== 0) {
-		if (collected_effects !== null) collected_effects.push(effect);
-		else Batch.ensure().schedule(effect);
-	} else if (fn !== null) {
+	j?.register_created_effect(r);
+	var i = r;
+	if (e & 4) Tt === null ? kt.ensure().schedule(r) : Tt.push(r);
+	else if (t !== null) {
 		try {
-			update_effect(effect);
+			Xn(r);
 		} catch (e) {
-			destroy_effect(effect);
-			throw e;
+			throw V(r), e;
 		}
-		if (e.deps === null && e.teardown === null && e.nodes === null && e.first === e.last && (e.f & 524288) === 0) {
-			e = e.first;
-			if ((type & 16) !== 0 && (type & 65536) !== 0 && e !== null) e.f |= EFFECT_TRANSPARENT;
-		}
+		i.deps === null && i.teardown === null && i.nodes === null && i.first === i.last && !(i.f & 524288) && (i = i.first, e & 16 && e & 65536 && i !== null && (i.f |= ee));
 	}
-	if (e !== null) {
-		e.parent = parent;
-		if (parent !== null) push_effect(e, parent);
-		if (active_reaction !== null && (active_reaction.f & 2) !== 0 && (type & 64) === 0) {
-			var derived = active_reaction;
-			(derived.effects ??= []).push(e);
-		}
+	if (i !== null && (i.parent = n, n !== null && pn(i, n), U !== null && U.f & 2 && !(e & 64))) {
+		var a = U;
+		(a.effects ??= []).push(i);
 	}
-	return effect;
+	return r;
 }
-function effect_tracking() {
-	return active_reaction !== null && !untracking;
+function mn() {
+	return U !== null && !W;
 }
-function teardown(fn) {
-	const effect = create_effect(8, null);
-	set_signal_status(effect, CLEAN);
-	effect.teardown = fn;
-	return effect;
+function hn(e) {
+	let t = z(8, null);
+	return A(t, g), t.teardown = e, t;
 }
-function user_effect(fn) {
-	validate_effect("$effect");
-	var flags = active_effect.f;
-	if (!active_reaction && (flags & 32) !== 0 && component_context !== null && !component_context.i) {
-		var context = component_context;
-		(context.e ??= []).push(fn);
-	} else return create_user_effect(fn);
+function gn(e) {
+	fn("$effect");
+	var t = K.f;
+	if (!U && t & 32 && O !== null && !O.i) {
+		var n = O;
+		(n.e ??= []).push(e);
+	} else return _n(e);
 }
-function create_user_effect(fn) {
-	return create_effect(4 | USER_EFFECT, fn);
+function _n(e) {
+	return z(4 | te, e);
 }
-function component_root(fn) {
-	Batch.ensure();
-	const effect = create_effect(64 | EFFECT_PRESERVED, fn);
-	return (options = {}) => {
-		return new Promise((fulfil) => {
-			if (options.outro) pause_effect(effect, () => {
-				destroy_effect(effect);
-				fulfil(void 0);
-			});
-			else {
-				destroy_effect(effect);
-				fulfil(void 0);
-			}
-		});
-	};
+function vn(e) {
+	kt.ensure();
+	let t = z(64 | C, e);
+	return (e = {}) => new Promise((n) => {
+		e.outro ? An(t, () => {
+			V(t), n(void 0);
+		}) : (V(t), n(void 0));
+	});
 }
-function effect(fn) {
-	return create_effect(4, fn);
+function yn(e) {
+	return z(4, e);
 }
-function async_effect(fn) {
-	return create_effect(ASYNC | EFFECT_PRESERVED, fn);
+function bn(e) {
+	return z(ie | C, e);
 }
-function render_effect(fn, flags = 0) {
-	return create_effect(8 | flags, fn);
+function xn(e, t = 0) {
+	return z(8 | t, e);
 }
-function template_effect(fn, sync = [], async = [], blockers = []) {
-	flatten(blockers, sync, async, (values) => {
-		create_effect(8, () => {
-			fn(...values.map(get));
+function Sn(e, t = [], n = [], r = []) {
+	ot(r, t, n, (t) => {
+		z(8, () => {
+			e(...t.map(Q));
 		});
 	});
 }
-function deferred_template_effect(fn, sync = [], async = [], blockers = []) {
-	flatten(blockers, sync, async, (values) => {
-		create_effect(4, () => fn(...values.map(get)));
-	});
+function Cn(e, t = 0) {
+	return z(16 | t, e);
 }
-function block(fn, flags = 0) {
-	return create_effect(16 | flags, fn);
+function wn(e, t = 0) {
+	return z(h | t, e);
 }
-function managed(fn, flags = 0) {
-	return create_effect(MANAGED_EFFECT | flags, fn);
+function B(e) {
+	return z(32 | C, e);
 }
-function branch(fn) {
-	return create_effect(32 | EFFECT_PRESERVED, fn);
-}
-function execute_effect_teardown(effect) {
-	var teardown = effect.teardown;
-	if (teardown !== null) {
-		const previously_destroying_effect = is_destroying_effect;
-		const previous_reaction = active_reaction;
-		set_is_destroying_effect(true);
-		set_active_reaction(null);
+function Tn(e) {
+	var t = e.teardown;
+	if (t !== null) {
+		let n = H, r = U;
+		In(!0), G(null);
 		try {
-			teardown.call(null);
-		} catch (error) {
-			invoke_error_boundary(error, effect.parent);
+			t.call(null);
+		} catch (t) {
+			R(t, e.parent);
 		} finally {
-			set_is_destroying_effect(previously_destroying_effect);
-			set_active_reaction(previous_reaction);
+			In(n), G(r);
 		}
 	}
 }
-function destroy_effect_children(signal, remove_dom = false) {
-	var effect = signal.first;
-	signal.first = signal.last = null;
-	while (effect !== null) {
-		const controller = effect.ac;
-		if (controller !== null) without_reactive_context(() => {
-			controller.abort(STALE_REACTION);
+function En(e, t = !1) {
+	var n = e.first;
+	for (e.first = e.last = null; n !== null;) {
+		let e = n.ac;
+		e !== null && it(() => {
+			e.abort(he);
 		});
-		var next = effect.next;
-		if ((effect.f & 64) !== 0) effect.parent = null;
-		else destroy_effect(effect, remove_dom);
-		effect = next;
+		var r = n.next;
+		n.f & 64 ? n.parent = null : V(n, t), n = r;
 	}
 }
-function destroy_block_effect_children(signal) {
-	var effect = signal.first;
-	while (effect !== null) {
-		var next = effect.next;
-		if ((effect.f & 32) === 0) destroy_effect(effect);
-		effect = next;
+function Dn(e) {
+	for (var t = e.first; t !== null;) {
+		var n = t.next;
+		t.f & 32 || V(t), t = n;
 	}
 }
-function destroy_effect(effect, remove_dom = true) {
-	var removed = false;
-	if ((remove_dom || (effect.f & 262144) !== 0) && effect.nodes !== null && effect.nodes.end !== null) {
-		remove_effect_dom(effect.nodes.start, effect.nodes.end);
-		removed = true;
-	}
-	effect.f |= DESTROYING;
-	destroy_effect_children(effect, remove_dom && !removed);
-	remove_reactions(effect, 0);
-	var transitions = effect.nodes && effect.nodes.t;
-	if (transitions !== null) for (const transition of transitions) transition.stop();
-	execute_effect_teardown(effect);
-	effect.f ^= DESTROYING;
-	effect.f |= DESTROYED;
-	var parent = effect.parent;
-	if (parent !== null && parent.first !== null) unlink_effect(effect);
-	effect.next = effect.prev = effect.teardown = effect.ctx = effect.deps = effect.fn = effect.nodes = effect.ac = effect.b = null;
+function V(e, t = !0) {
+	var n = !1;
+	(t || e.f & 262144) && e.nodes !== null && e.nodes.end !== null && (On(e.nodes.start, e.nodes.end), n = !0), e.f |= S, En(e, t && !n), Yn(e, 0);
+	var r = e.nodes && e.nodes.t;
+	if (r !== null) for (let e of r) e.stop();
+	Tn(e), e.f ^= S, e.f |= b;
+	var i = e.parent;
+	i !== null && i.first !== null && kn(e), e.next = e.prev = e.teardown = e.ctx = e.deps = e.fn = e.nodes = e.ac = e.b = null;
 }
-function remove_effect_dom(node, end) {
-	while (node !== null) {
-		var next = node === end ? null : get_next_sibling(node);
-		node.remove();
-		node = next;
+function On(e, t) {
+	for (; e !== null;) {
+		var n = e === t ? null : L(e);
+		e.remove(), e = n;
 	}
 }
-function unlink_effect(effect) {
-	var parent = effect.parent;
-	var prev = effect.prev;
-	var next = effect.next;
-	if (prev !== null) prev.next = next;
-	if (next !== null) next.prev = prev;
-	if (parent !== null) {
-		if (parent.first === effect) parent.first = next;
-		if (parent.last === effect) parent.last = prev;
-	}
+function kn(e) {
+	var t = e.parent, n = e.prev, r = e.next;
+	n !== null && (n.next = r), r !== null && (r.prev = n), t !== null && (t.first === e && (t.first = r), t.last === e && (t.last = n));
 }
-function pause_effect(effect, callback, destroy = true) {
-	var transitions = [];
-	effect.f |= 256;
-	pause_children(effect, transitions, true);
-	var fn = () => {
-		if (destroy) destroy_effect(effect);
-		if (callback) callback();
-	};
-	var remaining = transitions.length;
-	if (remaining > 0) {
-		var check = () => --remaining || fn();
-		for (var transition of transitions) transition.out(check);
-	} else fn();
+function An(e, t, n = !0) {
+	var r = [];
+	e.f |= 256, jn(e, r, !0);
+	var i = () => {
+		n && V(e), t && t();
+	}, a = r.length;
+	if (a > 0) {
+		var o = () => --a || i();
+		for (var s of r) s.out(o);
+	} else i();
 }
-function pause_children(effect, transitions, local) {
-	if ((effect.f & 8192) !== 0) return;
-	effect.f ^= INERT;
-	var t = effect.nodes && effect.nodes.t;
-	if (t !== null) {
-		for (const transition of t) if (transition.is_global || local) transitions.push(transition);
-	}
-	var child = effect.first;
-	while (child !== null) {
-		var sibling = child.next;
-		if ((child.f & 64) === 0) {
-			var transparent = (child.f & 65536) !== 0 || (child.f & 32) !== 0 && (effect.f & 16) !== 0;
-			pause_children(child, transitions, transparent ? local : false);
-		}
-		child = sibling;
-	}
-}
-function resume_effect(effect) {
-	effect.f &= -257;
-	resume_children(effect, true);
-}
-function resume_children(effect, local) {
-	if ((effect.f & 256) !== 0) return;
-	if ((effect.f & 8192) === 0) return;
-	effect.f ^= INERT;
-	if ((effect.f & 1024) === 0) {
-		set_signal_status(effect, DIRTY);
-		Batch.ensure().schedule(effect);
-	}
-	var child = effect.first;
-	while (child !== null) {
-		var sibling = child.next;
-		var transparent = (child.f & 65536) !== 0 || (child.f & 32) !== 0;
-		resume_children(child, transparent ? local : false);
-		child = sibling;
-	}
-	var t = effect.nodes && effect.nodes.t;
-	if (t !== null) {
-		for (const transition of t) if (transition.is_global || local) transition.in();
-	}
-}
-function move_effect(effect, fragment) {
-	if (!effect.nodes) return;
-	var node = effect.nodes.start;
-	var end = effect.nodes.end;
-	while (node !== null) {
-		var next = node === end ? null : get_next_sibling(node);
-		fragment.append(node);
-		node = next;
-	}
-}
-// node_modules/svelte/src/internal/client/legacy.js
-var captured_signals = null;
-// node_modules/svelte/src/internal/client/runtime.js
-var is_destroying_effect = false;
-function set_is_destroying_effect(value) {
-	is_destroying_effect = value;
-}
-var active_reaction = null;
-var untracking = false;
-function set_active_reaction(reaction) {
-	active_reaction = reaction;
-}
-var active_effect = null;
-function set_active_effect(effect) {
-	active_effect = effect;
-}
-var current_sources = null;
-function push_reaction_value(value) {
-	if (active_reaction !== null && (!async_mode_flag && (active_reaction.f & 2097152) !== 0 || (active_reaction.f & 2) !== 0)) (current_sources ??= new Set()).add(value);
-}
-var new_deps = null;
-var skipped_deps = 0;
-var untracked_writes = null;
-function set_untracked_writes(value) {
-	untracked_writes = value;
-}
-var write_version = 1;
-var read_version = 0;
-var update_version = read_version;
-function set_update_version(value) {
-	update_version = value;
-}
-function increment_write_version() {
-	return ++write_version;
-}
-function is_dirty(reaction) {
-	var flags = reaction.f;
-	if ((flags & 2048) !== 0) return true;
-	if ((flags & 4096) !== 0) {
-		var dependencies = reaction.deps;
-		var length = dependencies.length;
-		for (var i = 0; i < length; i++) {
-			var dependency = dependencies[i];
-			if (is_dirty(dependency)) update_derived(dependency);
-			if (dependency.wv > reaction.wv) return true;
-		}
-		if ((flags & 512) !== 0 && batch_values === null) set_signal_status(reaction, CLEAN);
-	}
-	return false;
-}
-function schedule_possible_effect_self_invalidation(signal, effect, root = true) {
-	var reactions = signal.reactions;
-	if (reactions === null) return;
-	if (!async_mode_flag && current_sources !== null && current_sources.has(signal)) return;
-	for (var i = 0; i < reactions.length; i++) {
-		var reaction = reactions[i];
-		if ((reaction.f & 2) !== 0) schedule_possible_effect_self_invalidation(reaction, effect, false);
-		else if (effect === reaction) {
-			if (root) set_signal_status(reaction, DIRTY);
-			else if ((reaction.f & 1024) !== 0) set_signal_status(reaction, MAYBE_DIRTY);
-			schedule_effect(reaction);
-		}
-	}
-}
-function update_reaction(reaction) {
-	var previous_deps = new_deps;
-	var previous_skipped_deps = skipped_deps;
-	var previous_untracked_writes = untracked_writes;
-	var previous_reaction = active_reaction;
-	var previous_sources = current_sources;
-	var previous_component_context = component_context;
-	var previous_untracking = untracking;
-	var previous_update_version = update_version;
-	var flags = reaction.f;
-	new_deps = null;
-	skipped_deps = 0;
-	untracked_writes = null;
-	active_reaction = (flags & 96) === 0 ? reaction : null;
-	current_sources = null;
-	set_component_context(reaction.ctx);
-	untracking = false;
-	update_version = ++read_version;
-	if (reaction.ac !== null) {
-		without_reactive_context(() => {
-			reaction.ac.abort(STALE_REACTION);
-		});
-		reaction.ac = null;
-	}
-	try {
-		reaction.f |= REACTION_IS_UPDATING;
-		var fn = reaction.fn;
-		var result = fn();
-		reaction.f |= REACTION_RAN;
-		var deps = update_dependencies(reaction);
-		if (is_runes() && untracked_writes !== null && !untracking && deps !== null && (reaction.f & 6146) === 0) for (var i = 0; i < untracked_writes.length; i++) schedule_possible_effect_self_invalidation(untracked_writes[i], reaction);
-		if (previous_reaction !== null && previous_reaction !== reaction) {
-			read_version++;
-			if (previous_reaction.deps !== null) for (let i = 0; i < previous_skipped_deps; i += 1) previous_reaction.deps[i].rv = read_version;
-			if (previous_deps !== null) for (const dep of previous_deps) dep.rv = read_version;
-			if (untracked_writes !== null) {
-				if (previous_untracked_writes === null) previous_untracked_writes = untracked_writes;
-				else previous_untracked_writes.push(...untracked_writes);
+function jn(e, t, n) {
+	if (!(e.f & 8192)) {
+		e.f ^= y;
+		var r = e.nodes && e.nodes.t;
+		if (r !== null) for (let e of r) (e.is_global || n) && t.push(e);
+		for (var i = e.first; i !== null;) {
+			var a = i.next;
+			if (!(i.f & 64)) {
+				var o = !!(i.f & 65536) || !!(i.f & 32) && !!(e.f & 16);
+				jn(i, t, o ? n : !1);
 			}
-		}
-		if ((reaction.f & 8388608) !== 0) reaction.f ^= ERROR_VALUE;
-		return result;
-	} catch (error) {
-		update_dependencies(reaction);
-		return handle_error(error);
-	} finally {
-		reaction.f ^= REACTION_IS_UPDATING;
-		new_deps = previous_deps;
-		skipped_deps = previous_skipped_deps;
-		untracked_writes = previous_untracked_writes;
-		active_reaction = previous_reaction;
-		current_sources = previous_sources;
-		set_component_context(previous_component_context);
-		untracking = previous_untracking;
-		update_version = previous_update_version;
-	}
-}
-function update_dependencies(reaction) {
-	var deps = reaction.deps;
-	var is_fork = current_batch?.is_fork;
-	if (new_deps !== null) {
-		var i;
-		if (!is_fork) remove_reactions(reaction, skipped_deps);
-		if (deps !== null && skipped_deps > 0) {
-			deps.length = skipped_deps + new_deps.length;
-			for (i = 0; i < new_deps.length; i++) deps[skipped_deps + i] = new_deps[i];
-		} else reaction.deps = deps = new_deps;
-		if (effect_tracking() && (reaction.f & 512) !== 0) for (i = skipped_deps; i < deps.length; i++) (deps[i].reactions ??= []).push(reaction);
-	} else if (!is_fork && deps !== null && skipped_deps < deps.length) {
-		remove_reactions(reaction, skipped_deps);
-		deps.length = skipped_deps;
-	}
-	return deps;
-}
-function remove_reaction(signal, dependency) {
-	let reactions = dependency.reactions;
-	if (reactions !== null) {
-		var index = index_of.call(reactions, signal);
-		if (index !== -1) {
-			var new_length = reactions.length - 1;
-			if (new_length === 0) reactions = dependency.reactions = null;
-			else {
-				reactions[index] = reactions[new_length];
-				reactions.pop();
-			}
+			i = a;
 		}
 	}
-	if (reactions === null && (dependency.f & 2) !== 0 && (new_deps === null || !includes.call(new_deps, dependency))) {
-		var derived = dependency;
-		if ((derived.f & 512) !== 0) derived.f ^= 512;
-		if (derived.v !== UNINITIALIZED) update_derived_status(derived);
-		if (derived.ac !== null) without_reactive_context(() => {
-			derived.ac.abort(STALE_REACTION);
-			derived.ac = null;
-			set_signal_status(derived, DIRTY);
-		});
-		freeze_derived_effects(derived);
-		remove_reactions(derived, 0);
+}
+function Mn(e) {
+	e.f &= -257, Nn(e, !0);
+}
+function Nn(e, t) {
+	if (!(e.f & 256) && e.f & 8192) {
+		e.f ^= y, e.f & 1024 || (A(e, _), kt.ensure().schedule(e));
+		for (var n = e.first; n !== null;) {
+			var r = n.next, i = !!(n.f & 65536) || !!(n.f & 32);
+			Nn(n, i ? t : !1), n = r;
+		}
+		var a = e.nodes && e.nodes.t;
+		if (a !== null) for (let e of a) (e.is_global || t) && e.in();
 	}
 }
-function remove_reactions(signal, start_index) {
-	var dependencies = signal.deps;
-	if (dependencies === null) return;
-	for (var i = start_index; i < dependencies.length; i++) remove_reaction(signal, dependencies[i]);
+function Pn(e, t) {
+	if (e.nodes) for (var n = e.nodes.start, r = e.nodes.end; n !== null;) {
+		var i = n === r ? null : L(n);
+		t.append(n), n = i;
+	}
 }
-function update_effect(effect) {
-	var flags = effect.f;
-	if ((flags & 16384) !== 0) return;
-	set_signal_status(effect, CLEAN);
-	var previous_effect = active_effect;
-	active_effect = effect;
+var Fn = null, H = !1;
+function In(e) {
+	H = e;
+}
+var U = null, W = !1;
+function G(e) {
+	U = e;
+}
+var K = null;
+function q(e) {
+	K = e;
+}
+var J = null;
+function Ln(e) {
+	U !== null && (U.f & 2097152 || U.f & 2) && (J ??= new Set()).add(e);
+}
+var Y = null, X = 0, Z = null;
+function Rn(e) {
+	Z = e;
+}
+var zn = 1, Bn = 0, Vn = Bn;
+function Hn(e) {
+	Vn = e;
+}
+function Un() {
+	return ++zn;
+}
+function Wn(e) {
+	var t = e.f;
+	if (t & 2048) return !0;
+	if (t & 4096) {
+		for (var n = e.deps, r = n.length, i = 0; i < r; i++) {
+			var a = n[i];
+			if (Wn(a) && _t(a), a.wv > e.wv) return !0;
+		}
+		t & 512 && M === null && A(e, g);
+	}
+	return !1;
+}
+function Gn(e, t, n = !0) {
+	var r = e.reactions;
+	if (r !== null && !(J !== null && J.has(e))) for (var i = 0; i < r.length; i++) {
+		var a = r[i];
+		a.f & 2 ? Gn(a, t, !1) : t === a && (n ? A(a, _) : a.f & 1024 && A(a, v), Nt(a));
+	}
+}
+function Kn(e) {
+	var t = Y, n = X, r = Z, i = U, a = J, o = O, s = W, c = Vn, l = e.f;
+	Y = null, X = 0, Z = null, U = l & 96 ? null : e, J = null, Ue(e.ctx), W = !1, Vn = ++Bn, e.ac !== null && (it(() => {
+		e.ac.abort(he);
+	}), e.ac = null);
 	try {
-		if ((flags & 16777232) !== 0) destroy_block_effect_children(effect);
-		else destroy_effect_children(effect);
-		execute_effect_teardown(effect);
-		var teardown = update_reaction(effect);
-		effect.teardown = typeof teardown === "function" ? teardown : null;
-		effect.wv = write_version;
+		e.f |= re;
+		var u = e.fn, d = u();
+		e.f |= x;
+		var f = qn(e);
+		if (qe() && Z !== null && !W && f !== null && !(e.f & 6146)) for (var p = 0; p < Z.length; p++) Gn(Z[p], e);
+		if (i !== null && i !== e) {
+			if (Bn++, i.deps !== null) for (let e = 0; e < n; e += 1) i.deps[e].rv = Bn;
+			if (t !== null) for (let e of t) e.rv = Bn;
+			Z !== null && (r === null ? r = Z : r.push(...Z));
+		}
+		return e.f & 8388608 && (e.f ^= ae), d;
+	} catch (t) {
+		return qn(e), dn(t);
 	} finally {
-		active_effect = previous_effect;
+		e.f ^= re, Y = t, X = n, Z = r, U = i, J = a, Ue(o), W = s, Vn = c;
 	}
 }
-async function tick() {
-	if (async_mode_flag) return new Promise((f) => {
-		requestAnimationFrame(() => f());
-		setTimeout(() => f());
-	});
-	await Promise.resolve();
-	flushSync();
+function qn(e) {
+	var t = e.deps, n = j?.is_fork;
+	if (Y !== null) {
+		var r;
+		if (n || Yn(e, X), t !== null && X > 0) for (t.length = X + Y.length, r = 0; r < Y.length; r++) t[X + r] = Y[r];
+		else e.deps = t = Y;
+		if (mn() && e.f & 512) for (r = X; r < t.length; r++) (t[r].reactions ??= []).push(e);
+	} else !n && t !== null && X < t.length && (Yn(e, X), t.length = X);
+	return t;
 }
-function get(signal) {
-	var is_derived = (signal.f & 2) !== 0;
-	captured_signals?.add(signal);
-	if (active_reaction !== null && !untracking) {
-		if (!(active_effect !== null && (active_effect.f & 16384) !== 0) && (current_sources === null || !current_sources.has(signal))) {
-			var deps = active_reaction.deps;
-			if ((active_reaction.f & 2097152) !== 0) {
-				if (signal.rv < read_version) {
-					signal.rv = read_version;
-					if (new_deps === null && deps !== null && deps[skipped_deps] === signal) skipped_deps++;
-					else if (new_deps === null) new_deps = [signal];
-					else new_deps.push(signal);
-				}
-			} else {
-				active_reaction.deps ??= [];
-				if (!includes.call(active_reaction.deps, signal)) active_reaction.deps.push(signal);
-				var reactions = signal.reactions;
-				if (reactions === null) signal.reactions = [active_reaction];
-				else if (!includes.call(reactions, active_reaction)) reactions.push(active_reaction);
-			}
+function Jn(e, r) {
+	let i = r.reactions;
+	if (i !== null) {
+		var a = t.call(i, e);
+		if (a !== -1) {
+			var o = i.length - 1;
+			o === 0 ? i = r.reactions = null : (i[a] = i[o], i.pop());
 		}
 	}
-	if (is_destroying_effect && old_values.has(signal)) return old_values.get(signal);
-	if (is_derived) {
-		var derived = signal;
-		if (is_destroying_effect) {
-			var value = derived.v;
-			if ((derived.f & 1024) === 0 && derived.reactions !== null || depends_on_old_values(derived)) value = execute_derived(derived);
-			old_values.set(derived, value);
-			return value;
-		}
-		var should_connect = (derived.f & 512) === 0 && !untracking && active_reaction !== null && (active_reaction.f & 512) !== 0;
-		var is_new = (derived.f & REACTION_RAN) === 0;
-		if (is_dirty(derived)) {
-			if (should_connect) derived.f |= 512;
-			update_derived(derived);
-		}
-		if (should_connect && !is_new) {
-			unfreeze_derived_effects(derived);
-			reconnect(derived);
-		}
+	if (i === null && r.f & 2 && (Y === null || !n.call(Y, r))) {
+		var s = r;
+		s.f & 512 && (s.f ^= 512), s.v !== w && Qe(s), s.ac !== null && it(() => {
+			s.ac.abort(he), s.ac = null, A(s, _);
+		}), vt(s), Yn(s, 0);
 	}
-	if (batch_values?.has(signal)) return batch_values.get(signal);
-	if ((signal.f & 8388608) !== 0) throw signal.v;
-	return signal.v;
 }
-function reconnect(derived) {
-	derived.f |= 512;
-	if (derived.deps === null) return;
-	for (const dep of derived.deps) {
-		var reactions = dep.reactions;
-		if (reactions === null) dep.reactions = [derived];
-		else if (!includes.call(reactions, derived)) reactions.push(derived);
-		if ((dep.f & 2) !== 0 && (dep.f & 512) === 0) {
-			unfreeze_derived_effects(dep);
-			reconnect(dep);
+function Yn(e, t) {
+	var n = e.deps;
+	if (n !== null) for (var r = t; r < n.length; r++) Jn(e, n[r]);
+}
+function Xn(e) {
+	var t = e.f;
+	if (!(t & 16384)) {
+		A(e, g);
+		var n = K;
+		K = e;
+		try {
+			t & 16777232 ? Dn(e) : En(e), Tn(e);
+			var r = Kn(e);
+			e.teardown = typeof r == "function" ? r : null, e.wv = zn;
+		} finally {
+			K = n;
 		}
 	}
 }
-function depends_on_old_values(derived) {
-	if (derived.v === UNINITIALIZED) return true;
-	if (derived.deps === null) return false;
-	for (const dep of derived.deps) {
-		if (old_values.has(dep)) return true;
-		if ((dep.f & 2) !== 0 && depends_on_old_values(dep)) return true;
-	}
-	return false;
+async function Zn() {
+	await Promise.resolve(), At();
 }
-function untrack(fn) {
-	var previous_untracking = untracking;
+function Q(e) {
+	var t = !!(e.f & 2);
+	if (Fn?.add(e), U !== null && !W && !(K !== null && K.f & 16384) && (J === null || !J.has(e))) {
+		var r = U.deps;
+		if (U.f & 2097152) e.rv < Bn && (e.rv = Bn, Y === null && r !== null && r[X] === e ? X++ : Y === null ? Y = [e] : Y.push(e));
+		else {
+			U.deps ??= [], n.call(U.deps, e) || U.deps.push(e);
+			var i = e.reactions;
+			i === null ? e.reactions = [U] : n.call(i, U) || i.push(U);
+		}
+	}
+	if (H && P.has(e)) return P.get(e);
+	if (t) {
+		var a = e;
+		if (H) {
+			var o = a.v;
+			return (!(a.f & 1024) && a.reactions !== null || $n(a)) && (o = gt(a)), P.set(a, o), o;
+		}
+		var s = !(a.f & 512) && !W && U !== null && !!(U.f & 512), c = (a.f & x) === 0;
+		Wn(a) && (s && (a.f |= 512), _t(a)), s && !c && (yt(a), Qn(a));
+	}
+	if (M?.has(e)) return M.get(e);
+	if (e.f & 8388608) throw e.v;
+	return e.v;
+}
+function Qn(e) {
+	if (e.f |= 512, e.deps !== null) for (let r of e.deps) {
+		var t = r.reactions;
+		t === null ? r.reactions = [e] : n.call(t, e) || t.push(e), r.f & 2 && !(r.f & 512) && (yt(r), Qn(r));
+	}
+}
+function $n(e) {
+	if (e.v === w) return !0;
+	if (e.deps === null) return !1;
+	for (let t of e.deps) if (P.has(t) || t.f & 2 && $n(t)) return !0;
+	return !1;
+}
+function er(e) {
+	var t = W;
 	try {
-		untracking = true;
-		return fn();
+		return W = !0, e();
 	} finally {
-		untracking = previous_untracking;
+		W = t;
 	}
 }
-var PASSIVE_EVENTS = ["touchstart", "touchmove"];
-function is_passive_event(name) {
-	return PASSIVE_EVENTS.includes(name);
+[..."allowfullscreen.async.autofocus.autoplay.checked.controls.default.disabled.formnovalidate.indeterminate.inert.ismap.loop.multiple.muted.nomodule.novalidate.open.playsinline.readonly.required.reversed.seamless.selected.webkitdirectory.defer.disablepictureinpicture.disableremoteplayback".split(".")];
+var tr = ["touchstart", "touchmove"];
+function nr(e) {
+	return tr.includes(e);
 }
-// node_modules/svelte/src/internal/client/dom/elements/events.js
-var event_symbol = Symbol("events");
-var all_registered_events = new Set();
-var root_event_handles = new Set();
-function create_event(event_name, dom, handler, options = {}) {
-	function target_handler(event) {
-		if (!options.capture) handle_event_propagation.call(dom, event);
-		if (!event.cancelBubble) return without_reactive_context(() => {
-			return handler?.call(this, event);
-		});
+var rr = Symbol("events"), ir = new Set(), ar = new Set();
+function or(e, t, n, r = {}) {
+	function i(e) {
+		if (r.capture || fr.call(t, e), !e.cancelBubble) return it(() => n?.call(this, e));
 	}
-	if (event_name.startsWith("pointer") || event_name.startsWith("touch") || event_name === "wheel") {
-		target_handler.__removed = false;
-		queue_micro_task(() => {
-			if (!target_handler.__removed) dom.addEventListener(event_name, target_handler, options);
-		});
-	} else dom.addEventListener(event_name, target_handler, options);
-	return target_handler;
+	return e.startsWith("pointer") || e.startsWith("touch") || e === "wheel" ? (i.__removed = !1, k(() => {
+		i.__removed || t.addEventListener(e, i, r);
+	})) : t.addEventListener(e, i, r), i;
 }
-function event(event_name, dom, handler, capture, passive) {
-	var options = {
-		capture,
-		passive
-	};
-	var target_handler = create_event(event_name, dom, handler, options);
-	if (dom === document.body || dom === window || dom === document || dom instanceof HTMLMediaElement) teardown(() => {
-		target_handler.__removed = true;
-		dom.removeEventListener(event_name, target_handler, options);
+function sr(e, t, n, r, i) {
+	var a = {
+		capture: r,
+		passive: i
+	}, o = or(e, t, n, a);
+	(t === document.body || t === window || t === document || t instanceof HTMLMediaElement) && hn(() => {
+		o.__removed = !0, t.removeEventListener(e, o, a);
 	});
 }
-function delegated(event_name, element, handler) {
-	(element[event_symbol] ??= {})[event_name] = handler;
+function cr(e, t, n) {
+	(t[rr] ??= {})[e] = n;
 }
-function delegate(events) {
-	for (var i = 0; i < events.length; i++) all_registered_events.add(events[i]);
-	for (var fn of root_event_handles) fn(events);
+function lr(e) {
+	for (var t = 0; t < e.length; t++) ir.add(e[t]);
+	for (var n of ar) n(e);
 }
-var last_propagated_event = null;
-var last_propagated_event_clear_scheduled = false;
-function handle_event_propagation(event) {
-	var handler_element = this;
-	var owner_document = handler_element.ownerDocument;
-	var event_name = event.type;
-	var path = event.composedPath?.() || [];
-	var current_target = path[0] || event.target;
-	last_propagated_event = event;
-	if (!last_propagated_event_clear_scheduled) {
-		last_propagated_event_clear_scheduled = true;
-		setTimeout(() => {
-			last_propagated_event_clear_scheduled = false;
-			last_propagated_event = null;
-		});
-	}
-	var path_idx = 0;
-	var handled_at = last_propagated_event === event && event[event_symbol];
-	if (handled_at) {
-		var at_idx = path.indexOf(handled_at);
-		if (at_idx !== -1 && (handler_element === document || handler_element === window)) {
-			event[event_symbol] = handler_element;
+var ur = null, dr = !1;
+function fr(e) {
+	var t = this, n = t.ownerDocument, r = e.type, a = e.composedPath?.() || [], o = a[0] || e.target;
+	ur = e, dr || (dr = !0, setTimeout(() => {
+		dr = !1, ur = null;
+	}));
+	var s = 0, c = ur === e && e[rr];
+	if (c) {
+		var l = a.indexOf(c);
+		if (l !== -1 && (t === document || t === window)) {
+			e[rr] = t;
 			return;
 		}
-		var handler_idx = path.indexOf(handler_element);
-		if (handler_idx === -1) return;
-		if (at_idx <= handler_idx) path_idx = at_idx;
+		var u = a.indexOf(t);
+		if (u === -1) return;
+		l <= u && (s = l);
 	}
-	current_target = path[path_idx] || event.target;
-	if (current_target === handler_element) return;
-	define_property(event, "currentTarget", {
-		configurable: true,
-		get() {
-			return current_target || owner_document;
-		}
-	});
-	var previous_reaction = active_reaction;
-	var previous_effect = active_effect;
-	set_active_reaction(null);
-	set_active_effect(null);
-	try {
-		var throw_error;
-		var other_errors = [];
-		while (current_target !== null) {
-			if (current_target === handler_element) break;
-			try {
-				var delegated = current_target[event_symbol]?.[event_name];
-				if (delegated != null && (!current_target.disabled || event.target === current_target)) delegated.call(current_target, event);
-			} catch (error) {
-				if (throw_error) other_errors.push(error);
-				else throw_error = error;
+	if (o = a[s] || e.target, o !== t) {
+		i(e, "currentTarget", {
+			configurable: !0,
+			get() {
+				return o || n;
 			}
-			if (event.cancelBubble) break;
-			path_idx++;
-			current_target = path_idx < path.length ? path[path_idx] : null;
+		});
+		var d = U, f = K;
+		G(null), q(null);
+		try {
+			for (var p, m = []; o !== null && o !== t;) {
+				try {
+					var h = o[rr]?.[r];
+					h == null || o.disabled && e.target !== o || h.call(o, e);
+				} catch (e) {
+					p ? m.push(e) : p = e;
+				}
+				if (e.cancelBubble) break;
+				s++, o = s < a.length ? a[s] : null;
+			}
+			if (p) {
+				for (let e of m) queueMicrotask(() => {
+					throw e;
+				});
+				throw p;
+			}
+		} finally {
+			e[rr] = t, delete e.currentTarget, G(d), q(f);
 		}
-		if (throw_error) {
-			for (let error of other_errors) queueMicrotask(() => {
-				throw error;
-			});
-			throw throw_error;
-		}
-	} finally {
-		event[event_symbol] = handler_element;
-		delete event.currentTarget;
-		set_active_reaction(previous_reaction);
-		set_active_effect(previous_effect);
 	}
 }
-// node_modules/svelte/src/internal/client/dom/reconciler.js
-var policy = globalThis?.window?.trustedTypes && globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { createHTML: (html) => {
-	return html;
-} });
-function create_trusted_html(html) {
-	return policy?.createHTML(html) ?? html;
+var pr = globalThis?.window?.trustedTypes && globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { createHTML: (e) => e });
+function mr(e) {
+	return pr?.createHTML(e) ?? e;
 }
-function create_fragment_from_html(html) {
-	var elem = create_element("template");
-	elem.innerHTML = create_trusted_html(html.replaceAll("<!>", "<!---->"));
-	return elem.content;
+function hr(e) {
+	var t = ln("template");
+	return t.innerHTML = mr(e.replaceAll("<!>", "<!---->")), t.content;
 }
-// node_modules/svelte/src/internal/client/dom/template.js
-function assign_nodes(start, end) {
-	var effect = active_effect;
-	if (effect.nodes === null) effect.nodes = {
-		start,
-		end,
+function $(e, t) {
+	var n = K;
+	n.nodes === null && (n.nodes = {
+		start: e,
+		end: t,
 		a: null,
 		t: null
-	};
-}
-function from_html(content, flags) {
-	var is_fragment = (flags & 1) !== 0;
-	var use_import_node = (flags & 2) !== 0;
-	var node;
-	var has_start = !content.startsWith("<!>");
-	return () => {
-		if (hydrating) {
-			assign_nodes(hydrate_node, null);
-			return hydrate_node;
-		}
-		if (node === void 0) {
-			node = create_fragment_from_html(has_start ? content : "<!>" + content);
-			if (!is_fragment) node = get_first_child(node);
-		}
-		var clone = use_import_node || is_firefox ? document.importNode(node, true) : node.cloneNode(true);
-		if (is_fragment) {
-			var start = get_first_child(clone);
-			var end = clone.lastChild;
-			assign_nodes(start, end);
-		} else assign_nodes(clone, clone);
-		return clone;
-	};
-}
-function from_namespace(content, flags, ns = "svg") {
-	var has_start = !content.startsWith("<!>");
-	var is_fragment = (flags & 1) !== 0;
-	var wrapped = `<${ns}>${has_start ? content : "<!>" + content}</${ns}>`;
-	var node;
-	return () => {
-		if (hydrating) {
-			assign_nodes(hydrate_node, null);
-			return hydrate_node;
-		}
-		if (!node) {
-			var root = get_first_child(create_fragment_from_html(wrapped));
-			if (is_fragment) {
-				node = document.createDocumentFragment();
-				while (get_first_child(root)) node.appendChild(get_first_child(root));
-			} else node = get_first_child(root);
-		}
-		var clone = node.cloneNode(true);
-		if (is_fragment) {
-			var start = get_first_child(clone);
-			var end = clone.lastChild;
-			assign_nodes(start, end);
-		} else assign_nodes(clone, clone);
-		return clone;
-	};
-}
-function from_svg(content, flags) {
-	return from_namespace(content, flags, "svg");
-}
-function text(value = "") {
-	if (!hydrating) {
-		var t = create_text(value + "");
-		assign_nodes(t, t);
-		return t;
-	}
-	var node = hydrate_node;
-	if (node.nodeType !== 3) {
-		node.before(node = create_text());
-		set_hydrate_node(node);
-	} else merge_text_nodes(node);
-	assign_nodes(node, node);
-	return node;
-}
-function comment() {
-	if (hydrating) {
-		assign_nodes(hydrate_node, null);
-		return hydrate_node;
-	}
-	var frag = document.createDocumentFragment();
-	var start = document.createComment("");
-	var anchor = create_text();
-	frag.append(start, anchor);
-	assign_nodes(start, anchor);
-	return frag;
-}
-function append(anchor, dom) {
-	if (hydrating) {
-		var effect = active_effect;
-		if ((effect.f & 32768) === 0 || effect.nodes.end === null) effect.nodes.end = hydrate_node;
-		hydrate_next();
-		return;
-	}
-	if (anchor === null) return;
-	anchor.before(dom);
-}
-function props_id() {
-	if (hydrating && hydrate_node && hydrate_node.nodeType === 8 && hydrate_node.textContent?.startsWith(`$`)) {
-		const id = hydrate_node.textContent.substring(1);
-		hydrate_next();
-		return id;
-	}
-	(window.__svelte ??= {}).uid ??= 1;
-	return `c${window.__svelte.uid++}`;
-}
-// node_modules/svelte/src/reactivity/create-subscriber.js
-function createSubscriber(start) {
-	let subscribers = 0;
-	let version = source(0);
-	let stop;
-	return () => {
-		if (effect_tracking()) {
-			get(version);
-			render_effect(() => {
-				if (subscribers === 0) stop = untrack(() => start(() => increment(version)));
-				subscribers += 1;
-				return () => {
-					queue_micro_task(() => {
-						subscribers -= 1;
-						if (subscribers === 0) {
-							stop?.();
-							stop = void 0;
-							increment(version);
-						}
-					});
-				};
-			});
-		}
-	};
-}
-// node_modules/svelte/src/internal/client/dom/blocks/boundary.js
-var flags = EFFECT_TRANSPARENT | EFFECT_PRESERVED;
-function boundary(node, props, children, transform_error) {
-	new Boundary(node, props, children, transform_error);
-}
-var Boundary = class {
-	parent;
-	is_pending = false;
-	transform_error;
-	#anchor;
-	#hydrate_open = hydrating ? hydrate_node : null;
-	#props;
-	#children;
-	#effect;
-	#main_effect = null;
-	#pending_effect = null;
-	#failed_effect = null;
-	#offscreen_fragment = null;
-	#local_pending_count = 0;
-	#pending_count = 0;
-	#pending_count_update_queued = false;
-	#dirty_reactions = new Map();
-	#effect_pending = null;
-	#effect_pending_subscriber = createSubscriber(() => {
-		this.#effect_pending = source(this.#local_pending_count);
-		return () => {
-			this.#effect_pending = null;
-		};
 	});
-	constructor(node, props, children, transform_error) {
-		this.#anchor = node;
-		this.#props = props;
-		this.#children = (anchor) => {
-			var effect = active_effect;
-			effect.b = this;
-			effect.f |= 128;
-			children(anchor);
-		};
-		this.parent = active_effect.b;
-		this.transform_error = transform_error ?? this.parent?.transform_error ?? ((e) => e);
-		this.#effect = block(() => {
-			if (hydrating) {
-				const comment_data = read_hydration_instruction(this.#hydrate_open);
-				hydrate_next();
-				const server_rendered_pending = comment_data === "[!";
-				if (comment_data.startsWith("[?")) {
-					const serialized_error = JSON.parse(comment_data.slice(2));
-					this.#hydrate_failed_content(serialized_error);
-				} else if (server_rendered_pending) this.#hydrate_pending_content();
-				else this.#hydrate_resolved_content();
-			} else this.#render();
-		}, flags);
-		if (hydrating) this.#anchor = hydrate_node;
+}
+function gr(e, t) {
+	var n = !!(t & 1), r = !!(t & 2), i, a = !e.startsWith("<!>");
+	return () => {
+		if (T) return $(E, null), E;
+		i === void 0 && (i = hr(a ? e : "<!>" + e), n || (i = I(i)));
+		var t = r || Qt ? document.importNode(i, !0) : i.cloneNode(!0);
+		if (n) {
+			var o = I(t), s = t.lastChild;
+			$(o, s);
+		} else $(t, t);
+		return t;
+	};
+}
+function _r(e, t, n = "svg") {
+	var r = !e.startsWith("<!>"), i = !!(t & 1), a = `<${n}>${r ? e : "<!>" + e}</${n}>`, o;
+	return () => {
+		if (T) return $(E, null), E;
+		if (!o) {
+			var e = I(hr(a));
+			if (i) for (o = document.createDocumentFragment(); I(e);) o.appendChild(I(e));
+			else o = I(e);
+		}
+		var t = o.cloneNode(!0);
+		if (i) {
+			var n = I(t), r = t.lastChild;
+			$(n, r);
+		} else $(t, t);
+		return t;
+	};
+}
+function vr(e, t) {
+	return _r(e, t, "svg");
+}
+function yr(e = "") {
+	if (!T) {
+		var t = F(e + "");
+		return $(t, t), t;
 	}
-	#hydrate_resolved_content() {
+	var n = E;
+	return n.nodeType === 3 ? un(n) : (n.before(n = F()), D(n)), $(n, n), n;
+}
+function br() {
+	if (T) return $(E, null), E;
+	var e = document.createDocumentFragment(), t = document.createComment(""), n = F();
+	return e.append(t, n), $(t, n), e;
+}
+function xr(e, t) {
+	if (T) {
+		var n = K;
+		n.f & 32768 && n.nodes.end !== null || (n.nodes.end = E), we();
+	} else e !== null && e.before(t);
+}
+function Sr() {
+	if (T && E && E.nodeType === 8 && E.textContent?.startsWith("$")) {
+		let e = E.textContent.substring(1);
+		return we(), e;
+	}
+	return (window.__svelte ??= {}).uid ??= 1, `c${window.__svelte.uid++}`;
+}
+function Cr(e) {
+	let t = 0, n = Rt(0), r;
+	return () => {
+		mn() && (Q(n), xn(() => (t === 0 && (r = er(() => e(() => Kt(n)))), t += 1, () => {
+			k(() => {
+				--t, t === 0 && (r?.(), r = void 0, Kt(n));
+			});
+		})));
+	};
+}
+var wr = ee | C;
+function Tr(e, t, n, r) {
+	new Er(e, t, n, r);
+}
+var Er = class {
+	parent;
+	is_pending = !1;
+	transform_error;
+	#e;
+	#t = T ? E : null;
+	#n;
+	#r;
+	#i;
+	#a = null;
+	#o = null;
+	#s = null;
+	#c = null;
+	#l = 0;
+	#u = 0;
+	#d = !1;
+	#f = new Map();
+	#p = null;
+	#m = Cr(() => (this.#p = Rt(this.#l), () => {
+		this.#p = null;
+	}));
+	constructor(e, t, n, r) {
+		this.#e = e, this.#n = t, this.#r = (e) => {
+			var t = K;
+			t.b = this, t.f |= 128, n(e);
+		}, this.parent = K.b, this.transform_error = r ?? this.parent?.transform_error ?? ((e) => e), this.#i = Cn(() => {
+			if (T) {
+				let e = Oe(this.#t);
+				we();
+				let t = e === "[!";
+				if (e.startsWith("[?")) {
+					let t = JSON.parse(e.slice(2));
+					this.#g(t);
+				} else t ? this.#y() : this.#h();
+			} else this.#b();
+		}, wr), T && (this.#e = E);
+	}
+	#h() {
 		try {
-			this.#main_effect = branch(() => this.#children(this.#anchor));
-		} catch (error) {
-			this.error(error);
+			this.#a = B(() => this.#r(this.#e));
+		} catch (e) {
+			this.error(e);
 		}
 	}
-	#hydrate_failed_content(error) {
-		const failed = this.#props.failed;
-		const { reset, invoke_onerror } = this.#create_reset(error);
-		queue_micro_task(invoke_onerror);
-		if (!failed) return;
-		this.#failed_effect = branch(() => {
-			failed(this.#anchor, () => error, () => reset);
-		});
+	#g(e) {
+		let t = this.#n.failed, { reset: n, invoke_onerror: r } = this.#_(e);
+		k(r), t && (this.#s = B(() => {
+			t(this.#e, () => e, () => n);
+		}));
 	}
-	#create_reset(error) {
-		var did_reset = false;
-		var calling_on_error = false;
-		const reset = () => {
-			if (this.#is_destroyed()) return;
-			if (did_reset) {
-				svelte_boundary_reset_noop();
-				return;
-			}
-			did_reset = true;
-			if (calling_on_error) svelte_boundary_reset_onerror();
-			if (this.#failed_effect !== null) pause_effect(this.#failed_effect, () => {
-				this.#failed_effect = null;
-			});
-			this.#run(() => {
-				this.#render();
-			});
-		};
-		const invoke_onerror = () => {
-			if (this.#is_destroyed()) return;
-			try {
-				calling_on_error = true;
-				this.#props.onerror?.(error, reset);
-				calling_on_error = false;
-			} catch (err) {
-				invoke_error_boundary(err, this.#effect && this.#effect.parent);
-			}
+	#_(e) {
+		var t = !1, n = !1;
+		let r = () => {
+			this.#v() || (t ? Se() : (t = !0, n && He(), this.#s !== null && An(this.#s, () => {
+				this.#s = null;
+			}), this.#S(() => {
+				this.#b();
+			})));
 		};
 		return {
-			reset,
-			invoke_onerror
+			reset: r,
+			invoke_onerror: () => {
+				if (!this.#v()) try {
+					n = !0, this.#n.onerror?.(e, r), n = !1;
+				} catch (e) {
+					R(e, this.#i && this.#i.parent);
+				}
+			}
 		};
 	}
-	#is_destroyed() {
-		return (this.#effect.f & (DESTROYED | DESTROYING)) !== 0;
+	#v() {
+		return (this.#i.f & (b | S)) !== 0;
 	}
-	#hydrate_pending_content() {
-		const pending = this.#props.pending;
-		if (!pending) return;
-		this.is_pending = true;
-		this.#pending_effect = branch(() => pending(this.#anchor));
-		queue_micro_task(() => {
-			if (this.#is_destroyed()) return;
-			var fragment = this.#offscreen_fragment = document.createDocumentFragment();
-			var anchor = create_text();
-			var handled = false;
-			fragment.append(anchor);
-			this.#main_effect = this.#run(() => {
-				try {
-					return branch(() => this.#children(anchor));
-				} catch (error) {
+	#y() {
+		let e = this.#n.pending;
+		e && (this.is_pending = !0, this.#o = B(() => e(this.#e)), k(() => {
+			if (!this.#v()) {
+				var e = this.#c = document.createDocumentFragment(), t = F(), n = !1;
+				e.append(t), this.#a = this.#S(() => {
 					try {
-						this.error(error);
-						handled = true;
-					} catch (error) {
-						invoke_error_boundary(error, this.#effect.parent);
+						return B(() => this.#r(t));
+					} catch (e) {
+						try {
+							this.error(e), n = !0;
+						} catch (e) {
+							R(e, this.#i.parent);
+						}
+						return null;
 					}
-					return null;
-				}
-			});
-			if (this.#main_effect === null) {
-				this.#offscreen_fragment = null;
-				if (handled) this.#resolve(current_batch);
-				return;
+				}), this.#a === null ? (this.#c = null, n && this.#x(j)) : this.#u === 0 && (this.#e.before(e), this.#c = null, An(this.#o, () => {
+					this.#o = null;
+				}), this.#x(j));
 			}
-			if (this.#pending_count === 0) {
-				this.#anchor.before(fragment);
-				this.#offscreen_fragment = null;
-				pause_effect(this.#pending_effect, () => {
-					this.#pending_effect = null;
-				});
-				this.#resolve(current_batch);
-			}
-		});
+		}));
 	}
-	#render() {
+	#b() {
 		try {
-			this.is_pending = this.has_pending_snippet();
-			this.#pending_count = 0;
-			this.#local_pending_count = 0;
-			this.#main_effect = branch(() => {
-				this.#children(this.#anchor);
-			});
-			if (this.#pending_count > 0) {
-				var fragment = this.#offscreen_fragment = document.createDocumentFragment();
-				move_effect(this.#main_effect, fragment);
-				const pending = this.#props.pending;
-				this.#pending_effect = branch(() => pending(this.#anchor));
-			} else this.#resolve(current_batch);
-		} catch (error) {
-			this.error(error);
+			if (this.is_pending = this.has_pending_snippet(), this.#u = 0, this.#l = 0, this.#a = B(() => {
+				this.#r(this.#e);
+			}), this.#u > 0) {
+				var e = this.#c = document.createDocumentFragment();
+				Pn(this.#a, e);
+				let t = this.#n.pending;
+				this.#o = B(() => t(this.#e));
+			} else this.#x(j);
+		} catch (e) {
+			this.error(e);
 		}
 	}
-	#resolve(batch) {
-		this.is_pending = false;
-		batch.transfer_reactions(this.#dirty_reactions);
+	#x(e) {
+		this.is_pending = !1, e.transfer_reactions(this.#f);
 	}
-	defer_effect(effect) {
-		defer_effect(effect, this.#dirty_reactions);
+	defer_effect(e) {
+		$e(e, this.#f);
 	}
 	is_rendered() {
 		return !this.is_pending && (!this.parent || this.parent.is_rendered());
 	}
 	has_pending_snippet() {
-		return !!this.#props.pending;
+		return !!this.#n.pending;
 	}
-	#run(fn) {
-		var previous_effect = active_effect;
-		var previous_reaction = active_reaction;
-		var previous_ctx = component_context;
-		set_active_effect(this.#effect);
-		set_active_reaction(this.#effect);
-		set_component_context(this.#effect.ctx);
+	#S(e) {
+		var t = K, n = U, r = O;
+		q(this.#i), G(this.#i), Ue(this.#i.ctx);
 		try {
-			Batch.ensure();
-			return fn();
+			return kt.ensure(), e();
 		} finally {
-			set_active_effect(previous_effect);
-			set_active_reaction(previous_reaction);
-			set_component_context(previous_ctx);
+			q(t), G(n), Ue(r);
 		}
 	}
-	#update_pending_count(d, batch) {
-		if (!this.has_pending_snippet()) {
-			if (this.parent) this.parent.#update_pending_count(d, batch);
-			return;
-		}
-		this.#pending_count += d;
-		if (this.#pending_count === 0) {
-			this.#resolve(batch);
-			if (this.#pending_effect) pause_effect(this.#pending_effect, () => {
-				this.#pending_effect = null;
-			});
-			if (this.#offscreen_fragment) {
-				this.#anchor.before(this.#offscreen_fragment);
-				this.#offscreen_fragment = null;
-			}
-		}
+	#C(e, t) {
+		this.has_pending_snippet() ? (this.#u += e, this.#u === 0 && (this.#x(t), this.#o && An(this.#o, () => {
+			this.#o = null;
+		}), this.#c &&= (this.#e.before(this.#c), null))) : this.parent && this.parent.#C(e, t);
 	}
-	update_pending_count(d, batch) {
-		this.#update_pending_count(d, batch);
-		this.#local_pending_count += d;
-		if (!this.#effect_pending || this.#pending_count_update_queued) return;
-		this.#pending_count_update_queued = true;
-		queue_micro_task(() => {
-			this.#pending_count_update_queued = false;
-			if (this.#effect_pending) internal_set(this.#effect_pending, this.#local_pending_count);
-		});
-	}
-	get_effect_pending() {
-		this.#effect_pending_subscriber();
-		return get(this.#effect_pending);
-	}
-	error(error) {
-		if (error === HYDRATION_ERROR) throw error;
-		if (!this.#props.onerror && !this.#props.failed) throw error;
-		if (current_batch?.is_fork) {
-			if (this.#main_effect) current_batch.skip_effect(this.#main_effect);
-			if (this.#pending_effect) current_batch.skip_effect(this.#pending_effect);
-			if (this.#failed_effect) current_batch.skip_effect(this.#failed_effect);
-			current_batch.oncommit(() => {
-				if (!this.#is_destroyed()) this.#handle_error(error);
-			});
-		} else this.#handle_error(error);
-	}
-	#handle_error(error) {
-		if (this.#main_effect) {
-			destroy_effect(this.#main_effect);
-			this.#main_effect = null;
-		}
-		if (this.#pending_effect) {
-			destroy_effect(this.#pending_effect);
-			this.#pending_effect = null;
-		}
-		if (this.#failed_effect) {
-			destroy_effect(this.#failed_effect);
-			this.#failed_effect = null;
-		}
-		if (hydrating) {
-			set_hydrate_node(this.#hydrate_open);
-			next();
-			set_hydrate_node(skip_nodes());
-		}
-		let failed = this.#props.failed;
-		const handle_error_result = (transformed_error) => {
-			if (this.#is_destroyed()) return;
-			const { reset, invoke_onerror } = this.#create_reset(transformed_error);
-			invoke_onerror();
-			if (failed && !this.#is_destroyed()) this.#failed_effect = this.#run(() => {
-				try {
-					return branch(() => {
-						var effect = active_effect;
-						effect.b = this;
-						effect.f |= 128;
-						failed(this.#anchor, () => transformed_error, () => reset);
-					});
-				} catch (error) {
-					invoke_error_boundary(error, this.#effect.parent);
-					return null;
-				}
-			});
-		};
-		queue_micro_task(() => {
-			if (this.#is_destroyed()) return;
-			var result;
-			try {
-				result = this.transform_error(error);
-			} catch (e) {
-				invoke_error_boundary(e, this.#effect && this.#effect.parent);
-				return;
-			}
-			if (result !== null && typeof result === "object" && typeof result.then === "function") result.then(handle_error_result, (e) => invoke_error_boundary(e, this.#effect && this.#effect.parent));
-			else handle_error_result(result);
-		});
-	}
-};
-function set_text(text, value) {
-	var str = value == null ? "" : typeof value === "object" ? `${value}` : value;
-	if (str !== (text[TEXT_CACHE] ??= text.nodeValue)) {
-		text[TEXT_CACHE] = str;
-		text.nodeValue = `${str}`;
-	}
-}
-function mount(component, options) {
-	return _mount(component, options);
-}
-var listeners = new Map();
-function _mount(Component, { target, anchor, props = {}, events, context, intro = true, transformError }) {
-	init_operations();
-	var component = void 0;
-	var unmount = component_root(() => {
-		var anchor_node = anchor ?? target.appendChild(create_text());
-		boundary(anchor_node, { pending: () => {} }, (anchor_node) => {
-			push({});
-			var ctx = component_context;
-			if (context) ctx.c = context;
-			if (events) props.$$events = events;
-			if (hydrating) assign_nodes(anchor_node, null);
-			component = Component(anchor_node, props) || mark_as_component();
-			if (hydrating) {
-				active_effect.nodes.end = hydrate_node;
-				if (hydrate_node === null || hydrate_node.nodeType !== 8 || hydrate_node.data !== "]") {
-					hydration_mismatch();
-					throw HYDRATION_ERROR;
-				}
-			}
-			pop();
-		}, transformError);
-		var registered_events = new Set();
-		var event_handle = (events) => {
-			for (var i = 0; i < events.length; i++) {
-				var event_name = events[i];
-				if (registered_events.has(event_name)) continue;
-				registered_events.add(event_name);
-				var passive = is_passive_event(event_name);
-				for (const node of [target, document]) {
-					var counts = listeners.get(node);
-					if (counts === void 0) {
-						counts = new Map();
-						listeners.set(node, counts);
-					}
-					var count = counts.get(event_name);
-					if (count === void 0) {
-						node.addEventListener(event_name, handle_event_propagation, { passive });
-						counts.set(event_name, 1);
-					} else counts.set(event_name, count + 1);
-				}
-			}
-		};
-		event_handle(array_from(all_registered_events));
-		root_event_handles.add(event_handle);
-		return () => {
-			for (var event_name of registered_events) for (const node of [target, document]) {
-				var counts = listeners.get(node);
-				var count = counts.get(event_name);
-				if (--count == 0) {
-					node.removeEventListener(event_name, handle_event_propagation);
-					counts.delete(event_name);
-					if (counts.size === 0) listeners.delete(node);
-				} else counts.set(event_name, count);
-			}
-			root_event_handles.delete(event_handle);
-			if (anchor_node !== anchor) anchor_node.parentNode?.removeChild(anchor_node);
-		};
-	});
-	mounted_components.set(component, unmount);
-	return component;
-}
-var mounted_components = new WeakMap();
-// node_modules/svelte/src/internal/client/dom/blocks/branches.js
-var BranchManager = class {
-	anchor;
-	#batches = new Map();
-	#onscreen = new Map();
-	#offscreen = new Map();
-	#outroing = new Set();
-	#transition = true;
-	constructor(anchor, transition = true) {
-		this.anchor = anchor;
-		this.#transition = transition;
-	}
-	#commit = (batch) => {
-		if (!this.#batches.has(batch)) return;
-		var key = this.#batches.get(batch);
-		var onscreen = this.#onscreen.get(key);
-		if (onscreen) {
-			resume_effect(onscreen);
-			this.#outroing.delete(key);
-		} else {
-			var offscreen = this.#offscreen.get(key);
-			if (offscreen) {
-				resume_effect(offscreen.effect);
-				this.#onscreen.set(key, offscreen.effect);
-				this.#offscreen.delete(key);
-				offscreen.fragment.lastChild.remove();
-				this.anchor.before(offscreen.fragment);
-				onscreen = offscreen.effect;
-			}
-		}
-		for (const [b, k] of this.#batches) {
-			this.#batches.delete(b);
-			if (b === batch) break;
-			const offscreen = this.#offscreen.get(k);
-			if (offscreen) {
-				destroy_effect(offscreen.effect);
-				this.#offscreen.delete(k);
-			}
-		}
-		for (const [k, effect] of this.#onscreen) {
-			if (k === key || this.#outroing.has(k)) continue;
-			const on_destroy = () => {
-				if (Array.from(this.#batches.values()).includes(k)) {
-					var fragment = document.createDocumentFragment();
-					move_effect(effect, fragment);
-					fragment.append(create_text());
-					this.#offscreen.set(k, {
-						effect,
-						fragment
-					});
-				} else destroy_effect(effect);
-				this.#outroing.delete(k);
-				this.#onscreen.delete(k);
-			};
-			if (this.#transition || !onscreen) {
-				this.#outroing.add(k);
-				pause_effect(effect, on_destroy, false);
-			} else on_destroy();
-		}
-	};
-	#discard = (batch) => {
-		this.#batches.delete(batch);
-		const keys = Array.from(this.#batches.values());
-		for (const [k, branch] of this.#offscreen) if (!keys.includes(k)) {
-			destroy_effect(branch.effect);
-			this.#offscreen.delete(k);
-		}
-	};
-	ensure(key, fn) {
-		var batch = current_batch;
-		var defer = should_defer_append();
-		if (fn && !this.#onscreen.has(key) && !this.#offscreen.has(key)) {
-			if (defer) {
-				var fragment = document.createDocumentFragment();
-				var target = create_text();
-				fragment.append(target);
-				this.#offscreen.set(key, {
-					effect: branch(() => fn(target)),
-					fragment
-				});
-			} else this.#onscreen.set(key, branch(() => fn(this.anchor)));
-		}
-		this.#batches.set(batch, key);
-		if (defer) {
-			for (const [k, effect] of this.#onscreen) if (k === key) batch.unskip_effect(effect);
-			else batch.skip_effect(effect);
-			for (const [k, branch] of this.#offscreen) if (k === key) batch.unskip_effect(branch.effect);
-			else batch.skip_effect(branch.effect);
-			batch.oncommit(this.#commit);
-			batch.ondiscard(this.#discard);
-		} else {
-			if (hydrating) this.anchor = hydrate_node;
-			this.#commit(batch);
-		}
-	}
-};
-// node_modules/svelte/src/internal/client/dom/blocks/await.js
-var PENDING = 0;
-var THEN = 1;
-var CATCH = 2;
-function await_block(node, get_input, pending_fn, then_fn, catch_fn) {
-	if (hydrating) hydrate_next();
-	var runes = is_runes();
-	var v = UNINITIALIZED;
-	var value = runes ? source(v) : mutable_source(v, false, false);
-	var error = runes ? source(v) : mutable_source(v, false, false);
-	var branches = new BranchManager(node);
-	block(() => {
-		var batch = current_batch;
-		var input = get_input();
-		var destroyed = false;
-		let mismatch = hydrating && is_promise(input) === (node.data === "[!");
-		if (mismatch) {
-			set_hydrate_node(skip_nodes());
-			set_hydrating(false);
-		}
-		if (is_promise(input)) {
-			var restore = capture();
-			var resolved = false;
-			const resolve = (fn) => {
-				if (destroyed) return;
-				resolved = true;
-				restore(false);
-				if (current_batch === batch) batch.deactivate();
-				Batch.ensure();
-				try {
-					fn();
-				} finally {
-					unset_context(false);
-					if (!is_flushing_sync) flushSync();
-				}
-			};
-			input.then((v) => {
-				resolve(() => {
-					internal_set(value, v);
-					branches.ensure(THEN, then_fn && ((target) => then_fn(target, value)));
-				});
-			}, (e) => {
-				resolve(() => {
-					internal_set(error, e);
-					branches.ensure(CATCH, catch_fn && ((target) => catch_fn(target, error)));
-					if (!catch_fn) throw error.v;
-				});
-			});
-			if (hydrating) branches.ensure(PENDING, pending_fn);
-			else queue_micro_task(() => {
-				if (!resolved) resolve(() => {
-					branches.ensure(PENDING, pending_fn);
-				});
-			});
-		} else {
-			internal_set(value, input);
-			branches.ensure(THEN, then_fn && ((target) => then_fn(target, value)));
-		}
-		if (mismatch) set_hydrating(true);
-		return () => {
-			destroyed = true;
-		};
-	});
-}
-// node_modules/svelte/src/internal/client/dom/blocks/if.js
-function if_block(node, fn, elseif = false) {
-	var marker;
-	if (hydrating) {
-		marker = hydrate_node;
-		hydrate_next();
-	}
-	var branches = new BranchManager(node);
-	var flags = elseif ? EFFECT_TRANSPARENT : 0;
-	function update_branch(key, fn) {
-		if (hydrating) {
-			var data = read_hydration_instruction(marker);
-			if (key !== parseInt(data.substring(1))) {
-				var anchor = skip_nodes();
-				set_hydrate_node(anchor);
-				branches.anchor = anchor;
-				set_hydrating(false);
-				branches.ensure(key, fn);
-				set_hydrating(true);
-				return;
-			}
-		}
-		branches.ensure(key, fn);
-	}
-	block(() => {
-		var has_branch = false;
-		fn((fn, key = 0) => {
-			has_branch = true;
-			update_branch(key, fn);
-		});
-		if (!has_branch) update_branch(-1, null);
-	}, flags);
-}
-// node_modules/svelte/src/internal/client/dom/blocks/each.js
-function index(_, i) {
-	return i;
-}
-function pause_effects(state, to_destroy, controlled_anchor) {
-	var transitions = [];
-	var length = to_destroy.length;
-	var group;
-	var remaining = to_destroy.length;
-	for (var i = 0; i < length; i++) {
-		let effect = to_destroy[i];
-		pause_effect(effect, () => {
-			if (group) {
-				group.pending.delete(effect);
-				group.done.add(effect);
-				if (group.pending.size === 0) {
-					var groups = state.outrogroups;
-					destroy_effects(state, array_from(group.done));
-					groups.delete(group);
-					if (groups.size === 0) state.outrogroups = null;
-				}
-			} else remaining -= 1;
-		}, false);
-	}
-	if (remaining === 0) {
-		var fast_path = transitions.length === 0 && controlled_anchor !== null && state.pending.size === 0;
-		if (fast_path) {
-			var anchor = controlled_anchor;
-			var parent_node = anchor.parentNode;
-			clear_text_content(parent_node);
-			parent_node.append(anchor);
-			state.items.clear();
-		}
-		destroy_effects(state, to_destroy, !fast_path);
-	} else {
-		group = {
-			pending: new Set(to_destroy),
-			done: new Set()
-		};
-		(state.outrogroups ??= new Set()).add(group);
-	}
-}
-function destroy_effects(state, to_destroy, remove_dom = true) {
-	var preserved_effects;
-	if (state.pending.size > 0) {
-		preserved_effects = new Set();
-		for (const keys of state.pending.values()) for (const key of keys) preserved_effects.add(state.items.get(key).e);
-	}
-	for (var i = 0; i < to_destroy.length; i++) {
-		var e = to_destroy[i];
-		if (preserved_effects?.has(e)) {
-			e.f |= EFFECT_OFFSCREEN;
-			move_effect(e, document.createDocumentFragment());
-		} else destroy_effect(to_destroy[i], remove_dom);
-	}
-}
-var offscreen_anchor;
-function each(node, flags, get_collection, get_key, render_fn, fallback_fn = null) {
-	var anchor = node;
-	var items = new Map();
-	if ((flags & 4) !== 0) {
-		var parent_node = node;
-		anchor = hydrating ? set_hydrate_node(get_first_child(parent_node)) : parent_node.appendChild(create_text());
-	}
-	if (hydrating) hydrate_next();
-	var fallback = null;
-	var each_array = derived_safe_equal(() => {
-		var collection = get_collection();
-		return is_array(collection) ? collection : collection == null ? [] : array_from(collection);
-	});
-	var pending = new Map();
-	var first_run = true;
-	function commit(batch) {
-		if ((state.effect.f & 16384) !== 0) return;
-		state.pending.delete(batch);
-		var array = get(each_array);
-		state.fallback = fallback;
-		reconcile(state, array, anchor, flags, get_key);
-		if (fallback !== null) {
-			if (array.length === 0) {
-				if ((fallback.f & 33554432) === 0) resume_effect(fallback);
-				else {
-					fallback.f ^= EFFECT_OFFSCREEN;
-					move(fallback, null, anchor);
-				}
-			} else pause_effect(fallback, () => {
-				fallback = null;
-			});
-		}
-	}
-	function discard(batch) {
-		state.pending.delete(batch);
-	}
-	var state = {
-		effect: block(() => {
-			var array = get(each_array);
-			var length = array.length;
-			let mismatch = false;
-			if (hydrating) {
-				if (read_hydration_instruction(anchor) === "[!" !== (length === 0)) {
-					anchor = skip_nodes();
-					set_hydrate_node(anchor);
-					set_hydrating(false);
-					mismatch = true;
-				}
-			}
-			var keys = new Set();
-			var batch = current_batch;
-			var defer = should_defer_append();
-			for (var index = 0; index < length; index += 1) {
-				if (hydrating && hydrate_node.nodeType === 8 && hydrate_node.data === "]") {
-					anchor = hydrate_node;
-					mismatch = true;
-					set_hydrating(false);
-				}
-				var value = array[index];
-				var key = get_key(value, index);
-				var item = first_run ? null : items.get(key);
-				if (item) {
-					if (item.v) internal_set(item.v, value);
-					if (item.i) internal_set(item.i, index);
-					if (defer) batch.unskip_effect(item.e);
-				} else {
-					item = create_item(items, first_run ? anchor : offscreen_anchor ??= create_text(), value, key, index, render_fn, flags, get_collection);
-					if (!first_run) item.e.f |= EFFECT_OFFSCREEN;
-					items.set(key, item);
-				}
-				keys.add(key);
-			}
-			if (length === 0 && fallback_fn && !fallback) {
-				if (first_run) fallback = branch(() => fallback_fn(anchor));
-				else {
-					fallback = branch(() => fallback_fn(offscreen_anchor ??= create_text()));
-					fallback.f |= EFFECT_OFFSCREEN;
-				}
-			}
-			if (length > keys.size) each_key_duplicate("", "", "");
-			if (hydrating && length > 0) set_hydrate_node(skip_nodes());
-			if (!first_run) {
-				pending.set(batch, keys);
-				if (defer) {
-					for (const [key, item] of items) if (!keys.has(key)) batch.skip_effect(item.e);
-					batch.oncommit(commit);
-					batch.ondiscard(discard);
-				} else commit(batch);
-			}
-			if (mismatch) set_hydrating(true);
-			get(each_array);
-		}),
-		flags,
-		items,
-		pending,
-		outrogroups: null,
-		fallback
-	};
-	first_run = false;
-	if (hydrating) anchor = hydrate_node;
-}
-function skip_to_branch(effect) {
-	while (effect !== null && (effect.f & 32) === 0) effect = effect.next;
-	return effect;
-}
-function reconcile(state, array, anchor, flags, get_key) {
-	var is_animated = (flags & 8) !== 0;
-	var length = array.length;
-	var items = state.items;
-	var current = skip_to_branch(state.effect.first);
-	var seen;
-	var prev = null;
-	var to_animate;
-	var matched = [];
-	var stashed = [];
-	var value;
-	var key;
-	var effect;
-	var i;
-	if (is_animated) for (i = 0; i < length; i += 1) {
-		value = array[i];
-		key = get_key(value, i);
-		effect = items.get(key).e;
-		if ((effect.f & 33554432) === 0) {
-			effect.nodes?.a?.measure();
-			(to_animate ??= new Set()).add(effect);
-		}
-	}
-	for (i = 0; i < length; i += 1) {
-		value = array[i];
-		key = get_key(value, i);
-		effect = items.get(key).e;
-		if (state.outrogroups !== null) for (const group of state.outrogroups) {
-			group.pending.delete(effect);
-			group.done.delete(effect);
-		}
-		if ((effect.f & 8192) !== 0) {
-			resume_effect(effect);
-			if (is_animated) {
-				effect.nodes?.a?.unfix();
-				(to_animate ??= new Set()).delete(effect);
-			}
-		}
-		if ((effect.f & 33554432) !== 0) {
-			effect.f ^= EFFECT_OFFSCREEN;
-			if (effect === current) move(effect, null, anchor);
-			else {
-				var next = prev ? prev.next : current;
-				if (effect === state.effect.last) state.effect.last = effect.prev;
-				if (effect.prev) effect.prev.next = effect.next;
-				if (effect.next) effect.next.prev = effect.prev;
-				link(state, prev, effect);
-				link(state, effect, next);
-				move(effect, next, anchor);
-				prev = effect;
-				matched = [];
-				stashed = [];
-				current = skip_to_branch(prev.next);
-				continue;
-			}
-		}
-		if (effect !== current) {
-			if (seen !== void 0 && seen.has(effect)) {
-				if (matched.length < stashed.length) {
-					var start = stashed[0];
-					var j;
-					prev = start.prev;
-					var a = matched[0];
-					var b = matched[matched.length - 1];
-					for (j = 0; j < matched.length; j += 1) move(matched[j], start, anchor);
-					for (j = 0; j < stashed.length; j += 1) seen.delete(stashed[j]);
-					link(state, a.prev, b.next);
-					link(state, prev, a);
-					link(state, b, start);
-					current = start;
-					prev = b;
-					i -= 1;
-					matched = [];
-					stashed = [];
-				} else {
-					seen.delete(effect);
-					move(effect, current, anchor);
-					link(state, effect.prev, effect.next);
-					link(state, effect, prev === null ? state.effect.first : prev.next);
-					link(state, prev, effect);
-					prev = effect;
-				}
-				continue;
-			}
-			matched = [];
-			stashed = [];
-			while (current !== null && current !== effect) {
-				(seen ??= new Set()).add(current);
-				stashed.push(current);
-				current = skip_to_branch(current.next);
-			}
-			if (current === null) continue;
-		}
-		if ((effect.f & 33554432) === 0) matched.push(effect);
-		prev = effect;
-		current = skip_to_branch(effect.next);
-	}
-	if (state.outrogroups !== null) {
-		for (const group of state.outrogroups) if (group.pending.size === 0) {
-			destroy_effects(state, array_from(group.done));
-			state.outrogroups?.delete(group);
-		}
-		if (state.outrogroups.size === 0) state.outrogroups = null;
-	}
-	if (current !== null || seen !== void 0) {
-		var to_destroy = [];
-		if (seen !== void 0) {
-			for (effect of seen) if ((effect.f & 8192) === 0) to_destroy.push(effect);
-		}
-		while (current !== null) {
-			if ((current.f & 8192) === 0 && current !== state.fallback) to_destroy.push(current);
-			current = skip_to_branch(current.next);
-		}
-		var destroy_length = to_destroy.length;
-		if (destroy_length > 0) {
-			var controlled_anchor = (flags & 4) !== 0 && length === 0 ? anchor : null;
-			if (is_animated) {
-				for (i = 0; i < destroy_length; i += 1) to_destroy[i].nodes?.a?.measure();
-				for (i = 0; i < destroy_length; i += 1) to_destroy[i].nodes?.a?.fix();
-			}
-			pause_effects(state, to_destroy, controlled_anchor);
-		}
-	}
-	if (is_animated) queue_micro_task(() => {
-		if (to_animate === void 0) return;
-		for (effect of to_animate) effect.nodes?.a?.apply();
-	});
-}
-function create_item(items, anchor, value, key, index, render_fn, flags, get_collection) {
-	var v = (flags & 1) !== 0 ? (flags & 16) === 0 ? mutable_source(value, false, false) : source(value) : null;
-	var i = (flags & 2) !== 0 ? source(index) : null;
-	return {
-		v,
-		i,
-		e: branch(() => {
-			render_fn(anchor, v ?? value, i ?? index, get_collection);
-			return () => {
-				items.delete(key);
-			};
-		})
-	};
-}
-function move(effect, next, anchor) {
-	if (!effect.nodes) return;
-	var node = effect.nodes.start;
-	var end = effect.nodes.end;
-	var dest = next && (next.f & 33554432) === 0 ? next.nodes.start : anchor;
-	while (node !== null) {
-		var next_node = get_next_sibling(node);
-		dest.before(node);
-		if (node === end) return;
-		node = next_node;
-	}
-}
-function link(state, prev, next) {
-	if (prev === null) state.effect.first = next;
-	else prev.next = next;
-	if (next === null) state.effect.last = prev;
-	else next.prev = prev;
-}
-// node_modules/svelte/src/internal/client/dom/blocks/snippet.js
-function snippet(node, get_snippet, ...args) {
-	var branches = new BranchManager(node);
-	block(() => {
-		const snippet = get_snippet() ?? null;
-		branches.ensure(snippet, snippet && ((anchor) => snippet(anchor, ...args)));
-	}, EFFECT_TRANSPARENT);
-}
-// node_modules/svelte/src/internal/client/dom/blocks/svelte-head.js
-function head(hash, render_fn) {
-	let previous_hydrate_node = null;
-	let was_hydrating = hydrating;
-	var anchor;
-	if (hydrating) {
-		previous_hydrate_node = hydrate_node;
-		var head_anchor = get_first_child(document.head);
-		while (head_anchor !== null && (head_anchor.nodeType !== 8 || head_anchor.data !== hash)) head_anchor = get_next_sibling(head_anchor);
-		if (head_anchor === null) set_hydrating(false);
-		else {
-			var start = get_next_sibling(head_anchor);
-			head_anchor.remove();
-			set_hydrate_node(start);
-		}
-	}
-	if (!hydrating) anchor = document.head.appendChild(create_text());
-	try {
-		block(() => {
-			var e = branch(() => render_fn(anchor));
-			e.f |= HEAD_EFFECT;
-			if (!hydrating) {
-				if (e.nodes === null) e.nodes = {
-					start: anchor,
-					end: anchor,
-					a: null,
-					t: null
-				};
-				else e.nodes.end = anchor;
-			}
-		});
-	} finally {
-		if (was_hydrating) {
-			set_hydrating(true);
-			set_hydrate_node(previous_hydrate_node);
-		}
-	}
-}
-// node_modules/svelte/src/internal/client/dom/elements/attachments.js
-function attach(node, get_fn) {
-	var fn = void 0;
-	var e;
-	managed(() => {
-		if (fn !== (fn = get_fn())) {
-			if (e) {
-				destroy_effect(e);
-				e = null;
-			}
-			if (fn) e = branch(() => {
-				effect(() => fn(node));
-			});
-		}
-	});
-}
-// node_modules/clsx/dist/clsx.mjs
-function r(e) {
-	var t, f, n = "";
-	if ("string" == typeof e || "number" == typeof e) n += e;
-	else if ("object" == typeof e) if (Array.isArray(e)) {
-		var o = e.length;
-		for (t = 0; t < o; t++) e[t] && (f = r(e[t])) && (n && (n += " "), n += f);
-	} else for (f in e) e[f] && (n && (n += " "), n += f);
-	return n;
-}
-function clsx$1() {
-	for (var e, t, f = 0, n = "", o = arguments.length; f < o; f++) (e = arguments[f]) && (t = r(e)) && (n && (n += " "), n += t);
-	return n;
-}
-// node_modules/svelte/src/internal/shared/attributes.js
-function clsx(value) {
-	if (typeof value === "object") return clsx$1(value);
-	else return value ?? "";
-}
-var whitespace = [..." 	\n\r\f\xA0\v﻿"];
-function to_class(value, hash, directives) {
-	var classname = value == null ? "" : "" + value;
-	if (hash) classname = classname ? classname + " " + hash : hash;
-	if (directives) {
-		for (var key of Object.keys(directives)) if (directives[key]) classname = classname ? classname + " " + key : key;
-		else if (classname.length) {
-			var len = key.length;
-			var a = 0;
-			while ((a = classname.indexOf(key, a)) >= 0) {
-				var b = a + len;
-				if ((a === 0 || whitespace.includes(classname[a - 1])) && (b === classname.length || whitespace.includes(classname[b]))) classname = (a === 0 ? "" : classname.substring(0, a)) + classname.substring(b + 1);
-				else a = b;
-			}
-		}
-	}
-	return classname === "" ? null : classname;
-}
-function append_styles(styles, important = false) {
-	var separator = important ? " !important;" : ";";
-	var css = "";
-	for (var key of Object.keys(styles)) {
-		var value = styles[key];
-		if (value != null && value !== "") css += " " + key + ": " + value + separator;
-	}
-	return css;
-}
-function to_css_name(name) {
-	if (name[0] !== "-" || name[1] !== "-") return name.toLowerCase();
-	return name;
-}
-function to_style(value, styles) {
-	if (styles) {
-		var new_style = "";
-		var normal_styles;
-		var important_styles;
-		if (Array.isArray(styles)) {
-			normal_styles = styles[0];
-			important_styles = styles[1];
-		} else normal_styles = styles;
-		if (value) {
-			value = String(value).replaceAll(/\/\*.*?\*\//g, "").trim();
-			var in_str = false;
-			var in_apo = 0;
-			var in_comment = false;
-			var reserved_names = [];
-			if (normal_styles) reserved_names.push(...Object.keys(normal_styles).map(to_css_name));
-			if (important_styles) reserved_names.push(...Object.keys(important_styles).map(to_css_name));
-			var start_index = 0;
-			var name_index = -1;
-			const len = value.length;
-			for (var i = 0; i < len; i++) {
-				var c = value[i];
-				if (in_comment) {
-					if (c === "/" && value[i - 1] === "*") in_comment = false;
-				} else if (in_str) {
-					if (in_str === c) in_str = false;
-				} else if (c === "/" && value[i + 1] === "*") in_comment = true;
-				else if (c === "\"" || c === "'") in_str = c;
-				else if (c === "(") in_apo++;
-				else if (c === ")") in_apo--;
-				if (!in_comment && in_str === false && in_apo === 0) {
-					if (c === ":" && name_index === -1) name_index = i;
-					else if (c === ";" || i === len - 1) {
-						if (name_index !== -1) {
-							var name = to_css_name(value.substring(start_index, name_index).trim());
-							if (!reserved_names.includes(name)) {
-								if (c !== ";") i++;
-								var property = value.substring(start_index, i).trim();
-								new_style += " " + property + ";";
-							}
-						}
-						start_index = i + 1;
-						name_index = -1;
-					}
-				}
-			}
-		}
-		if (normal_styles) new_style += append_styles(normal_styles);
-		if (important_styles) new_style += append_styles(important_styles, true);
-		new_style = new_style.trim();
-		return new_style === "" ? null : new_style;
-	}
-	return value == null ? null : String(value);
-}
-// node_modules/svelte/src/internal/client/dom/elements/class.js
-function set_class(dom, is_html, value, hash, prev_classes, next_classes) {
-	var prev = dom[CLASS_CACHE];
-	if (hydrating || prev !== value || prev === void 0) {
-		var next_class_name = to_class(value, hash, next_classes);
-		if (!hydrating || next_class_name !== dom.getAttribute("class")) {
-			if (next_class_name == null) dom.removeAttribute("class");
-			else if (is_html) dom.className = next_class_name;
-			else dom.setAttribute("class", next_class_name);
-		}
-		dom[CLASS_CACHE] = value;
-	} else if (next_classes && prev_classes !== next_classes) for (var key in next_classes) {
-		var is_present = !!next_classes[key];
-		if (prev_classes == null || is_present !== !!prev_classes[key]) dom.classList.toggle(key, is_present);
-	}
-	return next_classes;
-}
-// node_modules/svelte/src/internal/client/dom/elements/style.js
-function update_styles(dom, prev = {}, next, priority) {
-	for (var key in next) {
-		var value = next[key];
-		if (prev[key] !== value) {
-			if (next[key] == null) dom.style.removeProperty(key);
-			else dom.style.setProperty(key, value, priority);
-		}
-	}
-}
-function set_style(dom, value, prev_styles, next_styles) {
-	var prev = dom[STYLE_CACHE];
-	if (hydrating || prev !== value) {
-		var next_style_attr = to_style(value, next_styles);
-		if (!hydrating || next_style_attr !== dom.getAttribute("style")) {
-			if (next_style_attr == null) dom.removeAttribute("style");
-			else dom.style.cssText = next_style_attr;
-		}
-		dom[STYLE_CACHE] = value;
-	} else if (next_styles) {
-		if (Array.isArray(next_styles)) {
-			update_styles(dom, prev_styles?.[0], next_styles[0]);
-			update_styles(dom, prev_styles?.[1], next_styles[1], "important");
-		} else update_styles(dom, prev_styles, next_styles);
-	}
-	return next_styles;
-}
-// node_modules/svelte/src/internal/client/dom/elements/bindings/select.js
-function set_selected(option, selected) {
-	if (selected) {
-		if (!option.hasAttribute("selected")) option.setAttribute("selected", "");
-	} else option.removeAttribute("selected");
-}
-function apply_default_select_value(select, preserve) {
-	var value = select.__defaultValue;
-	var multiple = select.multiple;
-	var values = multiple ? value ?? [] : null;
-	if (multiple && !is_array(values)) return;
-	var index = select.selectedIndex;
-	var selected = preserve && multiple ? new Set(select.selectedOptions) : null;
-	for (var option of select.options) {
-		var option_value = get_option_value(option);
-		set_selected(option, multiple ? values.includes(option_value) : is(option_value, value));
-	}
-	if (!preserve) return;
-	if (selected !== null) for (option of select.options) {
-		var was_selected = selected.has(option);
-		if (option.selected !== was_selected) option.selected = was_selected;
-	}
-	else if (select.selectedIndex !== index) select.selectedIndex = index;
-}
-function select_option(select, value, mounting = false) {
-	if (select.multiple) {
-		if (value == void 0) return;
-		if (!is_array(value)) return select_multiple_invalid_value();
-		for (var option of select.options) option.selected = value.includes(get_option_value(option));
-		return;
-	}
-	for (option of select.options) if (is(get_option_value(option), value)) {
-		option.selected = true;
-		return;
-	}
-	if (!mounting || value !== void 0) select.selectedIndex = -1;
-}
-function init_select(select) {
-	var observer = new MutationObserver((entries) => {
-		if (entries.every(is_selectedcontent_mutation)) return;
-		if ("__defaultValue" in select) apply_default_select_value(select, false);
-		if ("__value" in select) select_option(select, select.__value);
-	});
-	observer.observe(select, {
-		childList: true,
-		subtree: true,
-		attributes: true,
-		attributeFilter: ["value"]
-	});
-	teardown(() => {
-		observer.disconnect();
-	});
-}
-function bind_select_value(select, get, set = get) {
-	var batches = new WeakSet();
-	var mounting = true;
-	listen_to_event_and_reset_event(select, "change", (is_reset) => {
-		var query = is_reset ? "[selected]" : ":checked";
-		var value;
-		if (select.multiple) value = [].map.call(select.querySelectorAll(query), get_option_value);
-		else {
-			var selected_option = select.querySelector(query) ?? select.querySelector("option:not([disabled])");
-			value = selected_option && get_option_value(selected_option);
-		}
-		set(value);
-		select.__value = value;
-		if (current_batch !== null) batches.add(current_batch);
-	});
-	effect(() => {
-		var value = get();
-		if (select === document.activeElement) {
-			var batch = async_mode_flag ? previous_batch : current_batch;
-			if (batches.has(batch)) return;
-		}
-		select_option(select, value, mounting);
-		if (mounting && value === void 0) {
-			var selected_option = select.querySelector(":checked");
-			if (selected_option !== null) {
-				value = get_option_value(selected_option);
-				set(value);
-			}
-		}
-		select.__value = value;
-		mounting = false;
-	});
-}
-function get_option_value(option) {
-	if ("__value" in option) return option.__value;
-	else return option.value;
-}
-function is_selectedcontent_mutation(entry) {
-	if (entry.target.closest("selectedcontent") !== null) return true;
-	if (entry.type === "childList") {
-		var nodes = [...entry.addedNodes, ...entry.removedNodes];
-		return nodes.length > 0 && nodes.every((node) => node.nodeName === "SELECTEDCONTENT");
-	}
-	return false;
-}
-// node_modules/svelte/src/internal/client/dom/elements/attributes.js
-var IS_CUSTOM_ELEMENT = Symbol("is custom element");
-var IS_HTML = Symbol("is html");
-var LINK_TAG = IS_XHTML ? "link" : "LINK";
-var PROGRESS_TAG = IS_XHTML ? "progress" : "PROGRESS";
-function remove_input_defaults(input) {
-	if (!hydrating) return;
-	var already_removed = false;
-	var remove_defaults = () => {
-		if (already_removed) return;
-		already_removed = true;
-		if (input.hasAttribute("value")) {
-			var value = input.value;
-			set_attribute(input, "value", null);
-			input.value = value;
-		}
-		if (input.hasAttribute("checked")) {
-			var checked = input.checked;
-			set_attribute(input, "checked", null);
-			input.checked = checked;
-		}
-	};
-	input[FORM_RESET_HANDLER] = remove_defaults;
-	queue_micro_task(remove_defaults);
-	add_form_reset_listener();
-}
-function set_value(element, value) {
-	var attributes = get_attributes(element);
-	if (attributes.value === (attributes.value = value ?? void 0) || element.value === value && (value !== 0 || element.nodeName !== PROGRESS_TAG)) return;
-	element.value = value ?? "";
-}
-function set_checked(element, checked) {
-	var attributes = get_attributes(element);
-	if (attributes.checked === (attributes.checked = checked ?? void 0)) return;
-	element.checked = checked;
-}
-function set_attribute(element, attribute, value, skip_warning) {
-	var attributes = get_attributes(element);
-	if (hydrating) {
-		attributes[attribute] = element.getAttribute(attribute);
-		if (attribute === "src" || attribute === "srcset" || attribute === "href" && element.nodeName === LINK_TAG) {
-			if (!skip_warning);
-			return;
-		}
-	}
-	var previous = attributes[attribute];
-	if (previous === (attributes[attribute] = value)) return;
-	if (attribute === "loading") element[LOADING_ATTR_SYMBOL] = value;
-	if (value == null) element.removeAttribute(attribute);
-	else if (typeof value !== "string" && get_setters(element).has(attribute)) element[attribute] = value;
-	else if (!(hydrating && (typeof value === "number" || typeof value === "boolean") && previous === String(value))) element.setAttribute(attribute, value);
-}
-function get_attributes(element) {
-	return element[ATTRIBUTES_CACHE] ??= {
-		[IS_CUSTOM_ELEMENT]: element.nodeName.includes("-"),
-		[IS_HTML]: element.namespaceURI === NAMESPACE_HTML
-	};
-}
-var setters_cache = new Map();
-function get_setters(element) {
-	var cache_key = element.getAttribute("is") || element.nodeName;
-	var setters = setters_cache.get(cache_key);
-	if (setters) return setters;
-	setters_cache.set(cache_key, setters = new Set());
-	var descriptors;
-	var proto = element;
-	var element_proto = Element.prototype;
-	while (element_proto !== proto) {
-		descriptors = get_descriptors(proto);
-		for (var key in descriptors) if (descriptors[key].set && key !== "innerHTML" && key !== "textContent" && key !== "innerText") setters.add(key);
-		proto = get_prototype_of(proto);
-	}
-	return setters;
-}
-// node_modules/svelte/src/internal/client/dom/elements/bindings/input.js
-function bind_value(input, get, set = get) {
-	var batches = new WeakSet();
-	listen_to_event_and_reset_event(input, "input", async (is_reset) => {
-		var value = is_reset ? input.defaultValue : input.value;
-		value = is_numberlike_input(input) ? to_number(value) : value;
-		set(value);
-		if (current_batch !== null) batches.add(current_batch);
-		await tick();
-		if (value !== (value = get())) {
-			var start = input.selectionStart;
-			var end = input.selectionEnd;
-			var length = input.value.length;
-			input.value = value ?? "";
-			if (end !== null) {
-				var new_length = input.value.length;
-				if (start === end && end === length && new_length > length) {
-					input.selectionStart = new_length;
-					input.selectionEnd = new_length;
-				} else {
-					input.selectionStart = start;
-					input.selectionEnd = Math.min(end, new_length);
-				}
-			}
-		}
-	});
-	if (hydrating && input.defaultValue !== input.value || untrack(get) == null && input.value) {
-		set(is_numberlike_input(input) ? to_number(input.value) : input.value);
-		if (current_batch !== null) batches.add(current_batch);
-	}
-	render_effect(() => {
-		var value = get();
-		if (input === document.activeElement) {
-			var batch = async_mode_flag ? previous_batch : current_batch;
-			if (batches.has(batch)) return;
-		}
-		if (is_numberlike_input(input) && value === to_number(input.value)) return;
-		if (input.type === "date" && !value && !input.value) return;
-		if (value !== input.value) input.value = value ?? "";
-	});
-}
-function bind_checked(input, get, set = get) {
-	listen_to_event_and_reset_event(input, "change", (is_reset) => {
-		set(is_reset ? input.defaultChecked : input.checked);
-	});
-	if (hydrating && input.defaultChecked !== input.checked || untrack(get) == null) set(input.checked);
-	render_effect(() => {
-		var value = get();
-		input.checked = Boolean(value);
-	});
-}
-function is_numberlike_input(input) {
-	var type = input.type;
-	return type === "number" || type === "range";
-}
-function to_number(value) {
-	return value === "" ? null : +value;
-}
-var resize_observer_border_box = new class ResizeObserverSingleton {
-	#listeners = new WeakMap();
-	#observer;
-	#options;
-	static entries = new WeakMap();
-	constructor(options) {
-		this.#options = options;
-	}
-	observe(element, listener) {
-		var listeners = this.#listeners.get(element) || new Set();
-		listeners.add(listener);
-		this.#listeners.set(element, listeners);
-		this.#getObserver().observe(element, this.#options);
-		return () => {
-			var listeners = this.#listeners.get(element);
-			listeners.delete(listener);
-			if (listeners.size === 0) {
-				this.#listeners.delete(element);
-				this.#observer.unobserve(element);
-			}
-		};
-	}
-	#getObserver() {
-		return this.#observer ?? (this.#observer = new ResizeObserver((entries) => {
-			for (var entry of entries) {
-				ResizeObserverSingleton.entries.set(entry.target, entry);
-				for (var listener of this.#listeners.get(entry.target) || []) listener(entry);
-			}
+	update_pending_count(e, t) {
+		this.#C(e, t), this.#l += e, !this.#p || this.#d || (this.#d = !0, k(() => {
+			this.#d = !1, this.#p && Wt(this.#p, this.#l);
 		}));
 	}
-}({ box: "border-box" });
-function bind_element_size(element, type, set) {
-	var unsub = resize_observer_border_box.observe(element, () => set(element[type]));
-	effect(() => {
-		untrack(() => set(element[type]));
-		return unsub;
-	});
-}
-// node_modules/svelte/src/internal/client/dom/elements/bindings/this.js
-function is_bound_this(bound_value, element_or_component) {
-	return bound_value === element_or_component || bound_value?.[STATE_SYMBOL] === element_or_component;
-}
-function bind_this(element_or_component = mark_as_component(), update, get_value, get_parts) {
-	var component_effect = component_context.r;
-	var parent = active_effect;
-	effect(() => {
-		var old_parts;
-		var parts;
-		render_effect(() => {
-			old_parts = parts;
-			parts = get_parts?.() || [];
-			untrack(() => {
-				if (!is_bound_this(get_value(...parts), element_or_component)) {
-					update(element_or_component, ...parts);
-					if (old_parts && is_bound_this(get_value(...old_parts), element_or_component)) update(null, ...old_parts);
+	get_effect_pending() {
+		return this.#m(), Q(this.#p);
+	}
+	error(e) {
+		if (e === _e || !this.#n.onerror && !this.#n.failed) throw e;
+		j?.is_fork ? (this.#a && j.skip_effect(this.#a), this.#o && j.skip_effect(this.#o), this.#s && j.skip_effect(this.#s), j.oncommit(() => {
+			this.#v() || this.#w(e);
+		})) : this.#w(e);
+	}
+	#w(e) {
+		this.#a &&= (V(this.#a), null), this.#o &&= (V(this.#o), null), this.#s &&= (V(this.#s), null), T && (D(this.#t), Ee(), D(De()));
+		let t = this.#n.failed, n = (e) => {
+			if (this.#v()) return;
+			let { reset: n, invoke_onerror: r } = this.#_(e);
+			r(), t && !this.#v() && (this.#s = this.#S(() => {
+				try {
+					return B(() => {
+						var r = K;
+						r.b = this, r.f |= 128, t(this.#e, () => e, () => n);
+					});
+				} catch (e) {
+					return R(e, this.#i.parent), null;
 				}
-			});
+			}));
+		};
+		k(() => {
+			if (!this.#v()) {
+				var t;
+				try {
+					t = this.transform_error(e);
+				} catch (e) {
+					R(e, this.#i && this.#i.parent);
+					return;
+				}
+				typeof t == "object" && t && typeof t.then == "function" ? t.then(n, (e) => R(e, this.#i && this.#i.parent)) : n(t);
+			}
 		});
-		return () => {
-			let p = parent;
-			while (p !== component_effect && p.parent !== null && p.parent.f & 33554432) p = p.parent;
-			const teardown = () => {
-				if (parts && is_bound_this(get_value(...parts), element_or_component)) update(null, ...parts);
-			};
-			const original_teardown = p.teardown;
-			p.teardown = () => {
-				teardown();
-				original_teardown?.();
-			};
+	}
+};
+function Dr(e, t) {
+	var n = t == null ? "" : typeof t == "object" ? `${t}` : t;
+	n !== (e[pe] ??= e.nodeValue) && (e[pe] = n, e.nodeValue = `${n}`);
+}
+function Or(e, t) {
+	return Ar(e, t);
+}
+var kr = new Map();
+function Ar(e, { target: t, anchor: n, props: i = {}, events: a, context: o, intro: s = !0, transformError: c }) {
+	tn();
+	var l = void 0, u = vn(() => {
+		var s = n ?? t.appendChild(F());
+		Tr(s, { pending: () => {} }, (t) => {
+			We({});
+			var n = O;
+			if (o && (n.c = o), a && (i.$$events = a), T && $(t, null), l = e(t, i) || Ke(), T && (K.nodes.end = E, E === null || E.nodeType !== 8 || E.data !== "]")) throw be(), _e;
+			Ge();
+		}, c);
+		var u = new Set(), d = (e) => {
+			for (var n = 0; n < e.length; n++) {
+				var r = e[n];
+				if (!u.has(r)) {
+					u.add(r);
+					var i = nr(r);
+					for (let e of [t, document]) {
+						var a = kr.get(e);
+						a === void 0 && (a = new Map(), kr.set(e, a));
+						var o = a.get(r);
+						o === void 0 ? (e.addEventListener(r, fr, { passive: i }), a.set(r, 1)) : a.set(r, o + 1);
+					}
+				}
+			}
+		};
+		return d(r(ir)), ar.add(d), () => {
+			for (var e of u) for (let n of [t, document]) {
+				var r = kr.get(n), i = r.get(e);
+				--i == 0 ? (n.removeEventListener(e, fr), r.delete(e), r.size === 0 && kr.delete(n)) : r.set(e, i);
+			}
+			ar.delete(d), s !== n && s.parentNode?.removeChild(s);
 		};
 	});
-	return element_or_component;
+	return jr.set(l, u), l;
 }
-// node_modules/svelte/src/internal/client/dom/elements/bindings/window.js
-function bind_window_size(type, set) {
-	listen(window, ["resize"], () => without_reactive_context(() => set(window[type])));
-}
-// node_modules/svelte/src/internal/client/reactivity/store.js
-var is_store_binding = false;
-function capture_store_binding(fn) {
-	var previous_is_store_binding = is_store_binding;
-	try {
-		is_store_binding = false;
-		return [fn(), is_store_binding];
-	} finally {
-		is_store_binding = previous_is_store_binding;
+var jr = new WeakMap(), Mr = class {
+	anchor;
+	#e = new Map();
+	#t = new Map();
+	#n = new Map();
+	#r = new Set();
+	#i = !0;
+	constructor(e, t = !0) {
+		this.anchor = e, this.#i = t;
 	}
-}
-// node_modules/svelte/src/internal/client/reactivity/props.js
-function prop(props, key, flags, fallback) {
-	var runes = !legacy_mode_flag || (flags & 2) !== 0;
-	var bindable = (flags & 8) !== 0;
-	var lazy = (flags & 16) !== 0;
-	var fallback_value = fallback;
-	var fallback_dirty = true;
-	var fallback_signal = void 0;
-	var get_fallback = () => {
-		if (lazy && runes) {
-			fallback_signal ??= derived(fallback);
-			return get(fallback_signal);
-		}
-		if (fallback_dirty) {
-			fallback_dirty = false;
-			fallback_value = lazy ? untrack(fallback) : fallback;
-		}
-		return fallback_value;
-	};
-	let setter;
-	if (bindable) {
-		var is_entry_props = STATE_SYMBOL in props || LEGACY_PROPS in props;
-		setter = get_descriptor(props, key)?.set ?? (is_entry_props && key in props ? (v) => props[key] = v : void 0);
-	}
-	var initial_value;
-	var is_store_sub = false;
-	if (bindable) [initial_value, is_store_sub] = capture_store_binding(() => props[key]);
-	else initial_value = props[key];
-	if (initial_value === void 0 && fallback !== void 0) {
-		initial_value = get_fallback();
-		if (setter) {
-			if (runes) props_invalid_value(key);
-			setter(initial_value);
-		}
-	}
-	var getter;
-	if (runes) getter = () => {
-		var value = props[key];
-		if (value === void 0) return get_fallback();
-		fallback_dirty = true;
-		return value;
-	};
-	else getter = () => {
-		var value = props[key];
-		if (value !== void 0) fallback_value = void 0;
-		return value === void 0 ? fallback_value : value;
-	};
-	if (runes && (flags & 4) === 0) return getter;
-	if (setter) {
-		var legacy_parent = props.$$legacy;
-		return (function(value, mutation) {
-			if (arguments.length > 0) {
-				if (!runes || !mutation || legacy_parent || is_store_sub) setter(mutation ? getter() : value);
-				return value;
+	#a = (e) => {
+		if (this.#e.has(e)) {
+			var t = this.#e.get(e), n = this.#t.get(t);
+			if (n) Mn(n), this.#r.delete(t);
+			else {
+				var r = this.#n.get(t);
+				r && (Mn(r.effect), this.#t.set(t, r.effect), this.#n.delete(t), r.fragment.lastChild.remove(), this.anchor.before(r.fragment), n = r.effect);
 			}
-			return getter();
+			for (let [t, n] of this.#e) {
+				if (this.#e.delete(t), t === e) break;
+				let r = this.#n.get(n);
+				r && (V(r.effect), this.#n.delete(n));
+			}
+			for (let [e, r] of this.#t) {
+				if (e === t || this.#r.has(e)) continue;
+				let i = () => {
+					if (Array.from(this.#e.values()).includes(e)) {
+						var t = document.createDocumentFragment();
+						Pn(r, t), t.append(F()), this.#n.set(e, {
+							effect: r,
+							fragment: t
+						});
+					} else V(r);
+					this.#r.delete(e), this.#t.delete(e);
+				};
+				this.#i || !n ? (this.#r.add(e), An(r, i, !1)) : i();
+			}
+		}
+	};
+	#o = (e) => {
+		this.#e.delete(e);
+		let t = Array.from(this.#e.values());
+		for (let [e, n] of this.#n) t.includes(e) || (V(n.effect), this.#n.delete(e));
+	};
+	ensure(e, t) {
+		var n = j, r = cn();
+		if (t && !this.#t.has(e) && !this.#n.has(e)) {
+			if (r) {
+				var i = document.createDocumentFragment(), a = F();
+				i.append(a), this.#n.set(e, {
+					effect: B(() => t(a)),
+					fragment: i
+				});
+			} else this.#t.set(e, B(() => t(this.anchor)));
+		}
+		if (this.#e.set(n, e), r) {
+			for (let [t, r] of this.#t) t === e ? n.unskip_effect(r) : n.skip_effect(r);
+			for (let [t, r] of this.#n) t === e ? n.unskip_effect(r.effect) : n.skip_effect(r.effect);
+			n.oncommit(this.#a), n.ondiscard(this.#o);
+		} else T && (this.anchor = E), this.#a(n);
+	}
+};
+function Nr(e, t, n = !1) {
+	var r;
+	T && (r = E, we());
+	var i = new Mr(e), a = n ? ee : 0;
+	function o(e, t) {
+		if (T) {
+			var n = Oe(r);
+			if (e !== parseInt(n.substring(1))) {
+				var a = De();
+				D(a), i.anchor = a, Ce(!1), i.ensure(e, t), Ce(!0);
+				return;
+			}
+		}
+		i.ensure(e, t);
+	}
+	Cn(() => {
+		var e = !1;
+		t((t, n = 0) => {
+			e = !0, o(n, t);
+		}), e || o(-1, null);
+	}, a);
+}
+function Pr(e, t) {
+	return t;
+}
+function Fr(e, t, n) {
+	for (var i = [], a = t.length, o, s = t.length, c = 0; c < a; c++) {
+		let n = t[c];
+		An(n, () => {
+			if (o) {
+				if (o.pending.delete(n), o.done.add(n), o.pending.size === 0) {
+					var t = e.outrogroups;
+					Ir(e, r(o.done)), t.delete(o), t.size === 0 && (e.outrogroups = null);
+				}
+			} else --s;
+		}, !1);
+	}
+	if (s === 0) {
+		var l = i.length === 0 && n !== null && e.pending.size === 0;
+		if (l) {
+			var u = n, d = u.parentNode;
+			sn(d), d.append(u), e.items.clear();
+		}
+		Ir(e, t, !l);
+	} else o = {
+		pending: new Set(t),
+		done: new Set()
+	}, (e.outrogroups ??= new Set()).add(o);
+}
+function Ir(e, t, n = !0) {
+	var r;
+	if (e.pending.size > 0) {
+		r = new Set();
+		for (let t of e.pending.values()) for (let n of t) r.add(e.items.get(n).e);
+	}
+	for (var i = 0; i < t.length; i++) {
+		var a = t[i];
+		r?.has(a) ? (a.f |= ne, Pn(a, document.createDocumentFragment())) : V(t[i], n);
+	}
+}
+var Lr;
+function Rr(t, n, i, a, o, s = null) {
+	var c = t, l = new Map();
+	if (n & 4) {
+		var u = t;
+		c = T ? D(I(u)) : u.appendChild(F());
+	}
+	T && we();
+	var d = null, f = mt(() => {
+		var t = i();
+		return e(t) ? t : t == null ? [] : r(t);
+	}), p = new Map(), m = !0;
+	function h(e) {
+		if (!(_.effect.f & 16384)) {
+			_.pending.delete(e);
+			var t = Q(f);
+			_.fallback = d, Br(_, t, c, n, a), d !== null && (t.length === 0 ? d.f & 33554432 ? (d.f ^= ne, Hr(d, null, c)) : Mn(d) : An(d, () => {
+				d = null;
+			}));
+		}
+	}
+	function g(e) {
+		_.pending.delete(e);
+	}
+	var _ = {
+		effect: Cn(() => {
+			var e = Q(f), t = e.length;
+			let r = !1;
+			T && Oe(c) === "[!" != (t === 0) && (c = De(), D(c), Ce(!1), r = !0);
+			for (var u = new Set(), _ = j, v = cn(), y = 0; y < t; y += 1) {
+				T && E.nodeType === 8 && E.data === "]" && (c = E, r = !0, Ce(!1));
+				var b = e[y], x = a(b, y), S = m ? null : l.get(x);
+				S ? (S.v && Wt(S.v, b), S.i && Wt(S.i, y), v && _.unskip_effect(S.e)) : (S = Vr(l, m ? c : Lr ??= F(), b, x, y, o, n, i), m || (S.e.f |= ne), l.set(x, S)), u.add(x);
+			}
+			if (t === 0 && s && !d && (m ? d = B(() => s(c)) : (d = B(() => s(Lr ??= F())), d.f |= ne)), t > u.size && Ne("", "", ""), T && t > 0 && D(De()), !m) {
+				if (p.set(_, u), v) {
+					for (let [e, t] of l) u.has(e) || _.skip_effect(t.e);
+					_.oncommit(h), _.ondiscard(g);
+				} else h(_);
+			}
+			r && Ce(!0), Q(f);
+		}),
+		flags: n,
+		items: l,
+		pending: p,
+		outrogroups: null,
+		fallback: d
+	};
+	m = !1, T && (c = E);
+}
+function zr(e) {
+	for (; e !== null && !(e.f & 32);) e = e.next;
+	return e;
+}
+function Br(e, t, n, i, a) {
+	var o = !!(i & 8), s = t.length, c = e.items, l = zr(e.effect.first), u, d = null, f, p = [], m = [], h, g, _, v;
+	if (o) for (v = 0; v < s; v += 1) h = t[v], g = a(h, v), _ = c.get(g).e, _.f & 33554432 || (_.nodes?.a?.measure(), (f ??= new Set()).add(_));
+	for (v = 0; v < s; v += 1) {
+		if (h = t[v], g = a(h, v), _ = c.get(g).e, e.outrogroups !== null) for (let t of e.outrogroups) t.pending.delete(_), t.done.delete(_);
+		if (_.f & 8192 && (Mn(_), o && (_.nodes?.a?.unfix(), (f ??= new Set()).delete(_))), _.f & 33554432) {
+			if (_.f ^= ne, _ === l) Hr(_, null, n);
+			else {
+				var y = d ? d.next : l;
+				_ === e.effect.last && (e.effect.last = _.prev), _.prev && (_.prev.next = _.next), _.next && (_.next.prev = _.prev), Ur(e, d, _), Ur(e, _, y), Hr(_, y, n), d = _, p = [], m = [], l = zr(d.next);
+				continue;
+			}
+		}
+		if (_ !== l) {
+			if (u !== void 0 && u.has(_)) {
+				if (p.length < m.length) {
+					var b = m[0], x;
+					d = b.prev;
+					var S = p[0], ee = p[p.length - 1];
+					for (x = 0; x < p.length; x += 1) Hr(p[x], b, n);
+					for (x = 0; x < m.length; x += 1) u.delete(m[x]);
+					Ur(e, S.prev, ee.next), Ur(e, d, S), Ur(e, ee, b), l = b, d = ee, --v, p = [], m = [];
+				} else u.delete(_), Hr(_, l, n), Ur(e, _.prev, _.next), Ur(e, _, d === null ? e.effect.first : d.next), Ur(e, d, _), d = _;
+				continue;
+			}
+			for (p = [], m = []; l !== null && l !== _;) (u ??= new Set()).add(l), m.push(l), l = zr(l.next);
+			if (l === null) continue;
+		}
+		_.f & 33554432 || p.push(_), d = _, l = zr(_.next);
+	}
+	if (e.outrogroups !== null) {
+		for (let t of e.outrogroups) t.pending.size === 0 && (Ir(e, r(t.done)), e.outrogroups?.delete(t));
+		e.outrogroups.size === 0 && (e.outrogroups = null);
+	}
+	if (l !== null || u !== void 0) {
+		var C = [];
+		if (u !== void 0) for (_ of u) _.f & 8192 || C.push(_);
+		for (; l !== null;) !(l.f & 8192) && l !== e.fallback && C.push(l), l = zr(l.next);
+		var te = C.length;
+		if (te > 0) {
+			var re = i & 4 && s === 0 ? n : null;
+			if (o) {
+				for (v = 0; v < te; v += 1) C[v].nodes?.a?.measure();
+				for (v = 0; v < te; v += 1) C[v].nodes?.a?.fix();
+			}
+			Fr(e, C, re);
+		}
+	}
+	o && k(() => {
+		if (f !== void 0) for (_ of f) _.nodes?.a?.apply();
+	});
+}
+function Vr(e, t, n, r, i, a, o, s) {
+	var c = o & 1 ? o & 16 ? Rt(n) : Bt(n, !1, !1) : null, l = o & 2 ? Rt(i) : null;
+	return {
+		v: c,
+		i: l,
+		e: B(() => (a(t, c ?? n, l ?? i, s), () => {
+			e.delete(r);
+		}))
+	};
+}
+function Hr(e, t, n) {
+	if (e.nodes) for (var r = e.nodes.start, i = e.nodes.end, a = t && !(t.f & 33554432) ? t.nodes.start : n; r !== null;) {
+		var o = L(r);
+		if (a.before(r), r === i) return;
+		r = o;
+	}
+}
+function Ur(e, t, n) {
+	t === null ? e.effect.first = n : t.next = n, n === null ? e.effect.last = t : n.prev = t;
+}
+function Wr(e, t, ...n) {
+	var r = new Mr(e);
+	Cn(() => {
+		let e = t() ?? null;
+		r.ensure(e, e && ((t) => e(t, ...n)));
+	}, ee);
+}
+function Gr(e, t) {
+	var n = void 0, r;
+	wn(() => {
+		n !== (n = t()) && (r &&= (V(r), null), n && (r = B(() => {
+			yn(() => n(e));
+		})));
+	});
+}
+function Kr(e) {
+	var t, n, r = "";
+	if (typeof e == "string" || typeof e == "number") r += e;
+	else if (typeof e == "object") {
+		if (Array.isArray(e)) {
+			var i = e.length;
+			for (t = 0; t < i; t++) e[t] && (n = Kr(e[t])) && (r && (r += " "), r += n);
+		} else for (n in e) e[n] && (r && (r += " "), r += n);
+	}
+	return r;
+}
+function qr() {
+	for (var e, t, n = 0, r = "", i = arguments.length; n < i; n++) (e = arguments[n]) && (t = Kr(e)) && (r && (r += " "), r += t);
+	return r;
+}
+function Jr(e) {
+	return typeof e == "object" ? qr(e) : e ?? "";
+}
+var Yr = [..." 	\n\r\f\xA0\v﻿"];
+function Xr(e, t, n) {
+	var r = e == null ? "" : "" + e;
+	if (t && (r = r ? r + " " + t : t), n) {
+		for (var i of Object.keys(n)) if (n[i]) r = r ? r + " " + i : i;
+		else if (r.length) for (var a = i.length, o = 0; (o = r.indexOf(i, o)) >= 0;) {
+			var s = o + a;
+			(o === 0 || Yr.includes(r[o - 1])) && (s === r.length || Yr.includes(r[s])) ? r = (o === 0 ? "" : r.substring(0, o)) + r.substring(s + 1) : o = s;
+		}
+	}
+	return r === "" ? null : r;
+}
+function Zr(e, t = !1) {
+	var n = t ? " !important;" : ";", r = "";
+	for (var i of Object.keys(e)) {
+		var a = e[i];
+		a != null && a !== "" && (r += " " + i + ": " + a + n);
+	}
+	return r;
+}
+function Qr(e) {
+	return e[0] !== "-" || e[1] !== "-" ? e.toLowerCase() : e;
+}
+function $r(e, t) {
+	if (t) {
+		var n = "", r, i;
+		if (Array.isArray(t) ? (r = t[0], i = t[1]) : r = t, e) {
+			e = String(e).replaceAll(/\/\*.*?\*\//g, "").trim();
+			var a = !1, o = 0, s = !1, c = [];
+			r && c.push(...Object.keys(r).map(Qr)), i && c.push(...Object.keys(i).map(Qr));
+			var l = 0, u = -1;
+			let t = e.length;
+			for (var d = 0; d < t; d++) {
+				var f = e[d];
+				if (s ? f === "/" && e[d - 1] === "*" && (s = !1) : a ? a === f && (a = !1) : f === "/" && e[d + 1] === "*" ? s = !0 : f === "\"" || f === "'" ? a = f : f === "(" ? o++ : f === ")" && o--, !s && a === !1 && o === 0) {
+					if (f === ":" && u === -1) u = d;
+					else if (f === ";" || d === t - 1) {
+						if (u !== -1) {
+							var p = Qr(e.substring(l, u).trim());
+							if (!c.includes(p)) {
+								f !== ";" && d++;
+								var m = e.substring(l, d).trim();
+								n += " " + m + ";";
+							}
+						}
+						l = d + 1, u = -1;
+					}
+				}
+			}
+		}
+		return r && (n += Zr(r)), i && (n += Zr(i, !0)), n = n.trim(), n === "" ? null : n;
+	}
+	return e == null ? null : String(e);
+}
+function ei(e, t, n, r, i, a) {
+	var o = e[de];
+	if (T || o !== n || o === void 0) {
+		var s = Xr(n, r, a);
+		T && s === e.getAttribute("class") || (s == null ? e.removeAttribute("class") : t ? e.className = s : e.setAttribute("class", s)), e[de] = n;
+	} else if (a && i !== a) for (var c in a) {
+		var l = !!a[c];
+		(i == null || l !== !!i[c]) && e.classList.toggle(c, l);
+	}
+	return a;
+}
+function ti(e, t = {}, n, r) {
+	for (var i in n) {
+		var a = n[i];
+		t[i] !== a && (n[i] == null ? e.style.removeProperty(i) : e.style.setProperty(i, a, r));
+	}
+}
+function ni(e, t, n, r) {
+	var i = e[fe];
+	if (T || i !== t) {
+		var a = $r(t, r);
+		T && a === e.getAttribute("style") || (a == null ? e.removeAttribute("style") : e.style.cssText = a), e[fe] = t;
+	} else r && (Array.isArray(r) ? (ti(e, n?.[0], r[0]), ti(e, n?.[1], r[1], "important")) : ti(e, n, r));
+	return r;
+}
+function ri(e, t) {
+	t ? e.hasAttribute("selected") || e.setAttribute("selected", "") : e.removeAttribute("selected");
+}
+function ii(t, n) {
+	var r = t.__defaultValue, i = t.multiple, a = i ? r ?? [] : null;
+	if (!i || e(a)) {
+		var o = t.selectedIndex, s = n && i ? new Set(t.selectedOptions) : null;
+		for (var c of t.options) {
+			var l = ci(c);
+			ri(c, i ? a.includes(l) : Xt(l, r));
+		}
+		if (n) {
+			if (s !== null) for (c of t.options) {
+				var u = s.has(c);
+				c.selected !== u && (c.selected = u);
+			}
+			else t.selectedIndex !== o && (t.selectedIndex = o);
+		}
+	}
+}
+function ai(t, n, r = !1) {
+	if (t.multiple) {
+		if (n == null) return;
+		if (!e(n)) return xe();
+		for (var i of t.options) i.selected = n.includes(ci(i));
+	} else {
+		for (i of t.options) if (Xt(ci(i), n)) {
+			i.selected = !0;
+			return;
+		}
+		r && n === void 0 || (t.selectedIndex = -1);
+	}
+}
+function oi(e) {
+	var t = new MutationObserver((t) => {
+		t.every(li) || ("__defaultValue" in e && ii(e, !1), "__value" in e && ai(e, e.__value));
+	});
+	t.observe(e, {
+		childList: !0,
+		subtree: !0,
+		attributes: !0,
+		attributeFilter: ["value"]
+	}), hn(() => {
+		t.disconnect();
+	});
+}
+function si(e, t, n = t) {
+	var r = new WeakSet(), i = !0;
+	at(e, "change", (t) => {
+		var i = t ? "[selected]" : ":checked", a;
+		if (e.multiple) a = [].map.call(e.querySelectorAll(i), ci);
+		else {
+			var o = e.querySelector(i) ?? e.querySelector("option:not([disabled])");
+			a = o && ci(o);
+		}
+		n(a), e.__value = a, j !== null && r.add(j);
+	}), yn(() => {
+		var a = t();
+		if (e === document.activeElement) {
+			var o = j;
+			if (r.has(o)) return;
+		}
+		if (ai(e, a, i), i && a === void 0) {
+			var s = e.querySelector(":checked");
+			s !== null && (a = ci(s), n(a));
+		}
+		e.__value = a, i = !1;
+	});
+}
+function ci(e) {
+	return "__value" in e ? e.__value : e.value;
+}
+function li(e) {
+	if (e.target.closest("selectedcontent") !== null) return !0;
+	if (e.type === "childList") {
+		var t = [...e.addedNodes, ...e.removedNodes];
+		return t.length > 0 && t.every((e) => e.nodeName === "SELECTEDCONTENT");
+	}
+	return !1;
+}
+var ui = Symbol("is custom element"), di = Symbol("is html"), fi = ge ? "link" : "LINK", pi = ge ? "progress" : "PROGRESS";
+function mi(e) {
+	if (T) {
+		var t = !1, n = () => {
+			if (!t) {
+				if (t = !0, e.hasAttribute("value")) {
+					var n = e.value;
+					_i(e, "value", null), e.value = n;
+				}
+				if (e.hasAttribute("checked")) {
+					var r = e.checked;
+					_i(e, "checked", null), e.checked = r;
+				}
+			}
+		};
+		e[me] = n, k(n), nt();
+	}
+}
+function hi(e, t) {
+	var n = vi(e);
+	n.value !== (n.value = t ?? void 0) && (e.value !== t || t === 0 && e.nodeName === pi) && (e.value = t ?? "");
+}
+function gi(e, t) {
+	var n = vi(e);
+	n.checked !== (n.checked = t ?? void 0) && (e.checked = t);
+}
+function _i(e, t, n, r) {
+	var i = vi(e);
+	if (!(T && (i[t] = e.getAttribute(t), t === "src" || t === "srcset" || t === "href" && e.nodeName === fi))) {
+		var a = i[t];
+		a !== (i[t] = n) && (t === "loading" && (e[le] = n), n == null ? e.removeAttribute(t) : typeof n != "string" && bi(e).has(t) ? e[t] = n : (!T || typeof n != "number" && typeof n != "boolean" || a !== String(n)) && e.setAttribute(t, n));
+	}
+}
+function vi(e) {
+	return e[ue] ??= {
+		[ui]: e.nodeName.includes("-"),
+		[di]: e.namespaceURI === ve
+	};
+}
+var yi = new Map();
+function bi(e) {
+	var t = e.getAttribute("is") || e.nodeName, n = yi.get(t);
+	if (n) return n;
+	yi.set(t, n = new Set());
+	for (var r, i = e, a = Element.prototype; a !== i;) {
+		for (var s in r = o(i), r) r[s].set && s !== "innerHTML" && s !== "textContent" && s !== "innerText" && n.add(s);
+		i = l(i);
+	}
+	return n;
+}
+function xi(e, t, n = t) {
+	var r = new WeakSet();
+	at(e, "input", async (i) => {
+		var a = i ? e.defaultValue : e.value;
+		if (a = Ci(e) ? wi(a) : a, n(a), j !== null && r.add(j), await Zn(), a !== (a = t())) {
+			var o = e.selectionStart, s = e.selectionEnd, c = e.value.length;
+			if (e.value = a ?? "", s !== null) {
+				var l = e.value.length;
+				o === s && s === c && l > c ? (e.selectionStart = l, e.selectionEnd = l) : (e.selectionStart = o, e.selectionEnd = Math.min(s, l));
+			}
+		}
+	}), (T && e.defaultValue !== e.value || er(t) == null && e.value) && (n(Ci(e) ? wi(e.value) : e.value), j !== null && r.add(j)), xn(() => {
+		var n = t();
+		if (e === document.activeElement) {
+			var i = j;
+			if (r.has(i)) return;
+		}
+		Ci(e) && n === wi(e.value) || (e.type !== "date" || n || e.value) && n !== e.value && (e.value = n ?? "");
+	});
+}
+function Si(e, t, n = t) {
+	at(e, "change", (t) => {
+		n(t ? e.defaultChecked : e.checked);
+	}), (T && e.defaultChecked !== e.checked || er(t) == null) && n(e.checked), xn(() => {
+		e.checked = !!t();
+	});
+}
+function Ci(e) {
+	var t = e.type;
+	return t === "number" || t === "range";
+}
+function wi(e) {
+	return e === "" ? null : +e;
+}
+var Ti = new class e {
+	#e = new WeakMap();
+	#t;
+	#n;
+	static entries = new WeakMap();
+	constructor(e) {
+		this.#n = e;
+	}
+	observe(e, t) {
+		var n = this.#e.get(e) || new Set();
+		return n.add(t), this.#e.set(e, n), this.#r().observe(e, this.#n), () => {
+			var n = this.#e.get(e);
+			n.delete(t), n.size === 0 && (this.#e.delete(e), this.#t.unobserve(e));
+		};
+	}
+	#r() {
+		return this.#t ??= new ResizeObserver((t) => {
+			for (var n of t) {
+				e.entries.set(n.target, n);
+				for (var r of this.#e.get(n.target) || []) r(n);
+			}
 		});
 	}
-	var overridden = false;
-	var d = ((flags & 1) !== 0 ? derived : derived_safe_equal)(() => {
-		overridden = false;
-		return getter();
-	});
-	if (bindable) get(d);
-	var parent_effect = active_effect;
-	return (function(value, mutation) {
+}({ box: "border-box" });
+function Ei(e, t, n) {
+	var r = Ti.observe(e, () => n(e[t]));
+	yn(() => (er(() => n(e[t])), r));
+}
+function Di(e, t) {
+	return e === t || e?.[oe] === t;
+}
+function Oi(e = Ke(), t, n, r) {
+	var i = O.r, a = K;
+	return yn(() => {
+		var o, s;
+		return xn(() => {
+			o = s, s = r?.() || [], er(() => {
+				Di(n(...s), e) || (t(e, ...s), o && Di(n(...o), e) && t(null, ...o));
+			});
+		}), () => {
+			let r = a;
+			for (; r !== i && r.parent !== null && r.parent.f & 33554432;) r = r.parent;
+			let o = () => {
+				s && Di(n(...s), e) && t(null, ...s);
+			}, c = r.teardown;
+			r.teardown = () => {
+				o(), c?.();
+			};
+		};
+	}), e;
+}
+function ki(e, t) {
+	rt(window, ["resize"], () => it(() => t(window[e])));
+}
+var Ai = !1;
+function ji(e) {
+	var t = Ai;
+	try {
+		return Ai = !1, [e(), Ai];
+	} finally {
+		Ai = t;
+	}
+}
+function Mi(e, t, n, r) {
+	var i = !0, o = !!(n & 8), s = !!(n & 16), c = r, l = !0, u = void 0, d = () => s && i ? (u ??= ut(r), Q(u)) : (l && (l = !1, c = s ? er(r) : r), c);
+	let f;
+	if (o) {
+		var p = oe in e || ce in e;
+		f = a(e, t)?.set ?? (p && t in e ? (n) => e[t] = n : void 0);
+	}
+	var m, h = !1;
+	o ? [m, h] = ji(() => e[t]) : m = e[t], m === void 0 && r !== void 0 && (m = d(), f && (i && Re(t), f(m)));
+	var g = i ? () => {
+		var n = e[t];
+		return n === void 0 ? d() : (l = !0, n);
+	} : () => {
+		var n = e[t];
+		return n !== void 0 && (c = void 0), n === void 0 ? c : n;
+	};
+	if (i && !(n & 4)) return g;
+	if (f) {
+		var _ = e.$$legacy;
+		return (function(e, t) {
+			return arguments.length > 0 ? ((!i || !t || _ || h) && f(t ? g() : e), e) : g();
+		});
+	}
+	var v = !1, y = (n & 1 ? ut : mt)(() => (v = !1, g()));
+	o && Q(y);
+	var b = K;
+	return (function(e, t) {
 		if (arguments.length > 0) {
-			const new_value = mutation ? get(d) : runes && bindable ? proxy(value) : value;
-			set(d, new_value);
-			overridden = true;
-			if (fallback_value !== void 0) fallback_value = new_value;
-			return value;
+			let n = t ? Q(y) : i && o ? Jt(e) : e;
+			return Vt(y, n), v = !0, c !== void 0 && (c = n), e;
 		}
-		if (is_destroying_effect && overridden || (parent_effect.f & 16384) !== 0) return d.v;
-		return get(d);
+		return H && v || b.f & 16384 ? y.v : Q(y);
 	});
 }
-if (typeof HTMLElement === "function");
-// node_modules/svelte/src/internal/disclose-version.js
-if (typeof window !== "undefined") ((window.__svelte ??= {}).v ??= new Set()).add("5");
-export { reset as $, props_id as A, $window as B, await_block as C, comment as D, append as E, get as F, proxy as G, first_child as H, deferred_template_effect as I, user_derived as J, set as K, template_effect as L, delegate as M, delegated as N, from_html as O, event as P, next as Q, user_effect as R, if_block as S, set_text as T, only_child as U, child as V, sibling as W, pop as X, remove_textarea_child as Y, push as Z, attach as _, bind_checked as a, each as b, set_attribute as c, bind_select_value as d, noop as et, init_select as f, clsx as g, set_class as h, bind_element_size as i, text as j, from_svg as k, set_checked as l, set_style as m, bind_window_size as n, bind_value as o, select_option as p, state as q, bind_this as r, remove_input_defaults as s, prop as t, to_array as tt, set_value as u, head as v, mount as w, index as x, snippet as y, $document as z };
+typeof window < "u" && ((window.__svelte ??= {}).v ??= new Set()).add("5");
+export { lr as A, on as B, Dr as C, vr as D, gr as E, gn as F, et as G, Vt as H, Zt as I, Ee as J, Ge as K, nn as L, sr as M, Q as N, Sr as O, Sn as P, rn as R, Or as S, br as T, zt as U, Jt as V, pt as W, d as X, Te as Y, m as Z, Gr as _, Si as a, Pr as b, _i as c, si as d, oi as f, Jr as g, ei as h, Ei as i, cr as j, yr as k, gi as l, ni as m, ki as n, xi as o, ai as p, We as q, Oi as r, mi as s, Mi as t, hi as u, Wr as v, xr as w, Nr as x, Rr as y, an as z };
