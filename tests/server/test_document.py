@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ponder.server.openai.document import document
+from ponder.server.document import document
 from ponder.server.openai.protocol import ChatBody, CompletionBody
 from serving import Tiny, error
 

@@ -16,8 +16,8 @@ DIGITS = 32
 def fingerprint(checkpoint: Checkpoint) -> str:
     """Return hexadecimal digits that tell a checkpoint from others.
 
-    They are of its configuration, vocabulary and chat templates, and of three samples of each tensor: all of a
-    large model takes seconds to read, and training changes every tensor all over. Where a few numbers were
+    They are of its configuration, vocabulary and chat templates, and of three samples of each tensor: all of
+    a large model takes seconds to read, and training changes every tensor all over. Where a few numbers were
     changed by hand it may be the same.
     """
     digest = hashlib.sha256()

@@ -8,9 +8,8 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ponder.asks import Completion, Grow, LanguageModel, Output
+    from ponder.asks import Completion, Grow, Output
     from ponder.sampling import ResolvedParams
-    from ponder.scoring.choice import Choice
     from ponder.text import Tokenizer
 
 
@@ -116,15 +115,3 @@ def _alternative(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[st
 def token_json(token_id: int, tokenizer: Tokenizer) -> str:
     r"""Return a token's text, control tokens by name, bytes of a part of a character as \xNN."""
     return tokenizer.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
-
-
-def choice_json(model: LanguageModel, choice: Choice) -> dict[str, Any]:
-    """Return what `ponder choose --json` prints."""
-    return {
-        "model": model.name,
-        "choices": [
-            {name: value for name, value in asdict(scored).items() if value is not None}
-            for scored in choice.choices
-        ],
-        "mass": choice.mass,
-    }

@@ -58,7 +58,7 @@ class Recorder:
             completion.usage.prompt_tokens,
             {name: Param(value["value"], value["from"]) for name, value in params.items()},
             TEMPERATURES,
-            {str(token): _spelling(token, tokenizer) for token in sorted(ids)},
+            {str(token): spelling(token, tokenizer) for token in sorted(ids)},
             tuple(tree.rows),
             tuple(tree.tokens),
             tuple(texts),
@@ -105,7 +105,7 @@ class _Tree:
         assert distribution is not None, "the request asked for a trace"
         row = self._rows.setdefault(id(distribution), len(self.rows))
         if row == len(self.rows):
-            self.rows.append(_row(trace, distribution))
+            self.rows.append(row_of(trace, distribution))
         self.tokens.append(
             Token(
                 trace.token_id,
@@ -122,7 +122,8 @@ class _Tree:
         return len(self.tokens) - 1
 
 
-def _row(trace: TokenTrace, distribution: Distribution) -> Row:
+def row_of(trace: TokenTrace, distribution: Distribution) -> Row:
+    """Return what a token was chosen from, as a trace has it."""
     return Row(
         trace.entropy,
         trace.kept,
@@ -136,7 +137,8 @@ def _row(trace: TokenTrace, distribution: Distribution) -> Row:
     )
 
 
-def _spelling(token: int, tokenizer: Tokenizer) -> Spelling:
+def spelling(token: int, tokenizer: Tokenizer) -> Spelling:
+    """Return how a token is spelled, as a trace has it."""
     if token >= tokenizer.vocab_size:  # where a model pads its vocabulary
         return Spelling("", "")
     spelled = tokenizer.token_bytes(token, skip_special=False)

@@ -17,8 +17,8 @@ from ponder.errors import PonderError
 from ponder.rewards.catalogue import REWARD_NAMES, reward_named
 from ponder.sampling import SEMANTICS, ResolvedParams, SamplingParams, resolve_params
 from ponder.sampling.distribution import MAX_TOP
-from ponder.sampling.params import HELP
 from ponder.sampling.parameter import Range
+from ponder.sampling.params import HELP
 from ponder.sampling.settings import CONSTRAINTS, DECODING
 from ponder.sampling.step import Step
 from ponder.sampling.steps import STEPS
