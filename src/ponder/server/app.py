@@ -44,6 +44,7 @@ from ponder.server.playground.distribution import distribution
 from ponder.server.playground.expand import expand, read_expansion
 from ponder.server.playground.info import info
 from ponder.server.playground.protocol import DistributionBody, ExpandBody, ScoreTextsBody, SolveBody
+from ponder.server.playground.rewards import Rewards
 from ponder.server.playground.score import score_texts
 from ponder.server.playground.solve import read_solving, solve
 from ponder.server.served import Served
@@ -110,6 +111,7 @@ class _Endpoints:
         self._created = int(time.time())
         self._info: dict[str, Any] | None = None
         self._lm = LM(model)
+        self._rewards = Rewards(model)
         self._names = tuple(dict.fromkeys(settings.served_model_name)) or (model.name,)
 
     async def health(self) -> Response:
@@ -192,7 +194,7 @@ class _Endpoints:
 
     async def info(self) -> Response:
         if self._info is None:
-            self._info = await asyncio.to_thread(info, self._model, self._settings)
+            self._info = await asyncio.to_thread(info, self._model, self._rewards, self._settings)
         return JSONResponse(self._info)
 
     async def distribution(self, request: Request) -> Response:
@@ -211,8 +213,10 @@ class _Endpoints:
 
     async def solve(self, request: Request) -> Response:
         body = await self._read(request, SolveBody)
-        asked = await asyncio.to_thread(read_solving, body, self._lm, self._model, self._settings)
-        return EventStream(sending(solve(asked, self._model)))
+        asked = await asyncio.to_thread(
+            read_solving, body, self._lm, self._model, self._rewards, self._settings
+        )
+        return EventStream(sending(solve(asked, self._model, self._rewards.judges)))
 
     async def _read(self, request: Request, kind: type[N]) -> N:
         body = await read_body(request, kind, self._settings.max_body_bytes)

@@ -14,7 +14,7 @@ from ponder.constraints.plain import FIELDS
 from ponder.decoders.named import DECODERS, MIXTURE_SETTINGS, MIXTURES, NEEDED, SETTINGS, Kind
 from ponder.decoders.speculative import DraftModel, PromptLookup
 from ponder.errors import PonderError
-from ponder.rewards.catalogue import REWARD_NAMES, reward_named
+from ponder.rewards.catalogue import REWARD_NAMES
 from ponder.sampling import SEMANTICS, ResolvedParams, SamplingParams, resolve_params
 from ponder.sampling.distribution import MAX_TOP
 from ponder.sampling.parameter import Range
@@ -25,6 +25,7 @@ from ponder.sampling.steps import STEPS
 from ponder.scaling.strategies import STRATEGY_NAMES, choices_of, defaults_of, strategy_named
 from ponder.server.front.settings import ServerSettings
 from ponder.server.openai.protocol import CompletionBody
+from ponder.server.playground.rewards import Rewards
 from ponder.server.served import Served
 from ponder.text import TokenIds
 
@@ -35,7 +36,7 @@ _LIMITS = (
 )
 
 
-def info(model: Served, settings: ServerSettings) -> dict[str, Any]:
+def info(model: Served, rewards: Rewards, settings: ServerSettings) -> dict[str, Any]:
     """Return what a page needs to know to offer what this server has. It may load rewards, once."""
     offers = model.offers
     resolved = model.resolve(Grow(Path(TokenIds((0,))))).params
@@ -58,7 +59,7 @@ def info(model: Served, settings: ServerSettings) -> dict[str, Any]:
             "decoders": [_kind(kind) for kind in DECODERS],
             "mixtures": [_kind(kind) for kind in MIXTURES],
             "strategies": [_strategy(name) for name in STRATEGY_NAMES],
-            "rewards": [_reward(name, model) for name in REWARD_NAMES],
+            "rewards": [_reward(name, rewards) for name in REWARD_NAMES],
         },
         "key_required": bool(settings.api_key),
     }
@@ -204,16 +205,10 @@ def _strategy(name: str) -> dict[str, Any]:
     return {"name": name, "settings": settings, "reward_needed": "reward" in strategy_named(name).needs}
 
 
-def _reward(name: str, model: Served) -> dict[str, Any]:
-    """Tell of a reward what it needs, and why it cannot be had, where that is so."""
+def _reward(name: str, rewards: Rewards) -> dict[str, Any]:
+    """Tell of a reward what it needs, or why it cannot be had."""
     try:
-        reward = reward_named(name, model)
+        reward = rewards.named(name)
     except PonderError as error:
         return {"name": name, "needs": [], "scale": None, "refused": str(error)}
-    refused = refusal(reward.needs)
-    return {"name": name, "needs": sorted(reward.needs), "scale": reward.scale, "refused": refused}
-
-
-def refusal(needs: frozenset[str]) -> str | None:
-    """Say why a reward with these needs is not used here; None: it is."""
-    return "it runs programs, which no request may" if "tests" in needs else None
+    return {"name": name, "needs": sorted(reward.needs), "scale": reward.scale, "refused": None}

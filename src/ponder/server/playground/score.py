@@ -56,6 +56,8 @@ def _baseline(body: ScoreTextsBody, model: Served) -> Prompt | None:
     baseline = body.baseline
     if baseline is None:
         return None
+    if not baseline:
+        raise ParameterError("baseline", baseline, "text that is not empty, or at least one message")
     if body.messages is None:
         if not isinstance(baseline, str):
             raise ParameterError("baseline", "messages", "a text, where there are no messages")

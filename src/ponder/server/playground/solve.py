@@ -12,8 +12,7 @@ from ponder.constraints import constraint_of
 from ponder.constraints.constraint import Constraint
 from ponder.errors import ParameterError, renaming
 from ponder.lm import LM
-from ponder.rewards import Problem, Reward, reward_named
-from ponder.rewards.catalogue import REWARD_NAMES
+from ponder.rewards import Problem, Reward
 from ponder.sampling import SamplingParams
 from ponder.scaling import (
     STRATEGY_NAMES,
@@ -33,8 +32,9 @@ from ponder.scaling.strategies import described
 from ponder.scaling.strategy import check_reward
 from ponder.server.front.settings import ServerSettings
 from ponder.server.playground.asked import checked_text, read_sampling, within
-from ponder.server.playground.info import FILES, refusal
+from ponder.server.playground.info import FILES
 from ponder.server.playground.protocol import SolveBody
+from ponder.server.playground.rewards import Rewards
 from ponder.server.served import Served
 
 STRATEGY = "best-of-n"
@@ -44,8 +44,9 @@ WIDTHS = ("keep", "expand", "chains")  # whose product is how many texts grow at
 
 @dataclass(frozen=True, slots=True)
 class Solving:
-    """A problem, and how a budget is spent on it."""
+    """A problem, and how a budget is spent on it; `names` are the request's of what errors name."""
 
+    names: Mapping[str, str]
     problem: Problem
     strategy: Strategy
     reward: Reward | None
@@ -53,7 +54,9 @@ class Solving:
     constraint: Constraint | None
 
 
-def read_solving(body: SolveBody, lm: LM, model: Served, settings: ServerSettings) -> Solving:
+def read_solving(
+    body: SolveBody, lm: LM, model: Served, rewards: Rewards, settings: ServerSettings
+) -> Solving:
     """Return what a request asks for. It may load a reward.
 
     Raises
@@ -78,14 +81,20 @@ def read_solving(body: SolveBody, lm: LM, model: Served, settings: ServerSetting
     chosen = _settings(name, body.settings or {}, settings)
     with renaming({one: f"settings.{one}" for one in settings_of(name)}):
         strategy = strategy_named(name, chosen, sampling)
-    reward = None if body.reward is None else _reward(body.reward, model)
+    reward = None if body.reward is None else rewards.named(body.reward)
     check_reward(strategy, reward)
     with within("constraint"):
         constraint = constraint_of(body.constraint or {})
-    return Solving(problem, strategy, reward, budget, constraint)
+    names = {
+        **{one: f"sampling.{one}" for one in sampling},
+        **{one: f"constraint.{one}" for one in body.constraint or {}},
+        "prompt": "problem",
+        "reference": "answer",
+    }
+    return Solving(names, problem, strategy, reward, budget, constraint)
 
 
-async def solve(asked: Solving, model: Served) -> AsyncGenerator[dict[str, Any]]:
+async def solve(asked: Solving, model: Served, judges: Judges) -> AsyncGenerator[dict[str, Any]]:
     """Yield what a run tells: `begin`, `progress` and `tree` as often as there is news, at last the `answer`.
 
     A `progress` has of each text how many characters it has of the one that was in its place before (`same`),
@@ -101,18 +110,19 @@ async def solve(asked: Solving, model: Served) -> AsyncGenerator[dict[str, Any]]
     }
     run = drive(asked.strategy, asked.problem, model, reward, asked.budget, constraint=asked.constraint)
     shown: tuple[str, ...] = ()
-    async with aclosing(run) as told:
-        async for item in told:
-            if begin:  # what is refused at once is no stream's error
-                yield begin
-                begin = {}
-            if isinstance(item, Progress):
-                yield _progress(item, shown)
-                shown = item.texts
-            elif isinstance(item, EffectDone):
-                yield _tree(item)
-            else:
-                yield await _answer(asked.problem, item)
+    with renaming(asked.names), _template():
+        async with aclosing(run) as told:
+            async for item in told:
+                if begin:  # what is refused at once is no stream's error
+                    yield begin
+                    begin = {}
+                if isinstance(item, Progress):
+                    yield _progress(item, shown)
+                    shown = item.texts
+                elif isinstance(item, EffectDone):
+                    yield _tree(item)
+                else:
+                    yield await _answer(asked.problem, item, judges)
 
 
 def _progress(item: Progress, shown: tuple[str, ...]) -> dict[str, Any]:
@@ -136,9 +146,9 @@ def _tree(item: EffectDone) -> dict[str, Any]:
     }
 
 
-async def _answer(problem: Problem, answer: Answer) -> dict[str, Any]:
+async def _answer(problem: Problem, answer: Answer, judges: Judges) -> dict[str, Any]:
     """Return the answer; where the right one is known, whether it is that, and what choosing could reach."""
-    result = await Judges().result(problem, answer)
+    result = await judges.result(problem, answer)
     known: dict[str, Any] = {"alone": None, "oracle": None}
     if result.right is not None:
         summary = summarise((result,))
@@ -164,7 +174,8 @@ def _budget(given: Mapping[str, Any], settings: ServerSettings) -> Budget:
         if name not in BUDGET_FIELDS:
             raise ParameterError(f"budget.{name[:80]}", given[name], f"one of {', '.join(BUDGET_FIELDS)}")
     with within("budget"):
-        budget = Budget(**{name: value for name, value in given.items() if value is not None})
+        n = min(Budget().n, settings.max_n)
+        budget = Budget(**{"n": n, **{name: value for name, value in given.items() if value is not None}})
         if budget.n > settings.max_n:
             raise ParameterError("n", budget.n, f"a whole number from 1 to {settings.max_n}")
         most = settings.max_solve_tokens
@@ -206,14 +217,3 @@ def _settings(name: str, given: Mapping[str, Any], settings: ServerSettings) -> 
                 key, value, f"less: {' times '.join(counts)} is at most {settings.max_texts}"
             )
     return dict(given)
-
-
-def _reward(name: str, model: Served) -> Reward:
-    """Return a reward by its name alone: none that a file has, none that runs a program."""
-    if name not in REWARD_NAMES:
-        raise ParameterError("reward", name, "one of " + ", ".join(REWARD_NAMES))
-    reward = reward_named(name, model)
-    refused = refusal(reward.needs)
-    if refused is not None:
-        raise ParameterError("reward", name, f"another one: {refused}")
-    return reward
