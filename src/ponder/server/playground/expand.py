@@ -102,8 +102,7 @@ class _Tree:
         root = _Node((), PROMPT, 0.0, 0.0)
         try:
             self._read_ahead([root])
-            below = await self._push_children(root, PROMPT)
-            yield {"type": "begin", "below": below}
+            yield {"type": "begin", "below": await self._push_children(root, PROMPT)}
             found, mass = 0, 0.0
             while self._waiting and found < self._asked.max_nodes:
                 if self._waiting[0][2].reading is None:

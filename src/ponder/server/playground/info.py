@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from functools import cache
+from inspect import Parameter, signature
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ponder import __version__
@@ -169,9 +170,11 @@ def _group(kind: Kind) -> str:
 
 
 def _default(kind: Kind, name: str) -> Any:
-    made = {one.name: one.default for one in fields(kind.make)}
-    default = made.get(kind.fields.get(name, ""), MISSING)
-    return None if default is MISSING or name == kind.setting else default
+    """Return what a setting is where it is left out; None: it says that there is such a kind at all."""
+    own = signature(kind.make).parameters.get(kind.fields.get(name, ""))
+    if own is None or own.default is Parameter.empty or name == kind.setting:
+        return None
+    return own.default
 
 
 def _literals(kind: Kind, name: str) -> list[Any] | None:
@@ -181,7 +184,7 @@ def _literals(kind: Kind, name: str) -> list[Any] | None:
 
 def _kind(kind: Kind) -> dict[str, Any]:
     """Tell of a decoder or mixture: what turns it on, all its settings, and what of sampling it refuses."""
-    unused = getattr(kind.make, "unused", frozenset())
+    unused: frozenset[str] = getattr(kind.make, "unused", frozenset())
     return {"setting": kind.setting, "settings": sorted(kind.settings), "unused": sorted(unused)}
 
 
