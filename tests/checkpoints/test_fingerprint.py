@@ -56,7 +56,11 @@ def test_a_loaded_model_has_it(tmp_path: Path) -> None:
     """With how it was rounded at load; with other positions than the file's it has none."""
     write_tiny_directory(tmp_path)
     known, bits = fingerprint(open_checkpoint(str(tmp_path))), {}
-    for how, expected in (({}, known), ({"quantize": "q8_0"}, f"{known}-q8_0"), ({"positions": "none"}, None)):
+    for how, expected in (
+        ({}, known),
+        ({"quantize": "q8_0"}, f"{known}-q8_0"),
+        ({"positions": "none"}, None),
+    ):
         model = load_local(str(tmp_path), device="cpu", **how)
         assert model.card().fingerprint == expected
         bits[expected] = model.card().bits
