@@ -266,7 +266,7 @@ class LM:
         return AsyncTokenStream(self.model.run(self.request(prompt, **options)))
 
     def choose(self, prompt: Prompt, choices: Sequence[str], **options: Any) -> Choice:
-        """Return how the model's probability divides over whole answers; takes the options of `choose_many`.
+        """Return how the model's probability divides over whole answers; takes the options of `achoose_many`.
 
         A choice's log-probability is the sum over its tokens and is not divided by their number.
         """
@@ -274,6 +274,12 @@ class LM:
         return choice
 
     def choose_many(
+        self, prompts: Sequence[Prompt], choices: Sequence[str], **options: Any
+    ) -> tuple[Choice, ...]:
+        """Like `achoose_many`, for callers without an event loop."""
+        return run_apart(self.achoose_many(prompts, choices, **options))
+
+    async def achoose_many(
         self,
         prompts: Sequence[Prompt],
         choices: Sequence[str],
@@ -311,8 +317,8 @@ class LM:
             begun = asked.begun if isinstance(asked, Conversation) else ""
             return Read(Path(asked, text=begun), tuple(choices), ends=end, join=join)
 
-        def scores(reads: Sequence[Read]) -> list[tuple[TextScore, ...]]:
-            found = [reading.texts for reading in fronts.read_many(self.model, reads)]
+        async def scores(reads: Sequence[Read]) -> list[tuple[TextScore, ...]]:
+            found = [reading.texts for reading in await fronts.aread_many(self.model, reads)]
             for texts in found:
                 _refuse_repeated(choices, [text.token_ids for text in texts])
             return found
@@ -322,10 +328,13 @@ class LM:
         if baseline is not None:
             read = asks(baseline)
             key = (repr(read.path), read.texts, read.ends, join)
-            prior = self._baselines.get(key, lambda _: _logprobs(*scores([read])))
+            prior = self._baselines.find(key)
+            if prior is None:
+                prior = _logprobs(*await scores([read]))
+                self._baselines.keep(key, prior)
         return tuple(
-            normalise(choices, [score.token_ids for score in found], _logprobs(found), prior)
-            for found in scores(reads)
+            normalise(choices, [one.token_ids for one in found], _logprobs(found), prior).of(found)
+            for found in await scores(reads)
         )
 
     async def asolve(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ponder.server.openai.document import document
+from ponder.server.document import document
 from ponder.server.openai.protocol import ChatBody, CompletionBody
 from serving import Tiny, error
 
@@ -18,6 +18,10 @@ POSTS = {
     "/v1/score": {"text_1": "a", "text_2": ["b"]},
     "/tokenize": {"prompt": "a"},
     "/detokenize": {"tokens": [5]},
+    "/ponder/v1/distribution": {"prompt": "a"},
+    "/ponder/v1/score": {"prompt": "a", "texts": ["b"]},
+    "/ponder/v1/expand": {"prompt": "a", "min_probability": 0.5},
+    "/ponder/v1/solve": {"problem": "a", "budget": {"n": 1}, "sampling": {"max_tokens": 1}},
 }
 
 
@@ -85,6 +89,9 @@ def test_the_document_tells_the_truth(tiny: Tiny, path: str) -> None:
     if path == "/v1/embeddings":
         good += [{"input": [5, 6]}, {"encoding_format": "base64"}, {"pooling": "last"}]
         bad += [{"dimensions": 8}, {"encoding_format": "hex"}, {"input": 5}]
+    if path.startswith("/ponder"):
+        bad += [{"prompt_token_ids": ["a"]}, {"sampling": []}, {"semantics": "hf"}, {"depth": 1.5}]
+        bad += [{"texts": "a"}, {"baseline": 5}, {"settings": []}, {"chat": 1}]
     for body in good:
         whole = {**POSTS[path], **body}
         assert fits(path, whole), body

@@ -87,10 +87,10 @@ def choose(
         baseline=baseline,
     )
     if json:
-        from ponder.cli.report import choice_json, print_json
+        from ponder.cli.report import print_json
 
         for result in results:
-            print_json(choice_json(lm.model, result))
+            print_json({"model": lm.name, **result.as_json()})
         return
     console = out()
     for line in choice_lines(results[0]) if data is None else _best_lines(prompts, results):

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ponder.traces.described import described_params
 
 if TYPE_CHECKING:
-    from ponder.asks import Completion, Grow, LanguageModel, Output
+    from ponder.asks import Completion, Grow, Output
     from ponder.sampling import ResolvedParams
-    from ponder.scoring.choice import Choice
     from ponder.text import Tokenizer
 
 
@@ -95,15 +94,3 @@ def _alternative(token_id: int, logprob: float, tokenizer: Tokenizer) -> dict[st
 def token_json(token_id: int, tokenizer: Tokenizer) -> str:
     r"""Return a token's text, control tokens by name, bytes of a part of a character as \xNN."""
     return tokenizer.token_bytes(token_id, skip_special=False).decode("utf-8", "backslashreplace")
-
-
-def choice_json(model: LanguageModel, choice: Choice) -> dict[str, Any]:
-    """Return what `ponder choose --json` prints."""
-    return {
-        "model": model.name,
-        "choices": [
-            {name: value for name, value in asdict(scored).items() if value is not None}
-            for scored in choice.choices
-        ],
-        "mass": choice.mass,
-    }

@@ -216,6 +216,7 @@ class _Driver:
     stopped: Stopped = "done"
     generates: bool = False  # whether there is a token yet
     best: Candidate | None = None
+    best_node: int = -1  # its place in the tree
     extended: Extended | None = None
 
     async def drive(self, search: Search) -> AsyncGenerator[Progress | EffectDone | Answer]:
@@ -245,7 +246,9 @@ class _Driver:
                 yield EffectDone(number, kind, tuple(map(self.tree.node, nodes)), noted, self._ledger())
                 number += 1
             answer = self._answer(effect)
-            yield Progress(tuple(text.text for text in effect.texts), answer.candidate, answer.ledger)
+            self.best_node = effect.texts[effect.chosen].node
+            texts = tuple(text.text for text in effect.texts)
+            yield Progress(texts, answer.candidate, answer.ledger, self._scores())
             yield answer
         finally:
             if getgeneratorstate(search) != GEN_RUNNING:  # as it may be in its thread, if this is cancelled
@@ -261,6 +264,10 @@ class _Driver:
 
     def _ledger(self) -> Ledger:
         return replace(self.spent, seconds=self.clock.now())
+
+    def _scores(self) -> tuple[float, ...] | None:
+        """Return what the reward last said of the best text's steps."""
+        return self.tree.scores.get(self.best_node)
 
     def _answer(self, choice: Choice) -> Answer:
         ledger = self._ledger()
@@ -298,7 +305,8 @@ class _Driver:
         self.record.expect(
             {"effect": number, "note": plain(effect.data), "best": best.node if best else None}
         )
-        self.best = best.candidate(self.model_name, self.problem) if best else self.best
+        if best is not None:
+            self.best, self.best_node = best.candidate(self.model_name, self.problem), best.node
 
     async def _judge(self, effect: Judge, number: int) -> Judgement | None:
         self.record.expect({"effect": number, "judge": [text.node for text in effect.texts]})
@@ -458,7 +466,7 @@ class _Driver:
                             shown = time.perf_counter()
                             self.spent = work.spent()
                             self._save(work)
-                            yield Progress(self._texts(work), self.best, self._ledger())
+                            yield Progress(self._texts(work), self.best, self._ledger(), self._scores())
                 self.spent = work.spent()
                 if model.offers.paths != "tokens" and not self._late() and work.unfinished():
                     self.stopped = "tokens"  # they cannot be gone on with

@@ -198,7 +198,7 @@ async def solve_all(
 class Judges:
     """Says who judges a problem: the one that was given, or one by what the problem has."""
 
-    def __init__(self, given: Reward | None) -> None:
+    def __init__(self, given: Reward | None = None) -> None:
         self._given = given
 
     def of(self, problem: Problem) -> Reward | None:
@@ -206,6 +206,15 @@ class Judges:
         if problem.tests is not None:
             return self._given or (self._hidden if problem.tests.hidden else self._all)
         return (self._given or self._math) if problem.reference is not None else None
+
+    async def result(self, problem: Problem, answer: Answer) -> Result:
+        """Return an answer with what is right in it. Raises what the judge raises."""
+        judge = self.of(problem)
+        if judge is None:
+            return Result(problem, answer, None, None)
+        judgement = await judged(judge, problem, answer.candidates)
+        right = tuple(score is not None and score > 0.5 for score in judgement.outcomes())
+        return Result(problem, answer, right, None)
 
     @cached_property
     def _math(self) -> Reward:
@@ -230,12 +239,6 @@ async def _result(
     if isinstance(problem, LineError):
         return Result(None, None, None, problem.message)
     try:
-        answer = await solving(problem)
-        right = None
-        judge = judges.of(problem)
-        if judge is not None:
-            judgement = await judged(judge, problem, answer.candidates)
-            right = tuple(score is not None and score > 0.5 for score in judgement.outcomes())
+        return await judges.result(problem, await solving(problem))
     except PonderError as error:
         return Result(problem, None, None, str(error))
-    return Result(problem, answer, right, None)

@@ -117,16 +117,18 @@ def strategy_named(
     for key, value in given.items():
         if key not in known:
             raise ParameterError(key, value, f"left unset with {name}, whose settings are {', '.join(known)}")
-    if isinstance(step := given.get("step"), str):
+    if isinstance(step := given.get("step"), str | int | float):
+        if not isinstance(step, str):
+            raise ParameterError("step", step, "text")
         given["step"] = Boundary((step,))
     if isinstance(policy := given.get("policy"), str):
         given["policy"] = Policy.load(policy)
     for key, value in given.items():
         values = _BY_NAME.get((name, key))
-        if values is not None and isinstance(value, str):
-            if value not in values:
+        if values is not None and isinstance(value, str | int | float):
+            if value not in tuple(values):
                 raise ParameterError(key, value, "one of " + ", ".join(values))
-            given[key] = values[value]
+            given[key] = values[str(value)]
     strategy: Strategy = kind(**given, sampling=dict(sampling or {}))
     return strategy
 

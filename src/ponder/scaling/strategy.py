@@ -15,11 +15,15 @@ from ponder.scaling.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is: the texts that grow, the best so far if the strategy names one, what was spent."""
+    """Where a run is: the texts that grow, the best so far if the strategy names one, what was spent.
+
+    `scores` are what the reward last said of the steps of the best one; None if it said nothing.
+    """
 
     texts: tuple[str, ...]
     best: Candidate | None
     ledger: Ledger
+    scores: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ponder.asks import TextScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +15,16 @@ class ScoredChoice:
     """`logprob` is the sum over the choice's tokens; `probability` its share among the choices.
 
     `calibrated` is the share after dividing by what the model gives the choice after a baseline prompt.
+    `token_ids` and `token_logprobs` are the choice's tokens, with the end token where it counts, and how
+    likely each was.
     """
 
     text: str
     logprob: float
     probability: float
     calibrated: float | None = None
+    token_ids: tuple[int, ...] = ()
+    token_logprobs: tuple[float, ...] = ()
 
     @property
     def share(self) -> float:
@@ -40,6 +47,25 @@ class Choice:
     def best(self) -> ScoredChoice:
         """The choice with the largest share, ties to the first."""
         return max(self.choices, key=lambda choice: choice.share)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain data; what is not known is left out."""
+        choices = [
+            {name: value for name, value in asdict(scored).items() if value not in (None, ())}
+            for scored in self.choices
+        ]
+        return {"choices": choices, "mass": self.mass}
+
+    def of(self, scores: Sequence[TextScore]) -> Choice:
+        """Return it with the choices' tokens."""
+        pairs = zip(self.choices, scores, strict=True)
+        return Choice(
+            tuple(
+                replace(choice, token_ids=score.token_ids, token_logprobs=score.token_logprobs)
+                for choice, score in pairs
+            ),
+            self.mass,
+        )
 
 
 def normalise(

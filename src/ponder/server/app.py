@@ -15,14 +15,15 @@ from starlette.responses import JSONResponse, Response
 
 from ponder import __version__
 from ponder.errors import PonderError, renaming
+from ponder.lm import LM
+from ponder.server.document import document
 from ponder.server.front.errors import ApiError, as_api_error, unavailable
 from ponder.server.front.metrics import Metrics
 from ponder.server.front.settings import ServerSettings
-from ponder.server.front.stream import unless_gone
+from ponder.server.front.stream import EventStream, sending, unless_gone
 from ponder.server.openai.body import read_body
 from ponder.server.openai.chat import ChatFace
 from ponder.server.openai.completions import CompletionFace
-from ponder.server.openai.document import document
 from ponder.server.openai.embeddings import embeddings, score
 from ponder.server.openai.plan import Plan
 from ponder.server.openai.protocol import (
@@ -39,7 +40,13 @@ from ponder.server.openai.respond import Run
 from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
 from ponder.server.openai.translate import names_of, plan_of
 from ponder.server.openai.writer import Face
+from ponder.server.playground.distribution import distribution
+from ponder.server.playground.expand import expand, read_expansion
 from ponder.server.playground.info import info
+from ponder.server.playground.protocol import DistributionBody, ExpandBody, ScoreTextsBody, SolveBody
+from ponder.server.playground.rewards import Rewards
+from ponder.server.playground.score import score_texts
+from ponder.server.playground.solve import read_solving, solve
 from ponder.server.served import Served
 from ponder.text import Tokenizer
 
@@ -71,6 +78,10 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
         ("POST", "/v1/score", endpoints.score),
         ("GET", "/openapi.json", endpoints.document),
         ("GET", "/ponder/v1/info", endpoints.info),
+        ("POST", "/ponder/v1/distribution", endpoints.distribution),
+        ("POST", "/ponder/v1/score", endpoints.score_texts),
+        ("POST", "/ponder/v1/expand", endpoints.expand),
+        ("POST", "/ponder/v1/solve", endpoints.solve),
     ):
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     metrics.watch(model.name, model.stats)
@@ -99,6 +110,8 @@ class _Endpoints:
         self._metrics = metrics
         self._created = int(time.time())
         self._info: dict[str, Any] | None = None
+        self._lm = LM(model)
+        self._rewards = Rewards(model)
         self._names = tuple(dict.fromkeys(settings.served_model_name)) or (model.name,)
 
     async def health(self) -> Response:
@@ -181,8 +194,29 @@ class _Endpoints:
 
     async def info(self) -> Response:
         if self._info is None:
-            self._info = await asyncio.to_thread(info, self._model, self._settings)
+            self._info = await asyncio.to_thread(info, self._model, self._rewards, self._settings)
         return JSONResponse(self._info)
+
+    async def distribution(self, request: Request) -> Response:
+        body = await self._read(request, DistributionBody)
+        return JSONResponse(await unless_gone(request.receive, distribution(body, self._model)))
+
+    async def score_texts(self, request: Request) -> Response:
+        body = await self._read(request, ScoreTextsBody)
+        work = score_texts(body, self._lm, self._model, self._settings)
+        return JSONResponse(await unless_gone(request.receive, work))
+
+    async def expand(self, request: Request) -> Response:
+        body = await self._read(request, ExpandBody)
+        asked = await asyncio.to_thread(read_expansion, body, self._model, self._settings)
+        return EventStream(sending(expand(asked, self._model)))
+
+    async def solve(self, request: Request) -> Response:
+        body = await self._read(request, SolveBody)
+        asked = await asyncio.to_thread(
+            read_solving, body, self._lm, self._model, self._rewards, self._settings
+        )
+        return EventStream(sending(solve(asked, self._model, self._rewards.judges)))
 
     async def _read(self, request: Request, kind: type[N]) -> N:
         body = await read_body(request, kind, self._settings.max_body_bytes)

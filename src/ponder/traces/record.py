@@ -100,7 +100,7 @@ class Recorder:
             whole.samples[tokens:],
         )
 
-    def row_of(self, node: int) -> int | None:
+    def node_row(self, node: int) -> int | None:
         """Return the row of a node of a search that was taken; None where nothing was chosen."""
         token = self._nodes[node]
         return None if token == PROMPT else self._whole.tokens[token].row
@@ -163,11 +163,11 @@ class Recorder:
         row = self._rows.setdefault(id(distribution), len(self._kept))
         if row == len(self._kept):
             self._kept.append(distribution)
-            self._whole.rows.append(_row(trace, distribution))
+            self._whole.rows.append(row_of(trace, distribution))
         for one in (*distribution.ids, trace.token_id):
             name = str(one)
             if name not in self._whole.vocabulary and name not in self._spelled:
-                self._spelled[name] = _spelling(one, self._tokenizer)
+                self._spelled[name] = spelling(one, self._tokenizer)
         self._whole.tokens.append(
             Token(
                 trace.token_id,
@@ -200,7 +200,8 @@ def streamed(part: Part) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value}
 
 
-def _row(trace: TokenTrace, distribution: Distribution) -> Row:
+def row_of(trace: TokenTrace, distribution: Distribution) -> Row:
+    """Return what a token was chosen from, as a trace has it."""
     return Row(
         trace.entropy,
         trace.kept,
@@ -215,7 +216,8 @@ def _row(trace: TokenTrace, distribution: Distribution) -> Row:
     )
 
 
-def _spelling(token: int, tokenizer: Tokenizer) -> Spelling:
+def spelling(token: int, tokenizer: Tokenizer) -> Spelling:
+    """Return a token's text and bytes."""
     if token >= tokenizer.vocab_size:  # where a model pads its vocabulary
         return Spelling("", "")
     spelled = tokenizer.token_bytes(token, skip_special=False)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+import traceback
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from starlette.types import Receive
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from ponder.server.front.errors import ClientGone
+from ponder.errors import PonderError
+from ponder.server.front.errors import ClientGone, as_api_error
+from ponder.server.front.guard import log
 
 T = TypeVar("T")
+Headers = list[tuple[bytes, bytes]]
+Sending = Callable[[Send, Headers], Coroutine[Any, Any, None]]
 BUFFERED_EVENTS = 64
 
 DONE = b"data: [DONE]\n\n"
@@ -25,6 +31,65 @@ def sse(data: Any) -> bytes:
         + json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         + b"\n\n"
     )
+
+
+class EventStream(Response):
+    """An answer that is sent as it grows; it ends with its client.
+
+    Parameters
+    ----------
+    sending : sends the whole answer, from its status and headers on.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, sending: Sending) -> None:
+        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._sending = sending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_gone(receive, self._sending(send, self.raw_headers))
+
+
+async def send_events(send: Send, events: Iterable[Any]) -> None:
+    """Send a part of a stream."""
+    data = b"".join(map(sse, events))
+    if data:
+        await send(body_part(data))
+
+
+def sending(events: AsyncGenerator[Any]) -> Sending:
+    """Return what sends events as they come; what goes wrong before the first one is no stream's error."""
+
+    async def send_all(send: Send, headers: Headers) -> None:
+        async with aclosing(events):
+            first = await anext(events)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            try:
+                await send_events(send, [first])
+                async for event in events:
+                    await send_events(send, [event])
+                await send(body_part(DONE))
+            except ClientGone:
+                raise
+            except Exception as error:
+                await send_events(send, [last_event(error)])
+        await send({"type": "http.response.body", "body": b""})
+
+    return send_all
+
+
+def last_event(error: Exception) -> dict[str, Any]:
+    """Return the event that tells of an error in a stream that has begun; what nobody expected is logged."""
+    if not isinstance(error, PonderError):
+        log(traceback.format_exc().rstrip())
+    return as_api_error(error).as_json()
+
+
+def body_part(data: bytes) -> dict[str, Any]:
+    """Return the message that sends a part of a body, after which there is more."""
+    return {"type": "http.response.body", "body": data, "more_body": True}
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -21,6 +21,7 @@ from ponder.server.openai.protocol import (
     CompletionBody,
     EmbeddingBody,
     GenerationBody,
+    PromptBody,
     ScoreBody,
     TokenizeBody,
     TraceOptions,
@@ -93,7 +94,7 @@ def _check_members(body: Body) -> None:
         if body.stream_options is not None:
             _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
             _check_trace(body.stream_options.include_trace, "stream_options.include_trace.")
-    if isinstance(body, ChatBody | TokenizeBody):
+    if isinstance(body, ChatBody | PromptBody):
         _check_messages(body.messages or (), "messages")
     if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
         _check_messages(body.negative_prompt, "negative_prompt")
@@ -112,7 +113,7 @@ def _unknown_in_messages(body: Body) -> list[str]:
     Clients put marks of their own there, as for caches or times.
     """
     messages: list[ChatMessage] = []
-    if isinstance(body, ChatBody | TokenizeBody):
+    if isinstance(body, ChatBody | PromptBody):
         messages += body.messages or ()
     if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
         messages += body.negative_prompt

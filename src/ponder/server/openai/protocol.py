@@ -284,11 +284,16 @@ class ChatBody(GenerationBody, ConversationBody):
         return (self.top_logprobs or 0) if self.logprobs else None
 
 
-class TokenizeBody(ConversationBody):
-    """POST /tokenize: a prompt, or messages."""
+class PromptBody(ConversationBody):
+    """A request about a prompt, or about messages."""
 
     prompt: str | None = None
     messages: Annotated[list[ChatMessage], Field(fail_fast=True)] | None = None
+
+
+class TokenizeBody(PromptBody):
+    """POST /tokenize."""
+
     add_special_tokens: bool | None = None
     return_token_strs: bool | None = None
 
@@ -341,6 +346,7 @@ UNION_NAMES: dict[str, str] = {
     "contrast": "draft, or a number of layers",
     "dola_layers": "low, high, or a list of numbers of layers",
     "early_stopping": "true, false or never",
+    "baseline": "a text, or in a chat a list of messages",
     "include_trace": "true, false, or an object with top, mass and max_top",
     "negative_prompt": "a text, or in a chat a list of messages",
     "stop": "a text or a list of texts",

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from ponder.asks import Completion, TokenEvent
 from ponder.asks import Told as Event
-from ponder.errors import PonderError, renaming
-from ponder.server.front.errors import ClientGone, as_api_error
-from ponder.server.front.guard import Record, log
+from ponder.errors import renaming
+from ponder.server.front.errors import ClientGone
+from ponder.server.front.guard import Record
 from ponder.server.front.metrics import Metrics, Stopwatch
-from ponder.server.front.stream import DONE, merge, sse, unless_gone
+from ponder.server.front.stream import (
+    DONE,
+    EventStream,
+    body_part,
+    last_event,
+    merge,
+    send_events,
+    unless_gone,
+)
 from ponder.server.openai.plan import ENDINGS, Plan
 from ponder.server.openai.writer import Face, Writer
 from ponder.server.served import Served
@@ -59,7 +66,7 @@ class Run:
         ClientGone : nobody waits any more.
         """
         if self._plan.stream:
-            return _EventStream(self)
+            return EventStream(self.stream)
         return JSONResponse(await unless_gone(request.receive, self._whole()))
 
     async def _whole(self) -> dict[str, Any]:
@@ -77,19 +84,17 @@ class Run:
             first = await self._first(events)
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             try:
-                await _send(send, self._writer.opening())
+                await send_events(send, self._writer.opening())
                 for prompt, event in first:
-                    await _send(send, self._writer.chunks(prompt, event))
+                    await send_events(send, self._writer.chunks(prompt, event))
                 async for prompt, event in events:
-                    await _send(send, self._writer.chunks(prompt, event))
-                await _send(send, self._writer.ending())
-                await send(_body(DONE))
+                    await send_events(send, self._writer.chunks(prompt, event))
+                await send_events(send, self._writer.ending())
+                await send(body_part(DONE))
             except ClientGone:
                 raise
             except Exception as error:
-                if not isinstance(error, PonderError):
-                    log(traceback.format_exc().rstrip())
-                await _send(send, [as_api_error(error).as_json()])
+                await send_events(send, [last_event(error)])
         await send({"type": "http.response.body", "body": b""})
 
     async def _first(self, events: AsyncGenerator[tuple[int, Event]]) -> list[tuple[int, Event]]:
@@ -120,25 +125,3 @@ class Run:
             self._watch.answered(ENDINGS[output.finish_reason][0] for output in event.outputs)
             if self._plan.beams:
                 self._record.tokens = (self._record.tokens or 0) + event.usage.generated_tokens
-
-
-class _EventStream(Response):
-    media_type = "text/event-stream"
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._run = run
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await unless_gone(receive, self._run.stream(send, self.raw_headers))
-
-
-async def _send(send: Send, chunks: Iterable[dict[str, Any]]) -> None:
-    data = b"".join(map(sse, chunks))
-    if data:
-        await send(_body(data))
-
-
-def _body(data: bytes) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": data, "more_body": True}

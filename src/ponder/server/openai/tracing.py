@@ -54,7 +54,7 @@ class Tracing:
 
     def row_of(self, node: int) -> int | None:
         """Return the row of a node of a search."""
-        return self._recorder.row_of(node)
+        return self._recorder.node_row(node)
 
     def whole(self) -> dict[str, Any]:
         """Return the whole trace."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from functools import cache
+from inspect import Parameter, signature
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ponder import __version__
@@ -14,7 +15,7 @@ from ponder.constraints.plain import FIELDS
 from ponder.decoders.named import DECODERS, MIXTURE_SETTINGS, MIXTURES, NEEDED, SETTINGS, Kind
 from ponder.decoders.speculative import DraftModel, PromptLookup
 from ponder.errors import PonderError
-from ponder.rewards.catalogue import REWARD_NAMES, reward_named
+from ponder.rewards.catalogue import REWARD_NAMES
 from ponder.sampling import SEMANTICS, ResolvedParams, SamplingParams, resolve_params
 from ponder.sampling.distribution import MAX_TOP
 from ponder.sampling.parameter import Range
@@ -25,6 +26,7 @@ from ponder.sampling.steps import STEPS
 from ponder.scaling.strategies import STRATEGY_NAMES, choices_of, defaults_of, strategy_named
 from ponder.server.front.settings import ServerSettings
 from ponder.server.openai.protocol import CompletionBody
+from ponder.server.playground.rewards import Rewards
 from ponder.server.served import Served
 from ponder.text import TokenIds
 
@@ -35,7 +37,7 @@ _LIMITS = (
 )
 
 
-def info(model: Served, settings: ServerSettings) -> dict[str, Any]:
+def info(model: Served, rewards: Rewards, settings: ServerSettings) -> dict[str, Any]:
     """Return what a page needs to know to offer what this server has. It may load rewards, once."""
     offers = model.offers
     resolved = model.resolve(Grow(Path(TokenIds((0,))))).params
@@ -58,7 +60,7 @@ def info(model: Served, settings: ServerSettings) -> dict[str, Any]:
             "decoders": [_kind(kind) for kind in DECODERS],
             "mixtures": [_kind(kind) for kind in MIXTURES],
             "strategies": [_strategy(name) for name in STRATEGY_NAMES],
-            "rewards": [_reward(name, model) for name in REWARD_NAMES],
+            "rewards": [_reward(name, rewards) for name in REWARD_NAMES],
         },
         "key_required": bool(settings.api_key),
     }
@@ -168,9 +170,11 @@ def _group(kind: Kind) -> str:
 
 
 def _default(kind: Kind, name: str) -> Any:
-    made = {one.name: one.default for one in fields(kind.make)}
-    default = made.get(kind.fields.get(name, ""), MISSING)
-    return None if default is MISSING or name == kind.setting else default
+    """Return what a setting is where it is left out; None: it says that there is such a kind at all."""
+    own = signature(kind.make).parameters.get(kind.fields.get(name, ""))
+    if own is None or own.default is Parameter.empty or name == kind.setting:
+        return None
+    return own.default
 
 
 def _literals(kind: Kind, name: str) -> list[Any] | None:
@@ -180,7 +184,7 @@ def _literals(kind: Kind, name: str) -> list[Any] | None:
 
 def _kind(kind: Kind) -> dict[str, Any]:
     """Tell of a decoder or mixture: what turns it on, all its settings, and what of sampling it refuses."""
-    unused = getattr(kind.make, "unused", frozenset())
+    unused: frozenset[str] = getattr(kind.make, "unused", frozenset())
     return {"setting": kind.setting, "settings": sorted(kind.settings), "unused": sorted(unused)}
 
 
@@ -204,16 +208,10 @@ def _strategy(name: str) -> dict[str, Any]:
     return {"name": name, "settings": settings, "reward_needed": "reward" in strategy_named(name).needs}
 
 
-def _reward(name: str, model: Served) -> dict[str, Any]:
-    """Tell of a reward what it needs, and why it cannot be had, where that is so."""
+def _reward(name: str, rewards: Rewards) -> dict[str, Any]:
+    """Tell of a reward what it needs, or why it cannot be had."""
     try:
-        reward = reward_named(name, model)
+        reward = rewards.named(name)
     except PonderError as error:
         return {"name": name, "needs": [], "scale": None, "refused": str(error)}
-    refused = refusal(reward.needs)
-    return {"name": name, "needs": sorted(reward.needs), "scale": reward.scale, "refused": refused}
-
-
-def refusal(needs: frozenset[str]) -> str | None:
-    """Say why a reward with these needs is not used here; None: it is."""
-    return "it runs programs, which no request may" if "tests" in needs else None
+    return {"name": name, "needs": sorted(reward.needs), "scale": reward.scale, "refused": None}

@@ -23,6 +23,12 @@ from ponder.server.openai.protocol import (
     TokenizeBody,
 )
 from ponder.server.openai.refused import MESSAGE, STREAM_OPTIONS, Neutral
+from ponder.server.playground.protocol import (
+    DistributionBody,
+    ExpandBody,
+    ScoreTextsBody,
+    SolveBody,
+)
 
 Schema = dict[str, Any]
 
@@ -58,7 +64,8 @@ class _Endpoint:
     parameters: tuple[str, ...] = ()
 
 
-_STREAMED = (_JSON, "text/event-stream")
+_STREAM = ("text/event-stream",)
+_STREAMED = (_JSON, *_STREAM)
 _ENDPOINTS = (
     _Endpoint("get", "/health", "Whether the decode loop answers."),
     _Endpoint("get", "/version", "The version of ponder."),
@@ -74,6 +81,10 @@ _ENDPOINTS = (
     _Endpoint("post", "/detokenize", "The text of token ids.", DetokenizeBody),
     _Endpoint("get", "/tokenizer_info", "What clients without a tokenizer ask for."),
     _Endpoint("get", "/ponder/v1/info", "The model, the parameters, the limits, and what can be done here."),
+    _Endpoint("post", "/ponder/v1/distribution", "What there is to choose from next.", DistributionBody),
+    _Endpoint("post", "/ponder/v1/score", "How probability divides over whole texts.", ScoreTextsBody),
+    _Endpoint("post", "/ponder/v1/expand", "All likely ways to go on.", ExpandBody, _STREAM),
+    _Endpoint("post", "/ponder/v1/solve", "Spend a budget on a better answer.", SolveBody, _STREAM),
 )
 
 
