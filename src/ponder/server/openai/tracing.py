@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ class Traced:
 
     head: Head
     seed: int | None
-    fingerprint: str
+    fingerprint: str | None
     prompt_token_ids: tuple[int, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -115,4 +115,5 @@ def begin_trace(ask: Grow, model: Served) -> tuple[Grow, Traced]:
     draws = ask.method is None or "seed" not in ask.method.unused
     seed = params.params.seed if draws else None
     about = Traced(head, seed, model.card().fingerprint, resolved.token_ids)
-    return replace(ask, params={**dict(ask.params), "seed": seed}), about
+    assert isinstance(ask.params, Mapping), "those that the request set"
+    return replace(ask, params={**ask.params, "seed": seed}), about
