@@ -27,6 +27,7 @@ SAMPLED: dict[str, dict[str, Any]] = {
     "guessed": {"prompt_lookup": 3, "n": 2},
     "constrained": {"guided_regex": "[a-c]{2,5} (on|off)+"},
     "banned": {"bad_words": ["a", "e"], "temperature": 1.5},
+    "going back": {"guided_regex": "([a-m]|[n-z]!)*", "min_allowed_mass": 0.1, "n": 4, "temperature": 1.0},
 }
 SEARCHED: dict[str, dict[str, Any]] = {
     "beams": {"num_beams": 3, "n": 2},
@@ -188,6 +189,33 @@ def test_a_constraint_is_seen(tiny: Tiny) -> None:
     assert 0 < first["allowed_mass"] < 1
     assert 0 in first["tempered"]
     assert trace["params"]["constraint"]["source"] == "caller"
+
+
+def test_what_was_given_up_is_in_no_trace(tiny: Tiny) -> None:
+    """A text that went back from dead ends has the rows of the tokens that stayed, and no others."""
+    asked = body(SAMPLED["going back"], include_trace=KEPT, return_token_ids=True)
+    answer = tiny.client.post("/v1/completions", json=asked).json()
+    assert sum(choice["constrained"]["given_up"] for choice in answer["choices"]) > 0
+    trace = folded(streamed(tiny, **body(SAMPLED["going back"])))
+    for text, choice in zip(trace["texts"], answer["choices"], strict=True):
+        assert [trace["tokens"][place]["id"] for place in text["tokens"]] == choice["token_ids"]
+    assert sum(len(text["tokens"]) for text in trace["texts"]) == len(trace["tokens"])
+
+
+def test_a_forced_token_is_told(tiny: Tiny) -> None:
+    """Where the constraint leaves one token; not where a temperature of 0 does."""
+    trace = folded(streamed(tiny, **body({"guided_choice": ["one", "two"], "temperature": 0})))
+    chosen = [(token, trace["rows"][token["row"]]) for token in trace["tokens"]]
+    left = [row["steps"][0]["left"] for _, row in chosen]
+    assert left[0] > 1
+    assert chosen[0][1]["kept"] == 1
+    assert 1 in left
+    for (_, row), count in zip(chosen, left, strict=True):
+        first = row["steps"][0]
+        assert first["kind"] == "constraint"
+        assert first["removed"] + count >= trace["vocab_size"]
+        if count == 1:
+            assert max(row["tempered"]) in (0, 1), "all that may come is the forced token"
 
 
 def test_nodes_of_a_tree_name_their_row(tiny: Tiny) -> None:

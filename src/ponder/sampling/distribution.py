@@ -53,6 +53,7 @@ class StepEffect:
     removed : how many tokens can no longer come.
     mass : the probability that they had just before the step.
     changed : how many of the others got another logit; only penalties are counted.
+    left : how many tokens can still come after it. A constraint that leaves one forces it.
     """
 
     step: str
@@ -60,6 +61,7 @@ class StepEffect:
     removed: int
     mass: float
     changed: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

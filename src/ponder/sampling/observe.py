@@ -134,16 +134,20 @@ class _Watch:
         kind = STEPS[step].kind if step in STEPS else "constraint"
         for i, (old, new) in enumerate(zip(_numbers(before), _numbers(after), strict=True)):
             if kind != "constraint" or self._constrained[i]:
-                removed, mass = _removed(old, new)
+                removed, mass, left = _removed(old, new)
                 changed = int(np.count_nonzero(old != new)) - removed if kind == "penalty" else 0
-                self._effects[i].append(StepEffect(step, kind, removed, mass, changed))
+                self._effects[i].append(StepEffect(step, kind, removed, mass, changed, left))
 
 
-def _removed(before: Floats, after: Floats) -> tuple[int, float]:
-    """Return how many tokens of a row of logits [V] a step removed, and the probability that they had."""
-    gone = (before != -np.inf) & (after == -np.inf)
+def _removed(before: Floats, after: Floats) -> tuple[int, float, int]:
+    """Return how many tokens of a row of logits [V] a step removed, the probability that they had, and how
+    many are left."""
+    there = after != -np.inf
+    left = int(np.count_nonzero(there))
+    gone = (before != -np.inf) & ~there
     count = int(np.count_nonzero(gone))
     if not count:
-        return 0, 0.0
+        return 0, 0.0, left
     weights = np.exp(before - before.max())
-    return count, min(1.0, float(weights[gone].sum(dtype=np.float64) / weights.sum(dtype=np.float64)))
+    mass = min(1.0, float(weights[gone].sum(dtype=np.float64) / weights.sum(dtype=np.float64)))
+    return count, mass, left

@@ -155,7 +155,8 @@ def distributions(
     possible = some_left(truncated)
     if watch is not None:
         watch("constraint", logits, truncated)
-    tempered, context = truncated, Context(rows, params, softmax(truncated))
+    tempered = seen = truncated  # `seen`: the logits whose probabilities the context has
+    context = Context(rows, params, softmax(truncated))
     for step in params.steps():
         apply, before = rule(params.semantics, step), truncated
         truncated = apply(before, context)
@@ -166,9 +167,11 @@ def distributions(
         if STEPS[step].kind != "truncation":
             tempered = truncated if tempered is before else apply(tempered, context)
         if step == "temperature":
-            context = Context(rows, params, softmax(truncated))
+            context, seen = Context(rows, params, softmax(truncated)), truncated
     drawn = softmax(truncated)
-    return drawn if tempered is truncated else softmax(tempered), drawn, possible
+    if tempered is truncated:
+        return drawn, drawn, possible
+    return context.tempered if tempered is seen else softmax(tempered), drawn, possible
 
 
 def draw(probs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

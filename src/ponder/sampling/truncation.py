@@ -14,6 +14,10 @@ import torch
 from ponder.sampling.row_sum import row_sum
 
 
+LIKELY = 1e-4
+"""Over this probability `top_p` looks first."""
+
+
 def top_k(probs: torch.Tensor, k: int) -> torch.Tensor:
     """Keep exactly the k first tokens (fewer only where the vocabulary is smaller); k = 0 keeps all."""
     if k == 0 or k >= probs.shape[-1]:
@@ -30,7 +34,8 @@ def top_p(probs: torch.Tensor, p: float) -> torch.Tensor:
     """Keep a token iff the mass strictly ahead of it is < p (nucleus sampling, arXiv 1904.09751).
 
     Only tokens with probability over (1-p)/V can be kept (all below that hold at most 1-p together),
-    so only those are sorted; half of the bound is taken, against rounding.
+    so only those are sorted; half of the bound is taken, against rounding. Mostly far fewer hold p, with all
+    that are as likely as they are.
     """
     if p >= 1:
         return torch.ones_like(probs, dtype=torch.bool)
@@ -38,7 +43,9 @@ def top_p(probs: torch.Tensor, p: float) -> torch.Tensor:
     limits = p * row_sum(probs.double())
     bound = 0.5 * (1 - p) / probs.shape[-1]
     for row, row_keep, limit in zip(probs, keep, limits, strict=True):
-        candidates = (row > bound).nonzero().squeeze(-1)
+        candidates = (row > LIKELY).nonzero().squeeze(-1)
+        if LIKELY > bound and row[candidates].double().sum() <= limit * (1 + 1e-9):
+            candidates = (row > bound).nonzero().squeeze(-1)
         ordered, order = row[candidates].double().sort(descending=True, stable=True)
         ahead = ordered.cumsum(0) - ordered
         row_keep[candidates[order[ahead < limit]]] = True

@@ -31,13 +31,15 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step of the sampler did: tokens it removed, their probability before it, others it changed."""
+    """What a step of the sampler did: tokens it removed, their probability before it, others it changed, and
+    how many it left."""
 
     step: str
     kind: Kind
     removed: int
     mass: float
     changed: int
+    left: int | None = None  # which older files do not tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,17 @@ class FormError(Exception):
 
 def plain(value: Any, digits: int = DIGITS) -> Any:
     """Return a value as JSON has it, with so many digits of each number."""
+    kind = type(value)  # most values are numbers, texts and lists of them: those are looked for first
+    if kind is float:
+        return float(f"{value:.{digits}g}")
+    if kind is int or kind is str or value is None:
+        return value
+    if kind is tuple or kind is list:
+        if set(map(type, value)) == {float}:
+            return [float(f"{one:.{digits}g}") for one in value]
+        return [plain(one, digits) for one in value]
     if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name), digits) for one in fields(value)}
+        return {name: plain(getattr(value, name), digits) for name in _names(kind)}
     if isinstance(value, Mapping):
         return {key: plain(one, digits) for key, one in value.items()}
     if isinstance(value, float):
@@ -33,6 +42,12 @@ def plain(value: Any, digits: int = DIGITS) -> Any:
     if isinstance(value, tuple | list):
         return [plain(one, digits) for one in value]
     return value
+
+
+@cache
+def _names(form: type) -> tuple[str, ...]:
+    assert is_dataclass(form)
+    return tuple(one.name for one in fields(form))
 
 
 def read_as(form: type[T], value: Any, where: str = "") -> T:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ponder.asks import Grow, Told
+from ponder.constraints.tokens import TokenCount
 from ponder.errors import ParameterError
 from ponder.sampling.distribution import TraceSettings
 from ponder.server.openai.protocol import GenerationBody, TraceOptions
@@ -107,9 +108,11 @@ def check_kept(settings: TraceSettings, grown: int) -> None:
 def begin_trace(ask: Grow, model: Served) -> tuple[Grow, Traced]:
     """Return a request with the seed that it will have, if it draws, and what its trace begins with.
 
-    The constraint, which is compiled when the request runs, is not needed for that.
+    The constraint is compiled when the request runs, which may take long. Here one stands for it that allows
+    everything, since some parameters mean something only where there is one.
     """
-    resolved = model.resolve(replace(ask, constraint=None))
+    constraint = None if ask.constraint is None else TokenCount()
+    resolved = model.resolve(replace(ask, constraint=constraint))
     params, tokens = resolved.params, len(resolved.token_ids) + len(resolved.begun)
     head = head_of(model.name, resolved.prompt, tokens, params, ask, model.tokenizer)
     draws = ask.method is None or "seed" not in ask.method.unused
