@@ -13,7 +13,6 @@ import torch
 
 from ponder.sampling.row_sum import row_sum
 
-
 LIKELY = 1e-4
 """Over this probability `top_p` looks first."""
 
@@ -44,7 +43,7 @@ def top_p(probs: torch.Tensor, p: float) -> torch.Tensor:
     bound = 0.5 * (1 - p) / probs.shape[-1]
     for row, row_keep, limit in zip(probs, keep, limits, strict=True):
         candidates = (row > LIKELY).nonzero().squeeze(-1)
-        if LIKELY > bound and row[candidates].double().sum() <= limit * (1 + 1e-9):
+        if bound < LIKELY and row[candidates].double().sum() <= limit * (1 + 1e-9):
             candidates = (row > bound).nonzero().squeeze(-1)
         ordered, order = row[candidates].double().sort(descending=True, stable=True)
         ahead = ordered.cumsum(0) - ordered

@@ -24,7 +24,7 @@ class FormError(Exception):
 
 def plain(value: Any, digits: int = DIGITS) -> Any:
     """Return a value as JSON has it, with so many digits of each number."""
-    kind = type(value)  # most values are numbers, texts and lists of them: those are looked for first
+    kind: Any = type(value)  # most values are numbers, texts and lists of them: those are looked for first
     if kind is float:
         return float(f"{value:.{digits}g}")
     if kind is int or kind is str or value is None:

@@ -211,7 +211,10 @@ def row_of(trace: TokenTrace, distribution: Distribution) -> Row:
         distribution.tempered,
         distribution.truncated,
         tuple(tail if math.isfinite(tail) else None for tail in distribution.tails),
-        tuple(Step(one.step, one.kind, one.removed, one.mass, one.changed, one.left) for one in distribution.steps),
+        tuple(
+            Step(one.step, one.kind, one.removed, one.mass, one.changed, one.left)
+            for one in distribution.steps
+        ),
         trace.allowed_mass,
     )
 
