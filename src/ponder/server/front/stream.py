@@ -19,9 +19,11 @@ DONE = b"data: [DONE]\n\n"
 
 
 def sse(data: Any) -> bytes:
-    """Return a server-sent event."""
+    """Return a server-sent event; an object with a `type` has it as the event's, too."""
+    kind = data.get("type") if isinstance(data, dict) else None
     return (
-        b"data: "
+        (b"" if kind is None else f"event: {kind}\n".encode())
+        + b"data: "
         + json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         + b"\n\n"
     )

@@ -21,6 +21,7 @@ from ponder.server.openai.protocol import (
     CompletionBody,
     EmbeddingBody,
     GenerationBody,
+    ResponsesBody,
     ScoreBody,
     TokenizeBody,
     TraceOptions,
@@ -33,6 +34,7 @@ MOST_NAMED = 20  # members in one warning
 NEUTRAL: Mapping[type[Body], refused.Neutral] = {
     CompletionBody: refused.COMPLETION,
     ChatBody: refused.CHAT,
+    ResponsesBody: refused.RESPONSES,
     TokenizeBody: refused.TEMPLATE,
     EmbeddingBody: refused.EMBEDDING,
     ScoreBody: refused.SCORE,
@@ -53,7 +55,7 @@ async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
     except ValidationError as error:
         raise _as_api_error(error) from None
     _check_members(body)
-    request.scope["ponder.record"].warning = _warning(_unknown_in_messages(body))
+    request.scope["ponder.record"].warning = warning_of(_unknown_in_messages(body))
     return body
 
 
@@ -93,6 +95,8 @@ def _check_members(body: Body) -> None:
         if body.stream_options is not None:
             _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
             _check_trace(body.stream_options.include_trace, "stream_options.include_trace.")
+    if isinstance(body, ResponsesBody) and body.text is not None:
+        _check(body.text, {}, "text.")
     if isinstance(body, ChatBody | TokenizeBody):
         _check_messages(body.messages or (), "messages")
     if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
@@ -125,7 +129,7 @@ def _unknown_in_messages(body: Body) -> list[str]:
     return list(found)
 
 
-def _warning(unknown: Sequence[str]) -> str | None:
+def warning_of(unknown: Sequence[str]) -> str | None:
     """Return the sentence of a header that names what was not used; printable ASCII."""
     if not unknown:
         return None
