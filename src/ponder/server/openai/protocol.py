@@ -324,9 +324,11 @@ class ResponsesBody(GenerationBody, ConversationBody):
     instructions: str | None = None
     max_output_tokens: Int | None = None
     max_tool_calls: Int | None = None  # of tools that the server itself would run: there are none
+    max_tokens: Annotated[Any, WithJsonSchema(_NO_MORE)] = None  # responses.chat says what is said instead
     negative_prompt: str | None = None
     parallel_tool_calls: bool | None = None
     previous_response_id: str | None = None
+    response_format: Annotated[Any, WithJsonSchema(_NO_MORE)] = None
     text: TextOptions | None = None
     tool_choice: Any = None  # responses.chat says which
     top_logprobs: Int | None = None

@@ -54,7 +54,10 @@ class ResponseWriter:
         (choice,) = answer["choices"]
         if "traces" in answer:
             self._extra["traces"] = answer["traces"]
-        list(self._grow({**choice, "delta": choice["message"]}, answer))
+        message = choice["message"]
+        if message.get("tool_calls"):
+            choice["logprobs"] = _of_text(choice.get("logprobs"), message["content"] or "")
+        list(self._grow({**choice, "delta": message}, answer))
         list(self._end())
         return self._finished(answer["usage"])
 
@@ -199,6 +202,18 @@ class ResponseWriter:
         }
         self._keep(response)
         return response
+
+
+def _of_text(logprobs: Mapping[str, Any] | None, text: str) -> Said:
+    """Return the log-probabilities of a text's tokens, without those of the calls after it."""
+    told: list[Said] = []
+    length, whole = 0, len(text.encode())
+    for one in (logprobs or {}).get("content") or ():
+        if length >= whole:
+            break
+        told.append(one)
+        length += len(one["bytes"])
+    return {"content": told}
 
 
 def _usage(usage: Mapping[str, Any]) -> Said:
