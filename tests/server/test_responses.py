@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from openai.types.responses import Response
 
-from ponder.testing import ScriptedModel
-from responding import ANSWER, DIGIT, PATH, TOOL, able_model, read_events, respond, same, streamed, text_of
+from responding import ANSWER, DIGIT, PATH, TOOL, able_model, respond, same, streamed, text_of
 from serving import Tiny, error, serving
-from tiny_models import tiny_local_model
 
 MAY_BE_NULL = {
     *("completed_at", "incomplete_details", "previous_response_id", "instructions", "error", "reasoning"),
@@ -171,15 +169,16 @@ def test_calls(able: Tiny, choice: Any) -> None:
     assert same(told[-1]["response"]) == same(whole)
 
 
-def test_a_text_before_a_call(tiny_server: Callable[..., Tiny]) -> None:
-    """Two items, and log-probabilities of the text's tokens only, whole and streamed alike."""
-    said = 'see: <tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
-    able = tiny_server(able_model())
-    begun = {"prefix_text": said[:-3], "constraint": {"regex": r"\s*</tool_call>"}, "tools": [TOOL]}
-    # What the client began is not told again; the call is.
-    whole = respond(able, constraint={"regex": "see: .*"}, tools=[TOOL], **LOGPROBS)
-    assert text_of(whole).startswith("see: ")
-    del begun
+def test_a_text_before_a_call(able: Tiny) -> None:
+    """Two items, with log-probabilities of the text's tokens only, whole and streamed alike."""
+    said = r'see <tool_call>\{"name": "f", "arguments": \{"x": 1\}\}</tool_call>'
+    asked = {"tools": [TOOL], "constraint": {"regex": said}, "max_output_tokens": 200, **LOGPROBS}
+    whole, told = respond(able, **asked), streamed(able, **asked)
+    assert [item["type"] for item in whole["output"]] == ["message", "function_call"]
+    assert text_of(whole) == "see"
+    assert same(told[-1]["response"]) == same(whole)
+    (part,) = whole["output"][0]["content"]
+    assert "".join(one["token"] for one in part["logprobs"]) == "see"
 
 
 def test_every_parameter_of_ours(able: Tiny) -> None:

@@ -25,7 +25,7 @@ TOOL = {"type": "function", "name": "f", "parameters": {**DIGIT, "additionalProp
 def able_model() -> LocalModel:
     """A tiny model whose template has tools, calls and thoughts."""
     template = ChatTemplate(TEMPLATE, bos_token="", eos_token="")
-    return LocalModel("tiny", tiny_local_model(context=1024).engine, template, {})
+    return LocalModel("tiny", tiny_local_model(context_length=1024).engine, template, {})
 
 
 def respond(tiny: Tiny, input_: Any = "hello", **body: Any) -> dict[str, Any]:
