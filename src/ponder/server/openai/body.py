@@ -23,11 +23,13 @@ from ponder.server.openai.protocol import (
     GenerationBody,
     ResponsesBody,
     ScoreBody,
+    TextOptions,
     TokenizeBody,
     TraceOptions,
 )
 
 B = TypeVar("B", bound=Body)
+_INSIDE = {*ChatMessage.model_fields, *TextOptions.model_fields, "type", "text"}
 MOST_NAMED = 20  # members in one warning
 
 # What is known of each endpoint and not implemented.
@@ -83,7 +85,7 @@ def _name(loc: tuple[int | str, ...]) -> str:
             name += f"[{part}]"
         elif not name:
             name = part
-        elif part in ChatMessage.model_fields or part in ("type", "text"):
+        elif part in _INSIDE:
             name += f".{part}"
     return name[:200]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,7 +30,7 @@ class AnswerWriter(Protocol):
     done_after_failure : whether a stream that failed ends with [DONE] as well.
     """
 
-    done_after_failure: ClassVar[bool]
+    done_after_failure: bool
 
     def watch(self, prompt: int, event: Event) -> dict[str, Any]:
         """See what happened to a prompt."""
