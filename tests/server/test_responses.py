@@ -108,7 +108,9 @@ def test_a_stream(able: Tiny) -> None:
     (item,) = told[-1]["response"]["output"]
     assert told[-2]["item"] == item
     inner = told[3:-2]
-    assert {(one["item_id"], one["output_index"], one["content_index"]) for one in inner} == {(item["id"], 0, 0)}
+    assert {(one["item_id"], one["output_index"], one["content_index"]) for one in inner} == {
+        (item["id"], 0, 0)
+    }
     assert all(one["logprobs"] == [] for one in told if "logprobs" in one)
 
 
@@ -214,8 +216,16 @@ def test_the_conversation(able: Tiny) -> None:
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"x": 1}'}
     items = [
         {"type": "message", "role": "developer", "content": "d"},
-        {"role": "user", "content": [{"type": "input_text", "text": "h"}, {"type": "input_text", "text": "i"}]},
-        {"type": "reasoning", "id": "rs", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+        {
+            "role": "user",
+            "content": [{"type": "input_text", "text": "h"}, {"type": "input_text", "text": "i"}],
+        },
+        {
+            "type": "reasoning",
+            "id": "rs",
+            "summary": [],
+            "content": [{"type": "reasoning_text", "text": "hm"}],
+        },
         {"role": "assistant", "content": [{"type": "output_text", "text": "so", "annotations": []}]},
         call,
         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "8"}]},
@@ -303,7 +313,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("body, part", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("body", "part"), REFUSED.values(), ids=REFUSED)
 def test_refused(able: Tiny, body: dict[str, Any], part: str) -> None:
     """By name, before anything runs."""
     told = error(able.client.post(PATH, json={"input": "hello", **ANSWER, **body}), 400)
@@ -356,7 +366,10 @@ def test_a_stream_that_fails(able: Tiny, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_client_that_goes_away(able: Tiny) -> None:
     """What it asked for is cancelled, and not stored."""
     body = {"input": "hello", "stream": True, "max_output_tokens": 900, "ignore_eos": True}
-    with httpx.Client(base_url=able.client.base_url) as client, client.stream("POST", PATH, json=body) as answer:
+    with (
+        httpx.Client(base_url=able.client.base_url) as client,
+        client.stream("POST", PATH, json=body) as answer,
+    ):
         lines = answer.iter_lines()
         assert next(lines) == "event: response.created"
         id_ = json.loads(next(lines).removeprefix("data: "))["response"]["id"]

@@ -95,8 +95,8 @@ def test_parse(client: openai.OpenAI) -> None:
 
 def test_errors(client: openai.OpenAI) -> None:
     """They are the package's own, with the names of fields."""
+    image: Any = {"type": "input_image", "image_url": "data:,"}
     with pytest.raises(openai.BadRequestError, match="this model reads text") as caught:
-        image: Any = {"type": "input_image", "image_url": "data:,"}
         client.responses.create(model="tiny", input=[{"role": "user", "content": [image]}])
     assert (caught.value.code, caught.value.param) == ("unsupported_content", "input")
 

@@ -89,7 +89,12 @@ def test_only_so_many(able: Tiny) -> None:
 
 def test_going_on(able: Tiny) -> None:
     """As if all items had been sent, calls among them; instructions are not carried over."""
-    call = {"tools": [TOOL], "tool_choice": "required", "parallel_tool_calls": False, "max_output_tokens": 200}
+    call = {
+        "tools": [TOOL],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "max_output_tokens": 200,
+    }
     first = respond(able, "hi", instructions="be brief", **call)
     (made,) = first["output"]
     result = {"type": "function_call_output", "call_id": made["call_id"], "output": "8"}
@@ -113,7 +118,9 @@ def test_an_item_by_its_id(able: Tiny) -> None:
     hello = {"role": "user", "content": "x"}
     by_id = respond(able, [hello, {"type": "item_reference", "id": item["id"]}], return_token_ids=True)
     said = {"role": "assistant", "content": text_of(first)}
-    assert by_id["prompt_token_ids"] == respond(able, [hello, said], return_token_ids=True)["prompt_token_ids"]
+    assert (
+        by_id["prompt_token_ids"] == respond(able, [hello, said], return_token_ids=True)["prompt_token_ids"]
+    )
     told = error(able.client.post(PATH, json={"input": [{"type": "item_reference", "id": "msg_x"}]}), 404)
     assert "msg_x" in told["message"]
 

@@ -11,10 +11,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from checks import BASE, MODEL, NotApplicable, Refused, check, main
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
-
-from checks import BASE, MODEL, NotApplicable, Refused, check, main
 
 NULLABLE = {
     *("completed_at", "incomplete_details", "previous_response_id", "instructions", "error", "reasoning"),
@@ -52,7 +51,7 @@ def asked(**body: Any) -> str:
 
 def checked(response: dict[str, Any], status: str | None = "completed") -> dict[str, Any]:
     """Return a response whose members are all there, and that has output."""
-    assert REQUIRED <= response.keys(), REQUIRED - response.keys()
+    assert response.keys() >= REQUIRED, REQUIRED - response.keys()
     nulls = {name for name in REQUIRED if response[name] is None} - NULLABLE
     assert not nulls, nulls
     Response.model_validate_json(json.dumps(response), strict=True)

@@ -130,7 +130,9 @@ def _tool(i: int, tool: Any) -> dict[str, Any]:
     if not isinstance(tool, dict):
         raise ParameterError(f"tools[{i}]", tool, "an object with type function and a name")
     if tool.get("type") == "function":  # else the chat says which types there are
-        check_members({name: one for name, one in tool.items() if name not in _TOOL}, _TOOL, {}, f"tools[{i}].")
+        check_members(
+            {name: one for name, one in tool.items() if name not in _TOOL}, _TOOL, {}, f"tools[{i}]."
+        )
     function = {name: tool[name] for name in _TOOL[1:] if tool.get(name) is not None}
     return {"type": tool.get("type"), "function": function}
 

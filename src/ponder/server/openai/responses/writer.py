@@ -16,7 +16,9 @@ Said = dict[str, Any]
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _EXTENSIONS = ("progress", "trace", "tree")  # chunks of ours, each an event of its own
-_CHAT = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})  # a choice's, told otherwise here
+_CHAT = frozenset(
+    {"index", "delta", "message", "logprobs", "finish_reason"}
+)  # a choice's, told otherwise here
 
 
 class ResponseWriter:
@@ -139,9 +141,7 @@ class ResponseWriter:
             "content": [],
         }
         self._text, self._logprobs = "", []
-        yield self._say(
-            "response.output_item.added", output_index=len(self._output), item=self._message
-        )
+        yield self._say("response.output_item.added", output_index=len(self._output), item=self._message)
         yield self._say("response.content_part.added", **self._place(), part=output_text(""))
 
     def _close(self, status: str) -> Iterator[Said]:
