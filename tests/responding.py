@@ -15,7 +15,8 @@ TEMPLATE = (
     "{% if tools %}{{ tools | tojson }}\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n"
     "{{ m.reasoning_content }}{{ m.content }}"
     "{% for c in m.tool_calls %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}"
-    "{{ m.tool_call_id }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{{ m.tool_call_id }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 ANSWER = {"max_output_tokens": 20, "seed": 1}
 DIGIT = {"type": "object", "properties": {"x": {"enum": [1, 2]}}, "required": ["x"]}

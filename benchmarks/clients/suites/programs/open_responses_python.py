@@ -1,6 +1,6 @@
 """What Open Responses' compliance suite asks: text, a stream, a system message, calls, an image, turns.
 
-Written from its documented behaviour (github.com/openresponses/openresponses, schema of 2026-04-24). An answer
+Written from its documented behaviour (openresponses/openresponses, schema of 2026-04-24). An answer
 must have all members of a response, null only where the schema says so, and fit the openai package's types.
 """
 
@@ -32,7 +32,10 @@ WEATHER = {
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
 CALLING = {"input": [{"type": "message", "role": "user", "content": "How is the weather in Rome?"}]}
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAA"
+    "AfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def asked(**body: Any) -> str:
