@@ -8,12 +8,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ponder.server.document import document
-from ponder.server.openai.protocol import ChatBody, CompletionBody
+from ponder.server.openai.protocol import ChatBody, CompletionBody, ResponsesBody
 from serving import Tiny, error
 
 POSTS = {
     "/v1/completions": {"prompt": "a", "max_tokens": 1},
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1},
+    "/v1/responses": {"input": "a", "max_output_tokens": 16},
     "/v1/embeddings": {"input": "a"},
     "/v1/score": {"text_1": "a", "text_2": ["b"]},
     "/tokenize": {"prompt": "a"},
@@ -41,9 +42,11 @@ def test_every_endpoint_is_there(tiny: Tiny) -> None:
     assert told["openapi"].startswith("3.1")
     Draft202012Validator.check_schema({"$defs": told["components"]["schemas"]})
     for path, methods in told["paths"].items():
+        stored = tiny.client.post("/v1/responses", json=POSTS["/v1/responses"]).json()["id"]
+        where = path.replace("{name}", "tiny").replace("{id_}", stored)
         for method, operation in methods.items():
             body = POSTS.get(path)
-            response = tiny.client.request(method, path.replace("{name}", "tiny"), json=body)
+            response = tiny.client.request(method, where, json=body)
             assert response.status_code == 200, (path, response.text)
             kinds = operation["responses"]["200"]["content"]
             assert response.headers["content-type"].partition(";")[0] in kinds
@@ -62,7 +65,7 @@ def test_the_document_has_every_route(tiny: Tiny) -> None:
 def test_the_document_has_every_field() -> None:
     """Of the models that requests are checked with."""
     schemas = document()["components"]["schemas"]
-    for kind in (CompletionBody, ChatBody):
+    for kind in (CompletionBody, ChatBody, ResponsesBody):
         assert set(kind.model_fields) <= set(schemas[kind.__name__]["properties"])
 
 
@@ -86,6 +89,11 @@ def test_the_document_tells_the_truth(tiny: Tiny, path: str) -> None:
     if path == "/v1/completions":
         good += [{"prompt": [5, 6]}, {"prompt": ["a", "b"]}, {"prompt": [[5], [6]]}]
         bad += [{"prompt": 5}, {"prompt": [1.5]}, {"prompt": {}}]
+    if path == "/v1/responses":
+        good += [{"input": [{"role": "user", "content": "a"}]}, {"text": {"format": {"type": "text"}}}]
+        good += [{"truncation": "disabled"}, {"reasoning": {"effort": "low"}}, {"metadata": {"a": "b"}}]
+        bad += [{"input": 5}, {"input": []}, {"text": {"format": {"type": "xml"}}}, {"truncation": "auto"}]
+        bad += [{"text": {"other": 1}}, {"background": True}, {"include": "a"}, {"response_format": {}}]
     if path == "/v1/embeddings":
         good += [{"input": [5, 6]}, {"encoding_format": "base64"}, {"pooling": "last"}]
         bad += [{"dimensions": 8}, {"encoding_format": "hex"}, {"input": 5}]

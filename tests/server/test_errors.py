@@ -194,9 +194,9 @@ def test_what_is_no_json(shared: Tiny, raw: bytes) -> None:
 
 def test_routes_and_methods(shared: Tiny) -> None:
     """404 and 405 in the same shape."""
-    nowhere = error(shared.client.post("/v1/responses", json={}), 404)
+    nowhere = error(shared.client.post("/v1/audio/speech", json={}), 404)
     assert nowhere["code"] == "unknown_url"
-    assert nowhere["message"].startswith("there is no POST /v1/responses here: ")
+    assert nowhere["message"].startswith("there is no POST /v1/audio/speech here: ")
     assert len(error(shared.client.get("/nowhere" * 1000), 404)["message"]) < 200
     error(shared.client.post("/v1/models"), 405)
     refused = error(shared.client.get("/v1/completions"), 405)

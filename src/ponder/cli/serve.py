@@ -45,6 +45,8 @@ _SERVER: Mapping[str, tuple[Any, str]] = {
     "max_logprobs": (int, "The most alternatives to a token, -1 for all; default 20."),
     "max_nodes": (int, "The most tokens of a tree that /ponder/v1/expand finds; default 4096."),
     "max_solve_tokens": (int, "The most tokens generated for a problem of /ponder/v1/solve; default 65536."),
+    "max_stored": (int, "The most responses remembered for each key; default 1000."),
+    "max_stored_bytes": (int, "Their most bytes of JSON, for each key; default 64 MiB."),
     "max_body_bytes": (int, "The largest request; default 4 MiB."),
     "max_connections": (int, "The most connections at once; default no limit."),
     "health_timeout_s": (float, "Seconds the decode loop may take to answer /health; default 20."),

@@ -32,14 +32,16 @@ from ponder.server.openai.protocol import (
     DetokenizeBody,
     EmbeddingBody,
     NamingBody,
+    ResponsesBody,
     ScoreBody,
     TokenizeBody,
 )
 from ponder.server.openai.refused import shortened
 from ponder.server.openai.respond import Run
+from ponder.server.openai.responses.endpoints import Responses
 from ponder.server.openai.tokens import detokenize, tokenize, tokenizer_info
 from ponder.server.openai.translate import names_of, plan_of
-from ponder.server.openai.writer import Face
+from ponder.server.openai.writer import Face, Writer
 from ponder.server.playground.distribution import distribution
 from ponder.server.playground.expand import expand, read_expansion
 from ponder.server.playground.info import info
@@ -71,6 +73,10 @@ def create_app(model: Served, settings: ServerSettings, metrics: Metrics) -> Fas
         ("GET", "/v1/models/{name:path}", endpoints.model),
         ("POST", "/v1/completions", endpoints.completions),
         ("POST", "/v1/chat/completions", endpoints.chat),
+        ("POST", "/v1/responses", endpoints.respond),
+        ("GET", "/v1/responses/{id_}", endpoints.responses.retrieve),
+        ("DELETE", "/v1/responses/{id_}", endpoints.responses.delete),
+        ("GET", "/v1/responses/{id_}/input_items", endpoints.responses.input_items),
         ("POST", "/tokenize", endpoints.tokenize),
         ("POST", "/detokenize", endpoints.detokenize),
         ("GET", "/tokenizer_info", endpoints.tokenizer_info),
@@ -108,6 +114,7 @@ class _Endpoints:
         self._model = model
         self._settings = settings
         self._metrics = metrics
+        self.responses = Responses(model, settings, metrics)
         self._created = int(time.time())
         self._info: dict[str, Any] | None = None
         self._lm = LM(model)
@@ -165,8 +172,14 @@ class _Endpoints:
             plan = await asyncio.to_thread(plan_of, body, self._model, self._settings)
         record = request.scope["ponder.record"]
         called = body.model or self._names[0]
-        run = Run(plan, face(plan, self._model.tokenizer), names, called, self._model, self._metrics, record)
+        tokenizer = self._model.tokenizer
+        writer = Writer(plan, face(plan, tokenizer), called, tokenizer)
+        run = Run(plan, writer, names, self._model, self._metrics, record)
         return await run.respond(request)
+
+    async def respond(self, request: Request) -> Response:
+        body = await self._read(request, ResponsesBody)
+        return await self.responses.create(body, body.model or self._names[0], request)
 
     async def embeddings(self, request: Request) -> Response:
         body = await self._read(request, EmbeddingBody)

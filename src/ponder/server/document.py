@@ -18,8 +18,10 @@ from ponder.server.openai.protocol import (
     CompletionBody,
     DetokenizeBody,
     EmbeddingBody,
+    ResponsesBody,
     ScoreBody,
     StreamOptions,
+    TextOptions,
     TokenizeBody,
 )
 from ponder.server.openai.refused import MESSAGE, STREAM_OPTIONS, Neutral
@@ -75,6 +77,10 @@ _ENDPOINTS = (
     _Endpoint("get", "/v1/models/{name}", "The model by one of its names.", parameters=("name",)),
     _Endpoint("post", "/v1/completions", "Raw text goes on.", CompletionBody, _STREAMED),
     _Endpoint("post", "/v1/chat/completions", "A conversation goes on.", ChatBody, _STREAMED),
+    _Endpoint("post", "/v1/responses", "A conversation goes on, and is kept.", ResponsesBody, _STREAMED),
+    _Endpoint("get", "/v1/responses/{id_}", "A response that is kept.", parameters=("id_",)),
+    _Endpoint("delete", "/v1/responses/{id_}", "A response is forgotten.", parameters=("id_",)),
+    _Endpoint("get", "/v1/responses/{id_}/input_items", "What a response answers.", parameters=("id_",)),
     _Endpoint("post", "/v1/embeddings", "Texts as vectors.", EmbeddingBody),
     _Endpoint("post", "/v1/score", "How near texts are to each other.", ScoreBody),
     _Endpoint("post", "/tokenize", "The token ids of a text, or of messages.", TokenizeBody),
@@ -99,6 +105,7 @@ def document() -> Schema:
     for kind in kinds:
         _close(schemas[kind.__name__], NEUTRAL.get(kind, {}))
     _close(schemas[StreamOptions.__name__], STREAM_OPTIONS)
+    _close(schemas[TextOptions.__name__], {})
     _add(schemas[ChatMessage.__name__], MESSAGE)  # and, as in parts, any others
     paths: dict[str, Schema] = {}
     for endpoint in _ENDPOINTS:

@@ -42,6 +42,7 @@ API_PATHS = frozenset(
         "/v1/completions",
         "/v1/embeddings",
         "/v1/models",
+        "/v1/responses",
         "/v1/score",
         "/version",
     }
@@ -58,6 +59,7 @@ class Record:
     """What is known of a request, for its log line; in the scope as "ponder.record".
 
     `id` goes back in the header x-request-id, `warning` in x-ponder-warning, where something was not used.
+    `key` is the digest of the key that it has, empty where none is needed.
     `arrival` is in seconds of `time.perf_counter`, `status` None until the response begins.
     """
 
@@ -66,6 +68,7 @@ class Record:
     status: int | None = None
     tokens: int | None = None
     warning: str | None = None
+    key: str = ""
 
 
 class Guard:
@@ -140,7 +143,7 @@ class Guard:
         if refusal is None and page is not None:
             await page(scope, receive, send)
             return
-        refusal = refusal or self._bad_key(scope, headers) or self._unavailable()
+        refusal = refusal or self._bad_key(scope, headers, record) or self._unavailable()
         if refusal is not None or app is None:
             refusal = refusal or unavailable("loading", "the model is being loaded")
             await refusal.response()(scope, receive, send)
@@ -178,7 +181,7 @@ class Guard:
     def _preflight(headers: Headers) -> Response:
         """Return what a browser asks before a page's request: that it may send it, with whatever headers."""
         allowed = {
-            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Methods": "GET, POST, DELETE",
             "Access-Control-Allow-Headers": headers.get("access-control-request-headers", "*"),
             "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
         }
@@ -206,15 +209,16 @@ class Guard:
                 return ApiError(403, message, "permission_error", code="origin_not_allowed")
         return None
 
-    def _bad_key(self, scope: Scope, headers: Headers) -> ApiError | None:
+    def _bad_key(self, scope: Scope, headers: Headers, record: Record) -> ApiError | None:
         if not self._keys or scope["path"] in OPEN_PATHS:
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         bearer = key if scheme.lower() == "bearer" else ""
         given = [_digest(one.strip().encode("latin-1")) for one in (bearer, headers.get("x-api-key", ""))]
         # All are compared, and digests of one length: the time tells nothing.
-        fits = [hmac.compare_digest(one, expected) for one in given for expected in self._keys]
-        if any(fits):
+        fits = [expected for one in given for expected in self._keys if hmac.compare_digest(one, expected)]
+        if fits:
+            record.key = fits[0].hex()
             return None
         message = "this server needs an API key: Authorization: Bearer KEY, or X-Api-Key: KEY"
         return ApiError(

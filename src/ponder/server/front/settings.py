@@ -40,6 +40,7 @@ class ServerSettings:
     max_logprobs : alternatives to a token; -1: the whole vocabulary.
     max_nodes : tokens of a tree that is expanded.
     max_solve_tokens : that are generated for one problem to be solved.
+    max_stored, max_stored_bytes : responses that are remembered for each key, and their bytes of JSON.
     max_body_bytes : of a request.
     max_connections : at once; None: no limit.
     health_timeout_s : how long the decode loop may take to answer before it counts as stuck. One step can
@@ -61,6 +62,8 @@ class ServerSettings:
     max_logprobs: int = 20
     max_nodes: int = 4096
     max_solve_tokens: int = 65536
+    max_stored: int = 1000
+    max_stored_bytes: int = 64 * 2**20
     max_body_bytes: int = 4 * 2**20
     max_connections: int | None = None
     health_timeout_s: float = 20.0
@@ -72,7 +75,7 @@ class ServerSettings:
             raise ParameterError("port", self.port, "a whole number from 0 to 65535")
         for name in (
             *("max_n", "max_prompts", "max_texts", "max_tokens", "max_nodes", "max_solve_tokens"),
-            *("max_body_bytes", "max_connections"),
+            *("max_stored", "max_stored_bytes", "max_body_bytes", "max_connections"),
         ):
             value = getattr(self, name)
             if value is not None and value < 1:

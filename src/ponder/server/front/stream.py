@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ponder.errors import PonderError
-from ponder.server.front.errors import ClientGone, as_api_error
+from ponder.server.front.errors import ApiError, ClientGone, as_api_error
 from ponder.server.front.guard import log
 
 T = TypeVar("T")
@@ -25,9 +25,11 @@ DONE = b"data: [DONE]\n\n"
 
 
 def sse(data: Any) -> bytes:
-    """Return a server-sent event."""
+    """Return a server-sent event; an object with a `type` has it as the event's, too."""
+    kind = data.get("type") if isinstance(data, dict) else None
     return (
-        b"data: "
+        (b"" if kind is None else f"event: {kind}\n".encode())
+        + b"data: "
         + json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         + b"\n\n"
     )
@@ -74,17 +76,17 @@ def sending(events: AsyncGenerator[Any]) -> Sending:
             except ClientGone:
                 raise
             except Exception as error:
-                await send_events(send, [last_event(error)])
+                await send_events(send, [told(error).as_json()])
         await send({"type": "http.response.body", "body": b""})
 
     return send_all
 
 
-def last_event(error: Exception) -> dict[str, Any]:
-    """Return the event that tells of an error in a stream that has begun; what nobody expected is logged."""
+def told(error: Exception) -> ApiError:
+    """Return what a stream that has begun tells of an error; what nobody expected is logged."""
     if not isinstance(error, PonderError):
         log(traceback.format_exc().rstrip())
-    return as_api_error(error).as_json()
+    return as_api_error(error)
 
 
 def body_part(data: bytes) -> dict[str, Any]:

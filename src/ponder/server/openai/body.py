@@ -22,18 +22,22 @@ from ponder.server.openai.protocol import (
     EmbeddingBody,
     GenerationBody,
     PromptBody,
+    ResponsesBody,
     ScoreBody,
+    TextOptions,
     TokenizeBody,
     TraceOptions,
 )
 
 B = TypeVar("B", bound=Body)
+_INSIDE = {*ChatMessage.model_fields, *TextOptions.model_fields, "type", "text"}
 MOST_NAMED = 20  # members in one warning
 
 # What is known of each endpoint and not implemented.
 NEUTRAL: Mapping[type[Body], refused.Neutral] = {
     CompletionBody: refused.COMPLETION,
     ChatBody: refused.CHAT,
+    ResponsesBody: refused.RESPONSES,
     TokenizeBody: refused.TEMPLATE,
     EmbeddingBody: refused.EMBEDDING,
     ScoreBody: refused.SCORE,
@@ -54,7 +58,7 @@ async def read_body(request: Request, kind: type[B], max_bytes: int) -> B:
     except ValidationError as error:
         raise _as_api_error(error) from None
     _check_members(body)
-    request.scope["ponder.record"].warning = _warning(_unknown_in_messages(body))
+    request.scope["ponder.record"].warning = warning_of(_unknown_in_messages(body))
     return body
 
 
@@ -82,7 +86,7 @@ def _name(loc: tuple[int | str, ...]) -> str:
             name += f"[{part}]"
         elif not name:
             name = part
-        elif part in ChatMessage.model_fields or part in ("type", "text"):
+        elif part in _INSIDE:
             name += f".{part}"
     return name[:200]
 
@@ -94,6 +98,8 @@ def _check_members(body: Body) -> None:
         if body.stream_options is not None:
             _check(body.stream_options, refused.STREAM_OPTIONS, "stream_options.")
             _check_trace(body.stream_options.include_trace, "stream_options.include_trace.")
+    if isinstance(body, ResponsesBody) and body.text is not None:
+        _check(body.text, {}, "text.")
     if isinstance(body, ChatBody | PromptBody):
         _check_messages(body.messages or (), "messages")
     if isinstance(body, ChatBody) and isinstance(body.negative_prompt, list):
@@ -126,7 +132,7 @@ def _unknown_in_messages(body: Body) -> list[str]:
     return list(found)
 
 
-def _warning(unknown: Sequence[str]) -> str | None:
+def warning_of(unknown: Sequence[str]) -> str | None:
     """Return the sentence of a header that names what was not used; printable ASCII."""
     if not unknown:
         return None

@@ -67,6 +67,31 @@ FORMAT: dict[str, Any] = {
 }
 
 
+TEXT_FORMAT: dict[str, Any] = {
+    "anyOf": [
+        *FORMAT["anyOf"][:3],
+        {
+            "type": "object",
+            "required": ["type", "schema"],
+            "properties": {
+                "type": {"const": "json_schema"},
+                "name": {"type": ["string", "null"]},
+                "description": {"type": ["string", "null"]},
+                "schema": {"type": ["object", "string"]},
+                "strict": {"type": ["boolean", "null"]},
+            },
+            "additionalProperties": _NO_MORE,
+        },
+    ]
+}
+INPUT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "object"}, "minItems": 1},
+    ]
+}
+
+
 class Body(BaseModel):
     """A JSON object; unknown members are kept for `refused.check_members`."""
 
@@ -282,6 +307,31 @@ class ChatBody(GenerationBody, ConversationBody):
     def alternatives(self) -> int | None:
         """How many alternatives are told with each token; None: no log-probabilities."""
         return (self.top_logprobs or 0) if self.logprobs else None
+
+
+class TextOptions(Body):
+    """What a response's text is to be."""
+
+    format: Annotated[dict[str, Any] | None, WithJsonSchema(TEXT_FORMAT)] = None
+    verbosity: Literal["low", "medium", "high"] | None = None  # means nothing here
+
+
+class ResponsesBody(GenerationBody, ConversationBody):
+    """POST /v1/responses."""
+
+    input: Annotated[Any, WithJsonSchema(INPUT)]  # responses.items reads it
+    include: Texts | None = None
+    instructions: str | None = None
+    max_output_tokens: Int | None = None
+    max_tool_calls: Int | None = None  # of tools that the server itself would run: there are none
+    max_tokens: Annotated[Any, WithJsonSchema(_NO_MORE)] = None  # responses.chat says what is said instead
+    negative_prompt: str | None = None
+    parallel_tool_calls: bool | None = None
+    previous_response_id: str | None = None
+    response_format: Annotated[Any, WithJsonSchema(_NO_MORE)] = None
+    text: TextOptions | None = None
+    tool_choice: Any = None  # responses.chat says which
+    top_logprobs: Int | None = None
 
 
 class PromptBody(ConversationBody):

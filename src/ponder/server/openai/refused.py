@@ -89,6 +89,17 @@ CHAT: Neutral = {
     "web_search_options": (),
 }
 
+RESPONSES: Neutral = {
+    **_GENERATION,
+    **_RENDERING,
+    "background": (False,),
+    "context_management": (),
+    "conversation": (),
+    "prompt": (),
+    "reasoning": {"effort": EFFORTS, "summary": ("auto", "concise", "detailed")},
+    "truncation": ("disabled",),
+}
+
 STRUCTURED: Neutral = {
     "disable_additional_properties": (False,),
     "disable_fallback": (True, False),

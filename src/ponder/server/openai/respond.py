@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,21 +13,55 @@ from starlette.types import Send
 from ponder.asks import Completion, TokenEvent
 from ponder.asks import Told as Event
 from ponder.errors import renaming
-from ponder.server.front.errors import ClientGone
+from ponder.server.front.errors import ApiError, ClientGone
 from ponder.server.front.guard import Record
 from ponder.server.front.metrics import Metrics, Stopwatch
 from ponder.server.front.stream import (
     DONE,
     EventStream,
     body_part,
-    last_event,
     merge,
     send_events,
+    told,
     unless_gone,
 )
 from ponder.server.openai.plan import ENDINGS, Plan
-from ponder.server.openai.writer import Face, Writer
 from ponder.server.served import Served
+
+
+class AnswerWriter(Protocol):
+    """Writes the answer to one request: whole, or as the objects of a stream.
+
+    Attributes
+    ----------
+    done_after_failure : whether a stream that failed ends with [DONE] as well.
+    """
+
+    done_after_failure: bool
+
+    def watch(self, prompt: int, event: Event) -> list[dict[str, Any]]:
+        """See what happened to a prompt."""
+        ...
+
+    def whole(self, completions: Sequence[Completion]) -> dict[str, Any]:
+        """Return the answer, of whose events `watch` has seen all."""
+        ...
+
+    def opening(self) -> Iterable[dict[str, Any]]:
+        """Yield what a stream begins with."""
+        ...
+
+    def chunks(self, prompt: int, event: Event) -> Iterable[dict[str, Any]]:
+        """Yield what tells of an event."""
+        ...
+
+    def ending(self) -> Iterable[dict[str, Any]]:
+        """Yield what a stream ends with."""
+        ...
+
+    def failing(self, error: ApiError) -> Iterable[dict[str, Any]]:
+        """Yield what a stream ends with that cannot go on."""
+        ...
 
 
 class Run:
@@ -36,16 +70,14 @@ class Run:
     Parameters
     ----------
     names : what the request calls parameters that have another name inside.
-    called : what the request calls the model.
     record : of the HTTP request, which learns how many tokens were generated.
     """
 
     def __init__(
         self,
         plan: Plan,
-        face: Face,
+        writer: AnswerWriter,
         names: Mapping[str, str],
-        called: str,
         model: Served,
         metrics: Metrics,
         record: Record,
@@ -54,7 +86,7 @@ class Run:
         self._names = names
         self._model = model
         self._record = record
-        self._writer = Writer(plan, face, called, model.tokenizer)
+        self._writer = writer
         self._watch = Stopwatch(metrics, record.arrival)
 
     async def respond(self, request: Request) -> Response:
@@ -94,7 +126,9 @@ class Run:
             except ClientGone:
                 raise
             except Exception as error:
-                await send_events(send, [last_event(error)])
+                await send_events(send, self._writer.failing(told(error)))
+                if self._writer.done_after_failure:
+                    await send(body_part(DONE))
         await send({"type": "http.response.body", "body": b""})
 
     async def _first(self, events: AsyncGenerator[tuple[int, Event]]) -> list[tuple[int, Event]]:

@@ -22,6 +22,7 @@ from ponder.asks import Told as Event
 from ponder.asks.path import branched
 from ponder.asks.settling import Settling
 from ponder.sampling.trace import PromptTrace
+from ponder.server.front.errors import ApiError
 from ponder.server.openai.logprobs import finite, prompt_logprobs, token_text
 from ponder.server.openai.plan import Piece, Plan, chosen, told, told_prompt
 from ponder.server.openai.tracing import Tracing
@@ -59,6 +60,8 @@ class Face(Protocol):
 
 class Writer:
     """Writes the answer to one request."""
+
+    done_after_failure = False
 
     def __init__(self, plan: Plan, face: Face, model: str, tokenizer: Tokenizer) -> None:
         self._plan = plan
@@ -157,6 +160,10 @@ class Writer:
         """Yield the chunks a stream ends with."""
         if self._plan.include_usage:
             yield self._chunk([]) | {"usage": self._usage()}
+
+    def failing(self, error: ApiError) -> Iterator[dict[str, Any]]:
+        """Yield the chunks a stream ends with that cannot go on."""
+        yield error.as_json()
 
     def _chunk(self, choices: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
         chunk = {**self._head, "choices": choices}
