@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ponder.backends.local import LocalModel
 from ponder.text import ChatTemplate
-from serving import Tiny
+from serving import Tiny, events
 from tiny_models import tiny_local_model
 
 PATH = "/v1/responses"
@@ -37,21 +36,10 @@ def respond(tiny: Tiny, input_: Any = "hello", **body: Any) -> dict[str, Any]:
 
 
 def streamed(tiny: Tiny, input_: Any = "hello", **body: Any) -> list[dict[str, Any]]:
-    """Return the events of the response to an input: named by their types, numbered without a gap."""
+    """Return the events of the response to an input, which are numbered without a gap."""
     answer = tiny.client.post(PATH, json={"input": input_, "stream": True, **ANSWER, **body})
     assert answer.status_code == 200, answer.text
-    return read_events(answer.text)
-
-
-def read_events(text: str) -> list[dict[str, Any]]:
-    """Return the objects of a stream's events, which must end with [DONE]."""
-    *events, last = [event for event in text.split("\n\n") if event]
-    assert last == "data: [DONE]"
-    told = []
-    for event in events:
-        name, data = event.split("\n")
-        told.append(json.loads(data.removeprefix("data: ")))
-        assert name == f"event: {told[-1]['type']}"
+    told = events(answer.text)
     assert [one["sequence_number"] for one in told] == list(range(len(told)))
     return told
 

@@ -139,11 +139,16 @@ def samples(tiny: Tiny) -> dict[tuple[str, ...], float]:
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    """Return the objects of a stream, which must end with [DONE]."""
-    lines = [line for line in text.split("\n\n") if line]
-    assert all(line.startswith("data: ") for line in lines)
-    assert lines[-1] == "data: [DONE]"
-    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    """Return the objects of a stream, which must end with [DONE]. An event's name is its object's type."""
+    *blocks, last = (block for block in text.split("\n\n") if block)
+    assert last == "data: [DONE]"
+    found = []
+    for block in blocks:
+        *name, data = block.split("\n")
+        assert data.startswith("data: ")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert name == ([f"event: {found[-1]['type']}"] if "type" in found[-1] else [])
+    return found
 
 
 def error(response: httpx.Response, status: int) -> dict[str, Any]:

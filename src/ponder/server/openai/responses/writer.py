@@ -46,7 +46,7 @@ class ResponseWriter:
         self._extra: Said = {}  # what a chat's answer has beyond OpenAI's
         self._sequence = 0
 
-    def watch(self, prompt: int, event: Event) -> Said:
+    def watch(self, prompt: int, event: Event) -> list[Said]:
         """See what happened, for the trace."""
         return self._chat.watch(prompt, event)
 
