@@ -19,6 +19,8 @@ from tiny_models import ALPHABET, tiny_local_model, tiny_tokenizer
 
 from .playing import Playing
 
+pytestmark = pytest.mark.slow
+
 ENDS = len(ALPHABET)  # tokens from here on are control tokens
 
 

@@ -18,6 +18,8 @@ from tiny_models import tiny_local_model
 
 from .playing import Playing
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[Tiny]:
