@@ -1,4 +1,4 @@
-import { A as delegate, B as sibling, C as set_text, D as from_svg, E as from_html, F as user_effect, G as remove_textarea_child, H as set, I as $window, J as next, K as pop, L as child, M as event, N as get, O as props_id, P as template_effect, R as first_child, S as mount, T as comment, U as state, V as proxy, W as user_derived, X as noop, Y as reset, Z as to_array, _ as attach, a as bind_checked, b as index, c as set_attribute, d as bind_select_value, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as delegated, k as text$2, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as push, r as bind_this, s as remove_input_defaults, t as prop, u as set_value, v as snippet$1, w as append, x as if_block, y as each, z as only_child } from "./vendor.js";
+import { $ as noop, A as from_svg, B as child, C as index, D as append, E as set_text, F as event, G as set, H as only_child, I as get, J as remove_textarea_child, K as state, L as template_effect, M as text$2, N as delegate, O as comment, P as delegated, Q as reset, R as user_effect, S as each, T as mount, U as sibling, V as first_child, W as proxy, X as push, Y as pop, Z as next, _ as set_class, a as bind_checked, b as element, c as attribute_effect, d as set_checked, et as to_array, f as set_value, g as set_style, h as select_option, i as bind_element_size, j as props_id, k as from_html, l as remove_input_defaults, m as init_select, n as bind_window_size, o as bind_value, p as bind_select_value, q as user_derived, r as bind_this, s as CLASS, t as prop, u as set_attribute, v as clsx, w as if_block, x as snippet$1, y as attach, z as $window } from "./vendor.js";
 // src/state/actions.ts
 var PANES = [
 	"pane-settings",
@@ -2153,7 +2153,7 @@ function isCut(row, token, redrawn) {
 	return redrawn.beyond && (place < 0 || redrawn.kept < row.ids.length) ? null : true;
 }
 // src/state/marks.ts
-var LOOK = 3;
+var LOOK = 3.5;
 function marker({ view, line }, by, sliders, parts) {
 	const trace = view?.trace;
 	if (!view || !line || !trace) return () => "";
@@ -2167,12 +2167,13 @@ function marker({ view, line }, by, sliders, parts) {
 	}
 	return (place) => {
 		const token = trace.tokens[line.path[place]], row = trace.rows[token.row];
-		const again = drawn(row);
+		const first = token.id === row.ids[0];
+		const again = by === "changed" || !first ? drawn(row) : null;
 		let marks = by === "none" ? "" : `s${step(by, row, token, again)}`;
 		if (again && isCut(row, token, again)) marks += " cut";
 		else if (place < view.forced || isForced(row)) marks += " forced";
 		else if (row.entropy >= LOOK) marks += " look";
-		if (parts !== null && place >= parts) marks += place === parts ? " parts" : " after";
+		if (place === parts) marks += " parts";
 		return marks;
 	};
 }
@@ -3648,7 +3649,7 @@ delegate(["click"]);
 var root$46 = from_html(`<li role="option" tabindex="-1" class="su5wl"><!></li>`);
 var root_1$39 = from_html(`<ul role="listbox" class="su5wl"></ul>`);
 var root_2$31 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
-var root_3$26 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
+var root_3$25 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
 function Finder($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -3667,7 +3668,7 @@ function Finder($$anchor, $$props) {
 		event.preventDefault();
 		document.getElementById(`${id}-${get(at)}`)?.scrollIntoView({ block: "nearest" });
 	}
-	var fragment = root_3$26();
+	var fragment = root_3$25();
 	var input = first_child(fragment);
 	remove_input_defaults(input);
 	var node = sibling(input, 2);
@@ -3736,7 +3737,7 @@ var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s
 var root$45 = from_html(`<p> </p>`);
 var root_1$38 = from_html(`<span class="tiny">chosen</span>`);
 var root_2$30 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
-var root_3$25 = from_html(`<!> <!>`, 1);
+var root_3$24 = from_html(`<!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
 	const all = user_derived(() => {
@@ -3756,7 +3757,7 @@ function Alternatives($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_3$25();
+			var fragment_1 = root_3$24();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$45();
@@ -4201,7 +4202,7 @@ function Code($$anchor, $$props) {
 	pop();
 }
 // src/ui/Meter.svelte
-var root$41 = from_html(`<span class="track s2nlr" aria-hidden="true"><span></span></span>`);
+var root$41 = from_html(`<span class="track sv01s" aria-hidden="true"><span></span></span>`);
 function Meter($$anchor, $$props) {
 	let kind = prop($$props, "kind", 3, "");
 	var span = root$41();
@@ -4209,9 +4210,9 @@ function Meter($$anchor, $$props) {
 	let styles;
 	reset(span);
 	template_effect(($0) => {
-		set_class(span_1, 1, clsx(kind()), "s2nlr");
-		styles = set_style(span_1, "", styles, { width: $0 });
-	}, [() => `${100 * Math.min(1, $$props.share)}%`]);
+		set_class(span_1, 1, clsx(kind()), "sv01s");
+		styles = set_style(span_1, "", styles, { transform: $0 });
+	}, [() => `scaleX(${Math.min(1, $$props.share)})`]);
 	append($$anchor, span);
 }
 // src/ui/BarList.svelte
@@ -4258,7 +4259,7 @@ function BarList($$anchor, $$props) {
 	pop();
 }
 // src/panes/Tokens.svelte
-var root$39 = from_html(`<div class="tokens spj9l" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
+var root$39 = from_html(`<div class="tokens silqa" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
 function Tokens($$anchor, $$props) {
 	push($$props, true);
 	let list;
@@ -4358,11 +4359,11 @@ delegate(["keydown", "click"]);
 var root$38 = from_html(`<button>Stop</button>`);
 var root_1$34 = from_html(`<option> </option>`);
 var root_2$28 = from_html(`<p class="small muted"> </p>`);
-var root_3$24 = from_html(`<button class="plain">✕</button>`);
+var root_3$23 = from_html(`<button class="plain">✕</button>`);
 var root_4$18 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
-var root_5$14 = from_html(`<p class="muted">…</p>`);
-var root_6$11 = from_html(`<p role="alert" class="error s1htm"> </p>`);
-var root_7$7 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
+var root_5$15 = from_html(`<p class="muted">…</p>`);
+var root_6$13 = from_html(`<p role="alert" class="error s1htm"> </p>`);
+var root_7$8 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
 var root_8$2 = from_html(`<div class="divergence s1htm"><p class="small"><strong> </strong> </p> <!></div>`);
 var root_9$2 = from_html(`<p class="small">The same text as 1.</p>`);
 var root_10$1 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
@@ -4502,7 +4503,7 @@ function Compare($$anchor, $$props) {
 				var button_3 = sibling(h3, 2);
 				var node_3 = sibling(button_3, 2);
 				var consequent_2 = ($$anchor) => {
-					var button_4 = root_3$24();
+					var button_4 = root_3$23();
 					template_effect(() => set_attribute(button_4, "aria-label", `Remove column ${get(index) + 1}`));
 					delegated("click", button_4, () => get(comparing).remove(column));
 					append($$anchor, button_4);
@@ -4565,7 +4566,7 @@ function Compare($$anchor, $$props) {
 					}
 				};
 				var consequent_4 = ($$anchor) => {
-					var p_1 = root_5$14();
+					var p_1 = root_5$15();
 					append($$anchor, p_1);
 				};
 				if_block(node_5, ($$render) => {
@@ -4574,7 +4575,7 @@ function Compare($$anchor, $$props) {
 				});
 				var node_6 = sibling(node_5, 2);
 				var consequent_5 = ($$anchor) => {
-					var p_2 = root_6$11();
+					var p_2 = root_6$13();
 					var text_5 = only_child(p_2);
 					template_effect(() => set_text(text_5, `${column.live.error ?? ""}.`));
 					append($$anchor, p_2);
@@ -4596,7 +4597,7 @@ function Compare($$anchor, $$props) {
 					reset(p_3);
 					var node_8 = sibling(p_3, 2);
 					var consequent_6 = ($$anchor) => {
-						var div_5 = root_7$7();
+						var div_5 = root_7$8();
 						var div_6 = child(div_5);
 						var node_9 = sibling(child(div_6));
 						{
@@ -4817,7 +4818,7 @@ delegate(["click", "keydown"]);
 var root$36 = from_html(`<p role="alert" class="problem s1aif"> </p>`);
 var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
 var root_2$26 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
-var root_3$23 = from_html(`<li class="muted small s1aif"> </li>`);
+var root_3$22 = from_html(`<li class="muted small s1aif"> </li>`);
 var root_4$17 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
@@ -4939,7 +4940,7 @@ function History($$anchor, $$props) {
 				delegated("click", button_7, () => remove(get(one).id));
 				append($$anchor, li);
 			}, ($$anchor) => {
-				var li_1 = root_3$23();
+				var li_1 = root_3$22();
 				var text_4 = only_child(li_1, true);
 				template_effect(() => set_text(text_4, get(find) ? "None has this in its name." : "None yet: a session is kept from its first run on."));
 				append($$anchor, li_1);
@@ -5273,10 +5274,10 @@ var PRESETS = [
 var root$33 = from_html(`<span class="lacks savv9"> </span>`);
 var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
 var root_2$24 = from_html(`<option> </option>`);
-var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
+var root_3$21 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
 var root_4$16 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
-var root_5$13 = from_html(`<li class="muted small">None yet.</li>`);
-var root_6$10 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
+var root_5$14 = from_html(`<li class="muted small">None yet.</li>`);
+var root_6$12 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
 	push($$props, true);
 	const info = user_derived(() => $$props.page.server.info);
@@ -5292,7 +5293,7 @@ function Presets($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_6$10();
+			var fragment_1 = root_6$12();
 			var ul = first_child(fragment_1);
 			each(ul, 21, () => PRESETS, (preset) => preset.title, ($$anchor, preset) => {
 				const lacks = user_derived(() => get(info) ? get(preset).lacks?.(get(info)) ?? "" : "the server is not ready");
@@ -5339,7 +5340,7 @@ function Presets($$anchor, $$props) {
 				var text_4 = only_child(button_2, true);
 				var node_1 = sibling(button_2, 2);
 				var consequent_1 = ($$anchor) => {
-					var select = root_3$22();
+					var select = root_3$21();
 					var option = child(select);
 					var text_5 = only_child(option, true);
 					option.value = option.__value = "";
@@ -5372,7 +5373,7 @@ function Presets($$anchor, $$props) {
 				delegated("click", button_3, () => void $$props.page.library.removePrompt(get(prompt).id));
 				append($$anchor, li_1);
 			}, ($$anchor) => {
-				var li_2 = root_5$13();
+				var li_2 = root_5$14();
 				append($$anchor, li_2);
 			});
 			reset(ul_1);
@@ -5594,7 +5595,7 @@ delegate(["keydown", "click"]);
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
 var root_2$23 = from_html(`<span class="muted">…</span>`);
-var root_3$21 = from_html(`<p class="words s1xha"> <!></p>`);
+var root_3$20 = from_html(`<p class="words s1xha"> <!></p>`);
 var root_4$15 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
@@ -5689,7 +5690,7 @@ function Message($$anchor, $$props) {
 		}
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$21();
+		var p = root_3$20();
 		var text_3 = child(p, true);
 		var node_3 = sibling(text_3);
 		var consequent_4 = ($$anchor) => {
@@ -5749,7 +5750,7 @@ function Chat($$anchor, $$props) {
 var root$28 = from_html(`<option> </option>`);
 var root_1$25 = from_html(`<i></i>`);
 var root_2$21 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
-var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
+var root_3$19 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5785,7 +5786,7 @@ function ColourBar($$anchor, $$props) {
 			high: ""
 		}
 	};
-	var div = root_3$20();
+	var div = root_3$19();
 	var select = sibling(child(div), 2);
 	each(select, 21, () => Object.entries(BY), ([name, { title }]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
@@ -5828,7 +5829,7 @@ function ColourBar($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	if_block(node, ($$render) => {
-		if (page().colour.value !== "none") $$render(consequent);
+		if (page().colour.value !== "none" && !page().phone) $$render(consequent);
 	});
 	next(4);
 	reset(div);
@@ -5865,7 +5866,7 @@ delegate(["input"]);
 var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="s1i83"></textarea>`, 1);
 var root_1$24 = from_html(`<span class="grow"></span>`);
 var root_2$20 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
-var root_3$19 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
+var root_3$18 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
 var root_4$14 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
@@ -5897,7 +5898,7 @@ function Composer($$anchor, $$props) {
 		append($$anchor, button);
 	};
 	var alternate_1 = ($$anchor) => {
-		var button_1 = root_3$19();
+		var button_1 = root_3$18();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused) || "Ctrl Enter");
@@ -5922,10 +5923,10 @@ delegate(["click"]);
 var root$25 = from_html(`<span class="grow sda45">This server asks for a key.</span> <button class="sda45">Enter the key</button>`, 1);
 var root_1$23 = from_html(`<span class="sda45"> </span>`);
 var root_2$19 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
-var root_3$18 = from_html(`<div class="banner sda45" role="status"><!></div>`);
+var root_3$17 = from_html(`<div class="banner sda45" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
-	var div = root_3$18();
+	var div = root_3$17();
 	var node = child(div);
 	var consequent = ($$anchor) => {
 		var fragment = root$25();
@@ -5962,10 +5963,10 @@ delegate(["click"]);
 var root$24 = from_html(`<span> </span>`);
 var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
 var root_2$18 = from_html(`<span> <!></span>`);
-var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
+var root_3$16 = from_html(`<span>seed <span class="mono"> </span></span>`);
 var root_4$13 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
-var root_5$12 = from_html(`<span>Nothing has run yet.</span>`);
-var root_6$9 = from_html(`<div class="status small muted s11n9"><!></div>`);
+var root_5$13 = from_html(`<span>Nothing has run yet.</span>`);
+var root_6$11 = from_html(`<div class="status small muted s11n9"><!></div>`);
 function StatusLine($$anchor, $$props) {
 	push($$props, true);
 	const WORDS = {
@@ -5976,7 +5977,7 @@ function StatusLine($$anchor, $$props) {
 		failed: "failed"
 	};
 	const cached = user_derived(() => $$props.live?.usage?.cached_tokens);
-	var div = root_6$9();
+	var div = root_6$11();
 	var node = child(div);
 	var consequent_7 = ($$anchor) => {
 		var fragment = root_4$13();
@@ -6036,7 +6037,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_6 = sibling(node_4, 2);
 		var consequent_5 = ($$anchor) => {
-			var span_6 = root_3$17();
+			var span_6 = root_3$16();
 			var span_7 = sibling(child(span_6));
 			var text_7 = only_child(span_7, true);
 			reset(span_6);
@@ -6064,7 +6065,7 @@ function StatusLine($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var alternate = ($$anchor) => {
-		var span_9 = root_5$12();
+		var span_9 = root_5$13();
 		append($$anchor, span_9);
 	};
 	if_block(node, ($$render) => {
@@ -6077,10 +6078,13 @@ function StatusLine($$anchor, $$props) {
 }
 // src/panes/Strip.svelte
 var root$23 = from_html(`<option> </option>`);
-var root_1$21 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_2$17 = from_html(`<div class="table skcv7" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
-var root_3$16 = from_html(`<div class="canvas skcv7" role="slider" tabindex="0"><canvas class="skcv7"></canvas></div>`);
-var root_4$12 = from_html(`<section aria-label="Entropy strip" class="strip skcv7"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
+var root_1$21 = from_html(`<div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div>`);
+var root_2$17 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
+var root_3$15 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_4$12 = from_html(`<span class="after s1jyx"></span>`);
+var root_5$12 = from_html(`<span class="now s1jyx"></span>`);
+var root_6$10 = from_html(`<div class="canvas s1jyx" role="slider" tabindex="0"><canvas class="s1jyx"></canvas> <!> <!></div>`);
+var root_7$7 = from_html(`<section aria-label="Entropy strip" class="strip s1jyx"><!> <!></section>`);
 function Strip($$anchor, $$props) {
 	push($$props, true);
 	const LINES = {
@@ -6110,21 +6114,6 @@ function Strip($$anchor, $$props) {
 			const height = 52 * heightOf(place) / most;
 			context.fillRect(index * step, HEIGHT - height, Math.max(.5, step - (step > 3 ? 1 : 0)), height);
 		});
-		if ($$props.parts !== null) {
-			context.strokeStyle = style.textDecorationColor;
-			context.lineWidth = 1;
-			context.beginPath();
-			for (let x = $$props.parts * step; x < get(width) + HEIGHT; x += 6) {
-				context.moveTo(x, 0);
-				context.lineTo(Math.max($$props.parts * step, x - HEIGHT), Math.min(HEIGHT, x - $$props.parts * step));
-			}
-			context.stroke();
-		}
-		if ($$props.selected !== null && $$props.selected < $$props.places.length) {
-			context.strokeStyle = style.caretColor;
-			context.lineWidth = 2;
-			context.strokeRect($$props.selected * step, 1, Math.max(3, step), 54);
-		}
 	});
 	function point(event) {
 		if (!(event.buttons & 1) || !$$props.places.length || !get(canvas)) return;
@@ -6145,35 +6134,48 @@ function Strip($$anchor, $$props) {
 		$$props.onselect(to);
 	}
 	const now = user_derived(() => $$props.selected !== null && $$props.places[$$props.selected] ? $$props.places[$$props.selected] : null);
-	var section = root_4$12();
-	var div = child(section);
-	var select = sibling(child(div), 2);
-	each(select, 21, () => Object.entries(LINES), ([name, label]) => name, ($$anchor, $$item) => {
-		var $$array = user_derived(() => to_array(get($$item), 2));
-		let name = () => get($$array)[0];
-		let label = () => get($$array)[1];
-		var option = root$23();
-		var text = only_child(option, true);
-		var option_value = {};
-		template_effect(() => {
-			set_text(text, label());
-			if (option_value !== (option_value = name())) option.value = (option.__value = option_value) ?? "";
-		});
-		append($$anchor, option);
-	});
-	reset(select);
-	init_select(select);
-	var span = sibling(select, 2);
-	var text_1 = only_child(span, true);
-	var button = sibling(span, 2);
-	reset(div);
-	var node = sibling(div, 2);
+	var section = root_7$7();
+	var node = child(section);
 	var consequent = ($$anchor) => {
-		var div_1 = root_2$17();
+		var div = root_1$21();
+		var select = sibling(child(div), 2);
+		each(select, 21, () => Object.entries(LINES), ([name, label]) => name, ($$anchor, $$item) => {
+			var $$array = user_derived(() => to_array(get($$item), 2));
+			let name = () => get($$array)[0];
+			let label = () => get($$array)[1];
+			var option = root$23();
+			var text = only_child(option, true);
+			var option_value = {};
+			template_effect(() => {
+				set_text(text, label());
+				if (option_value !== (option_value = name())) option.value = (option.__value = option_value) ?? "";
+			});
+			append($$anchor, option);
+		});
+		reset(select);
+		init_select(select);
+		var span = sibling(select, 2);
+		var text_1 = only_child(span, true);
+		var button = sibling(span, 2);
+		reset(div);
+		template_effect(($0) => {
+			set_text(text_1, $0);
+			set_attribute(button, "aria-pressed", get(table));
+		}, [() => get(now) ? `token ${$$props.selected}: ${get(what) === "kept" ? get(now).kept : fixed(get(now)[get(what)], 2)}` : ""]);
+		bind_select_value(select, () => get(what), ($$value) => set(what, $$value));
+		delegated("click", button, () => set(table, !get(table)));
+		append($$anchor, div);
+	};
+	if_block(node, ($$render) => {
+		if (!$$props.compact) $$render(consequent);
+	});
+	var node_1 = sibling(node, 2);
+	var consequent_1 = ($$anchor) => {
+		var div_1 = root_3$15();
 		var table_1 = child(div_1);
 		var tbody = sibling(child(table_1));
 		each(tbody, 21, () => $$props.places, index, ($$anchor, place, index) => {
-			var tr = root_1$21();
+			var tr = root_2$17();
 			let classes;
 			var td = child(tr);
 			td.textContent = index;
@@ -6187,7 +6189,7 @@ function Strip($$anchor, $$props) {
 			var text_5 = only_child(td_4, true);
 			reset(tr);
 			template_effect(($0, $1) => {
-				classes = set_class(tr, 1, "skcv7", null, classes, { now: index === $$props.selected });
+				classes = set_class(tr, 1, "s1jyx", null, classes, { now: index === $$props.selected });
 				set_text(text_2, get(place).token);
 				set_text(text_3, $0);
 				set_text(text_4, $1);
@@ -6201,10 +6203,33 @@ function Strip($$anchor, $$props) {
 		append($$anchor, div_1);
 	};
 	var alternate = ($$anchor) => {
-		var div_2 = root_3$16();
+		var div_2 = root_6$10();
 		set_attribute(div_2, "aria-valuemin", 0);
 		var canvas_1 = child(div_2);
 		bind_this(canvas_1, ($$value) => set(canvas, $$value), () => get(canvas));
+		var node_2 = sibling(canvas_1, 2);
+		var consequent_2 = ($$anchor) => {
+			var span_1 = root_4$12();
+			let styles;
+			template_effect(() => styles = set_style(span_1, "", styles, { left: `${100 * $$props.parts / $$props.places.length}%` }));
+			append($$anchor, span_1);
+		};
+		if_block(node_2, ($$render) => {
+			if ($$props.parts !== null && $$props.places.length) $$render(consequent_2);
+		});
+		var node_3 = sibling(node_2, 2);
+		var consequent_3 = ($$anchor) => {
+			var span_2 = root_5$12();
+			let styles_1;
+			template_effect(() => styles_1 = set_style(span_2, "", styles_1, {
+				left: `${100 * $$props.selected / $$props.places.length}%`,
+				width: `max(3px, ${100 / $$props.places.length}%)`
+			}));
+			append($$anchor, span_2);
+		};
+		if_block(node_3, ($$render) => {
+			if (get(now)) $$render(consequent_3);
+		});
 		reset(div_2);
 		template_effect(($0, $1) => {
 			set_attribute(div_2, "aria-label", `Token, by its ${LINES[get(what)] ?? ""}`);
@@ -6218,17 +6243,11 @@ function Strip($$anchor, $$props) {
 		bind_element_size(div_2, "clientWidth", ($$value) => set(width, $$value));
 		append($$anchor, div_2);
 	};
-	if_block(node, ($$render) => {
-		if (get(table)) $$render(consequent);
+	if_block(node_1, ($$render) => {
+		if (get(table)) $$render(consequent_1);
 		else $$render(alternate, -1);
 	});
 	reset(section);
-	template_effect(($0) => {
-		set_text(text_1, $0);
-		set_attribute(button, "aria-pressed", get(table));
-	}, [() => get(now) ? `token ${$$props.selected}: ${get(what) === "kept" ? get(now).kept : fixed(get(now)[get(what)], 2)}` : ""]);
-	bind_select_value(select, () => get(what), ($$value) => set(what, $$value));
-	delegated("click", button, () => set(table, !get(table)));
 	append($$anchor, section);
 	pop();
 }
@@ -6291,10 +6310,10 @@ delegate(["input"]);
 var root$21 = from_html(`<label class="slpgz"><input type="checkbox"/> </label>`);
 var root_1$19 = from_html(`<option> </option>`);
 var root_2$16 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
-var root_3$15 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
+var root_3$14 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
 var root_4$11 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
 var root_5$11 = from_html(`<button class="plain reset slpgz">reset</button>`);
-var root_6$8 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
+var root_6$9 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
 var root_7$6 = from_html(`<div><!> <p class="tiny muted"><!> <!> </p> <!></div>`);
 function Field($$anchor, $$props) {
 	const id = props_id();
@@ -6420,7 +6439,7 @@ function Field($$anchor, $$props) {
 		append($$anchor, label_2);
 	};
 	var consequent_3 = ($$anchor) => {
-		var fragment_1 = root_3$15();
+		var fragment_1 = root_3$14();
 		var label_3 = first_child(fragment_1);
 		var text_5 = only_child(label_3);
 		var textarea = sibling(label_3, 2);
@@ -6489,7 +6508,7 @@ function Field($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_7 = ($$anchor) => {
-		var p_1 = root_6$8();
+		var p_1 = root_6$9();
 		var text_10 = only_child(p_1);
 		template_effect(() => set_text(text_10, `${get(problem) ?? ""}.`));
 		append($$anchor, p_1);
@@ -6511,7 +6530,7 @@ delegate(["change", "click"]);
 var root$20 = from_html(`<!> `, 1);
 var root_1$18 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td class="limit s13aj"><!></td></tr>`);
 var root_2$15 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
-var root_3$14 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
+var root_3$13 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
 function Ledger($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -6575,7 +6594,7 @@ function Ledger($$anchor, $$props) {
 		append($$anchor, table);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$14();
+		var p = root_3$13();
 		append($$anchor, p);
 	};
 	if_block(node, ($$render) => {
@@ -6589,14 +6608,14 @@ function Ledger($$anchor, $$props) {
 var root$19 = from_html(`<option> </option>`);
 var root_1$17 = from_html(`<details><summary class="small"> </summary> <div class="fields s1gck"></div></details>`);
 var root_2$14 = from_html(`<button type="button" class="main">Stop</button>`);
-var root_3$13 = from_html(`<button type="submit" class="main">Solve</button>`);
+var root_3$12 = from_html(`<button type="submit" class="main">Solve</button>`);
 var root_4$10 = from_html(`<p class="error s1gck" role="alert"> </p>`);
 var root_5$10 = from_html(`<span class="tiny"> </span>`);
-var root_6$7 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
+var root_6$8 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
 var root_7$5 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <!></section>`);
 var root_8$1 = from_html(`<span class="tiny">— chosen</span>`);
 var root_9$1 = from_html(`<li><h3> <!><!><!></h3> <p class="words s1gck"> </p></li>`);
-var root_10 = from_html(`<form class="s1gck"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields s1gck"><label class="s1gck">Strategy <select class="s1gck"></select></label> <label class="s1gck">Reward <select class="s1gck"><option>none: a vote</option><!></select></label> <label class="s1gck">Samples <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Tokens at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Seconds at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Known answer <input type="text" placeholder="if there is one" class="s1gck"/></label></div> <!> <div class="row"><!> <span class="small muted grow"> </span></div></form> <!> <div class="scroll s1gck" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates s1gck"></ol> <!></div>`, 1);
+var root_10 = from_html(`<form class="s1gck"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields s1gck"><label class="s1gck">Strategy <select class="s1gck"></select></label> <label class="s1gck">Reward <select class="s1gck"><option>none: a vote</option><!></select></label> <label class="s1gck">Samples <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Tokens at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Seconds at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Known answer <input type="text" placeholder="if there is one" class="s1gck"/></label></div> <!> <div class="row"><!> <span class="small muted grow"><!>Sampling is as the settings say.</span></div></form> <!> <div class="scroll s1gck" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates s1gck"></ol> <!></div>`, 1);
 function Solve($$anchor, $$props) {
 	push($$props, true);
 	const solving = user_derived(() => $$props.page.solve);
@@ -6728,7 +6747,7 @@ function Solve($$anchor, $$props) {
 		append($$anchor, button);
 	};
 	var alternate = ($$anchor) => {
-		var button_1 = root_3$13();
+		var button_1 = root_3$12();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused));
@@ -6740,43 +6759,53 @@ function Solve($$anchor, $$props) {
 		else $$render(alternate, -1);
 	});
 	var span = sibling(node_2, 2);
-	var text_4 = only_child(span);
+	var node_3 = child(span);
+	var consequent_2 = ($$anchor) => {
+		var text_4 = text$2();
+		template_effect(() => set_text(text_4, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}.`));
+		append($$anchor, text_4);
+	};
+	if_block(node_3, ($$render) => {
+		if (get(solving).status) $$render(consequent_2);
+	});
+	next();
+	reset(span);
 	reset(div_2);
 	reset(form);
-	var node_3 = sibling(form, 2);
-	var consequent_2 = ($$anchor) => {
+	var node_4 = sibling(form, 2);
+	var consequent_3 = ($$anchor) => {
 		var p = root_4$10();
 		var text_5 = only_child(p);
 		template_effect(() => set_text(text_5, `${get(solving).error ?? ""}.`));
 		append($$anchor, p);
 	};
-	if_block(node_3, ($$render) => {
-		if (get(solving).error) $$render(consequent_2);
+	if_block(node_4, ($$render) => {
+		if (get(solving).error) $$render(consequent_3);
 	});
-	var div_3 = sibling(node_3, 2);
-	var node_4 = child(div_3);
-	var consequent_5 = ($$anchor) => {
-		var section = root_6$7();
+	var div_3 = sibling(node_4, 2);
+	var node_5 = child(div_3);
+	var consequent_6 = ($$anchor) => {
+		var section = root_6$8();
 		var h3 = child(section);
 		var text_6 = child(h3, true);
-		var node_5 = sibling(text_6);
-		var consequent_3 = ($$anchor) => {
+		var node_6 = sibling(text_6);
+		var consequent_4 = ($$anchor) => {
 			var text_7 = text$2();
 			template_effect(($0) => set_text(text_7, `: ${$0 ?? ""}`), [() => readable(get(best).answer)]);
 			append($$anchor, text_7);
 		};
-		if_block(node_5, ($$render) => {
-			if (get(best).answer) $$render(consequent_3);
+		if_block(node_6, ($$render) => {
+			if (get(best).answer) $$render(consequent_4);
 		});
-		var node_6 = sibling(node_5);
-		var consequent_4 = ($$anchor) => {
+		var node_7 = sibling(node_6);
+		var consequent_5 = ($$anchor) => {
 			var span_1 = root_5$10();
 			var text_8 = only_child(span_1);
 			template_effect(() => set_text(text_8, `— ${get(answer).right ? "right" : "wrong"}`));
 			append($$anchor, span_1);
 		};
-		if_block(node_6, ($$render) => {
-			if (get(answer)?.right != null) $$render(consequent_4);
+		if_block(node_7, ($$render) => {
+			if (get(answer)?.right != null) $$render(consequent_5);
 		});
 		reset(h3);
 		var p_1 = sibling(h3, 2);
@@ -6789,62 +6818,62 @@ function Solve($$anchor, $$props) {
 		}, [() => readable(get(best).text)]);
 		append($$anchor, section);
 	};
-	if_block(node_4, ($$render) => {
-		if (get(best)) $$render(consequent_5);
+	if_block(node_5, ($$render) => {
+		if (get(best)) $$render(consequent_6);
 	});
-	var node_7 = sibling(node_4, 2);
-	var consequent_6 = ($$anchor) => {
+	var node_8 = sibling(node_5, 2);
+	var consequent_7 = ($$anchor) => {
 		var section_1 = root_7$5();
-		var node_8 = sibling(child(section_1), 2);
+		var node_9 = sibling(child(section_1), 2);
 		{
 			let $0 = user_derived(() => get(answer).votes.map((vote) => ({
 				name: vote.answer === null ? "no answer" : visible(vote.answer),
 				value: vote.weight,
 				figure: `${fixed(vote.weight, 2)} from ${vote.members.length}`
 			})));
-			BarList(node_8, { get bars() {
+			BarList(node_9, { get bars() {
 				return get($0);
 			} });
 		}
 		reset(section_1);
 		append($$anchor, section_1);
 	};
-	if_block(node_7, ($$render) => {
-		if (get(answer)?.votes.length) $$render(consequent_6);
+	if_block(node_8, ($$render) => {
+		if (get(answer)?.votes.length) $$render(consequent_7);
 	});
-	var ol = sibling(node_7, 2);
+	var ol = sibling(node_8, 2);
 	each(ol, 21, () => get(candidates), index, ($$anchor, one, index) => {
 		var li = root_9$1();
 		let classes;
 		var h3_1 = child(li);
 		var text_10 = child(h3_1, true);
 		text_10.nodeValue = index + 1;
-		var node_9 = sibling(text_10);
-		var consequent_7 = ($$anchor) => {
+		var node_10 = sibling(text_10);
+		var consequent_8 = ($$anchor) => {
 			var text_11 = text$2();
 			template_effect(($0) => set_text(text_11, `: ${$0 ?? ""}`), [() => readable(get(one).answer)]);
 			append($$anchor, text_11);
 		};
-		if_block(node_9, ($$render) => {
-			if (get(one).answer) $$render(consequent_7);
+		if_block(node_10, ($$render) => {
+			if (get(one).answer) $$render(consequent_8);
 		});
-		var node_10 = sibling(node_9);
-		var consequent_8 = ($$anchor) => {
+		var node_11 = sibling(node_10);
+		var consequent_9 = ($$anchor) => {
 			var span_2 = root_5$10();
 			var text_12 = only_child(span_2);
 			template_effect(($0) => set_text(text_12, `— reward ${$0 ?? ""}`), [() => scoreOf(get(one).score)]);
 			append($$anchor, span_2);
 		};
-		if_block(node_10, ($$render) => {
-			if (get(one).score != null) $$render(consequent_8);
+		if_block(node_11, ($$render) => {
+			if (get(one).score != null) $$render(consequent_9);
 		});
-		var node_11 = sibling(node_10);
-		var consequent_9 = ($$anchor) => {
+		var node_12 = sibling(node_11);
+		var consequent_10 = ($$anchor) => {
 			var span_3 = root_8$1();
 			append($$anchor, span_3);
 		};
-		if_block(node_11, ($$render) => {
-			if (get(answer)?.chosen === index) $$render(consequent_9);
+		if_block(node_12, ($$render) => {
+			if (get(answer)?.chosen === index) $$render(consequent_10);
 		});
 		reset(h3_1);
 		var p_2 = sibling(h3_1, 2);
@@ -6857,21 +6886,20 @@ function Solve($$anchor, $$props) {
 		append($$anchor, li);
 	});
 	reset(ol);
-	var node_12 = sibling(ol, 2);
-	var consequent_10 = ($$anchor) => {
+	var node_13 = sibling(ol, 2);
+	var consequent_11 = ($$anchor) => {
 		Ledger($$anchor, { get solving() {
 			return get(solving);
 		} });
 	};
-	if_block(node_12, ($$render) => {
-		if (get(solving).ledger && $$props.page.phone) $$render(consequent_10);
+	if_block(node_13, ($$render) => {
+		if (get(solving).ledger && $$props.page.phone) $$render(consequent_11);
 	});
 	reset(div_3);
 	template_effect(() => {
 		set_value(input, get(solving).samples);
 		set_value(input_1, get(solving).tokens);
 		set_value(input_2, get(solving).seconds);
-		set_text(text_4, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}. Sampling is as the settings say.`);
 	});
 	event("submit", form, (event) => {
 		event.preventDefault();
@@ -6892,15 +6920,17 @@ delegate(["change", "click"]);
 // src/panes/DocumentPane.svelte
 var root$18 = from_html(`<button>Export</button>`);
 var root_1$16 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
-var root_2$13 = from_html(`<div class="notice row s1afl" role="alert"><span class="grow"> </span> <!> <!></div>`);
-var root_3$12 = from_html(`<p class="error s1afl" role="alert"> </p>`);
-var root_4$9 = from_html(`<!> <div class="scroll s1afl" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
-var root_5$9 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="s1afl"><!> <!> <!></main>`);
+var root_2$13 = from_html(`<div class="notice row s1ebl" role="alert"><span class="grow"> </span> <!> <!></div>`);
+var root_3$11 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
+var root_4$9 = from_html(`<!> <!>`, 1);
+var root_5$9 = from_html(`<!> <div class="scroll s1ebl" tabindex="0" role="region"><!> <!></div> <!> <!>`, 1);
+var root_6$7 = from_html(`<div class="pane s1ebl"><h2 class="spoken">Document</h2> <!> <!> <!></div>`);
 function DocumentPane($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
-	var main = root_5$9();
-	var node = child(main);
+	const alone = user_derived(() => page().phone && page().view === "choice");
+	var div = root_6$7();
+	var node = sibling(child(div), 2);
 	var consequent = ($$anchor) => {
 		Loading($$anchor, {
 			get server() {
@@ -6914,8 +6944,8 @@ function DocumentPane($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_3 = ($$anchor) => {
-		var div = root_2$13();
-		var span = child(div);
+		var div_1 = root_2$13();
+		var span = child(div_1);
 		var text = only_child(span, true);
 		var node_2 = sibling(span, 2);
 		var consequent_1 = ($$anchor) => {
@@ -6935,9 +6965,9 @@ function DocumentPane($$anchor, $$props) {
 		if_block(node_3, ($$render) => {
 			if (page().notice) $$render(consequent_2);
 		});
-		reset(div);
+		reset(div_1);
 		template_effect(() => set_text(text, page().notice || page().library.problem));
-		append($$anchor, div);
+		append($$anchor, div_1);
 	};
 	if_block(node_1, ($$render) => {
 		if (page().notice || page().library.problem) $$render(consequent_3);
@@ -6949,14 +6979,19 @@ function DocumentPane($$anchor, $$props) {
 		} });
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_2 = root_4$9();
+		var fragment_2 = root_5$9();
 		var node_5 = first_child(fragment_2);
-		ColourBar(node_5, { get page() {
-			return page();
-		} });
-		var div_1 = sibling(node_5, 2);
-		var node_6 = child(div_1);
 		var consequent_5 = ($$anchor) => {
+			ColourBar($$anchor, { get page() {
+				return page();
+			} });
+		};
+		if_block(node_5, ($$render) => {
+			if (!get(alone)) $$render(consequent_5);
+		});
+		var div_2 = sibling(node_5, 2);
+		var node_6 = child(div_2);
+		var consequent_6 = ($$anchor) => {
 			Chat($$anchor, { get page() {
 				return page();
 			} });
@@ -6967,22 +7002,22 @@ function DocumentPane($$anchor, $$props) {
 			} });
 		};
 		if_block(node_6, ($$render) => {
-			if (page().mode === "chat") $$render(consequent_5);
+			if (page().mode === "chat") $$render(consequent_6);
 			else $$render(alternate, -1);
 		});
 		var node_7 = sibling(node_6, 2);
-		var consequent_6 = ($$anchor) => {
-			var p = root_3$12();
+		var consequent_7 = ($$anchor) => {
+			var p = root_3$11();
 			var text_1 = only_child(p);
 			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
 		};
 		if_block(node_7, ($$render) => {
-			if (page().live?.error) $$render(consequent_6);
+			if (page().live?.error) $$render(consequent_7);
 		});
-		reset(div_1);
-		var node_8 = sibling(div_1, 2);
-		var consequent_7 = ($$anchor) => {
+		reset(div_2);
+		var node_8 = sibling(div_2, 2);
+		var consequent_8 = ($$anchor) => {
 			{
 				let $0 = user_derived(() => page().here?.place ?? null);
 				Strip($$anchor, {
@@ -6998,29 +7033,40 @@ function DocumentPane($$anchor, $$props) {
 					get parts() {
 						return page().parts.at;
 					},
+					get compact() {
+						return page().phone;
+					},
 					onselect: (place) => page().select(place)
 				});
 			}
 		};
 		if_block(node_8, ($$render) => {
-			if (page().places.length) $$render(consequent_7);
+			if (page().places.length && !get(alone)) $$render(consequent_8);
 		});
 		var node_9 = sibling(node_8, 2);
-		Composer(node_9, { get page() {
-			return page();
-		} });
-		StatusLine(sibling(node_9, 2), { get live() {
-			return page().live;
-		} });
-		template_effect(() => set_attribute(div_1, "aria-label", page().mode === "chat" ? "Conversation" : "Text"));
+		var consequent_9 = ($$anchor) => {
+			var fragment_7 = root_4$9();
+			var node_10 = first_child(fragment_7);
+			Composer(node_10, { get page() {
+				return page();
+			} });
+			StatusLine(sibling(node_10, 2), { get live() {
+				return page().live;
+			} });
+			append($$anchor, fragment_7);
+		};
+		if_block(node_9, ($$render) => {
+			if (!get(alone)) $$render(consequent_9);
+		});
+		template_effect(() => set_attribute(div_2, "aria-label", page().mode === "chat" ? "Conversation" : "Text"));
 		append($$anchor, fragment_2);
 	};
 	if_block(node_4, ($$render) => {
 		if (page().mode === "solve") $$render(consequent_4);
 		else $$render(alternate_1, -1);
 	});
-	reset(main);
-	append($$anchor, main);
+	reset(div);
+	append($$anchor, div);
 	pop();
 }
 delegate(["click"]);
@@ -7028,7 +7074,7 @@ delegate(["click"]);
 var root$17 = from_html(`<li><button><span class="word mono scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"> </span></button></li>`);
 var root_1$15 = from_html(`<li class="rest scnv6"><span class="word muted scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"></span></li>`);
 var root_2$12 = from_html(`<button class="plain"> </button>`);
-var root_3$11 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
+var root_3$10 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
 	const FEW = 12;
@@ -7062,7 +7108,7 @@ function Bars($$anchor, $$props) {
 		list.querySelectorAll("button")[to].focus();
 	}
 	var $$exports = { focus };
-	var fragment = root_3$11();
+	var fragment = root_3$10();
 	var div = first_child(fragment);
 	var input = sibling(child(div), 2);
 	remove_input_defaults(input);
@@ -7165,7 +7211,7 @@ delegate(["keydown", "click"]);
 var root$16 = from_html(`<span> </span>`);
 var root_1$14 = from_html(`<div class="dart sqeih" aria-hidden="true"><!> <span class="number sqeih"></span></div>`);
 var root_2$11 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
-var root_3$10 = from_html(`<button class="plain">Go there</button>`);
+var root_3$9 = from_html(`<button class="plain">Go there</button>`);
 var root_4$8 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
@@ -7263,7 +7309,7 @@ function Dart($$anchor, $$props) {
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
-			var button = root_3$10();
+			var button = root_3$9();
 			delegated("click", button, function(...$$args) {
 				$$props.ongo?.apply(this, $$args);
 			});
@@ -7657,7 +7703,7 @@ delegate(["click"]);
 var root$12 = from_html(`<output class="small"> </output>`);
 var root_1$11 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$10 = from_html(`<th scope="col" class="number">calibrated</th>`);
-var root_3$9 = from_html(`<td class="number"> </td>`);
+var root_3$8 = from_html(`<td class="number"> </td>`);
 var root_4$7 = from_html(`<tr><th scope="row" class="mono ssqar"> </th><td class="share ssqar"><!> </td><td class="number"> </td><!></tr>`);
 var root_5$7 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
 var root_6$6 = from_html(`<section aria-labelledby="choices-title" class="ssqar"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="ssqar"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
@@ -7744,7 +7790,7 @@ function Choices($$anchor, $$props) {
 			var text_5 = only_child(td_1, true);
 			var node_5 = sibling(td_1);
 			var consequent_3 = ($$anchor) => {
-				var td_2 = root_3$9();
+				var td_2 = root_3$8();
 				var text_6 = only_child(td_2, true);
 				template_effect(($0) => set_text(text_6, $0), [() => percent(get(one).calibrated)]);
 				append($$anchor, td_2);
@@ -7788,7 +7834,7 @@ delegate(["click"]);
 var root$11 = from_html(`<option> </option>`);
 var root_1$10 = from_html(`<span class="mono word s1m5i"> </span> `, 1);
 var root_2$9 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
-var root_3$8 = from_html(`<p class="small"> </p> <!>`, 1);
+var root_3$7 = from_html(`<p class="small"> </p> <!>`, 1);
 var root_4$6 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
 var root_5$6 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
 var root_6$5 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
@@ -7899,7 +7945,7 @@ function Constraints($$anchor, $$props) {
 		var fragment_2 = comment();
 		var node_3 = first_child(fragment_2);
 		var consequent_1 = ($$anchor) => {
-			var fragment_3 = root_3$8();
+			var fragment_3 = root_3$7();
 			var p = first_child(fragment_3);
 			var text_1 = only_child(p);
 			var node_4 = sibling(p, 2);
@@ -8015,7 +8061,7 @@ async function rowAt(here, page, top, semantics = []) {
 var root$10 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
 var root_1$9 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$8 = from_html(`<p class="small muted"> </p>`);
-var root_3$7 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
+var root_3$6 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
 var root_4$5 = from_html(`<p class="tiny muted"> </p>`);
 var root_5$5 = from_html(`<p class="small"> </p> <!> <!>`, 1);
 var root_6$4 = from_html(`<li class="s8ovt"><h3> </h3> <!></li>`);
@@ -8111,7 +8157,7 @@ function SixSystems($$anchor, $$props) {
 					}
 					var node_6 = sibling(node_5, 2);
 					var consequent_3 = ($$anchor) => {
-						var p_4 = root_3$7();
+						var p_4 = root_3$6();
 						var text_7 = child(p_4);
 						var span_2 = sibling(text_7);
 						var text_8 = only_child(span_2, true);
@@ -8185,7 +8231,7 @@ function SixSystems($$anchor, $$props) {
 delegate(["click"]);
 // src/panes/More.svelte
 var root$9 = from_html(`<button> </button>`);
-var root_1$8 = from_html(`<div class="grid slhjt"><!> <button> </button></div> <h2 class="slhjt">Constraints</h2> <!> <h2 class="slhjt">Six systems</h2> <!>`, 1);
+var root_1$8 = from_html(`<p class="muted"> </p> <div class="grid slhjt"><!> <button> </button></div> <h2 class="slhjt">Constraints</h2> <!> <h2 class="slhjt">Six systems</h2> <!>`, 1);
 function More($$anchor, $$props) {
 	push($$props, true);
 	const DIALOGS = {
@@ -8198,20 +8244,22 @@ function More($$anchor, $$props) {
 		help: "Keys"
 	};
 	var fragment = root_1$8();
-	var div = first_child(fragment);
+	var p = first_child(fragment);
+	var text = only_child(p, true);
+	var div = sibling(p, 2);
 	var node = child(div);
 	each(node, 17, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
 		let title = () => get($$array)[1];
 		var button = root$9();
-		var text = only_child(button, true);
-		template_effect(() => set_text(text, title()));
+		var text_1 = only_child(button, true);
+		template_effect(() => set_text(text_1, title()));
 		delegated("click", button, () => $$props.page.open(name()));
 		append($$anchor, button);
 	});
 	var button_1 = sibling(node, 2);
-	var text_1 = only_child(button_1);
+	var text_2 = only_child(button_1);
 	reset(div);
 	var node_1 = sibling(div, 4);
 	Constraints(node_1, { get page() {
@@ -8220,7 +8268,10 @@ function More($$anchor, $$props) {
 	SixSystems(sibling(node_1, 4), { get page() {
 		return $$props.page;
 	} });
-	template_effect(() => set_text(text_1, `Theme: ${$$props.page.theme.value ?? ""}`));
+	template_effect(() => {
+		set_text(text, $$props.page.server.info?.model.name);
+		set_text(text_2, `Theme: ${$$props.page.theme.value ?? ""}`);
+	});
 	delegated("click", button_1, () => $$props.page.nextTheme());
 	append($$anchor, fragment);
 	pop();
@@ -8313,7 +8364,7 @@ function grove(session, run) {
 var root$8 = from_svg(`<path class="slies"></path>`);
 var root_1$7 = from_html(`<span class="tiny share slies"> </span>`);
 var root_2$7 = from_html(`<span class="tiny note slies"> </span>`);
-var root_3$6 = from_html(`<span class="tiny note slies">…</span>`);
+var root_3$5 = from_html(`<span class="tiny note slies">…</span>`);
 var root_4$4 = from_html(`<div role="treeitem" tabindex="-1"><span class="words slies"> </span> <!> <!> <!></div>`);
 var root_5$4 = from_html(`<p class="small muted"></p>`);
 var root_6$3 = from_html(`<div class="tree slies" role="tree" tabindex="0"><svg aria-hidden="true" class="slies"></svg> <!></div> <!>`, 1);
@@ -8459,7 +8510,7 @@ function TreeView($$anchor, $$props) {
 			});
 			var node_6 = sibling(node_5, 2);
 			var consequent_3 = ($$anchor) => {
-				var span_4 = root_3$6();
+				var span_4 = root_3$5();
 				append($$anchor, span_4);
 			};
 			var d = user_derived(() => get(folded).has(lastOf(index)));
@@ -8612,7 +8663,7 @@ function Search($$anchor, $$props) {
 var root$6 = from_html(`<option> </option>`);
 var root_1$5 = from_html(`<button>Stop</button>`);
 var root_2$5 = from_html(`<button>Find all ways to go on</button>`);
-var root_3$5 = from_html(`<button class="plain">Zoom out</button>`);
+var root_3$4 = from_html(`<button class="plain">Zoom out</button>`);
 var root_4$3 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
 var root_5$3 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
 var root_6$2 = from_html(`<div class="frame s1f06"><div role="tree" aria-label="Ways to go on" tabindex="0" class="s1f06"></div></div> <p class="small"><span class="mono words s1f06"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
@@ -8767,7 +8818,7 @@ function Multiverse($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_2 = root_3$5();
+		var button_2 = root_3$4();
 		delegated("click", button_2, () => set(zoomed, -1));
 		append($$anchor, button_2);
 	};
@@ -8875,7 +8926,7 @@ delegate([
 var root$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
 var root_1$4 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
 var root_2$4 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
-var root_3$4 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
+var root_3$3 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
 var root_4$2 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
 var root_5$2 = from_html(`<section aria-label="The chosen branch" class="sae33"><p class="words sae33"> </p> <div class="row"><!> <!></div> <!></section>`);
 var root_6$1 = from_html(`<div class="pane sae33"><!> <!> <!></div>`);
@@ -9014,7 +9065,7 @@ function Tree($$anchor, $$props) {
 		var div_1 = sibling(p_1, 2);
 		var node_5 = child(div_1);
 		var consequent_2 = ($$anchor) => {
-			var fragment_2 = root_3$4();
+			var fragment_2 = root_3$3();
 			var button = first_child(fragment_2);
 			var button_1 = sibling(button, 2);
 			var button_2 = sibling(button_1, 2);
@@ -9080,10 +9131,10 @@ function Tree($$anchor, $$props) {
 }
 delegate(["click", "change"]);
 // src/panes/Inspector.svelte
-var root$4 = from_html(`<div class="panel s1mdh"><!></div>`);
-var root_1$3 = from_html(`<div class="tabs s1mdh"><!></div>`);
-var root_2$3 = from_html(`<!> <div class="panel s1mdh" id="inspector-panel" tabindex="0"><!></div>`, 1);
-var root_3$3 = from_html(`<aside id="pane-inspector" tabindex="-1" aria-label="Inspector" class="s1mdh"><!></aside>`);
+var root$4 = from_html(`<div class="panel s1iid"><!></div>`);
+var root_1$3 = from_html(`<div class="tabs s1iid"><!></div>`);
+var root_2$3 = from_html(`<!> <div class="panel s1iid" id="inspector-panel" tabindex="0"><!></div>`, 1);
+var root_3$2 = from_html(`<div class="pane s1iid"><h2 class="spoken">Inspector</h2> <!></div>`);
 function Inspector($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -9095,22 +9146,22 @@ function Inspector($$anchor, $$props) {
 		search: "Search"
 	};
 	const tab = user_derived(() => page().phone ? page().view === "tree" ? "tree" : "choice" : page().tab);
-	var aside = root_3$3();
-	var node = child(aside);
+	var div = root_3$2();
+	var node = sibling(child(div), 2);
 	var consequent = ($$anchor) => {
-		var div = root$4();
-		More(child(div), { get page() {
+		var div_1 = root$4();
+		More(child(div_1), { get page() {
 			return page();
 		} });
-		reset(div);
-		append($$anchor, div);
+		reset(div_1);
+		append($$anchor, div_1);
 	};
 	var alternate_1 = ($$anchor) => {
 		var fragment = root_2$3();
 		var node_2 = first_child(fragment);
 		var consequent_1 = ($$anchor) => {
-			var div_1 = root_1$3();
-			var node_3 = child(div_1);
+			var div_2 = root_1$3();
+			var node_3 = child(div_2);
 			var bind_get = () => page().tab;
 			var bind_set = (to) => page().tab = to;
 			Tabs(node_3, {
@@ -9126,14 +9177,14 @@ function Inspector($$anchor, $$props) {
 				},
 				panel: "inspector-panel"
 			});
-			reset(div_1);
-			append($$anchor, div_1);
+			reset(div_2);
+			append($$anchor, div_2);
 		};
 		if_block(node_2, ($$render) => {
 			if (!page().phone) $$render(consequent_1);
 		});
-		var div_2 = sibling(node_2, 2);
-		var node_4 = child(div_2);
+		var div_3 = sibling(node_2, 2);
+		var node_4 = child(div_3);
 		var consequent_2 = ($$anchor) => {
 			Choice($$anchor, { get page() {
 				return page();
@@ -9166,11 +9217,11 @@ function Inspector($$anchor, $$props) {
 			else if (get(tab) === "constraints") $$render(consequent_5, 3);
 			else $$render(alternate, -1);
 		});
-		reset(div_2);
+		reset(div_3);
 		template_effect(() => {
-			set_attribute(div_2, "role", page().phone ? "region" : "tabpanel");
-			set_attribute(div_2, "aria-labelledby", page().phone ? void 0 : `inspector-panel-tab-${get(tab)}`);
-			set_attribute(div_2, "aria-label", page().phone ? TABS[get(tab)] : void 0);
+			set_attribute(div_3, "role", page().phone ? "region" : "tabpanel");
+			set_attribute(div_3, "aria-labelledby", page().phone ? void 0 : `inspector-panel-tab-${get(tab)}`);
+			set_attribute(div_3, "aria-label", page().phone ? TABS[get(tab)] : void 0);
 		});
 		append($$anchor, fragment);
 	};
@@ -9178,19 +9229,19 @@ function Inspector($$anchor, $$props) {
 		if (page().phone && page().view === "more") $$render(consequent);
 		else $$render(alternate_1, -1);
 	});
-	reset(aside);
-	append($$anchor, aside);
+	reset(div);
+	append($$anchor, div);
 	pop();
 }
 // src/panes/Settings.svelte
 var root$3 = from_html(`<label for="system"><h2>System message</h2></label> <textarea id="system" rows="3" placeholder="The model's own, or none"></textarea>`, 1);
 var root_1$2 = from_html(`<button class="plain">Reset all</button>`);
-var root_2$2 = from_html(`<span class="mono sk98j"> </span>`);
-var root_3$2 = from_html(`<span class="muted">All as the server has them.</span>`);
+var root_2$2 = from_html(`<span class="mono shht2"> </span>`);
+var root_3$1 = from_html(`<span class="muted">All as the server has them.</span>`);
 var root_4$1 = from_html(`•<span class="spoken">some are set</span>`, 1);
-var root_5$1 = from_html(`<details><summary class="sk98j"><h3 class="sk98j"> <!></h3></summary> <div class="fields sk98j"></div></details>`);
+var root_5$1 = from_html(`<details><summary class="shht2"><h3 class="shht2"> <!></h3></summary> <div class="fields shht2"></div></details>`);
 var root_6 = from_html(`<p class="muted small"> </p>`);
-var root_7 = from_html(`<aside id="pane-settings" tabindex="-1" aria-label="Settings" class="sk98j"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small sk98j" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></aside>`);
+var root_7 = from_html(`<div class="pane shht2"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small shht2" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></div>`);
 function Settings($$anchor, $$props) {
 	push($$props, true);
 	let find = state("");
@@ -9228,8 +9279,8 @@ function Settings($$anchor, $$props) {
 		}));
 	});
 	const set$1 = user_derived(() => Object.entries($$props.page.session.settings));
-	var aside = root_7();
-	var node = child(aside);
+	var div = root_7();
+	var node = child(div);
 	var consequent = ($$anchor) => {
 		var fragment = root$3();
 		var textarea = sibling(first_child(fragment), 2);
@@ -9241,8 +9292,8 @@ function Settings($$anchor, $$props) {
 	if_block(node, ($$render) => {
 		if ($$props.page.mode === "chat") $$render(consequent);
 	});
-	var div = sibling(node, 2);
-	var node_1 = sibling(child(div), 2);
+	var div_1 = sibling(node, 2);
+	var node_1 = sibling(child(div_1), 2);
 	var consequent_1 = ($$anchor) => {
 		var button = root_1$2();
 		delegated("click", button, () => $$props.page.setAll({}));
@@ -9251,8 +9302,8 @@ function Settings($$anchor, $$props) {
 	if_block(node_1, ($$render) => {
 		if (get(set$1).length) $$render(consequent_1);
 	});
-	reset(div);
-	var p = sibling(div, 2);
+	reset(div_1);
+	var p = sibling(div_1, 2);
 	each(p, 21, () => get(set$1), ([name, value]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
@@ -9262,7 +9313,7 @@ function Settings($$anchor, $$props) {
 		template_effect(($0) => set_text(text, `${name() ?? ""} ${$0 ?? ""}`), [() => typeof value() === "object" ? JSON.stringify(value()) : value()]);
 		append($$anchor, span);
 	}, ($$anchor) => {
-		var span_1 = root_3$2();
+		var span_1 = root_3$1();
 		append($$anchor, span_1);
 	});
 	reset(p);
@@ -9289,8 +9340,8 @@ function Settings($$anchor, $$props) {
 		});
 		reset(h3);
 		reset(summary);
-		var div_1 = sibling(summary, 2);
-		each(div_1, 21, parameters, (parameter) => parameter.name, ($$anchor, parameter) => {
+		var div_2 = sibling(summary, 2);
+		each(div_2, 21, parameters, (parameter) => parameter.name, ($$anchor, parameter) => {
 			{
 				let $0 = user_derived(() => $$props.page.refusedSetting(get(parameter)));
 				Field($$anchor, {
@@ -9307,7 +9358,7 @@ function Settings($$anchor, $$props) {
 				});
 			}
 		});
-		reset(div_1);
+		reset(div_2);
 		reset(details);
 		template_effect(() => {
 			details.open = group() === "common" || get(find) !== "";
@@ -9320,9 +9371,9 @@ function Settings($$anchor, $$props) {
 		template_effect(() => set_text(text_2, $$props.page.parameters.length ? "No setting has this in its name or its help." : "They come with the model."));
 		append($$anchor, p_1);
 	});
-	reset(aside);
+	reset(div);
 	bind_value(input, () => get(find), ($$value) => set(find, $$value));
-	append($$anchor, aside);
+	append($$anchor, div);
 	pop();
 }
 delegate(["change", "click"]);
@@ -9330,7 +9381,7 @@ delegate(["change", "click"]);
 var root$2 = from_html(`<button role="radio" class="s1afh"> </button>`);
 var root_1$1 = from_html(`<span class="model small s1afh"> </span>`);
 var root_2$1 = from_html(`<button class="plain" aria-haspopup="dialog"> </button>`);
-var root_3$1 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
+var root_3 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
 var root_4 = from_html(`<button class="plain"> </button> <button class="plain" aria-label="Keys" aria-haspopup="dialog">?</button>`, 1);
 var root_5 = from_html(`<header class="s1afh"><h1 class="s1afh">ponder</h1> <div class="modes s1afh" role="radiogroup" aria-label="Mode" tabindex="-1"></div> <!> <span class="grow"></span> <!> <!></header>`);
 function TopBar($$anchor, $$props) {
@@ -9385,11 +9436,11 @@ function TopBar($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	if_block(node, ($$render) => {
-		if (get(model)) $$render(consequent);
+		if (get(model) && !$$props.page.phone) $$render(consequent);
 	});
 	var node_1 = sibling(node, 4);
 	var consequent_1 = ($$anchor) => {
-		var fragment = root_3$1();
+		var fragment = root_3();
 		var nav = first_child(fragment);
 		each(nav, 21, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
@@ -9438,7 +9489,7 @@ function TopBar($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/ui/Splitter.svelte
-var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0" class="sa45y"></div>`);
+var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0"></div>`);
 function Splitter($$anchor, $$props) {
 	push($$props, true);
 	let size = prop($$props, "size", 15);
@@ -9467,6 +9518,7 @@ function Splitter($$anchor, $$props) {
 	}
 	var div = root$1();
 	template_effect(() => {
+		set_class(div, 1, clsx($$props.side), "shh50");
 		set_attribute(div, "aria-label", $$props.label);
 		set_attribute(div, "aria-valuenow", size());
 		set_attribute(div, "aria-valuemin", $$props.min);
@@ -9479,10 +9531,9 @@ function Splitter($$anchor, $$props) {
 }
 delegate(["pointerdown", "keydown"]);
 // src/App.svelte
-var root = from_html(`<div><!></div> <!>`, 1);
-var root_1 = from_html(`<div class="document s1d72"><!></div>`);
-var root_2 = from_html(`<div><!></div>`);
-var root_3 = from_html(`<div><!> <div class="panes s1d72"><!> <!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
+var root = from_html(`<!> <!>`, 1);
+var root_1 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="sfg7z"><!></main>`);
+var root_2 = from_html(`<div><!> <div class="panes sfg7z"><!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
 function App($$anchor, $$props) {
 	push($$props, true);
 	const page = new Page();
@@ -9508,7 +9559,7 @@ function App($$anchor, $$props) {
 	const settingsShown = user_derived(() => get(phone) ? page.view === "settings" : get(wide) ? page.settingsOpen.value : page.drawer);
 	const documentShown = user_derived(() => !get(phone) || page.view === "text" || page.view === "choice");
 	const inspectorShown = user_derived(() => !get(phone) || page.view === "choice" || page.view === "tree" || page.view === "more");
-	var fragment = root_3();
+	var fragment = root_2();
 	event("keydown", $window, (event) => page.dialog || press(actions, event));
 	var div = first_child(fragment);
 	let classes;
@@ -9520,105 +9571,123 @@ function App($$anchor, $$props) {
 	let styles;
 	var node_1 = child(div_1);
 	var consequent_1 = ($$anchor) => {
-		var fragment_1 = root();
-		var div_2 = first_child(fragment_1);
-		let classes_1;
-		Settings(child(div_2), { get page() {
-			return page;
-		} });
-		reset(div_2);
-		var node_3 = sibling(div_2, 2);
-		var consequent = ($$anchor) => {
-			var bind_get = () => sizes.value.settings;
-			var bind_set = (settings) => sizes.value = {
-				...sizes.value,
-				settings
+		var fragment_1 = comment();
+		var node_2 = first_child(fragment_1);
+		element(node_2, () => get(phone) ? "main" : "aside", false, ($$element, $$anchor) => {
+			attribute_effect($$element, () => ({
+				id: "pane-settings",
+				tabindex: "-1",
+				"aria-label": "Settings",
+				class: "settings",
+				[CLASS]: { drawer: !get(wide) && !get(phone) }
+			}), void 0, void 0, void 0, "sfg7z");
+			var fragment_2 = root();
+			var node_3 = first_child(fragment_2);
+			Settings(node_3, { get page() {
+				return page;
+			} });
+			var node_4 = sibling(node_3, 2);
+			var consequent = ($$anchor) => {
+				var bind_get = () => sizes.value.settings;
+				var bind_set = (settings) => sizes.value = {
+					...sizes.value,
+					settings
+				};
+				Splitter($$anchor, {
+					label: "Width of the settings",
+					side: "start",
+					min: 220,
+					max: 480,
+					get size() {
+						return bind_get();
+					},
+					set size($$value) {
+						bind_set($$value);
+					}
+				});
 			};
-			Splitter($$anchor, {
-				label: "Width of the settings",
-				side: "start",
-				min: 220,
-				max: 480,
-				get size() {
-					return bind_get();
-				},
-				set size($$value) {
-					bind_set($$value);
-				}
+			if_block(node_4, ($$render) => {
+				if (get(wide)) $$render(consequent);
 			});
-		};
-		if_block(node_3, ($$render) => {
-			if (get(wide)) $$render(consequent);
+			append($$anchor, fragment_2);
 		});
-		template_effect(() => classes_1 = set_class(div_2, 1, "settings s1d72", null, classes_1, { drawer: !get(wide) && !get(phone) }));
 		append($$anchor, fragment_1);
 	};
 	if_block(node_1, ($$render) => {
 		if (get(settingsShown)) $$render(consequent_1);
 	});
-	var node_4 = sibling(node_1, 2);
+	var node_5 = sibling(node_1, 2);
 	var consequent_2 = ($$anchor) => {
-		var div_3 = root_1();
-		DocumentPane(child(div_3), { get page() {
+		var main = root_1();
+		DocumentPane(child(main), { get page() {
 			return page;
 		} });
-		reset(div_3);
-		append($$anchor, div_3);
+		reset(main);
+		append($$anchor, main);
 	};
-	if_block(node_4, ($$render) => {
+	if_block(node_5, ($$render) => {
 		if (get(documentShown)) $$render(consequent_2);
 	});
-	var node_6 = sibling(node_4, 2);
-	var consequent_3 = ($$anchor) => {
-		var bind_get_1 = () => sizes.value.inspector;
-		var bind_set_1 = (inspector) => sizes.value = {
-			...sizes.value,
-			inspector
-		};
-		Splitter($$anchor, {
-			label: "Width of the inspector",
-			side: "end",
-			min: 300,
-			max: 760,
-			get size() {
-				return bind_get_1();
-			},
-			set size($$value) {
-				bind_set_1($$value);
-			}
-		});
-	};
-	if_block(node_6, ($$render) => {
-		if (!get(phone)) $$render(consequent_3);
-	});
-	var node_7 = sibling(node_6, 2);
+	var node_7 = sibling(node_5, 2);
 	var consequent_4 = ($$anchor) => {
-		var div_4 = root_2();
-		let classes_2;
-		Inspector(child(div_4), { get page() {
-			return page;
-		} });
-		reset(div_4);
-		template_effect(() => classes_2 = set_class(div_4, 1, "inspector s1d72", null, classes_2, { sheet: get(phone) && page.view === "choice" }));
-		append($$anchor, div_4);
+		var fragment_4 = comment();
+		var node_8 = first_child(fragment_4);
+		element(node_8, () => get(documentShown) ? "aside" : "main", false, ($$element_1, $$anchor) => {
+			attribute_effect($$element_1, () => ({
+				id: "pane-inspector",
+				tabindex: "-1",
+				"aria-label": "Inspector",
+				class: "inspector",
+				[CLASS]: { sheet: get(phone) && get(documentShown) }
+			}), void 0, void 0, void 0, "sfg7z");
+			var fragment_5 = root();
+			var node_9 = first_child(fragment_5);
+			var consequent_3 = ($$anchor) => {
+				var bind_get_1 = () => sizes.value.inspector;
+				var bind_set_1 = (inspector) => sizes.value = {
+					...sizes.value,
+					inspector
+				};
+				Splitter($$anchor, {
+					label: "Width of the inspector",
+					side: "end",
+					min: 300,
+					max: 760,
+					get size() {
+						return bind_get_1();
+					},
+					set size($$value) {
+						bind_set_1($$value);
+					}
+				});
+			};
+			if_block(node_9, ($$render) => {
+				if (!get(phone)) $$render(consequent_3);
+			});
+			Inspector(sibling(node_9, 2), { get page() {
+				return page;
+			} });
+			append($$anchor, fragment_5);
+		});
+		append($$anchor, fragment_4);
 	};
 	if_block(node_7, ($$render) => {
 		if (get(inspectorShown)) $$render(consequent_4);
 	});
 	reset(div_1);
-	var node_9 = sibling(div_1, 2);
+	var node_11 = sibling(div_1, 2);
 	var consequent_5 = ($$anchor) => {
 		BottomBar($$anchor, { get page() {
 			return page;
 		} });
 	};
-	if_block(node_9, ($$render) => {
+	if_block(node_11, ($$render) => {
 		if (get(phone)) $$render(consequent_5);
 	});
 	reset(div);
-	var div_5 = sibling(div, 2);
-	var text = only_child(div_5, true);
-	Dialogs(sibling(div_5, 2), {
+	var div_2 = sibling(div, 2);
+	var text = only_child(div_2, true);
+	Dialogs(sibling(div_2, 2), {
 		get page() {
 			return page;
 		},
@@ -9627,13 +9696,13 @@ function App($$anchor, $$props) {
 		}
 	});
 	template_effect(($0) => {
-		classes = set_class(div, 1, "app s1d72", null, classes, {
+		classes = set_class(div, 1, "app sfg7z", null, classes, {
 			phone: get(phone),
 			wide: get(wide)
 		});
 		styles = set_style(div_1, "", styles, { "grid-template-columns": $0 });
 		set_text(text, page.said);
-	}, [() => get(phone) ? "minmax(0, 1fr)" : `${get(wide) && get(settingsShown) ? `${sizes.value.settings}px 5px ` : ""}minmax(0, 1fr) 5px ${Math.min(sizes.value.inspector, get(width) / 2)}px`]);
+	}, [() => get(phone) ? "minmax(0, 1fr)" : `${get(wide) && get(settingsShown) ? `${sizes.value.settings}px ` : ""}minmax(0, 1fr) ${Math.min(sizes.value.inspector, get(width) / 2)}px`]);
 	bind_window_size("innerWidth", ($$value) => set(width, $$value, true));
 	append($$anchor, fragment);
 	pop();
