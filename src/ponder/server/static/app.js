@@ -193,11 +193,13 @@ function rebind(action, keys) {
 	};
 }
 var allowed = (keys) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
+var UNDOING = ["undo", "redo"];
+var isTyping = (target) => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type);
 function press(actions, event) {
 	if (event.isComposing || event.defaultPrevented) return;
 	const keys = chord(event);
 	const action = actions.find((one) => keysOf(one) === keys);
-	if (!action || action.refused?.()) return;
+	if (!action || action.refused?.() || UNDOING.includes(action.name) && isTyping(event.target)) return;
 	event.preventDefault();
 	action.run();
 }
@@ -1995,21 +1997,24 @@ var Live = class {
 		for (const choice of part.choices ?? []) this.#choose(choice);
 	}
 	#grow(part) {
+		const before = this.trace;
 		if (!this.#told) {
-			const head = this.#told = begin(part);
-			const before = this.trace;
-			this.trace = before ? {
-				...head,
+			this.#told = begin(part);
+			this.trace = this.#told;
+			if (before) this.trace = {
+				...begin({
+					...part,
+					rows: [],
+					tokens: [],
+					vocabulary: {}
+				}),
 				prompt_tokens: before.prompt_tokens,
 				vocabulary: { ...before.vocabulary },
 				rows: before.rows,
-				tokens: before.tokens,
-				texts: []
-			} : head;
-		} else {
-			grow(this.#told, part);
-			if (this.trace !== this.#told) grow(this.trace, shifted(part, this.forced));
-		}
+				tokens: before.tokens
+			};
+		} else grow(this.#told, part);
+		if (this.trace !== this.#told) grow(this.trace, shifted(part, this.forced));
 		if (!part.tokens?.length) return;
 		this.#tokens += part.tokens.length;
 		this.#lastAt = performance.now();
@@ -3648,8 +3653,8 @@ delegate(["click"]);
 // src/ui/Finder.svelte
 var root$46 = from_html(`<li role="option" tabindex="-1" class="su5wl"><!></li>`);
 var root_1$39 = from_html(`<ul role="listbox" class="su5wl"></ul>`);
-var root_2$31 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
-var root_3$25 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
+var root_2$32 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
+var root_3$26 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
 function Finder($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -3668,7 +3673,7 @@ function Finder($$anchor, $$props) {
 		event.preventDefault();
 		document.getElementById(`${id}-${get(at)}`)?.scrollIntoView({ block: "nearest" });
 	}
-	var fragment = root_3$25();
+	var fragment = root_3$26();
 	var input = first_child(fragment);
 	remove_input_defaults(input);
 	var node = sibling(input, 2);
@@ -3695,7 +3700,7 @@ function Finder($$anchor, $$props) {
 		append($$anchor, ul);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_2$31();
+		var p = root_2$32();
 		template_effect(() => set_attribute(p, "id", `${id}-list`));
 		append($$anchor, p);
 	};
@@ -3736,8 +3741,8 @@ var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s
 // src/panes/Alternatives.svelte
 var root$45 = from_html(`<p> </p>`);
 var root_1$38 = from_html(`<span class="tiny">chosen</span>`);
-var root_2$30 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
-var root_3$24 = from_html(`<!> <!>`, 1);
+var root_2$31 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
+var root_3$25 = from_html(`<!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
 	const all = user_derived(() => {
@@ -3757,7 +3762,7 @@ function Alternatives($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_3$24();
+			var fragment_1 = root_3$25();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$45();
@@ -3771,7 +3776,7 @@ function Alternatives($$anchor, $$props) {
 			var node_1 = sibling(node, 2);
 			{
 				const item = ($$anchor, one = noop) => {
-					var fragment_2 = root_2$30();
+					var fragment_2 = root_2$31();
 					var span = first_child(fragment_2);
 					var text_1 = only_child(span, true);
 					var node_2 = sibling(span);
@@ -4099,7 +4104,7 @@ delegate(["keydown", "click"]);
 // src/panes/Code.svelte
 var root$42 = from_html(`<option> </option>`);
 var root_1$36 = from_html(`<p class="small muted"> </p>`);
-var root_2$29 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="spgtn"><pre class="spgtn"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
+var root_2$30 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="spgtn"><pre class="spgtn"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
 function Code($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -4137,7 +4142,7 @@ function Code($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_2$29();
+			var fragment_1 = root_2$30();
 			var div = first_child(fragment_1);
 			var node = child(div);
 			{
@@ -4358,9 +4363,9 @@ delegate(["keydown", "click"]);
 // src/panes/Compare.svelte
 var root$38 = from_html(`<button>Stop</button>`);
 var root_1$34 = from_html(`<option> </option>`);
-var root_2$28 = from_html(`<p class="small muted"> </p>`);
-var root_3$23 = from_html(`<button class="plain">✕</button>`);
-var root_4$18 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
+var root_2$29 = from_html(`<p class="small muted"> </p>`);
+var root_3$24 = from_html(`<button class="plain">✕</button>`);
+var root_4$19 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
 var root_5$15 = from_html(`<p class="muted">…</p>`);
 var root_6$13 = from_html(`<p role="alert" class="error s1htm"> </p>`);
 var root_7$8 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
@@ -4482,7 +4487,7 @@ function Compare($$anchor, $$props) {
 			reset(div);
 			var node_2 = sibling(div, 2);
 			var consequent_1 = ($$anchor) => {
-				var p = root_2$28();
+				var p = root_2$29();
 				var text_2 = only_child(p);
 				template_effect(() => set_text(text_2, `${get(refused) ?? ""}.`));
 				append($$anchor, p);
@@ -4503,7 +4508,7 @@ function Compare($$anchor, $$props) {
 				var button_3 = sibling(h3, 2);
 				var node_3 = sibling(button_3, 2);
 				var consequent_2 = ($$anchor) => {
-					var button_4 = root_3$23();
+					var button_4 = root_3$24();
 					template_effect(() => set_attribute(button_4, "aria-label", `Remove column ${get(index) + 1}`));
 					delegated("click", button_4, () => get(comparing).remove(column));
 					append($$anchor, button_4);
@@ -4514,7 +4519,7 @@ function Compare($$anchor, $$props) {
 				reset(div_2);
 				var node_4 = sibling(div_2, 2);
 				each(node_4, 16, () => get(names), (name) => name, ($$anchor, name) => {
-					var label_1 = root_4$18();
+					var label_1 = root_4$19();
 					let classes;
 					var span = child(label_1);
 					var text_4 = only_child(span, true);
@@ -4729,7 +4734,7 @@ delegate(["click", "change"]);
 // src/panes/Help.svelte
 var root$37 = from_html(`<kbd> </kbd>`);
 var root_1$33 = from_html(`<tr><th scope="row" class="sd38f"> </th><td class="sd38f"><button class="plain"><!></button></td></tr>`);
-var root_2$27 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="sd38f">In the tokens: previous, next, line above and below, first, last</th><td class="sd38f"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="sd38f">In a tree: to what a node follows, or what follows it</th><td class="sd38f"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
+var root_2$28 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="sd38f">In the tokens: previous, next, line above and below, first, last</th><td class="sd38f"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="sd38f">In a tree: to what a node follows, or what follows it</th><td class="sd38f"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
 function Help($$anchor, $$props) {
 	push($$props, true);
 	const MODIFIERS = [
@@ -4764,7 +4769,7 @@ function Help($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_2$27();
+			var fragment_1 = root_2$28();
 			var table = first_child(fragment_1);
 			var tbody = sibling(child(table), 2);
 			var node = child(tbody);
@@ -4817,9 +4822,9 @@ delegate(["click", "keydown"]);
 // src/panes/History.svelte
 var root$36 = from_html(`<p role="alert" class="problem s1aif"> </p>`);
 var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
-var root_2$26 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
-var root_3$22 = from_html(`<li class="muted small s1aif"> </li>`);
-var root_4$17 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
+var root_2$27 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
+var root_3$23 = from_html(`<li class="muted small s1aif"> </li>`);
+var root_4$18 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
 	const MAX_BYTES = 128 * 2 ** 20;
@@ -4867,7 +4872,7 @@ function History($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_4$17();
+			var fragment_1 = root_4$18();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$36();
@@ -4918,7 +4923,7 @@ function History($$anchor, $$props) {
 			});
 			var ul = sibling(node_2, 2);
 			each(ul, 21, () => get(found), (one) => one.id, ($$anchor, one) => {
-				var li = root_2$26();
+				var li = root_2$27();
 				var button_6 = child(li);
 				var text_2 = only_child(button_6, true);
 				var span = sibling(button_6, 2);
@@ -4940,7 +4945,7 @@ function History($$anchor, $$props) {
 				delegated("click", button_7, () => remove(get(one).id));
 				append($$anchor, li);
 			}, ($$anchor) => {
-				var li_1 = root_3$22();
+				var li_1 = root_3$23();
 				var text_4 = only_child(li_1, true);
 				template_effect(() => set_text(text_4, get(find) ? "None has this in its name." : "None yet: a session is kept from its first run on."));
 				append($$anchor, li_1);
@@ -5013,7 +5018,7 @@ function KeyPrompt($$anchor, $$props) {
 // src/panes/Palette.svelte
 var root$34 = from_html(`<span class="tiny"> </span>`);
 var root_1$30 = from_html(`<kbd> </kbd>`);
-var root_2$25 = from_html(`<span class="grow"> <!></span> <!>`, 1);
+var root_2$26 = from_html(`<span class="grow"> <!></span> <!>`, 1);
 function Palette($$anchor, $$props) {
 	push($$props, true);
 	const refused = (action) => action.refused?.() ?? "";
@@ -5025,7 +5030,7 @@ function Palette($$anchor, $$props) {
 		children: ($$anchor, $$slotProps) => {
 			{
 				const item = ($$anchor, action = noop) => {
-					var fragment_2 = root_2$25();
+					var fragment_2 = root_2$26();
 					var span = first_child(fragment_2);
 					var text = child(span, true);
 					var node = sibling(text);
@@ -5273,9 +5278,9 @@ var PRESETS = [
 // src/panes/Presets.svelte
 var root$33 = from_html(`<span class="lacks savv9"> </span>`);
 var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
-var root_2$24 = from_html(`<option> </option>`);
-var root_3$21 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
-var root_4$16 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
+var root_2$25 = from_html(`<option> </option>`);
+var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
+var root_4$17 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
 var root_5$14 = from_html(`<li class="muted small">None yet.</li>`);
 var root_6$12 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
@@ -5335,18 +5340,18 @@ function Presets($$anchor, $$props) {
 			reset(form);
 			var ul_1 = sibling(form, 2);
 			each(ul_1, 21, () => $$props.page.library.prompts, (prompt) => prompt.id, ($$anchor, prompt) => {
-				var li_1 = root_4$16();
+				var li_1 = root_4$17();
 				var button_2 = child(li_1);
 				var text_4 = only_child(button_2, true);
 				var node_1 = sibling(button_2, 2);
 				var consequent_1 = ($$anchor) => {
-					var select = root_3$21();
+					var select = root_3$22();
 					var option = child(select);
 					var text_5 = only_child(option, true);
 					option.value = option.__value = "";
 					var node_2 = sibling(option);
 					each(node_2, 17, () => get(prompt).versions, index, ($$anchor, version, index) => {
-						var option_1 = root_2$24();
+						var option_1 = root_2$25();
 						var text_6 = only_child(option_1);
 						option_1.value = option_1.__value = index;
 						template_effect(($0) => set_text(text_6, `${index + 1}: ${$0 ?? ""}`), [() => new Date(get(version).made).toLocaleString()]);
@@ -5594,9 +5599,9 @@ delegate(["keydown", "click"]);
 // src/panes/Message.svelte
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
-var root_2$23 = from_html(`<span class="muted">…</span>`);
-var root_3$20 = from_html(`<p class="words s1xha"> <!></p>`);
-var root_4$15 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
+var root_2$24 = from_html(`<span class="muted">…</span>`);
+var root_3$21 = from_html(`<p class="words s1xha"> <!></p>`);
+var root_4$16 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
 	let editing = state(false);
@@ -5606,11 +5611,11 @@ function Message($$anchor, $$props) {
 		system: "System",
 		developer: "Developer",
 		tool: "Tool",
-		text: "Text"
+		text: "Continuation"
 	};
 	const name = user_derived(() => NAMES[$$props.turn.role]);
 	const branches = user_derived(() => $$props.turn.message === null ? $$props.page.branches.length : 0);
-	var article = root_4$15();
+	var article = root_4$16();
 	var header = child(article);
 	var h3 = child(header);
 	var text_1 = only_child(h3, true);
@@ -5690,11 +5695,11 @@ function Message($$anchor, $$props) {
 		}
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$20();
+		var p = root_3$21();
 		var text_3 = child(p, true);
 		var node_3 = sibling(text_3);
 		var consequent_4 = ($$anchor) => {
-			var span_1 = root_2$23();
+			var span_1 = root_2$24();
 			append($$anchor, span_1);
 		};
 		if_block(node_3, ($$render) => {
@@ -5722,10 +5727,10 @@ delegate(["click"]);
 // src/panes/Chat.svelte
 var root$29 = from_html(`<li><!></li>`);
 var root_1$26 = from_html(`<li class="muted">Write a message below. Each token of the answer then shows what it was chosen from.</li>`);
-var root_2$22 = from_html(`<ol class="s84k8"></ol>`);
+var root_2$23 = from_html(`<ol class="s84k8"></ol>`);
 function Chat($$anchor, $$props) {
 	push($$props, true);
-	var ol = root_2$22();
+	var ol = root_2$23();
 	each(ol, 21, () => $$props.page.turns, (turn) => turn.id, ($$anchor, turn) => {
 		var li = root$29();
 		Message(child(li), {
@@ -5749,8 +5754,8 @@ function Chat($$anchor, $$props) {
 // src/panes/ColourBar.svelte
 var root$28 = from_html(`<option> </option>`);
 var root_1$25 = from_html(`<i></i>`);
-var root_2$21 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
-var root_3$19 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
+var root_2$22 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
+var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5786,7 +5791,7 @@ function ColourBar($$anchor, $$props) {
 			high: ""
 		}
 	};
-	var div = root_3$19();
+	var div = root_3$20();
 	var select = sibling(child(div), 2);
 	each(select, 21, () => Object.entries(BY), ([name, { title }]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
@@ -5805,7 +5810,7 @@ function ColourBar($$anchor, $$props) {
 	init_select(select);
 	var node = sibling(select, 2);
 	var consequent = ($$anchor) => {
-		var span = root_2$21();
+		var span = root_2$22();
 		var text_1 = child(span);
 		var node_1 = sibling(text_1);
 		each(node_1, 16, () => [
@@ -5865,14 +5870,14 @@ delegate(["input"]);
 // src/panes/Composer.svelte
 var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="s1i83"></textarea>`, 1);
 var root_1$24 = from_html(`<span class="grow"></span>`);
-var root_2$20 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
-var root_3$18 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
-var root_4$14 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
+var root_2$21 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
+var root_3$19 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
+var root_4$15 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
 	const refused = user_derived(() => page().cannotRun);
-	var form = root_4$14();
+	var form = root_4$15();
 	var node = child(form);
 	var consequent = ($$anchor) => {
 		var fragment = root$26();
@@ -5893,12 +5898,12 @@ function Composer($$anchor, $$props) {
 	var div = sibling(node, 2);
 	var node_1 = child(div);
 	var consequent_1 = ($$anchor) => {
-		var button = root_2$20();
+		var button = root_2$21();
 		delegated("click", button, () => page().stop());
 		append($$anchor, button);
 	};
 	var alternate_1 = ($$anchor) => {
-		var button_1 = root_3$18();
+		var button_1 = root_3$19();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused) || "Ctrl Enter");
@@ -5922,11 +5927,11 @@ delegate(["click"]);
 // src/panes/Loading.svelte
 var root$25 = from_html(`<span class="grow sda45">This server asks for a key.</span> <button class="sda45">Enter the key</button>`, 1);
 var root_1$23 = from_html(`<span class="sda45"> </span>`);
-var root_2$19 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
-var root_3$17 = from_html(`<div class="banner sda45" role="status"><!></div>`);
+var root_2$20 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
+var root_3$18 = from_html(`<div class="banner sda45" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
-	var div = root_3$17();
+	var div = root_3$18();
 	var node = child(div);
 	var consequent = ($$anchor) => {
 		var fragment = root$25();
@@ -5943,7 +5948,7 @@ function Loading($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	var alternate = ($$anchor) => {
-		var fragment_1 = root_2$19();
+		var fragment_1 = root_2$20();
 		var span_1 = sibling(first_child(fragment_1), 2);
 		var text_1 = only_child(span_1, true);
 		template_effect(() => set_text(text_1, $$props.server.reason || "The model is being loaded. The page goes on by itself when it is there."));
@@ -5962,9 +5967,9 @@ delegate(["click"]);
 // src/panes/StatusLine.svelte
 var root$24 = from_html(`<span> </span>`);
 var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
-var root_2$18 = from_html(`<span> <!></span>`);
-var root_3$16 = from_html(`<span>seed <span class="mono"> </span></span>`);
-var root_4$13 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
+var root_2$19 = from_html(`<span> <!></span>`);
+var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
+var root_4$14 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
 var root_5$13 = from_html(`<span>Nothing has run yet.</span>`);
 var root_6$11 = from_html(`<div class="status small muted s11n9"><!></div>`);
 function StatusLine($$anchor, $$props) {
@@ -5980,7 +5985,7 @@ function StatusLine($$anchor, $$props) {
 	var div = root_6$11();
 	var node = child(div);
 	var consequent_7 = ($$anchor) => {
-		var fragment = root_4$13();
+		var fragment = root_4$14();
 		var span = first_child(fragment);
 		var text = only_child(span, true);
 		var node_1 = sibling(span, 2);
@@ -6017,7 +6022,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_4 = sibling(node_3, 2);
 		var consequent_4 = ($$anchor) => {
-			var span_5 = root_2$18();
+			var span_5 = root_2$19();
 			var text_5 = child(span_5);
 			var node_5 = sibling(text_5);
 			var consequent_3 = ($$anchor) => {
@@ -6037,7 +6042,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_6 = sibling(node_4, 2);
 		var consequent_5 = ($$anchor) => {
-			var span_6 = root_3$16();
+			var span_6 = root_3$17();
 			var span_7 = sibling(child(span_6));
 			var text_7 = only_child(span_7, true);
 			reset(span_6);
@@ -6079,9 +6084,9 @@ function StatusLine($$anchor, $$props) {
 // src/panes/Strip.svelte
 var root$23 = from_html(`<option> </option>`);
 var root_1$21 = from_html(`<div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div>`);
-var root_2$17 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_3$15 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
-var root_4$12 = from_html(`<span class="after s1jyx"></span>`);
+var root_2$18 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
+var root_3$16 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_4$13 = from_html(`<span class="after s1jyx"></span>`);
 var root_5$12 = from_html(`<span class="now s1jyx"></span>`);
 var root_6$10 = from_html(`<div class="canvas s1jyx" role="slider" tabindex="0"><canvas class="s1jyx"></canvas> <!> <!></div>`);
 var root_7$7 = from_html(`<section aria-label="Entropy strip" class="strip s1jyx"><!> <!></section>`);
@@ -6171,11 +6176,11 @@ function Strip($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var div_1 = root_3$15();
+		var div_1 = root_3$16();
 		var table_1 = child(div_1);
 		var tbody = sibling(child(table_1));
 		each(tbody, 21, () => $$props.places, index, ($$anchor, place, index) => {
-			var tr = root_2$17();
+			var tr = root_2$18();
 			let classes;
 			var td = child(tr);
 			td.textContent = index;
@@ -6209,7 +6214,7 @@ function Strip($$anchor, $$props) {
 		bind_this(canvas_1, ($$value) => set(canvas, $$value), () => get(canvas));
 		var node_2 = sibling(canvas_1, 2);
 		var consequent_2 = ($$anchor) => {
-			var span_1 = root_4$12();
+			var span_1 = root_4$13();
 			let styles;
 			template_effect(() => styles = set_style(span_1, "", styles, { left: `${100 * $$props.parts / $$props.places.length}%` }));
 			append($$anchor, span_1);
@@ -6309,9 +6314,9 @@ delegate(["input"]);
 // src/panes/Field.svelte
 var root$21 = from_html(`<label class="slpgz"><input type="checkbox"/> </label>`);
 var root_1$19 = from_html(`<option> </option>`);
-var root_2$16 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
-var root_3$14 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
-var root_4$11 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
+var root_2$17 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
+var root_3$15 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
+var root_4$12 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
 var root_5$11 = from_html(`<button class="plain reset slpgz">reset</button>`);
 var root_6$9 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
 var root_7$6 = from_html(`<div><!> <p class="tiny muted"><!> <!> </p> <!></div>`);
@@ -6408,7 +6413,7 @@ function Field($$anchor, $$props) {
 	};
 	var d = user_derived(() => get(types).includes("boolean") && get(types).length === 1);
 	var consequent_2 = ($$anchor) => {
-		var label_2 = root_2$16();
+		var label_2 = root_2$17();
 		var text_2 = child(label_2);
 		var select = sibling(text_2);
 		var option = child(select);
@@ -6439,7 +6444,7 @@ function Field($$anchor, $$props) {
 		append($$anchor, label_2);
 	};
 	var consequent_3 = ($$anchor) => {
-		var fragment_1 = root_3$14();
+		var fragment_1 = root_3$15();
 		var label_3 = first_child(fragment_1);
 		var text_5 = only_child(label_3);
 		var textarea = sibling(label_3, 2);
@@ -6457,7 +6462,7 @@ function Field($$anchor, $$props) {
 	};
 	var d_1 = user_derived(() => get(listed) || get(types).includes("object"));
 	var alternate = ($$anchor) => {
-		var label_4 = root_4$11();
+		var label_4 = root_4$12();
 		var text_6 = child(label_4);
 		var input_1 = sibling(text_6);
 		remove_input_defaults(input_1);
@@ -6529,8 +6534,8 @@ delegate(["change", "click"]);
 // src/panes/Ledger.svelte
 var root$20 = from_html(`<!> `, 1);
 var root_1$18 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td class="limit s13aj"><!></td></tr>`);
-var root_2$15 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
-var root_3$13 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
+var root_2$16 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
+var root_3$14 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
 function Ledger($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -6551,7 +6556,7 @@ function Ledger($$anchor, $$props) {
 	var fragment = comment();
 	var node = first_child(fragment);
 	var consequent_1 = ($$anchor) => {
-		var table = root_2$15();
+		var table = root_2$16();
 		var tbody = sibling(child(table));
 		each(tbody, 21, () => get(told), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
@@ -6594,7 +6599,7 @@ function Ledger($$anchor, $$props) {
 		append($$anchor, table);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$13();
+		var p = root_3$14();
 		append($$anchor, p);
 	};
 	if_block(node, ($$render) => {
@@ -6607,9 +6612,9 @@ function Ledger($$anchor, $$props) {
 // src/panes/Solve.svelte
 var root$19 = from_html(`<option> </option>`);
 var root_1$17 = from_html(`<details><summary class="small"> </summary> <div class="fields s1gck"></div></details>`);
-var root_2$14 = from_html(`<button type="button" class="main">Stop</button>`);
-var root_3$12 = from_html(`<button type="submit" class="main">Solve</button>`);
-var root_4$10 = from_html(`<p class="error s1gck" role="alert"> </p>`);
+var root_2$15 = from_html(`<button type="button" class="main">Stop</button>`);
+var root_3$13 = from_html(`<button type="submit" class="main">Solve</button>`);
+var root_4$11 = from_html(`<p class="error s1gck" role="alert"> </p>`);
 var root_5$10 = from_html(`<span class="tiny"> </span>`);
 var root_6$8 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
 var root_7$5 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <!></section>`);
@@ -6742,12 +6747,12 @@ function Solve($$anchor, $$props) {
 	var div_2 = sibling(node_1, 2);
 	var node_2 = child(div_2);
 	var consequent_1 = ($$anchor) => {
-		var button = root_2$14();
+		var button = root_2$15();
 		delegated("click", button, () => $$props.page.stop());
 		append($$anchor, button);
 	};
 	var alternate = ($$anchor) => {
-		var button_1 = root_3$12();
+		var button_1 = root_3$13();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused));
@@ -6774,7 +6779,7 @@ function Solve($$anchor, $$props) {
 	reset(form);
 	var node_4 = sibling(form, 2);
 	var consequent_3 = ($$anchor) => {
-		var p = root_4$10();
+		var p = root_4$11();
 		var text_5 = only_child(p);
 		template_effect(() => set_text(text_5, `${get(solving).error ?? ""}.`));
 		append($$anchor, p);
@@ -6920,9 +6925,9 @@ delegate(["change", "click"]);
 // src/panes/DocumentPane.svelte
 var root$18 = from_html(`<button>Export</button>`);
 var root_1$16 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
-var root_2$13 = from_html(`<div class="notice row s1ebl" role="alert"><span class="grow"> </span> <!> <!></div>`);
-var root_3$11 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
-var root_4$9 = from_html(`<!> <!>`, 1);
+var root_2$14 = from_html(`<div class="notice row s1ebl" role="alert"><span class="grow"> </span> <!> <!></div>`);
+var root_3$12 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
+var root_4$10 = from_html(`<!> <!>`, 1);
 var root_5$9 = from_html(`<!> <div class="scroll s1ebl" tabindex="0" role="region"><!> <!></div> <!> <!>`, 1);
 var root_6$7 = from_html(`<div class="pane s1ebl"><h2 class="spoken">Document</h2> <!> <!> <!></div>`);
 function DocumentPane($$anchor, $$props) {
@@ -6944,7 +6949,7 @@ function DocumentPane($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_3 = ($$anchor) => {
-		var div_1 = root_2$13();
+		var div_1 = root_2$14();
 		var span = child(div_1);
 		var text = only_child(span, true);
 		var node_2 = sibling(span, 2);
@@ -7007,7 +7012,7 @@ function DocumentPane($$anchor, $$props) {
 		});
 		var node_7 = sibling(node_6, 2);
 		var consequent_7 = ($$anchor) => {
-			var p = root_3$11();
+			var p = root_3$12();
 			var text_1 = only_child(p);
 			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
@@ -7045,7 +7050,7 @@ function DocumentPane($$anchor, $$props) {
 		});
 		var node_9 = sibling(node_8, 2);
 		var consequent_9 = ($$anchor) => {
-			var fragment_7 = root_4$9();
+			var fragment_7 = root_4$10();
 			var node_10 = first_child(fragment_7);
 			Composer(node_10, { get page() {
 				return page();
@@ -7073,8 +7078,8 @@ delegate(["click"]);
 // src/panes/Bars.svelte
 var root$17 = from_html(`<li><button><span class="word mono scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"> </span></button></li>`);
 var root_1$15 = from_html(`<li class="rest scnv6"><span class="word muted scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"></span></li>`);
-var root_2$12 = from_html(`<button class="plain"> </button>`);
-var root_3$10 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
+var root_2$13 = from_html(`<button class="plain"> </button>`);
+var root_3$11 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
 	const FEW = 12;
@@ -7108,7 +7113,7 @@ function Bars($$anchor, $$props) {
 		list.querySelectorAll("button")[to].focus();
 	}
 	var $$exports = { focus };
-	var fragment = root_3$10();
+	var fragment = root_3$11();
 	var div = first_child(fragment);
 	var input = sibling(child(div), 2);
 	remove_input_defaults(input);
@@ -7189,7 +7194,7 @@ function Bars($$anchor, $$props) {
 	bind_this(ol, ($$value) => list = $$value, () => list);
 	var node_4 = sibling(ol, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_1 = root_2$12();
+		var button_1 = root_2$13();
 		var text_5 = only_child(button_1, true);
 		template_effect(() => {
 			set_attribute(button_1, "aria-expanded", get(all));
@@ -7210,9 +7215,9 @@ delegate(["keydown", "click"]);
 // src/panes/Dart.svelte
 var root$16 = from_html(`<span> </span>`);
 var root_1$14 = from_html(`<div class="dart sqeih" aria-hidden="true"><!> <span class="number sqeih"></span></div>`);
-var root_2$11 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
-var root_3$9 = from_html(`<button class="plain">Go there</button>`);
-var root_4$8 = from_html(`<p class="small"> <!></p>`);
+var root_2$12 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
+var root_3$10 = from_html(`<button class="plain">Go there</button>`);
+var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
@@ -7288,7 +7293,7 @@ function Dart($$anchor, $$props) {
 		append($$anchor, text_3);
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_3 = root_2$11();
+		var fragment_3 = root_2$12();
 		var span_2 = sibling(first_child(fragment_3));
 		var text_4 = only_child(span_2, true);
 		var text_5 = sibling(span_2, 1, true);
@@ -7305,11 +7310,11 @@ function Dart($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_4 = ($$anchor) => {
-		var p_1 = root_4$8();
+		var p_1 = root_4$9();
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
-			var button = root_3$9();
+			var button = root_3$10();
 			delegated("click", button, function(...$$args) {
 				$$props.ongo?.apply(this, $$args);
 			});
@@ -7480,9 +7485,28 @@ function WhatIf($$anchor, $$props) {
 	pop();
 }
 delegate(["click"]);
+// src/state/row.ts
+function pathBody({ trace, path, place }, page) {
+	return {
+		...trace.prompt_token_ids ? { prompt_token_ids: trace.prompt_token_ids } : asked(page.session.document),
+		prefix_token_ids: path.slice(0, place).map((index) => trace.tokens[index].id)
+	};
+}
+async function rowAt(here, page, top, semantics = []) {
+	const sampling = { ...page.sliders };
+	return await distribution({
+		...pathBody(here, page),
+		top,
+		sampling,
+		...semantics.length && { semantics }
+	});
+}
 // src/panes/Choice.svelte
-var root$13 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
-var root_1$12 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
+var root$13 = from_html(`<p class="small muted"> </p>`);
+var root_1$12 = from_html(`<button class="plain">Ask the server for more of the row</button> <!>`, 1);
+var root_2$11 = from_html(`<p role="alert" class="small"> </p>`);
+var root_3$9 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
+var root_4$8 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
 	let logarithmic = state(false);
@@ -7491,10 +7515,32 @@ function Choice($$anchor, $$props) {
 		get(bars)?.focus();
 	}
 	const here = user_derived(() => $$props.page.here);
+	let further = state(null);
+	let problem = state("");
+	const key = user_derived(() => get(here) ? `${get(here).view.id} ${get(here).turn.id} ${get(here).path[get(here).place]}` : "");
+	const more = user_derived(() => get(further)?.key === get(key) ? get(further).told : null);
+	const row = user_derived(() => get(here) && get(more) ? {
+		...get(here).row,
+		...get(more).row
+	} : get(here)?.row ?? null);
+	async function ask() {
+		if (!get(here)) return;
+		const asked = get(key);
+		set(problem, "");
+		try {
+			const top = Math.min(get(here).trace.vocab_size, $$props.page.server.info?.limits.max_top ?? 1e3);
+			set(further, {
+				key: asked,
+				told: await rowAt(get(here), $$props.page, top)
+			});
+		} catch (error) {
+			set(problem, `${sentence(error)}.`);
+		}
+	}
 	const spelling = user_derived(() => get(here) && get(here).trace.vocabulary[get(here).token.id]);
-	const spelled = (id) => visible(get(here).trace.vocabulary[id]?.text ?? `token ${id}`);
+	const spelled = (id) => visible((get(here).trace.vocabulary[id] ?? get(more)?.vocabulary[id])?.text ?? `token ${id}`);
 	const sliders = user_derived(() => $$props.page.sliders);
-	const drawn = user_derived(() => get(here) && $$props.page.moved && reaches(get(here).trace.temperatures, get(sliders).temperature) ? redraw(get(here).row, get(here).trace.temperatures, get(sliders)) : null);
+	const drawn = user_derived(() => get(here) && get(row) && $$props.page.moved && reaches(get(here).trace.temperatures, get(sliders).temperature) ? redraw(get(row), get(here).trace.temperatures, get(sliders)) : null);
 	const put = user_derived(() => get(here) !== null && get(here).place < get(here).view.forced);
 	const hit$1 = user_derived(() => {
 		if (!get(here)?.dice) return null;
@@ -7502,20 +7548,20 @@ function Choice($$anchor, $$props) {
 		return throwDart(get(here).trace, get(here).path, get(here).place, get(here).dice, get(sliders));
 	});
 	const shown = user_derived(() => {
-		if (!get(here)) return {
+		if (!get(here) || !get(row)) return {
 			bars: [],
 			rest: 0
 		};
-		const { row, token } = get(here);
-		const list = row.ids.map((id, index) => ({
+		const { token } = get(here);
+		const list = get(row).ids.map((id, index) => ({
 			id,
 			label: spelled(id),
-			share: get(drawn) ? get(drawn).probs[index] : row.tempered[index],
-			state: get(drawn) ? index < get(drawn).kept ? "kept" : "cut" : row.truncated[index] > 0 ? "kept" : row.tempered[index] > 0 ? "cut" : "masked",
+			share: get(drawn) ? get(drawn).probs[index] : get(row).tempered[index],
+			state: get(drawn) ? index < get(drawn).kept ? "kept" : "cut" : get(row).truncated[index] > 0 ? "kept" : get(row).tempered[index] > 0 ? "cut" : "masked",
 			chosen: id === token.id,
 			hit: get(hit$1)?.id === id
 		}));
-		const rest = get(drawn) ? get(drawn).tail : Math.max(0, 1 - row.tempered.reduce((a, b) => a + b, 0));
+		const rest = get(drawn) ? get(drawn).tail : Math.max(0, 1 - get(row).tempered.reduce((a, b) => a + b, 0));
 		return {
 			bars: list,
 			rest: rest < 1e-7 ? 0 : rest
@@ -7524,11 +7570,11 @@ function Choice($$anchor, $$props) {
 	var $$exports = { focusBars };
 	var fragment = comment();
 	var node = first_child(fragment);
-	var consequent = ($$anchor) => {
+	var consequent_3 = ($$anchor) => {
 		const computed_const = user_derived(() => {
 			return get(here);
 		});
-		var fragment_1 = root$13();
+		var fragment_1 = root_3$9();
 		var header = first_child(fragment_1);
 		var p = child(header);
 		var text = only_child(p, true);
@@ -7567,7 +7613,7 @@ function Choice($$anchor, $$props) {
 		reset(header);
 		var section = sibling(header, 2);
 		Steps(sibling(child(section), 2), { get row() {
-			return get(computed_const).row;
+			return get(row);
 		} });
 		reset(section);
 		var section_1 = sibling(section, 2);
@@ -7575,7 +7621,7 @@ function Choice($$anchor, $$props) {
 		{
 			let $0 = user_derived(() => get(here).trace.temperatures[0] ?? .1);
 			let $1 = user_derived(() => get(here).trace.temperatures.at(-1) ?? 2);
-			let $2 = user_derived(() => get(drawn) ? get(drawn).kept : get(computed_const).row.kept);
+			let $2 = user_derived(() => get(drawn) ? get(drawn).kept : get(row).kept);
 			let $3 = user_derived(() => get(drawn)?.beyond ?? false);
 			WhatIf(node_2, {
 				get sliders() {
@@ -7605,7 +7651,7 @@ function Choice($$anchor, $$props) {
 		var section_2 = sibling(section_1, 2);
 		var node_3 = sibling(child(section_2), 2);
 		{
-			let $0 = user_derived(() => get(here).dice && get(computed_const).row.kept > 0 ? numberAt(get(here).dice, get(here).place) : null);
+			let $0 = user_derived(() => get(here).dice && get(row).kept > 0 ? numberAt(get(here).dice, get(here).place) : null);
 			let $1 = user_derived(() => get(hit$1)?.unknown ?? get(here).noDice);
 			let $2 = user_derived(() => get(hit$1)?.id === get(computed_const).token.id);
 			let $3 = user_derived(() => get(hit$1)?.id === void 0 ? null : spelled(get(hit$1).id));
@@ -7643,7 +7689,7 @@ function Choice($$anchor, $$props) {
 		reset(div_7);
 		var node_4 = sibling(div_7, 2);
 		{
-			let $0 = user_derived(() => get(here).trace.vocab_size - get(computed_const).row.ids.length);
+			let $0 = user_derived(() => get(here).trace.vocab_size - get(row).ids.length);
 			bind_this(Bars(node_4, {
 				get bars() {
 					return get(shown).bars;
@@ -7663,6 +7709,37 @@ function Choice($$anchor, $$props) {
 				onbranch: (id) => $$props.page.branchTo(id)
 			}), ($$value) => set(bars, $$value, true), () => get(bars));
 		}
+		var node_5 = sibling(node_4, 2);
+		var consequent_1 = ($$anchor) => {
+			var fragment_2 = root_1$12();
+			var button_1 = first_child(fragment_2);
+			var node_6 = sibling(button_1, 2);
+			var consequent = ($$anchor) => {
+				var p_1 = root$13();
+				var text_9 = only_child(p_1);
+				template_effect(() => set_text(text_9, `At these settings more than the ${get(row).ids.length ?? ""} tokens that were sent are kept.`));
+				append($$anchor, p_1);
+			};
+			if_block(node_6, ($$render) => {
+				if (get(drawn)?.beyond) $$render(consequent);
+			});
+			template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
+			delegated("click", button_1, ask);
+			append($$anchor, fragment_2);
+		};
+		if_block(node_5, ($$render) => {
+			if (!get(more)) $$render(consequent_1);
+		});
+		var node_7 = sibling(node_5, 2);
+		var consequent_2 = ($$anchor) => {
+			var p_2 = root_2$11();
+			var text_10 = only_child(p_2, true);
+			template_effect(() => set_text(text_10, get(problem)));
+			append($$anchor, p_2);
+		};
+		if_block(node_7, ($$render) => {
+			if (get(problem)) $$render(consequent_2);
+		});
 		reset(section_3);
 		template_effect(($0, $1, $2, $3, $4, $5, $6) => {
 			set_text(text, $0);
@@ -7678,7 +7755,7 @@ function Choice($$anchor, $$props) {
 		}, [
 			() => visible(get(spelling).text),
 			() => count(get(computed_const).token.rank),
-			() => fixed(get(computed_const).row.entropy, 2),
+			() => fixed(get(row).entropy, 2),
 			() => get(spelling).bytes.replace(/..(?=.)/g, "$& "),
 			() => fixed(get(computed_const).token.logprob, 4),
 			() => fixed(get(computed_const).token.tempered_logprob, 4),
@@ -7688,11 +7765,11 @@ function Choice($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate = ($$anchor) => {
-		var p_1 = root_1$12();
-		append($$anchor, p_1);
+		var p_3 = root_4$8();
+		append($$anchor, p_3);
 	};
 	if_block(node, ($$render) => {
-		if (get(here) && get(spelling)) $$render(consequent);
+		if (get(here) && get(spelling) && get(row)) $$render(consequent_3);
 		else $$render(alternate, -1);
 	});
 	append($$anchor, fragment);
@@ -8041,22 +8118,6 @@ function Constraints($$anchor, $$props) {
 	pop();
 }
 delegate(["change"]);
-// src/state/row.ts
-function pathBody({ trace, path, place }, page) {
-	return {
-		...trace.prompt_token_ids ? { prompt_token_ids: trace.prompt_token_ids } : asked(page.session.document),
-		prefix_token_ids: path.slice(0, place).map((index) => trace.tokens[index].id)
-	};
-}
-async function rowAt(here, page, top, semantics = []) {
-	const sampling = { ...page.sliders };
-	return await distribution({
-		...pathBody(here, page),
-		top,
-		sampling,
-		...semantics.length && { semantics }
-	});
-}
 // src/panes/SixSystems.svelte
 var root$10 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
 var root_1$9 = from_html(`<p role="alert" class="small"> </p>`);
