@@ -1,5 +1,11 @@
 import { $ as noop, A as from_svg, B as child, C as index, D as append, E as set_text, F as event, G as set, H as only_child, I as get, J as remove_textarea_child, K as state, L as template_effect, M as text$2, N as delegate, O as comment, P as delegated, Q as reset, R as user_effect, S as each, T as mount, U as sibling, V as first_child, W as proxy, X as push, Y as pop, Z as next, _ as set_class, a as bind_checked, b as element, c as attribute_effect, d as set_checked, et as to_array, f as set_value, g as set_style, h as select_option, i as bind_element_size, j as props_id, k as from_html, l as remove_input_defaults, m as init_select, n as bind_window_size, o as bind_value, p as bind_select_value, q as user_derived, r as bind_this, s as CLASS, t as prop, u as set_attribute, v as clsx, w as if_block, x as snippet$1, y as attach, z as $window } from "./vendor.js";
 // src/state/actions.ts
+var STOPS = [
+	"[role=listbox]",
+	"[role=tab][aria-selected=true]",
+	"textarea",
+	"button:enabled"
+];
 var PANES = [
 	"pane-settings",
 	"pane-document",
@@ -8,7 +14,7 @@ var PANES = [
 function nextPane(step) {
 	const panes = PANES.map((id) => document.getElementById(id)).filter((pane) => pane !== null);
 	const to = panes[(panes.findIndex((pane) => pane.contains(document.activeElement)) + step + panes.length) % panes.length] ?? panes[0];
-	(to?.querySelector("[role=listbox], [role=tab][aria-selected=true], [role=tree], textarea, button:enabled, input") ?? to)?.focus();
+	(STOPS.map((what) => [...to?.querySelectorAll(what) ?? []].findLast((one) => one.checkVisibility())).find((one) => one !== void 0) ?? to)?.focus();
 }
 function actionsOf(page) {
 	return [
@@ -1745,9 +1751,9 @@ var NAMED$1 = {
 	"	": "tab"
 };
 function describe({ text, sign }) {
-	if (text === "") return sign;
-	if (/\S/.test(text)) return text;
-	return [...text].map((character) => NAMED$1[character] ?? visible(character)).join(", ");
+	const said = text || sign;
+	if (/\S/.test(said)) return said;
+	return [...said].map((character) => NAMED$1[character] ?? visible(character)).join(", ");
 }
 // src/state/view.ts
 var views = new WeakMap();
@@ -3612,9 +3618,15 @@ delegate(["click"]);
 var root$47 = from_html(`<dialog><div class="frame s17kx"><header class="s17kx"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body s17kx"><!></div></div></dialog>`);
 function Dialog($$anchor, $$props) {
 	const id = props_id();
+	push($$props, true);
 	let wide = prop($$props, "wide", 3, false);
 	function open(dialog) {
+		const before = document.activeElement;
 		dialog.showModal();
+		dialog.querySelector(".body :is(input, select, textarea, button, [tabindex='0']):enabled")?.focus();
+		return () => {
+			if (before instanceof HTMLElement) before.focus();
+		};
 	}
 	function outside(event) {
 		if (event.target === event.currentTarget) event.currentTarget.close();
@@ -3648,6 +3660,7 @@ function Dialog($$anchor, $$props) {
 		$$props.onclose?.apply(this, $$args);
 	});
 	append($$anchor, dialog_1);
+	pop();
 }
 delegate(["click"]);
 // src/ui/Finder.svelte
@@ -4207,7 +4220,7 @@ function Code($$anchor, $$props) {
 	pop();
 }
 // src/ui/Meter.svelte
-var root$41 = from_html(`<span class="track sv01s" aria-hidden="true"><span></span></span>`);
+var root$41 = from_html(`<span class="track sqi23" aria-hidden="true"><span></span></span>`);
 function Meter($$anchor, $$props) {
 	let kind = prop($$props, "kind", 3, "");
 	var span = root$41();
@@ -4215,7 +4228,7 @@ function Meter($$anchor, $$props) {
 	let styles;
 	reset(span);
 	template_effect(($0) => {
-		set_class(span_1, 1, clsx(kind()), "sv01s");
+		set_class(span_1, 1, clsx(kind()), "sqi23");
 		styles = set_style(span_1, "", styles, { transform: $0 });
 	}, [() => `scaleX(${Math.min(1, $$props.share)})`]);
 	append($$anchor, span);
@@ -7214,8 +7227,8 @@ function Bars($$anchor, $$props) {
 delegate(["keydown", "click"]);
 // src/panes/Dart.svelte
 var root$16 = from_html(`<span> </span>`);
-var root_1$14 = from_html(`<div class="dart sqeih" aria-hidden="true"><!> <span class="number sqeih"></span></div>`);
-var root_2$12 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
+var root_1$14 = from_html(`<div class="dart su1gp" aria-hidden="true"><!> <span class="number su1gp"></span></div>`);
+var root_2$12 = from_html(`hits <span class="mono word su1gp"> </span> `, 1);
 var root_3$10 = from_html(`<button class="plain">Go there</button>`);
 var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
@@ -7249,7 +7262,7 @@ function Dart($$anchor, $$props) {
 			let styles;
 			var text = only_child(span, true);
 			template_effect(() => {
-				classes = set_class(span, 1, "segment sqeih", null, classes, {
+				classes = set_class(span, 1, "segment su1gp", null, classes, {
 					hit: bar().hit,
 					chosen: bar().chosen
 				});
