@@ -2,13 +2,15 @@
 import type { Action } from "./keys.svelte";
 import type { Page } from "./page.svelte";
 
+// Where the focus goes within a pane: to the last of what is there of the first kind.
+const STOPS = ["[role=listbox]", "[role=tab][aria-selected=true]", "textarea", "button:enabled"];
 const PANES = ["pane-settings", "pane-document", "pane-inspector"];
 
 function nextPane(step: 1 | -1) {
   const panes = PANES.map((id) => document.getElementById(id)).filter((pane) => pane !== null);
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
   const to = panes[(at + step + panes.length) % panes.length] ?? panes[0];
-  const stop = to?.querySelector<HTMLElement>("[role=listbox], [role=tab][aria-selected=true], [role=tree], textarea, button:enabled, input");
+  const stop = STOPS.map((what) => [...(to?.querySelectorAll<HTMLElement>(what) ?? [])].findLast((one) => one.checkVisibility())).find((one) => one !== undefined);
   (stop ?? to)?.focus();
 }
 

@@ -34,12 +34,18 @@ export function rebind(action: Action, keys: string) {
 /** Whether a chord may be an action's: one without Ctrl or Alt would take a letter from who types or dictates. */
 export const allowed = (keys: string) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
 
+const UNDOING = ["undo", "redo"];
+
+/** Whether keys change a text there: then the browser undoes what was typed. */
+const isTyping = (target: EventTarget | null) =>
+  target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type));
+
 /** Runs the action that a pressed key means, if any. */
 export function press(actions: readonly Action[], event: KeyboardEvent) {
   if (event.isComposing || event.defaultPrevented) return;
   const keys = chord(event);
   const action = actions.find((one) => keysOf(one) === keys);
-  if (!action || action.refused?.()) return;
+  if (!action || action.refused?.() || (UNDOING.includes(action.name) && isTyping(event.target))) return;
   event.preventDefault();
   action.run();
 }

@@ -140,14 +140,14 @@ export class Live implements View {
   }
 
   #grow(part: Partial<Trace>) {
+    const before = this.trace;
     if (!this.#told) {
-      const head = (this.#told = begin(part));
-      const before = this.trace;
-      this.trace = before ? { ...head, prompt_tokens: before.prompt_tokens, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens, texts: [] } : head;
-    } else {
-      grow(this.#told, part);
-      if (this.trace !== this.#told) grow(this.trace!, shifted(part, this.forced));
-    }
+      this.#told = begin(part);
+      this.trace = this.#told;
+      // A trace of its own, from the prompt on: the first part may have tokens already.
+      if (before) this.trace = { ...begin({ ...part, rows: [], tokens: [], vocabulary: {} }), prompt_tokens: before.prompt_tokens, vocabulary: { ...before.vocabulary }, rows: before.rows, tokens: before.tokens };
+    } else grow(this.#told, part);
+    if (this.trace !== this.#told) grow(this.trace!, shifted(part, this.forced));
     if (!part.tokens?.length) return;
     this.#tokens += part.tokens.length;
     this.#lastAt = performance.now();

@@ -4,7 +4,7 @@ import { reaches, redraw, type Sliders } from "../core/redraw";
 import type { Row } from "../core/trace";
 import type { Line, View } from "./view";
 
-const LOOK = 3; // nats of entropy from which on a place is worth a look
+const LOOK = 3.5; // nats of entropy from which on a place is worth a look
 
 /** Returns what tells the marks of a text's tokens as class names; `sliders` are null where the run had them. */
 export function marker({ view, line }: { view: View | null; line: Line | null }, by: Kind, sliders: Sliders | null, parts: number | null): (place: number) => string {
@@ -22,12 +22,13 @@ export function marker({ view, line }: { view: View | null; line: Line | null },
 
   return (place) => {
     const token = trace.tokens[line.path[place]], row = trace.rows[token.row];
-    const again = drawn(row);
+    const first = token.id === row.ids[0]; // it is kept at any settings
+    const again = by === "changed" || !first ? drawn(row) : null;
     let marks = by === "none" ? "" : `s${step(by, row, token, again)}`;
     if (again && isCut(row, token, again)) marks += " cut";
     else if (place < view.forced || isForced(row)) marks += " forced";
     else if (row.entropy >= LOOK) marks += " look";
-    if (parts !== null && place >= parts) marks += place === parts ? " parts" : " after";
+    if (place === parts) marks += " parts";
     return marks;
   };
 }

@@ -17,7 +17,7 @@ const NAMED: Readonly<Record<string, string>> = { " ": "space", "\n": "line brea
 
 /** What a screen reader says of a token. */
 export function describe({ text, sign }: Shown): string {
-  if (text === "") return sign;
-  if (/\S/.test(text)) return text;
-  return [...text].map((character) => NAMED[character] ?? visible(character)).join(", ");
+  const said = text || sign;
+  if (/\S/.test(said)) return said;
+  return [...said].map((character) => NAMED[character] ?? visible(character)).join(", ");
 }

@@ -1,5 +1,11 @@
-import { A as delegate, B as sibling, C as set_text, D as from_svg, E as from_html, F as user_effect, G as remove_textarea_child, H as set, I as $window, J as next, K as pop, L as child, M as event, N as get, O as props_id, P as template_effect, R as first_child, S as mount, T as comment, U as state, V as proxy, W as user_derived, X as noop, Y as reset, Z as to_array, _ as attach, a as bind_checked, b as index, c as set_attribute, d as bind_select_value, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as delegated, k as text$2, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as push, r as bind_this, s as remove_input_defaults, t as prop, u as set_value, v as snippet$1, w as append, x as if_block, y as each, z as only_child } from "./vendor.js";
+import { $ as noop, A as from_svg, B as child, C as index, D as append, E as set_text, F as event, G as set, H as only_child, I as get, J as remove_textarea_child, K as state, L as template_effect, M as text$2, N as delegate, O as comment, P as delegated, Q as reset, R as user_effect, S as each, T as mount, U as sibling, V as first_child, W as proxy, X as push, Y as pop, Z as next, _ as set_class, a as bind_checked, b as element, c as attribute_effect, d as set_checked, et as to_array, f as set_value, g as set_style, h as select_option, i as bind_element_size, j as props_id, k as from_html, l as remove_input_defaults, m as init_select, n as bind_window_size, o as bind_value, p as bind_select_value, q as user_derived, r as bind_this, s as CLASS, t as prop, u as set_attribute, v as clsx, w as if_block, x as snippet$1, y as attach, z as $window } from "./vendor.js";
 // src/state/actions.ts
+var STOPS = [
+	"[role=listbox]",
+	"[role=tab][aria-selected=true]",
+	"textarea",
+	"button:enabled"
+];
 var PANES = [
 	"pane-settings",
 	"pane-document",
@@ -8,7 +14,7 @@ var PANES = [
 function nextPane(step) {
 	const panes = PANES.map((id) => document.getElementById(id)).filter((pane) => pane !== null);
 	const to = panes[(panes.findIndex((pane) => pane.contains(document.activeElement)) + step + panes.length) % panes.length] ?? panes[0];
-	(to?.querySelector("[role=listbox], [role=tab][aria-selected=true], [role=tree], textarea, button:enabled, input") ?? to)?.focus();
+	(STOPS.map((what) => [...to?.querySelectorAll(what) ?? []].findLast((one) => one.checkVisibility())).find((one) => one !== void 0) ?? to)?.focus();
 }
 function actionsOf(page) {
 	return [
@@ -193,11 +199,13 @@ function rebind(action, keys) {
 	};
 }
 var allowed = (keys) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
+var UNDOING = ["undo", "redo"];
+var isTyping = (target) => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type);
 function press(actions, event) {
 	if (event.isComposing || event.defaultPrevented) return;
 	const keys = chord(event);
 	const action = actions.find((one) => keysOf(one) === keys);
-	if (!action || action.refused?.()) return;
+	if (!action || action.refused?.() || UNDOING.includes(action.name) && isTyping(event.target)) return;
 	event.preventDefault();
 	action.run();
 }
@@ -1743,9 +1751,9 @@ var NAMED$1 = {
 	"	": "tab"
 };
 function describe({ text, sign }) {
-	if (text === "") return sign;
-	if (/\S/.test(text)) return text;
-	return [...text].map((character) => NAMED$1[character] ?? visible(character)).join(", ");
+	const said = text || sign;
+	if (/\S/.test(said)) return said;
+	return [...said].map((character) => NAMED$1[character] ?? visible(character)).join(", ");
 }
 // src/state/view.ts
 var views = new WeakMap();
@@ -1995,21 +2003,24 @@ var Live = class {
 		for (const choice of part.choices ?? []) this.#choose(choice);
 	}
 	#grow(part) {
+		const before = this.trace;
 		if (!this.#told) {
-			const head = this.#told = begin(part);
-			const before = this.trace;
-			this.trace = before ? {
-				...head,
+			this.#told = begin(part);
+			this.trace = this.#told;
+			if (before) this.trace = {
+				...begin({
+					...part,
+					rows: [],
+					tokens: [],
+					vocabulary: {}
+				}),
 				prompt_tokens: before.prompt_tokens,
 				vocabulary: { ...before.vocabulary },
 				rows: before.rows,
-				tokens: before.tokens,
-				texts: []
-			} : head;
-		} else {
-			grow(this.#told, part);
-			if (this.trace !== this.#told) grow(this.trace, shifted(part, this.forced));
-		}
+				tokens: before.tokens
+			};
+		} else grow(this.#told, part);
+		if (this.trace !== this.#told) grow(this.trace, shifted(part, this.forced));
 		if (!part.tokens?.length) return;
 		this.#tokens += part.tokens.length;
 		this.#lastAt = performance.now();
@@ -2153,7 +2164,7 @@ function isCut(row, token, redrawn) {
 	return redrawn.beyond && (place < 0 || redrawn.kept < row.ids.length) ? null : true;
 }
 // src/state/marks.ts
-var LOOK = 3;
+var LOOK = 3.5;
 function marker({ view, line }, by, sliders, parts) {
 	const trace = view?.trace;
 	if (!view || !line || !trace) return () => "";
@@ -2167,12 +2178,13 @@ function marker({ view, line }, by, sliders, parts) {
 	}
 	return (place) => {
 		const token = trace.tokens[line.path[place]], row = trace.rows[token.row];
-		const again = drawn(row);
+		const first = token.id === row.ids[0];
+		const again = by === "changed" || !first ? drawn(row) : null;
 		let marks = by === "none" ? "" : `s${step(by, row, token, again)}`;
 		if (again && isCut(row, token, again)) marks += " cut";
 		else if (place < view.forced || isForced(row)) marks += " forced";
 		else if (row.entropy >= LOOK) marks += " look";
-		if (parts !== null && place >= parts) marks += place === parts ? " parts" : " after";
+		if (place === parts) marks += " parts";
 		return marks;
 	};
 }
@@ -3606,9 +3618,15 @@ delegate(["click"]);
 var root$47 = from_html(`<dialog><div class="frame s17kx"><header class="s17kx"><h2> </h2> <button class="plain" aria-label="Close">✕</button></header> <div class="body s17kx"><!></div></div></dialog>`);
 function Dialog($$anchor, $$props) {
 	const id = props_id();
+	push($$props, true);
 	let wide = prop($$props, "wide", 3, false);
 	function open(dialog) {
+		const before = document.activeElement;
 		dialog.showModal();
+		dialog.querySelector(".body :is(input, select, textarea, button, [tabindex='0']):enabled")?.focus();
+		return () => {
+			if (before instanceof HTMLElement) before.focus();
+		};
 	}
 	function outside(event) {
 		if (event.target === event.currentTarget) event.currentTarget.close();
@@ -3642,12 +3660,13 @@ function Dialog($$anchor, $$props) {
 		$$props.onclose?.apply(this, $$args);
 	});
 	append($$anchor, dialog_1);
+	pop();
 }
 delegate(["click"]);
 // src/ui/Finder.svelte
 var root$46 = from_html(`<li role="option" tabindex="-1" class="su5wl"><!></li>`);
 var root_1$39 = from_html(`<ul role="listbox" class="su5wl"></ul>`);
-var root_2$31 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
+var root_2$32 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
 var root_3$26 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
 function Finder($$anchor, $$props) {
 	const id = props_id();
@@ -3694,7 +3713,7 @@ function Finder($$anchor, $$props) {
 		append($$anchor, ul);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_2$31();
+		var p = root_2$32();
 		template_effect(() => set_attribute(p, "id", `${id}-list`));
 		append($$anchor, p);
 	};
@@ -3735,7 +3754,7 @@ var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s
 // src/panes/Alternatives.svelte
 var root$45 = from_html(`<p> </p>`);
 var root_1$38 = from_html(`<span class="tiny">chosen</span>`);
-var root_2$30 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
+var root_2$31 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
 var root_3$25 = from_html(`<!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
@@ -3770,7 +3789,7 @@ function Alternatives($$anchor, $$props) {
 			var node_1 = sibling(node, 2);
 			{
 				const item = ($$anchor, one = noop) => {
-					var fragment_2 = root_2$30();
+					var fragment_2 = root_2$31();
 					var span = first_child(fragment_2);
 					var text_1 = only_child(span, true);
 					var node_2 = sibling(span);
@@ -4098,7 +4117,7 @@ delegate(["keydown", "click"]);
 // src/panes/Code.svelte
 var root$42 = from_html(`<option> </option>`);
 var root_1$36 = from_html(`<p class="small muted"> </p>`);
-var root_2$29 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="spgtn"><pre class="spgtn"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
+var root_2$30 = from_html(`<div class="row"><!> <span class="grow"></span> <label class="row small">Interface <select></select></label> <!></div> <div id="code" role="tabpanel" tabindex="0" class="spgtn"><pre class="spgtn"> </pre></div> <!> <p class="small muted">It has only what differs from the server's defaults, and the seed of the last run.</p>`, 1);
 function Code($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -4136,7 +4155,7 @@ function Code($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_2$29();
+			var fragment_1 = root_2$30();
 			var div = first_child(fragment_1);
 			var node = child(div);
 			{
@@ -4201,7 +4220,7 @@ function Code($$anchor, $$props) {
 	pop();
 }
 // src/ui/Meter.svelte
-var root$41 = from_html(`<span class="track s2nlr" aria-hidden="true"><span></span></span>`);
+var root$41 = from_html(`<span class="track sqi23" aria-hidden="true"><span></span></span>`);
 function Meter($$anchor, $$props) {
 	let kind = prop($$props, "kind", 3, "");
 	var span = root$41();
@@ -4209,9 +4228,9 @@ function Meter($$anchor, $$props) {
 	let styles;
 	reset(span);
 	template_effect(($0) => {
-		set_class(span_1, 1, clsx(kind()), "s2nlr");
-		styles = set_style(span_1, "", styles, { width: $0 });
-	}, [() => `${100 * Math.min(1, $$props.share)}%`]);
+		set_class(span_1, 1, clsx(kind()), "sqi23");
+		styles = set_style(span_1, "", styles, { transform: $0 });
+	}, [() => `scaleX(${Math.min(1, $$props.share)})`]);
 	append($$anchor, span);
 }
 // src/ui/BarList.svelte
@@ -4258,7 +4277,7 @@ function BarList($$anchor, $$props) {
 	pop();
 }
 // src/panes/Tokens.svelte
-var root$39 = from_html(`<div class="tokens spj9l" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
+var root$39 = from_html(`<div class="tokens silqa" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
 function Tokens($$anchor, $$props) {
 	push($$props, true);
 	let list;
@@ -4357,12 +4376,12 @@ delegate(["keydown", "click"]);
 // src/panes/Compare.svelte
 var root$38 = from_html(`<button>Stop</button>`);
 var root_1$34 = from_html(`<option> </option>`);
-var root_2$28 = from_html(`<p class="small muted"> </p>`);
+var root_2$29 = from_html(`<p class="small muted"> </p>`);
 var root_3$24 = from_html(`<button class="plain">✕</button>`);
-var root_4$18 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
-var root_5$14 = from_html(`<p class="muted">…</p>`);
-var root_6$11 = from_html(`<p role="alert" class="error s1htm"> </p>`);
-var root_7$7 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
+var root_4$19 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
+var root_5$15 = from_html(`<p class="muted">…</p>`);
+var root_6$13 = from_html(`<p role="alert" class="error s1htm"> </p>`);
+var root_7$8 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
 var root_8$2 = from_html(`<div class="divergence s1htm"><p class="small"><strong> </strong> </p> <!></div>`);
 var root_9$2 = from_html(`<p class="small">The same text as 1.</p>`);
 var root_10$1 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
@@ -4481,7 +4500,7 @@ function Compare($$anchor, $$props) {
 			reset(div);
 			var node_2 = sibling(div, 2);
 			var consequent_1 = ($$anchor) => {
-				var p = root_2$28();
+				var p = root_2$29();
 				var text_2 = only_child(p);
 				template_effect(() => set_text(text_2, `${get(refused) ?? ""}.`));
 				append($$anchor, p);
@@ -4513,7 +4532,7 @@ function Compare($$anchor, $$props) {
 				reset(div_2);
 				var node_4 = sibling(div_2, 2);
 				each(node_4, 16, () => get(names), (name) => name, ($$anchor, name) => {
-					var label_1 = root_4$18();
+					var label_1 = root_4$19();
 					let classes;
 					var span = child(label_1);
 					var text_4 = only_child(span, true);
@@ -4565,7 +4584,7 @@ function Compare($$anchor, $$props) {
 					}
 				};
 				var consequent_4 = ($$anchor) => {
-					var p_1 = root_5$14();
+					var p_1 = root_5$15();
 					append($$anchor, p_1);
 				};
 				if_block(node_5, ($$render) => {
@@ -4574,7 +4593,7 @@ function Compare($$anchor, $$props) {
 				});
 				var node_6 = sibling(node_5, 2);
 				var consequent_5 = ($$anchor) => {
-					var p_2 = root_6$11();
+					var p_2 = root_6$13();
 					var text_5 = only_child(p_2);
 					template_effect(() => set_text(text_5, `${column.live.error ?? ""}.`));
 					append($$anchor, p_2);
@@ -4596,7 +4615,7 @@ function Compare($$anchor, $$props) {
 					reset(p_3);
 					var node_8 = sibling(p_3, 2);
 					var consequent_6 = ($$anchor) => {
-						var div_5 = root_7$7();
+						var div_5 = root_7$8();
 						var div_6 = child(div_5);
 						var node_9 = sibling(child(div_6));
 						{
@@ -4728,7 +4747,7 @@ delegate(["click", "change"]);
 // src/panes/Help.svelte
 var root$37 = from_html(`<kbd> </kbd>`);
 var root_1$33 = from_html(`<tr><th scope="row" class="sd38f"> </th><td class="sd38f"><button class="plain"><!></button></td></tr>`);
-var root_2$27 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="sd38f">In the tokens: previous, next, line above and below, first, last</th><td class="sd38f"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="sd38f">In a tree: to what a node follows, or what follows it</th><td class="sd38f"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
+var root_2$28 = from_html(`<table><caption class="spoken">Actions and their keys</caption><thead><tr><th scope="col">action</th><th scope="col">keys</th></tr></thead><tbody><!><tr><th scope="row" class="sd38f">In the tokens: previous, next, line above and below, first, last</th><td class="sd38f"><kbd>← → ↑ ↓ Home End</kbd></td></tr><tr><th scope="row" class="sd38f">In a tree: to what a node follows, or what follows it</th><td class="sd38f"><kbd>← →</kbd></td></tr></tbody></table> <p role="status"> </p> <p class="small muted">Press a key's button, then the new keys. They are kept in this browser.</p>`, 1);
 function Help($$anchor, $$props) {
 	push($$props, true);
 	const MODIFIERS = [
@@ -4763,7 +4782,7 @@ function Help($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_2$27();
+			var fragment_1 = root_2$28();
 			var table = first_child(fragment_1);
 			var tbody = sibling(child(table), 2);
 			var node = child(tbody);
@@ -4816,9 +4835,9 @@ delegate(["click", "keydown"]);
 // src/panes/History.svelte
 var root$36 = from_html(`<p role="alert" class="problem s1aif"> </p>`);
 var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
-var root_2$26 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
+var root_2$27 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
 var root_3$23 = from_html(`<li class="muted small s1aif"> </li>`);
-var root_4$17 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
+var root_4$18 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
 	const MAX_BYTES = 128 * 2 ** 20;
@@ -4866,7 +4885,7 @@ function History($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_4$17();
+			var fragment_1 = root_4$18();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$36();
@@ -4917,7 +4936,7 @@ function History($$anchor, $$props) {
 			});
 			var ul = sibling(node_2, 2);
 			each(ul, 21, () => get(found), (one) => one.id, ($$anchor, one) => {
-				var li = root_2$26();
+				var li = root_2$27();
 				var button_6 = child(li);
 				var text_2 = only_child(button_6, true);
 				var span = sibling(button_6, 2);
@@ -5012,7 +5031,7 @@ function KeyPrompt($$anchor, $$props) {
 // src/panes/Palette.svelte
 var root$34 = from_html(`<span class="tiny"> </span>`);
 var root_1$30 = from_html(`<kbd> </kbd>`);
-var root_2$25 = from_html(`<span class="grow"> <!></span> <!>`, 1);
+var root_2$26 = from_html(`<span class="grow"> <!></span> <!>`, 1);
 function Palette($$anchor, $$props) {
 	push($$props, true);
 	const refused = (action) => action.refused?.() ?? "";
@@ -5024,7 +5043,7 @@ function Palette($$anchor, $$props) {
 		children: ($$anchor, $$slotProps) => {
 			{
 				const item = ($$anchor, action = noop) => {
-					var fragment_2 = root_2$25();
+					var fragment_2 = root_2$26();
 					var span = first_child(fragment_2);
 					var text = child(span, true);
 					var node = sibling(text);
@@ -5272,11 +5291,11 @@ var PRESETS = [
 // src/panes/Presets.svelte
 var root$33 = from_html(`<span class="lacks savv9"> </span>`);
 var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
-var root_2$24 = from_html(`<option> </option>`);
+var root_2$25 = from_html(`<option> </option>`);
 var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
-var root_4$16 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
-var root_5$13 = from_html(`<li class="muted small">None yet.</li>`);
-var root_6$10 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
+var root_4$17 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
+var root_5$14 = from_html(`<li class="muted small">None yet.</li>`);
+var root_6$12 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
 	push($$props, true);
 	const info = user_derived(() => $$props.page.server.info);
@@ -5292,7 +5311,7 @@ function Presets($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_6$10();
+			var fragment_1 = root_6$12();
 			var ul = first_child(fragment_1);
 			each(ul, 21, () => PRESETS, (preset) => preset.title, ($$anchor, preset) => {
 				const lacks = user_derived(() => get(info) ? get(preset).lacks?.(get(info)) ?? "" : "the server is not ready");
@@ -5334,7 +5353,7 @@ function Presets($$anchor, $$props) {
 			reset(form);
 			var ul_1 = sibling(form, 2);
 			each(ul_1, 21, () => $$props.page.library.prompts, (prompt) => prompt.id, ($$anchor, prompt) => {
-				var li_1 = root_4$16();
+				var li_1 = root_4$17();
 				var button_2 = child(li_1);
 				var text_4 = only_child(button_2, true);
 				var node_1 = sibling(button_2, 2);
@@ -5345,7 +5364,7 @@ function Presets($$anchor, $$props) {
 					option.value = option.__value = "";
 					var node_2 = sibling(option);
 					each(node_2, 17, () => get(prompt).versions, index, ($$anchor, version, index) => {
-						var option_1 = root_2$24();
+						var option_1 = root_2$25();
 						var text_6 = only_child(option_1);
 						option_1.value = option_1.__value = index;
 						template_effect(($0) => set_text(text_6, `${index + 1}: ${$0 ?? ""}`), [() => new Date(get(version).made).toLocaleString()]);
@@ -5372,7 +5391,7 @@ function Presets($$anchor, $$props) {
 				delegated("click", button_3, () => void $$props.page.library.removePrompt(get(prompt).id));
 				append($$anchor, li_1);
 			}, ($$anchor) => {
-				var li_2 = root_5$13();
+				var li_2 = root_5$14();
 				append($$anchor, li_2);
 			});
 			reset(ul_1);
@@ -5593,9 +5612,9 @@ delegate(["keydown", "click"]);
 // src/panes/Message.svelte
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
-var root_2$23 = from_html(`<span class="muted">…</span>`);
+var root_2$24 = from_html(`<span class="muted">…</span>`);
 var root_3$21 = from_html(`<p class="words s1xha"> <!></p>`);
-var root_4$15 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
+var root_4$16 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
 	let editing = state(false);
@@ -5605,11 +5624,11 @@ function Message($$anchor, $$props) {
 		system: "System",
 		developer: "Developer",
 		tool: "Tool",
-		text: "Text"
+		text: "Continuation"
 	};
 	const name = user_derived(() => NAMES[$$props.turn.role]);
 	const branches = user_derived(() => $$props.turn.message === null ? $$props.page.branches.length : 0);
-	var article = root_4$15();
+	var article = root_4$16();
 	var header = child(article);
 	var h3 = child(header);
 	var text_1 = only_child(h3, true);
@@ -5693,7 +5712,7 @@ function Message($$anchor, $$props) {
 		var text_3 = child(p, true);
 		var node_3 = sibling(text_3);
 		var consequent_4 = ($$anchor) => {
-			var span_1 = root_2$23();
+			var span_1 = root_2$24();
 			append($$anchor, span_1);
 		};
 		if_block(node_3, ($$render) => {
@@ -5721,10 +5740,10 @@ delegate(["click"]);
 // src/panes/Chat.svelte
 var root$29 = from_html(`<li><!></li>`);
 var root_1$26 = from_html(`<li class="muted">Write a message below. Each token of the answer then shows what it was chosen from.</li>`);
-var root_2$22 = from_html(`<ol class="s84k8"></ol>`);
+var root_2$23 = from_html(`<ol class="s84k8"></ol>`);
 function Chat($$anchor, $$props) {
 	push($$props, true);
-	var ol = root_2$22();
+	var ol = root_2$23();
 	each(ol, 21, () => $$props.page.turns, (turn) => turn.id, ($$anchor, turn) => {
 		var li = root$29();
 		Message(child(li), {
@@ -5748,8 +5767,8 @@ function Chat($$anchor, $$props) {
 // src/panes/ColourBar.svelte
 var root$28 = from_html(`<option> </option>`);
 var root_1$25 = from_html(`<i></i>`);
-var root_2$21 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
-var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>hatched: after the first token that would be another</li></ul></details></div>`);
+var root_2$22 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
+var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5804,7 +5823,7 @@ function ColourBar($$anchor, $$props) {
 	init_select(select);
 	var node = sibling(select, 2);
 	var consequent = ($$anchor) => {
-		var span = root_2$21();
+		var span = root_2$22();
 		var text_1 = child(span);
 		var node_1 = sibling(text_1);
 		each(node_1, 16, () => [
@@ -5828,7 +5847,7 @@ function ColourBar($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	if_block(node, ($$render) => {
-		if (page().colour.value !== "none") $$render(consequent);
+		if (page().colour.value !== "none" && !page().phone) $$render(consequent);
 	});
 	next(4);
 	reset(div);
@@ -5864,14 +5883,14 @@ delegate(["input"]);
 // src/panes/Composer.svelte
 var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="s1i83"></textarea>`, 1);
 var root_1$24 = from_html(`<span class="grow"></span>`);
-var root_2$20 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
+var root_2$21 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
 var root_3$19 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
-var root_4$14 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
+var root_4$15 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
 	const refused = user_derived(() => page().cannotRun);
-	var form = root_4$14();
+	var form = root_4$15();
 	var node = child(form);
 	var consequent = ($$anchor) => {
 		var fragment = root$26();
@@ -5892,7 +5911,7 @@ function Composer($$anchor, $$props) {
 	var div = sibling(node, 2);
 	var node_1 = child(div);
 	var consequent_1 = ($$anchor) => {
-		var button = root_2$20();
+		var button = root_2$21();
 		delegated("click", button, () => page().stop());
 		append($$anchor, button);
 	};
@@ -5921,7 +5940,7 @@ delegate(["click"]);
 // src/panes/Loading.svelte
 var root$25 = from_html(`<span class="grow sda45">This server asks for a key.</span> <button class="sda45">Enter the key</button>`, 1);
 var root_1$23 = from_html(`<span class="sda45"> </span>`);
-var root_2$19 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
+var root_2$20 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
 var root_3$18 = from_html(`<div class="banner sda45" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
@@ -5942,7 +5961,7 @@ function Loading($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	var alternate = ($$anchor) => {
-		var fragment_1 = root_2$19();
+		var fragment_1 = root_2$20();
 		var span_1 = sibling(first_child(fragment_1), 2);
 		var text_1 = only_child(span_1, true);
 		template_effect(() => set_text(text_1, $$props.server.reason || "The model is being loaded. The page goes on by itself when it is there."));
@@ -5961,11 +5980,11 @@ delegate(["click"]);
 // src/panes/StatusLine.svelte
 var root$24 = from_html(`<span> </span>`);
 var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
-var root_2$18 = from_html(`<span> <!></span>`);
+var root_2$19 = from_html(`<span> <!></span>`);
 var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
-var root_4$13 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
-var root_5$12 = from_html(`<span>Nothing has run yet.</span>`);
-var root_6$9 = from_html(`<div class="status small muted s11n9"><!></div>`);
+var root_4$14 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
+var root_5$13 = from_html(`<span>Nothing has run yet.</span>`);
+var root_6$11 = from_html(`<div class="status small muted s11n9"><!></div>`);
 function StatusLine($$anchor, $$props) {
 	push($$props, true);
 	const WORDS = {
@@ -5976,10 +5995,10 @@ function StatusLine($$anchor, $$props) {
 		failed: "failed"
 	};
 	const cached = user_derived(() => $$props.live?.usage?.cached_tokens);
-	var div = root_6$9();
+	var div = root_6$11();
 	var node = child(div);
 	var consequent_7 = ($$anchor) => {
-		var fragment = root_4$13();
+		var fragment = root_4$14();
 		var span = first_child(fragment);
 		var text = only_child(span, true);
 		var node_1 = sibling(span, 2);
@@ -6016,7 +6035,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_4 = sibling(node_3, 2);
 		var consequent_4 = ($$anchor) => {
-			var span_5 = root_2$18();
+			var span_5 = root_2$19();
 			var text_5 = child(span_5);
 			var node_5 = sibling(text_5);
 			var consequent_3 = ($$anchor) => {
@@ -6064,7 +6083,7 @@ function StatusLine($$anchor, $$props) {
 		append($$anchor, fragment);
 	};
 	var alternate = ($$anchor) => {
-		var span_9 = root_5$12();
+		var span_9 = root_5$13();
 		append($$anchor, span_9);
 	};
 	if_block(node, ($$render) => {
@@ -6077,10 +6096,13 @@ function StatusLine($$anchor, $$props) {
 }
 // src/panes/Strip.svelte
 var root$23 = from_html(`<option> </option>`);
-var root_1$21 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_2$17 = from_html(`<div class="table skcv7" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
-var root_3$16 = from_html(`<div class="canvas skcv7" role="slider" tabindex="0"><canvas class="skcv7"></canvas></div>`);
-var root_4$12 = from_html(`<section aria-label="Entropy strip" class="strip skcv7"><div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div> <!></section>`);
+var root_1$21 = from_html(`<div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div>`);
+var root_2$18 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
+var root_3$16 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_4$13 = from_html(`<span class="after s1jyx"></span>`);
+var root_5$12 = from_html(`<span class="now s1jyx"></span>`);
+var root_6$10 = from_html(`<div class="canvas s1jyx" role="slider" tabindex="0"><canvas class="s1jyx"></canvas> <!> <!></div>`);
+var root_7$7 = from_html(`<section aria-label="Entropy strip" class="strip s1jyx"><!> <!></section>`);
 function Strip($$anchor, $$props) {
 	push($$props, true);
 	const LINES = {
@@ -6110,21 +6132,6 @@ function Strip($$anchor, $$props) {
 			const height = 52 * heightOf(place) / most;
 			context.fillRect(index * step, HEIGHT - height, Math.max(.5, step - (step > 3 ? 1 : 0)), height);
 		});
-		if ($$props.parts !== null) {
-			context.strokeStyle = style.textDecorationColor;
-			context.lineWidth = 1;
-			context.beginPath();
-			for (let x = $$props.parts * step; x < get(width) + HEIGHT; x += 6) {
-				context.moveTo(x, 0);
-				context.lineTo(Math.max($$props.parts * step, x - HEIGHT), Math.min(HEIGHT, x - $$props.parts * step));
-			}
-			context.stroke();
-		}
-		if ($$props.selected !== null && $$props.selected < $$props.places.length) {
-			context.strokeStyle = style.caretColor;
-			context.lineWidth = 2;
-			context.strokeRect($$props.selected * step, 1, Math.max(3, step), 54);
-		}
 	});
 	function point(event) {
 		if (!(event.buttons & 1) || !$$props.places.length || !get(canvas)) return;
@@ -6145,35 +6152,48 @@ function Strip($$anchor, $$props) {
 		$$props.onselect(to);
 	}
 	const now = user_derived(() => $$props.selected !== null && $$props.places[$$props.selected] ? $$props.places[$$props.selected] : null);
-	var section = root_4$12();
-	var div = child(section);
-	var select = sibling(child(div), 2);
-	each(select, 21, () => Object.entries(LINES), ([name, label]) => name, ($$anchor, $$item) => {
-		var $$array = user_derived(() => to_array(get($$item), 2));
-		let name = () => get($$array)[0];
-		let label = () => get($$array)[1];
-		var option = root$23();
-		var text = only_child(option, true);
-		var option_value = {};
-		template_effect(() => {
-			set_text(text, label());
-			if (option_value !== (option_value = name())) option.value = (option.__value = option_value) ?? "";
-		});
-		append($$anchor, option);
-	});
-	reset(select);
-	init_select(select);
-	var span = sibling(select, 2);
-	var text_1 = only_child(span, true);
-	var button = sibling(span, 2);
-	reset(div);
-	var node = sibling(div, 2);
+	var section = root_7$7();
+	var node = child(section);
 	var consequent = ($$anchor) => {
-		var div_1 = root_2$17();
+		var div = root_1$21();
+		var select = sibling(child(div), 2);
+		each(select, 21, () => Object.entries(LINES), ([name, label]) => name, ($$anchor, $$item) => {
+			var $$array = user_derived(() => to_array(get($$item), 2));
+			let name = () => get($$array)[0];
+			let label = () => get($$array)[1];
+			var option = root$23();
+			var text = only_child(option, true);
+			var option_value = {};
+			template_effect(() => {
+				set_text(text, label());
+				if (option_value !== (option_value = name())) option.value = (option.__value = option_value) ?? "";
+			});
+			append($$anchor, option);
+		});
+		reset(select);
+		init_select(select);
+		var span = sibling(select, 2);
+		var text_1 = only_child(span, true);
+		var button = sibling(span, 2);
+		reset(div);
+		template_effect(($0) => {
+			set_text(text_1, $0);
+			set_attribute(button, "aria-pressed", get(table));
+		}, [() => get(now) ? `token ${$$props.selected}: ${get(what) === "kept" ? get(now).kept : fixed(get(now)[get(what)], 2)}` : ""]);
+		bind_select_value(select, () => get(what), ($$value) => set(what, $$value));
+		delegated("click", button, () => set(table, !get(table)));
+		append($$anchor, div);
+	};
+	if_block(node, ($$render) => {
+		if (!$$props.compact) $$render(consequent);
+	});
+	var node_1 = sibling(node, 2);
+	var consequent_1 = ($$anchor) => {
+		var div_1 = root_3$16();
 		var table_1 = child(div_1);
 		var tbody = sibling(child(table_1));
 		each(tbody, 21, () => $$props.places, index, ($$anchor, place, index) => {
-			var tr = root_1$21();
+			var tr = root_2$18();
 			let classes;
 			var td = child(tr);
 			td.textContent = index;
@@ -6187,7 +6207,7 @@ function Strip($$anchor, $$props) {
 			var text_5 = only_child(td_4, true);
 			reset(tr);
 			template_effect(($0, $1) => {
-				classes = set_class(tr, 1, "skcv7", null, classes, { now: index === $$props.selected });
+				classes = set_class(tr, 1, "s1jyx", null, classes, { now: index === $$props.selected });
 				set_text(text_2, get(place).token);
 				set_text(text_3, $0);
 				set_text(text_4, $1);
@@ -6201,10 +6221,33 @@ function Strip($$anchor, $$props) {
 		append($$anchor, div_1);
 	};
 	var alternate = ($$anchor) => {
-		var div_2 = root_3$16();
+		var div_2 = root_6$10();
 		set_attribute(div_2, "aria-valuemin", 0);
 		var canvas_1 = child(div_2);
 		bind_this(canvas_1, ($$value) => set(canvas, $$value), () => get(canvas));
+		var node_2 = sibling(canvas_1, 2);
+		var consequent_2 = ($$anchor) => {
+			var span_1 = root_4$13();
+			let styles;
+			template_effect(() => styles = set_style(span_1, "", styles, { left: `${100 * $$props.parts / $$props.places.length}%` }));
+			append($$anchor, span_1);
+		};
+		if_block(node_2, ($$render) => {
+			if ($$props.parts !== null && $$props.places.length) $$render(consequent_2);
+		});
+		var node_3 = sibling(node_2, 2);
+		var consequent_3 = ($$anchor) => {
+			var span_2 = root_5$12();
+			let styles_1;
+			template_effect(() => styles_1 = set_style(span_2, "", styles_1, {
+				left: `${100 * $$props.selected / $$props.places.length}%`,
+				width: `max(3px, ${100 / $$props.places.length}%)`
+			}));
+			append($$anchor, span_2);
+		};
+		if_block(node_3, ($$render) => {
+			if (get(now)) $$render(consequent_3);
+		});
 		reset(div_2);
 		template_effect(($0, $1) => {
 			set_attribute(div_2, "aria-label", `Token, by its ${LINES[get(what)] ?? ""}`);
@@ -6218,17 +6261,11 @@ function Strip($$anchor, $$props) {
 		bind_element_size(div_2, "clientWidth", ($$value) => set(width, $$value));
 		append($$anchor, div_2);
 	};
-	if_block(node, ($$render) => {
-		if (get(table)) $$render(consequent);
+	if_block(node_1, ($$render) => {
+		if (get(table)) $$render(consequent_1);
 		else $$render(alternate, -1);
 	});
 	reset(section);
-	template_effect(($0) => {
-		set_text(text_1, $0);
-		set_attribute(button, "aria-pressed", get(table));
-	}, [() => get(now) ? `token ${$$props.selected}: ${get(what) === "kept" ? get(now).kept : fixed(get(now)[get(what)], 2)}` : ""]);
-	bind_select_value(select, () => get(what), ($$value) => set(what, $$value));
-	delegated("click", button, () => set(table, !get(table)));
 	append($$anchor, section);
 	pop();
 }
@@ -6290,11 +6327,11 @@ delegate(["input"]);
 // src/panes/Field.svelte
 var root$21 = from_html(`<label class="slpgz"><input type="checkbox"/> </label>`);
 var root_1$19 = from_html(`<option> </option>`);
-var root_2$16 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
+var root_2$17 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
 var root_3$15 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
-var root_4$11 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
+var root_4$12 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
 var root_5$11 = from_html(`<button class="plain reset slpgz">reset</button>`);
-var root_6$8 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
+var root_6$9 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
 var root_7$6 = from_html(`<div><!> <p class="tiny muted"><!> <!> </p> <!></div>`);
 function Field($$anchor, $$props) {
 	const id = props_id();
@@ -6389,7 +6426,7 @@ function Field($$anchor, $$props) {
 	};
 	var d = user_derived(() => get(types).includes("boolean") && get(types).length === 1);
 	var consequent_2 = ($$anchor) => {
-		var label_2 = root_2$16();
+		var label_2 = root_2$17();
 		var text_2 = child(label_2);
 		var select = sibling(text_2);
 		var option = child(select);
@@ -6438,7 +6475,7 @@ function Field($$anchor, $$props) {
 	};
 	var d_1 = user_derived(() => get(listed) || get(types).includes("object"));
 	var alternate = ($$anchor) => {
-		var label_4 = root_4$11();
+		var label_4 = root_4$12();
 		var text_6 = child(label_4);
 		var input_1 = sibling(text_6);
 		remove_input_defaults(input_1);
@@ -6489,7 +6526,7 @@ function Field($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_7 = ($$anchor) => {
-		var p_1 = root_6$8();
+		var p_1 = root_6$9();
 		var text_10 = only_child(p_1);
 		template_effect(() => set_text(text_10, `${get(problem) ?? ""}.`));
 		append($$anchor, p_1);
@@ -6510,7 +6547,7 @@ delegate(["change", "click"]);
 // src/panes/Ledger.svelte
 var root$20 = from_html(`<!> `, 1);
 var root_1$18 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td class="limit s13aj"><!></td></tr>`);
-var root_2$15 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
+var root_2$16 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
 var root_3$14 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
 function Ledger($$anchor, $$props) {
 	push($$props, true);
@@ -6532,7 +6569,7 @@ function Ledger($$anchor, $$props) {
 	var fragment = comment();
 	var node = first_child(fragment);
 	var consequent_1 = ($$anchor) => {
-		var table = root_2$15();
+		var table = root_2$16();
 		var tbody = sibling(child(table));
 		each(tbody, 21, () => get(told), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
@@ -6588,15 +6625,15 @@ function Ledger($$anchor, $$props) {
 // src/panes/Solve.svelte
 var root$19 = from_html(`<option> </option>`);
 var root_1$17 = from_html(`<details><summary class="small"> </summary> <div class="fields s1gck"></div></details>`);
-var root_2$14 = from_html(`<button type="button" class="main">Stop</button>`);
+var root_2$15 = from_html(`<button type="button" class="main">Stop</button>`);
 var root_3$13 = from_html(`<button type="submit" class="main">Solve</button>`);
-var root_4$10 = from_html(`<p class="error s1gck" role="alert"> </p>`);
+var root_4$11 = from_html(`<p class="error s1gck" role="alert"> </p>`);
 var root_5$10 = from_html(`<span class="tiny"> </span>`);
-var root_6$7 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
+var root_6$8 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
 var root_7$5 = from_html(`<section aria-labelledby="votes-title"><h3 id="votes-title">Votes</h3> <!></section>`);
 var root_8$1 = from_html(`<span class="tiny">— chosen</span>`);
 var root_9$1 = from_html(`<li><h3> <!><!><!></h3> <p class="words s1gck"> </p></li>`);
-var root_10 = from_html(`<form class="s1gck"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields s1gck"><label class="s1gck">Strategy <select class="s1gck"></select></label> <label class="s1gck">Reward <select class="s1gck"><option>none: a vote</option><!></select></label> <label class="s1gck">Samples <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Tokens at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Seconds at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Known answer <input type="text" placeholder="if there is one" class="s1gck"/></label></div> <!> <div class="row"><!> <span class="small muted grow"> </span></div></form> <!> <div class="scroll s1gck" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates s1gck"></ol> <!></div>`, 1);
+var root_10 = from_html(`<form class="s1gck"><label for="problem">Problem</label> <textarea id="problem" rows="3" placeholder="Anna has 3 apples and buys 2 more. How many apples has she?"></textarea> <div class="fields s1gck"><label class="s1gck">Strategy <select class="s1gck"></select></label> <label class="s1gck">Reward <select class="s1gck"><option>none: a vote</option><!></select></label> <label class="s1gck">Samples <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Tokens at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Seconds at most <input type="number" min="1" class="s1gck"/></label> <label class="s1gck">Known answer <input type="text" placeholder="if there is one" class="s1gck"/></label></div> <!> <div class="row"><!> <span class="small muted grow"><!>Sampling is as the settings say.</span></div></form> <!> <div class="scroll s1gck" tabindex="0" role="region" aria-label="Candidates"><!> <!> <ol class="candidates s1gck"></ol> <!></div>`, 1);
 function Solve($$anchor, $$props) {
 	push($$props, true);
 	const solving = user_derived(() => $$props.page.solve);
@@ -6723,7 +6760,7 @@ function Solve($$anchor, $$props) {
 	var div_2 = sibling(node_1, 2);
 	var node_2 = child(div_2);
 	var consequent_1 = ($$anchor) => {
-		var button = root_2$14();
+		var button = root_2$15();
 		delegated("click", button, () => $$props.page.stop());
 		append($$anchor, button);
 	};
@@ -6740,43 +6777,53 @@ function Solve($$anchor, $$props) {
 		else $$render(alternate, -1);
 	});
 	var span = sibling(node_2, 2);
-	var text_4 = only_child(span);
+	var node_3 = child(span);
+	var consequent_2 = ($$anchor) => {
+		var text_4 = text$2();
+		template_effect(() => set_text(text_4, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}.`));
+		append($$anchor, text_4);
+	};
+	if_block(node_3, ($$render) => {
+		if (get(solving).status) $$render(consequent_2);
+	});
+	next();
+	reset(span);
 	reset(div_2);
 	reset(form);
-	var node_3 = sibling(form, 2);
-	var consequent_2 = ($$anchor) => {
-		var p = root_4$10();
+	var node_4 = sibling(form, 2);
+	var consequent_3 = ($$anchor) => {
+		var p = root_4$11();
 		var text_5 = only_child(p);
 		template_effect(() => set_text(text_5, `${get(solving).error ?? ""}.`));
 		append($$anchor, p);
 	};
-	if_block(node_3, ($$render) => {
-		if (get(solving).error) $$render(consequent_2);
+	if_block(node_4, ($$render) => {
+		if (get(solving).error) $$render(consequent_3);
 	});
-	var div_3 = sibling(node_3, 2);
-	var node_4 = child(div_3);
-	var consequent_5 = ($$anchor) => {
-		var section = root_6$7();
+	var div_3 = sibling(node_4, 2);
+	var node_5 = child(div_3);
+	var consequent_6 = ($$anchor) => {
+		var section = root_6$8();
 		var h3 = child(section);
 		var text_6 = child(h3, true);
-		var node_5 = sibling(text_6);
-		var consequent_3 = ($$anchor) => {
+		var node_6 = sibling(text_6);
+		var consequent_4 = ($$anchor) => {
 			var text_7 = text$2();
 			template_effect(($0) => set_text(text_7, `: ${$0 ?? ""}`), [() => readable(get(best).answer)]);
 			append($$anchor, text_7);
 		};
-		if_block(node_5, ($$render) => {
-			if (get(best).answer) $$render(consequent_3);
+		if_block(node_6, ($$render) => {
+			if (get(best).answer) $$render(consequent_4);
 		});
-		var node_6 = sibling(node_5);
-		var consequent_4 = ($$anchor) => {
+		var node_7 = sibling(node_6);
+		var consequent_5 = ($$anchor) => {
 			var span_1 = root_5$10();
 			var text_8 = only_child(span_1);
 			template_effect(() => set_text(text_8, `— ${get(answer).right ? "right" : "wrong"}`));
 			append($$anchor, span_1);
 		};
-		if_block(node_6, ($$render) => {
-			if (get(answer)?.right != null) $$render(consequent_4);
+		if_block(node_7, ($$render) => {
+			if (get(answer)?.right != null) $$render(consequent_5);
 		});
 		reset(h3);
 		var p_1 = sibling(h3, 2);
@@ -6789,62 +6836,62 @@ function Solve($$anchor, $$props) {
 		}, [() => readable(get(best).text)]);
 		append($$anchor, section);
 	};
-	if_block(node_4, ($$render) => {
-		if (get(best)) $$render(consequent_5);
+	if_block(node_5, ($$render) => {
+		if (get(best)) $$render(consequent_6);
 	});
-	var node_7 = sibling(node_4, 2);
-	var consequent_6 = ($$anchor) => {
+	var node_8 = sibling(node_5, 2);
+	var consequent_7 = ($$anchor) => {
 		var section_1 = root_7$5();
-		var node_8 = sibling(child(section_1), 2);
+		var node_9 = sibling(child(section_1), 2);
 		{
 			let $0 = user_derived(() => get(answer).votes.map((vote) => ({
 				name: vote.answer === null ? "no answer" : visible(vote.answer),
 				value: vote.weight,
 				figure: `${fixed(vote.weight, 2)} from ${vote.members.length}`
 			})));
-			BarList(node_8, { get bars() {
+			BarList(node_9, { get bars() {
 				return get($0);
 			} });
 		}
 		reset(section_1);
 		append($$anchor, section_1);
 	};
-	if_block(node_7, ($$render) => {
-		if (get(answer)?.votes.length) $$render(consequent_6);
+	if_block(node_8, ($$render) => {
+		if (get(answer)?.votes.length) $$render(consequent_7);
 	});
-	var ol = sibling(node_7, 2);
+	var ol = sibling(node_8, 2);
 	each(ol, 21, () => get(candidates), index, ($$anchor, one, index) => {
 		var li = root_9$1();
 		let classes;
 		var h3_1 = child(li);
 		var text_10 = child(h3_1, true);
 		text_10.nodeValue = index + 1;
-		var node_9 = sibling(text_10);
-		var consequent_7 = ($$anchor) => {
+		var node_10 = sibling(text_10);
+		var consequent_8 = ($$anchor) => {
 			var text_11 = text$2();
 			template_effect(($0) => set_text(text_11, `: ${$0 ?? ""}`), [() => readable(get(one).answer)]);
 			append($$anchor, text_11);
 		};
-		if_block(node_9, ($$render) => {
-			if (get(one).answer) $$render(consequent_7);
+		if_block(node_10, ($$render) => {
+			if (get(one).answer) $$render(consequent_8);
 		});
-		var node_10 = sibling(node_9);
-		var consequent_8 = ($$anchor) => {
+		var node_11 = sibling(node_10);
+		var consequent_9 = ($$anchor) => {
 			var span_2 = root_5$10();
 			var text_12 = only_child(span_2);
 			template_effect(($0) => set_text(text_12, `— reward ${$0 ?? ""}`), [() => scoreOf(get(one).score)]);
 			append($$anchor, span_2);
 		};
-		if_block(node_10, ($$render) => {
-			if (get(one).score != null) $$render(consequent_8);
+		if_block(node_11, ($$render) => {
+			if (get(one).score != null) $$render(consequent_9);
 		});
-		var node_11 = sibling(node_10);
-		var consequent_9 = ($$anchor) => {
+		var node_12 = sibling(node_11);
+		var consequent_10 = ($$anchor) => {
 			var span_3 = root_8$1();
 			append($$anchor, span_3);
 		};
-		if_block(node_11, ($$render) => {
-			if (get(answer)?.chosen === index) $$render(consequent_9);
+		if_block(node_12, ($$render) => {
+			if (get(answer)?.chosen === index) $$render(consequent_10);
 		});
 		reset(h3_1);
 		var p_2 = sibling(h3_1, 2);
@@ -6857,21 +6904,20 @@ function Solve($$anchor, $$props) {
 		append($$anchor, li);
 	});
 	reset(ol);
-	var node_12 = sibling(ol, 2);
-	var consequent_10 = ($$anchor) => {
+	var node_13 = sibling(ol, 2);
+	var consequent_11 = ($$anchor) => {
 		Ledger($$anchor, { get solving() {
 			return get(solving);
 		} });
 	};
-	if_block(node_12, ($$render) => {
-		if (get(solving).ledger && $$props.page.phone) $$render(consequent_10);
+	if_block(node_13, ($$render) => {
+		if (get(solving).ledger && $$props.page.phone) $$render(consequent_11);
 	});
 	reset(div_3);
 	template_effect(() => {
 		set_value(input, get(solving).samples);
 		set_value(input_1, get(solving).tokens);
 		set_value(input_2, get(solving).seconds);
-		set_text(text_4, `${get(solving).status ?? ""}${get(solving).status === "stopped" ? ": the best so far stays" : ""}. Sampling is as the settings say.`);
 	});
 	event("submit", form, (event) => {
 		event.preventDefault();
@@ -6892,15 +6938,17 @@ delegate(["change", "click"]);
 // src/panes/DocumentPane.svelte
 var root$18 = from_html(`<button>Export</button>`);
 var root_1$16 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
-var root_2$13 = from_html(`<div class="notice row s1afl" role="alert"><span class="grow"> </span> <!> <!></div>`);
-var root_3$12 = from_html(`<p class="error s1afl" role="alert"> </p>`);
-var root_4$9 = from_html(`<!> <div class="scroll s1afl" tabindex="0" role="region"><!> <!></div> <!> <!> <!>`, 1);
-var root_5$9 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="s1afl"><!> <!> <!></main>`);
+var root_2$14 = from_html(`<div class="notice row s1ebl" role="alert"><span class="grow"> </span> <!> <!></div>`);
+var root_3$12 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
+var root_4$10 = from_html(`<!> <!>`, 1);
+var root_5$9 = from_html(`<!> <div class="scroll s1ebl" tabindex="0" role="region"><!> <!></div> <!> <!>`, 1);
+var root_6$7 = from_html(`<div class="pane s1ebl"><h2 class="spoken">Document</h2> <!> <!> <!></div>`);
 function DocumentPane($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
-	var main = root_5$9();
-	var node = child(main);
+	const alone = user_derived(() => page().phone && page().view === "choice");
+	var div = root_6$7();
+	var node = sibling(child(div), 2);
 	var consequent = ($$anchor) => {
 		Loading($$anchor, {
 			get server() {
@@ -6914,8 +6962,8 @@ function DocumentPane($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_3 = ($$anchor) => {
-		var div = root_2$13();
-		var span = child(div);
+		var div_1 = root_2$14();
+		var span = child(div_1);
 		var text = only_child(span, true);
 		var node_2 = sibling(span, 2);
 		var consequent_1 = ($$anchor) => {
@@ -6935,9 +6983,9 @@ function DocumentPane($$anchor, $$props) {
 		if_block(node_3, ($$render) => {
 			if (page().notice) $$render(consequent_2);
 		});
-		reset(div);
+		reset(div_1);
 		template_effect(() => set_text(text, page().notice || page().library.problem));
-		append($$anchor, div);
+		append($$anchor, div_1);
 	};
 	if_block(node_1, ($$render) => {
 		if (page().notice || page().library.problem) $$render(consequent_3);
@@ -6949,14 +6997,19 @@ function DocumentPane($$anchor, $$props) {
 		} });
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_2 = root_4$9();
+		var fragment_2 = root_5$9();
 		var node_5 = first_child(fragment_2);
-		ColourBar(node_5, { get page() {
-			return page();
-		} });
-		var div_1 = sibling(node_5, 2);
-		var node_6 = child(div_1);
 		var consequent_5 = ($$anchor) => {
+			ColourBar($$anchor, { get page() {
+				return page();
+			} });
+		};
+		if_block(node_5, ($$render) => {
+			if (!get(alone)) $$render(consequent_5);
+		});
+		var div_2 = sibling(node_5, 2);
+		var node_6 = child(div_2);
+		var consequent_6 = ($$anchor) => {
 			Chat($$anchor, { get page() {
 				return page();
 			} });
@@ -6967,22 +7020,22 @@ function DocumentPane($$anchor, $$props) {
 			} });
 		};
 		if_block(node_6, ($$render) => {
-			if (page().mode === "chat") $$render(consequent_5);
+			if (page().mode === "chat") $$render(consequent_6);
 			else $$render(alternate, -1);
 		});
 		var node_7 = sibling(node_6, 2);
-		var consequent_6 = ($$anchor) => {
+		var consequent_7 = ($$anchor) => {
 			var p = root_3$12();
 			var text_1 = only_child(p);
 			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
 		};
 		if_block(node_7, ($$render) => {
-			if (page().live?.error) $$render(consequent_6);
+			if (page().live?.error) $$render(consequent_7);
 		});
-		reset(div_1);
-		var node_8 = sibling(div_1, 2);
-		var consequent_7 = ($$anchor) => {
+		reset(div_2);
+		var node_8 = sibling(div_2, 2);
+		var consequent_8 = ($$anchor) => {
 			{
 				let $0 = user_derived(() => page().here?.place ?? null);
 				Strip($$anchor, {
@@ -6998,36 +7051,47 @@ function DocumentPane($$anchor, $$props) {
 					get parts() {
 						return page().parts.at;
 					},
+					get compact() {
+						return page().phone;
+					},
 					onselect: (place) => page().select(place)
 				});
 			}
 		};
 		if_block(node_8, ($$render) => {
-			if (page().places.length) $$render(consequent_7);
+			if (page().places.length && !get(alone)) $$render(consequent_8);
 		});
 		var node_9 = sibling(node_8, 2);
-		Composer(node_9, { get page() {
-			return page();
-		} });
-		StatusLine(sibling(node_9, 2), { get live() {
-			return page().live;
-		} });
-		template_effect(() => set_attribute(div_1, "aria-label", page().mode === "chat" ? "Conversation" : "Text"));
+		var consequent_9 = ($$anchor) => {
+			var fragment_7 = root_4$10();
+			var node_10 = first_child(fragment_7);
+			Composer(node_10, { get page() {
+				return page();
+			} });
+			StatusLine(sibling(node_10, 2), { get live() {
+				return page().live;
+			} });
+			append($$anchor, fragment_7);
+		};
+		if_block(node_9, ($$render) => {
+			if (!get(alone)) $$render(consequent_9);
+		});
+		template_effect(() => set_attribute(div_2, "aria-label", page().mode === "chat" ? "Conversation" : "Text"));
 		append($$anchor, fragment_2);
 	};
 	if_block(node_4, ($$render) => {
 		if (page().mode === "solve") $$render(consequent_4);
 		else $$render(alternate_1, -1);
 	});
-	reset(main);
-	append($$anchor, main);
+	reset(div);
+	append($$anchor, div);
 	pop();
 }
 delegate(["click"]);
 // src/panes/Bars.svelte
 var root$17 = from_html(`<li><button><span class="word mono scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"> </span></button></li>`);
 var root_1$15 = from_html(`<li class="rest scnv6"><span class="word muted scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"></span></li>`);
-var root_2$12 = from_html(`<button class="plain"> </button>`);
+var root_2$13 = from_html(`<button class="plain"> </button>`);
 var root_3$11 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
@@ -7143,7 +7207,7 @@ function Bars($$anchor, $$props) {
 	bind_this(ol, ($$value) => list = $$value, () => list);
 	var node_4 = sibling(ol, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_1 = root_2$12();
+		var button_1 = root_2$13();
 		var text_5 = only_child(button_1, true);
 		template_effect(() => {
 			set_attribute(button_1, "aria-expanded", get(all));
@@ -7163,10 +7227,10 @@ function Bars($$anchor, $$props) {
 delegate(["keydown", "click"]);
 // src/panes/Dart.svelte
 var root$16 = from_html(`<span> </span>`);
-var root_1$14 = from_html(`<div class="dart sqeih" aria-hidden="true"><!> <span class="number sqeih"></span></div>`);
-var root_2$11 = from_html(`hits <span class="mono word sqeih"> </span> `, 1);
+var root_1$14 = from_html(`<div class="dart su1gp" aria-hidden="true"><!> <span class="number su1gp"></span></div>`);
+var root_2$12 = from_html(`hits <span class="mono word su1gp"> </span> `, 1);
 var root_3$10 = from_html(`<button class="plain">Go there</button>`);
-var root_4$8 = from_html(`<p class="small"> <!></p>`);
+var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
@@ -7198,7 +7262,7 @@ function Dart($$anchor, $$props) {
 			let styles;
 			var text = only_child(span, true);
 			template_effect(() => {
-				classes = set_class(span, 1, "segment sqeih", null, classes, {
+				classes = set_class(span, 1, "segment su1gp", null, classes, {
 					hit: bar().hit,
 					chosen: bar().chosen
 				});
@@ -7242,7 +7306,7 @@ function Dart($$anchor, $$props) {
 		append($$anchor, text_3);
 	};
 	var alternate_1 = ($$anchor) => {
-		var fragment_3 = root_2$11();
+		var fragment_3 = root_2$12();
 		var span_2 = sibling(first_child(fragment_3));
 		var text_4 = only_child(span_2, true);
 		var text_5 = sibling(span_2, 1, true);
@@ -7259,7 +7323,7 @@ function Dart($$anchor, $$props) {
 	reset(p);
 	var node_4 = sibling(p, 2);
 	var consequent_4 = ($$anchor) => {
-		var p_1 = root_4$8();
+		var p_1 = root_4$9();
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
@@ -7434,9 +7498,28 @@ function WhatIf($$anchor, $$props) {
 	pop();
 }
 delegate(["click"]);
+// src/state/row.ts
+function pathBody({ trace, path, place }, page) {
+	return {
+		...trace.prompt_token_ids ? { prompt_token_ids: trace.prompt_token_ids } : asked(page.session.document),
+		prefix_token_ids: path.slice(0, place).map((index) => trace.tokens[index].id)
+	};
+}
+async function rowAt(here, page, top, semantics = []) {
+	const sampling = { ...page.sliders };
+	return await distribution({
+		...pathBody(here, page),
+		top,
+		sampling,
+		...semantics.length && { semantics }
+	});
+}
 // src/panes/Choice.svelte
-var root$13 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!></section>`, 1);
-var root_1$12 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
+var root$13 = from_html(`<p class="small muted"> </p>`);
+var root_1$12 = from_html(`<button class="plain">Ask the server for more of the row</button> <!>`, 1);
+var root_2$11 = from_html(`<p role="alert" class="small"> </p>`);
+var root_3$9 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
+var root_4$8 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
 	let logarithmic = state(false);
@@ -7445,10 +7528,32 @@ function Choice($$anchor, $$props) {
 		get(bars)?.focus();
 	}
 	const here = user_derived(() => $$props.page.here);
+	let further = state(null);
+	let problem = state("");
+	const key = user_derived(() => get(here) ? `${get(here).view.id} ${get(here).turn.id} ${get(here).path[get(here).place]}` : "");
+	const more = user_derived(() => get(further)?.key === get(key) ? get(further).told : null);
+	const row = user_derived(() => get(here) && get(more) ? {
+		...get(here).row,
+		...get(more).row
+	} : get(here)?.row ?? null);
+	async function ask() {
+		if (!get(here)) return;
+		const asked = get(key);
+		set(problem, "");
+		try {
+			const top = Math.min(get(here).trace.vocab_size, $$props.page.server.info?.limits.max_top ?? 1e3);
+			set(further, {
+				key: asked,
+				told: await rowAt(get(here), $$props.page, top)
+			});
+		} catch (error) {
+			set(problem, `${sentence(error)}.`);
+		}
+	}
 	const spelling = user_derived(() => get(here) && get(here).trace.vocabulary[get(here).token.id]);
-	const spelled = (id) => visible(get(here).trace.vocabulary[id]?.text ?? `token ${id}`);
+	const spelled = (id) => visible((get(here).trace.vocabulary[id] ?? get(more)?.vocabulary[id])?.text ?? `token ${id}`);
 	const sliders = user_derived(() => $$props.page.sliders);
-	const drawn = user_derived(() => get(here) && $$props.page.moved && reaches(get(here).trace.temperatures, get(sliders).temperature) ? redraw(get(here).row, get(here).trace.temperatures, get(sliders)) : null);
+	const drawn = user_derived(() => get(here) && get(row) && $$props.page.moved && reaches(get(here).trace.temperatures, get(sliders).temperature) ? redraw(get(row), get(here).trace.temperatures, get(sliders)) : null);
 	const put = user_derived(() => get(here) !== null && get(here).place < get(here).view.forced);
 	const hit$1 = user_derived(() => {
 		if (!get(here)?.dice) return null;
@@ -7456,20 +7561,20 @@ function Choice($$anchor, $$props) {
 		return throwDart(get(here).trace, get(here).path, get(here).place, get(here).dice, get(sliders));
 	});
 	const shown = user_derived(() => {
-		if (!get(here)) return {
+		if (!get(here) || !get(row)) return {
 			bars: [],
 			rest: 0
 		};
-		const { row, token } = get(here);
-		const list = row.ids.map((id, index) => ({
+		const { token } = get(here);
+		const list = get(row).ids.map((id, index) => ({
 			id,
 			label: spelled(id),
-			share: get(drawn) ? get(drawn).probs[index] : row.tempered[index],
-			state: get(drawn) ? index < get(drawn).kept ? "kept" : "cut" : row.truncated[index] > 0 ? "kept" : row.tempered[index] > 0 ? "cut" : "masked",
+			share: get(drawn) ? get(drawn).probs[index] : get(row).tempered[index],
+			state: get(drawn) ? index < get(drawn).kept ? "kept" : "cut" : get(row).truncated[index] > 0 ? "kept" : get(row).tempered[index] > 0 ? "cut" : "masked",
 			chosen: id === token.id,
 			hit: get(hit$1)?.id === id
 		}));
-		const rest = get(drawn) ? get(drawn).tail : Math.max(0, 1 - row.tempered.reduce((a, b) => a + b, 0));
+		const rest = get(drawn) ? get(drawn).tail : Math.max(0, 1 - get(row).tempered.reduce((a, b) => a + b, 0));
 		return {
 			bars: list,
 			rest: rest < 1e-7 ? 0 : rest
@@ -7478,11 +7583,11 @@ function Choice($$anchor, $$props) {
 	var $$exports = { focusBars };
 	var fragment = comment();
 	var node = first_child(fragment);
-	var consequent = ($$anchor) => {
+	var consequent_3 = ($$anchor) => {
 		const computed_const = user_derived(() => {
 			return get(here);
 		});
-		var fragment_1 = root$13();
+		var fragment_1 = root_3$9();
 		var header = first_child(fragment_1);
 		var p = child(header);
 		var text = only_child(p, true);
@@ -7521,7 +7626,7 @@ function Choice($$anchor, $$props) {
 		reset(header);
 		var section = sibling(header, 2);
 		Steps(sibling(child(section), 2), { get row() {
-			return get(computed_const).row;
+			return get(row);
 		} });
 		reset(section);
 		var section_1 = sibling(section, 2);
@@ -7529,7 +7634,7 @@ function Choice($$anchor, $$props) {
 		{
 			let $0 = user_derived(() => get(here).trace.temperatures[0] ?? .1);
 			let $1 = user_derived(() => get(here).trace.temperatures.at(-1) ?? 2);
-			let $2 = user_derived(() => get(drawn) ? get(drawn).kept : get(computed_const).row.kept);
+			let $2 = user_derived(() => get(drawn) ? get(drawn).kept : get(row).kept);
 			let $3 = user_derived(() => get(drawn)?.beyond ?? false);
 			WhatIf(node_2, {
 				get sliders() {
@@ -7559,7 +7664,7 @@ function Choice($$anchor, $$props) {
 		var section_2 = sibling(section_1, 2);
 		var node_3 = sibling(child(section_2), 2);
 		{
-			let $0 = user_derived(() => get(here).dice && get(computed_const).row.kept > 0 ? numberAt(get(here).dice, get(here).place) : null);
+			let $0 = user_derived(() => get(here).dice && get(row).kept > 0 ? numberAt(get(here).dice, get(here).place) : null);
 			let $1 = user_derived(() => get(hit$1)?.unknown ?? get(here).noDice);
 			let $2 = user_derived(() => get(hit$1)?.id === get(computed_const).token.id);
 			let $3 = user_derived(() => get(hit$1)?.id === void 0 ? null : spelled(get(hit$1).id));
@@ -7597,7 +7702,7 @@ function Choice($$anchor, $$props) {
 		reset(div_7);
 		var node_4 = sibling(div_7, 2);
 		{
-			let $0 = user_derived(() => get(here).trace.vocab_size - get(computed_const).row.ids.length);
+			let $0 = user_derived(() => get(here).trace.vocab_size - get(row).ids.length);
 			bind_this(Bars(node_4, {
 				get bars() {
 					return get(shown).bars;
@@ -7617,6 +7722,37 @@ function Choice($$anchor, $$props) {
 				onbranch: (id) => $$props.page.branchTo(id)
 			}), ($$value) => set(bars, $$value, true), () => get(bars));
 		}
+		var node_5 = sibling(node_4, 2);
+		var consequent_1 = ($$anchor) => {
+			var fragment_2 = root_1$12();
+			var button_1 = first_child(fragment_2);
+			var node_6 = sibling(button_1, 2);
+			var consequent = ($$anchor) => {
+				var p_1 = root$13();
+				var text_9 = only_child(p_1);
+				template_effect(() => set_text(text_9, `At these settings more than the ${get(row).ids.length ?? ""} tokens that were sent are kept.`));
+				append($$anchor, p_1);
+			};
+			if_block(node_6, ($$render) => {
+				if (get(drawn)?.beyond) $$render(consequent);
+			});
+			template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
+			delegated("click", button_1, ask);
+			append($$anchor, fragment_2);
+		};
+		if_block(node_5, ($$render) => {
+			if (!get(more)) $$render(consequent_1);
+		});
+		var node_7 = sibling(node_5, 2);
+		var consequent_2 = ($$anchor) => {
+			var p_2 = root_2$11();
+			var text_10 = only_child(p_2, true);
+			template_effect(() => set_text(text_10, get(problem)));
+			append($$anchor, p_2);
+		};
+		if_block(node_7, ($$render) => {
+			if (get(problem)) $$render(consequent_2);
+		});
 		reset(section_3);
 		template_effect(($0, $1, $2, $3, $4, $5, $6) => {
 			set_text(text, $0);
@@ -7632,7 +7768,7 @@ function Choice($$anchor, $$props) {
 		}, [
 			() => visible(get(spelling).text),
 			() => count(get(computed_const).token.rank),
-			() => fixed(get(computed_const).row.entropy, 2),
+			() => fixed(get(row).entropy, 2),
 			() => get(spelling).bytes.replace(/..(?=.)/g, "$& "),
 			() => fixed(get(computed_const).token.logprob, 4),
 			() => fixed(get(computed_const).token.tempered_logprob, 4),
@@ -7642,11 +7778,11 @@ function Choice($$anchor, $$props) {
 		append($$anchor, fragment_1);
 	};
 	var alternate = ($$anchor) => {
-		var p_1 = root_1$12();
-		append($$anchor, p_1);
+		var p_3 = root_4$8();
+		append($$anchor, p_3);
 	};
 	if_block(node, ($$render) => {
-		if (get(here) && get(spelling)) $$render(consequent);
+		if (get(here) && get(spelling) && get(row)) $$render(consequent_3);
 		else $$render(alternate, -1);
 	});
 	append($$anchor, fragment);
@@ -7657,7 +7793,7 @@ delegate(["click"]);
 var root$12 = from_html(`<output class="small"> </output>`);
 var root_1$11 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$10 = from_html(`<th scope="col" class="number">calibrated</th>`);
-var root_3$9 = from_html(`<td class="number"> </td>`);
+var root_3$8 = from_html(`<td class="number"> </td>`);
 var root_4$7 = from_html(`<tr><th scope="row" class="mono ssqar"> </th><td class="share ssqar"><!> </td><td class="number"> </td><!></tr>`);
 var root_5$7 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
 var root_6$6 = from_html(`<section aria-labelledby="choices-title" class="ssqar"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="ssqar"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
@@ -7744,7 +7880,7 @@ function Choices($$anchor, $$props) {
 			var text_5 = only_child(td_1, true);
 			var node_5 = sibling(td_1);
 			var consequent_3 = ($$anchor) => {
-				var td_2 = root_3$9();
+				var td_2 = root_3$8();
 				var text_6 = only_child(td_2, true);
 				template_effect(($0) => set_text(text_6, $0), [() => percent(get(one).calibrated)]);
 				append($$anchor, td_2);
@@ -7788,7 +7924,7 @@ delegate(["click"]);
 var root$11 = from_html(`<option> </option>`);
 var root_1$10 = from_html(`<span class="mono word s1m5i"> </span> `, 1);
 var root_2$9 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
-var root_3$8 = from_html(`<p class="small"> </p> <!>`, 1);
+var root_3$7 = from_html(`<p class="small"> </p> <!>`, 1);
 var root_4$6 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
 var root_5$6 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
 var root_6$5 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
@@ -7899,7 +8035,7 @@ function Constraints($$anchor, $$props) {
 		var fragment_2 = comment();
 		var node_3 = first_child(fragment_2);
 		var consequent_1 = ($$anchor) => {
-			var fragment_3 = root_3$8();
+			var fragment_3 = root_3$7();
 			var p = first_child(fragment_3);
 			var text_1 = only_child(p);
 			var node_4 = sibling(p, 2);
@@ -7995,27 +8131,11 @@ function Constraints($$anchor, $$props) {
 	pop();
 }
 delegate(["change"]);
-// src/state/row.ts
-function pathBody({ trace, path, place }, page) {
-	return {
-		...trace.prompt_token_ids ? { prompt_token_ids: trace.prompt_token_ids } : asked(page.session.document),
-		prefix_token_ids: path.slice(0, place).map((index) => trace.tokens[index].id)
-	};
-}
-async function rowAt(here, page, top, semantics = []) {
-	const sampling = { ...page.sliders };
-	return await distribution({
-		...pathBody(here, page),
-		top,
-		sampling,
-		...semantics.length && { semantics }
-	});
-}
 // src/panes/SixSystems.svelte
 var root$10 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
 var root_1$9 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$8 = from_html(`<p class="small muted"> </p>`);
-var root_3$7 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
+var root_3$6 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
 var root_4$5 = from_html(`<p class="tiny muted"> </p>`);
 var root_5$5 = from_html(`<p class="small"> </p> <!> <!>`, 1);
 var root_6$4 = from_html(`<li class="s8ovt"><h3> </h3> <!></li>`);
@@ -8111,7 +8231,7 @@ function SixSystems($$anchor, $$props) {
 					}
 					var node_6 = sibling(node_5, 2);
 					var consequent_3 = ($$anchor) => {
-						var p_4 = root_3$7();
+						var p_4 = root_3$6();
 						var text_7 = child(p_4);
 						var span_2 = sibling(text_7);
 						var text_8 = only_child(span_2, true);
@@ -8185,7 +8305,7 @@ function SixSystems($$anchor, $$props) {
 delegate(["click"]);
 // src/panes/More.svelte
 var root$9 = from_html(`<button> </button>`);
-var root_1$8 = from_html(`<div class="grid slhjt"><!> <button> </button></div> <h2 class="slhjt">Constraints</h2> <!> <h2 class="slhjt">Six systems</h2> <!>`, 1);
+var root_1$8 = from_html(`<p class="muted"> </p> <div class="grid slhjt"><!> <button> </button></div> <h2 class="slhjt">Constraints</h2> <!> <h2 class="slhjt">Six systems</h2> <!>`, 1);
 function More($$anchor, $$props) {
 	push($$props, true);
 	const DIALOGS = {
@@ -8198,20 +8318,22 @@ function More($$anchor, $$props) {
 		help: "Keys"
 	};
 	var fragment = root_1$8();
-	var div = first_child(fragment);
+	var p = first_child(fragment);
+	var text = only_child(p, true);
+	var div = sibling(p, 2);
 	var node = child(div);
 	each(node, 17, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
 		let title = () => get($$array)[1];
 		var button = root$9();
-		var text = only_child(button, true);
-		template_effect(() => set_text(text, title()));
+		var text_1 = only_child(button, true);
+		template_effect(() => set_text(text_1, title()));
 		delegated("click", button, () => $$props.page.open(name()));
 		append($$anchor, button);
 	});
 	var button_1 = sibling(node, 2);
-	var text_1 = only_child(button_1);
+	var text_2 = only_child(button_1);
 	reset(div);
 	var node_1 = sibling(div, 4);
 	Constraints(node_1, { get page() {
@@ -8220,7 +8342,10 @@ function More($$anchor, $$props) {
 	SixSystems(sibling(node_1, 4), { get page() {
 		return $$props.page;
 	} });
-	template_effect(() => set_text(text_1, `Theme: ${$$props.page.theme.value ?? ""}`));
+	template_effect(() => {
+		set_text(text, $$props.page.server.info?.model.name);
+		set_text(text_2, `Theme: ${$$props.page.theme.value ?? ""}`);
+	});
 	delegated("click", button_1, () => $$props.page.nextTheme());
 	append($$anchor, fragment);
 	pop();
@@ -8313,7 +8438,7 @@ function grove(session, run) {
 var root$8 = from_svg(`<path class="slies"></path>`);
 var root_1$7 = from_html(`<span class="tiny share slies"> </span>`);
 var root_2$7 = from_html(`<span class="tiny note slies"> </span>`);
-var root_3$6 = from_html(`<span class="tiny note slies">…</span>`);
+var root_3$5 = from_html(`<span class="tiny note slies">…</span>`);
 var root_4$4 = from_html(`<div role="treeitem" tabindex="-1"><span class="words slies"> </span> <!> <!> <!></div>`);
 var root_5$4 = from_html(`<p class="small muted"></p>`);
 var root_6$3 = from_html(`<div class="tree slies" role="tree" tabindex="0"><svg aria-hidden="true" class="slies"></svg> <!></div> <!>`, 1);
@@ -8459,7 +8584,7 @@ function TreeView($$anchor, $$props) {
 			});
 			var node_6 = sibling(node_5, 2);
 			var consequent_3 = ($$anchor) => {
-				var span_4 = root_3$6();
+				var span_4 = root_3$5();
 				append($$anchor, span_4);
 			};
 			var d = user_derived(() => get(folded).has(lastOf(index)));
@@ -8612,7 +8737,7 @@ function Search($$anchor, $$props) {
 var root$6 = from_html(`<option> </option>`);
 var root_1$5 = from_html(`<button>Stop</button>`);
 var root_2$5 = from_html(`<button>Find all ways to go on</button>`);
-var root_3$5 = from_html(`<button class="plain">Zoom out</button>`);
+var root_3$4 = from_html(`<button class="plain">Zoom out</button>`);
 var root_4$3 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
 var root_5$3 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
 var root_6$2 = from_html(`<div class="frame s1f06"><div role="tree" aria-label="Ways to go on" tabindex="0" class="s1f06"></div></div> <p class="small"><span class="mono words s1f06"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
@@ -8767,7 +8892,7 @@ function Multiverse($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_2 = root_3$5();
+		var button_2 = root_3$4();
 		delegated("click", button_2, () => set(zoomed, -1));
 		append($$anchor, button_2);
 	};
@@ -8875,7 +9000,7 @@ delegate([
 var root$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
 var root_1$4 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
 var root_2$4 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
-var root_3$4 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
+var root_3$3 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
 var root_4$2 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
 var root_5$2 = from_html(`<section aria-label="The chosen branch" class="sae33"><p class="words sae33"> </p> <div class="row"><!> <!></div> <!></section>`);
 var root_6$1 = from_html(`<div class="pane sae33"><!> <!> <!></div>`);
@@ -9014,7 +9139,7 @@ function Tree($$anchor, $$props) {
 		var div_1 = sibling(p_1, 2);
 		var node_5 = child(div_1);
 		var consequent_2 = ($$anchor) => {
-			var fragment_2 = root_3$4();
+			var fragment_2 = root_3$3();
 			var button = first_child(fragment_2);
 			var button_1 = sibling(button, 2);
 			var button_2 = sibling(button_1, 2);
@@ -9080,10 +9205,10 @@ function Tree($$anchor, $$props) {
 }
 delegate(["click", "change"]);
 // src/panes/Inspector.svelte
-var root$4 = from_html(`<div class="panel s1mdh"><!></div>`);
-var root_1$3 = from_html(`<div class="tabs s1mdh"><!></div>`);
-var root_2$3 = from_html(`<!> <div class="panel s1mdh" id="inspector-panel" tabindex="0"><!></div>`, 1);
-var root_3$3 = from_html(`<aside id="pane-inspector" tabindex="-1" aria-label="Inspector" class="s1mdh"><!></aside>`);
+var root$4 = from_html(`<div class="panel s1iid"><!></div>`);
+var root_1$3 = from_html(`<div class="tabs s1iid"><!></div>`);
+var root_2$3 = from_html(`<!> <div class="panel s1iid" id="inspector-panel" tabindex="0"><!></div>`, 1);
+var root_3$2 = from_html(`<div class="pane s1iid"><h2 class="spoken">Inspector</h2> <!></div>`);
 function Inspector($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -9095,22 +9220,22 @@ function Inspector($$anchor, $$props) {
 		search: "Search"
 	};
 	const tab = user_derived(() => page().phone ? page().view === "tree" ? "tree" : "choice" : page().tab);
-	var aside = root_3$3();
-	var node = child(aside);
+	var div = root_3$2();
+	var node = sibling(child(div), 2);
 	var consequent = ($$anchor) => {
-		var div = root$4();
-		More(child(div), { get page() {
+		var div_1 = root$4();
+		More(child(div_1), { get page() {
 			return page();
 		} });
-		reset(div);
-		append($$anchor, div);
+		reset(div_1);
+		append($$anchor, div_1);
 	};
 	var alternate_1 = ($$anchor) => {
 		var fragment = root_2$3();
 		var node_2 = first_child(fragment);
 		var consequent_1 = ($$anchor) => {
-			var div_1 = root_1$3();
-			var node_3 = child(div_1);
+			var div_2 = root_1$3();
+			var node_3 = child(div_2);
 			var bind_get = () => page().tab;
 			var bind_set = (to) => page().tab = to;
 			Tabs(node_3, {
@@ -9126,14 +9251,14 @@ function Inspector($$anchor, $$props) {
 				},
 				panel: "inspector-panel"
 			});
-			reset(div_1);
-			append($$anchor, div_1);
+			reset(div_2);
+			append($$anchor, div_2);
 		};
 		if_block(node_2, ($$render) => {
 			if (!page().phone) $$render(consequent_1);
 		});
-		var div_2 = sibling(node_2, 2);
-		var node_4 = child(div_2);
+		var div_3 = sibling(node_2, 2);
+		var node_4 = child(div_3);
 		var consequent_2 = ($$anchor) => {
 			Choice($$anchor, { get page() {
 				return page();
@@ -9166,11 +9291,11 @@ function Inspector($$anchor, $$props) {
 			else if (get(tab) === "constraints") $$render(consequent_5, 3);
 			else $$render(alternate, -1);
 		});
-		reset(div_2);
+		reset(div_3);
 		template_effect(() => {
-			set_attribute(div_2, "role", page().phone ? "region" : "tabpanel");
-			set_attribute(div_2, "aria-labelledby", page().phone ? void 0 : `inspector-panel-tab-${get(tab)}`);
-			set_attribute(div_2, "aria-label", page().phone ? TABS[get(tab)] : void 0);
+			set_attribute(div_3, "role", page().phone ? "region" : "tabpanel");
+			set_attribute(div_3, "aria-labelledby", page().phone ? void 0 : `inspector-panel-tab-${get(tab)}`);
+			set_attribute(div_3, "aria-label", page().phone ? TABS[get(tab)] : void 0);
 		});
 		append($$anchor, fragment);
 	};
@@ -9178,19 +9303,19 @@ function Inspector($$anchor, $$props) {
 		if (page().phone && page().view === "more") $$render(consequent);
 		else $$render(alternate_1, -1);
 	});
-	reset(aside);
-	append($$anchor, aside);
+	reset(div);
+	append($$anchor, div);
 	pop();
 }
 // src/panes/Settings.svelte
 var root$3 = from_html(`<label for="system"><h2>System message</h2></label> <textarea id="system" rows="3" placeholder="The model's own, or none"></textarea>`, 1);
 var root_1$2 = from_html(`<button class="plain">Reset all</button>`);
-var root_2$2 = from_html(`<span class="mono sk98j"> </span>`);
-var root_3$2 = from_html(`<span class="muted">All as the server has them.</span>`);
+var root_2$2 = from_html(`<span class="mono shht2"> </span>`);
+var root_3$1 = from_html(`<span class="muted">All as the server has them.</span>`);
 var root_4$1 = from_html(`•<span class="spoken">some are set</span>`, 1);
-var root_5$1 = from_html(`<details><summary class="sk98j"><h3 class="sk98j"> <!></h3></summary> <div class="fields sk98j"></div></details>`);
+var root_5$1 = from_html(`<details><summary class="shht2"><h3 class="shht2"> <!></h3></summary> <div class="fields shht2"></div></details>`);
 var root_6 = from_html(`<p class="muted small"> </p>`);
-var root_7 = from_html(`<aside id="pane-settings" tabindex="-1" aria-label="Settings" class="sk98j"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small sk98j" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></aside>`);
+var root_7 = from_html(`<div class="pane shht2"><!> <div class="row"><h2 class="grow">Settings</h2> <!></div> <p class="summary small shht2" aria-label="What differs from the defaults"></p> <input type="search" aria-label="Find a setting" placeholder="Find a setting"/> <!></div>`);
 function Settings($$anchor, $$props) {
 	push($$props, true);
 	let find = state("");
@@ -9228,8 +9353,8 @@ function Settings($$anchor, $$props) {
 		}));
 	});
 	const set$1 = user_derived(() => Object.entries($$props.page.session.settings));
-	var aside = root_7();
-	var node = child(aside);
+	var div = root_7();
+	var node = child(div);
 	var consequent = ($$anchor) => {
 		var fragment = root$3();
 		var textarea = sibling(first_child(fragment), 2);
@@ -9241,8 +9366,8 @@ function Settings($$anchor, $$props) {
 	if_block(node, ($$render) => {
 		if ($$props.page.mode === "chat") $$render(consequent);
 	});
-	var div = sibling(node, 2);
-	var node_1 = sibling(child(div), 2);
+	var div_1 = sibling(node, 2);
+	var node_1 = sibling(child(div_1), 2);
 	var consequent_1 = ($$anchor) => {
 		var button = root_1$2();
 		delegated("click", button, () => $$props.page.setAll({}));
@@ -9251,8 +9376,8 @@ function Settings($$anchor, $$props) {
 	if_block(node_1, ($$render) => {
 		if (get(set$1).length) $$render(consequent_1);
 	});
-	reset(div);
-	var p = sibling(div, 2);
+	reset(div_1);
+	var p = sibling(div_1, 2);
 	each(p, 21, () => get(set$1), ([name, value]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
 		let name = () => get($$array)[0];
@@ -9262,7 +9387,7 @@ function Settings($$anchor, $$props) {
 		template_effect(($0) => set_text(text, `${name() ?? ""} ${$0 ?? ""}`), [() => typeof value() === "object" ? JSON.stringify(value()) : value()]);
 		append($$anchor, span);
 	}, ($$anchor) => {
-		var span_1 = root_3$2();
+		var span_1 = root_3$1();
 		append($$anchor, span_1);
 	});
 	reset(p);
@@ -9289,8 +9414,8 @@ function Settings($$anchor, $$props) {
 		});
 		reset(h3);
 		reset(summary);
-		var div_1 = sibling(summary, 2);
-		each(div_1, 21, parameters, (parameter) => parameter.name, ($$anchor, parameter) => {
+		var div_2 = sibling(summary, 2);
+		each(div_2, 21, parameters, (parameter) => parameter.name, ($$anchor, parameter) => {
 			{
 				let $0 = user_derived(() => $$props.page.refusedSetting(get(parameter)));
 				Field($$anchor, {
@@ -9307,7 +9432,7 @@ function Settings($$anchor, $$props) {
 				});
 			}
 		});
-		reset(div_1);
+		reset(div_2);
 		reset(details);
 		template_effect(() => {
 			details.open = group() === "common" || get(find) !== "";
@@ -9320,9 +9445,9 @@ function Settings($$anchor, $$props) {
 		template_effect(() => set_text(text_2, $$props.page.parameters.length ? "No setting has this in its name or its help." : "They come with the model."));
 		append($$anchor, p_1);
 	});
-	reset(aside);
+	reset(div);
 	bind_value(input, () => get(find), ($$value) => set(find, $$value));
-	append($$anchor, aside);
+	append($$anchor, div);
 	pop();
 }
 delegate(["change", "click"]);
@@ -9330,7 +9455,7 @@ delegate(["change", "click"]);
 var root$2 = from_html(`<button role="radio" class="s1afh"> </button>`);
 var root_1$1 = from_html(`<span class="model small s1afh"> </span>`);
 var root_2$1 = from_html(`<button class="plain" aria-haspopup="dialog"> </button>`);
-var root_3$1 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
+var root_3 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
 var root_4 = from_html(`<button class="plain"> </button> <button class="plain" aria-label="Keys" aria-haspopup="dialog">?</button>`, 1);
 var root_5 = from_html(`<header class="s1afh"><h1 class="s1afh">ponder</h1> <div class="modes s1afh" role="radiogroup" aria-label="Mode" tabindex="-1"></div> <!> <span class="grow"></span> <!> <!></header>`);
 function TopBar($$anchor, $$props) {
@@ -9385,11 +9510,11 @@ function TopBar($$anchor, $$props) {
 		append($$anchor, span);
 	};
 	if_block(node, ($$render) => {
-		if (get(model)) $$render(consequent);
+		if (get(model) && !$$props.page.phone) $$render(consequent);
 	});
 	var node_1 = sibling(node, 4);
 	var consequent_1 = ($$anchor) => {
-		var fragment = root_3$1();
+		var fragment = root_3();
 		var nav = first_child(fragment);
 		each(nav, 21, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
@@ -9438,7 +9563,7 @@ function TopBar($$anchor, $$props) {
 }
 delegate(["keydown", "click"]);
 // src/ui/Splitter.svelte
-var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0" class="sa45y"></div>`);
+var root$1 = from_html(`<div role="separator" aria-orientation="vertical" tabindex="0"></div>`);
 function Splitter($$anchor, $$props) {
 	push($$props, true);
 	let size = prop($$props, "size", 15);
@@ -9467,6 +9592,7 @@ function Splitter($$anchor, $$props) {
 	}
 	var div = root$1();
 	template_effect(() => {
+		set_class(div, 1, clsx($$props.side), "shh50");
 		set_attribute(div, "aria-label", $$props.label);
 		set_attribute(div, "aria-valuenow", size());
 		set_attribute(div, "aria-valuemin", $$props.min);
@@ -9479,10 +9605,9 @@ function Splitter($$anchor, $$props) {
 }
 delegate(["pointerdown", "keydown"]);
 // src/App.svelte
-var root = from_html(`<div><!></div> <!>`, 1);
-var root_1 = from_html(`<div class="document s1d72"><!></div>`);
-var root_2 = from_html(`<div><!></div>`);
-var root_3 = from_html(`<div><!> <div class="panes s1d72"><!> <!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
+var root = from_html(`<!> <!>`, 1);
+var root_1 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="sfg7z"><!></main>`);
+var root_2 = from_html(`<div><!> <div class="panes sfg7z"><!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
 function App($$anchor, $$props) {
 	push($$props, true);
 	const page = new Page();
@@ -9508,7 +9633,7 @@ function App($$anchor, $$props) {
 	const settingsShown = user_derived(() => get(phone) ? page.view === "settings" : get(wide) ? page.settingsOpen.value : page.drawer);
 	const documentShown = user_derived(() => !get(phone) || page.view === "text" || page.view === "choice");
 	const inspectorShown = user_derived(() => !get(phone) || page.view === "choice" || page.view === "tree" || page.view === "more");
-	var fragment = root_3();
+	var fragment = root_2();
 	event("keydown", $window, (event) => page.dialog || press(actions, event));
 	var div = first_child(fragment);
 	let classes;
@@ -9520,105 +9645,123 @@ function App($$anchor, $$props) {
 	let styles;
 	var node_1 = child(div_1);
 	var consequent_1 = ($$anchor) => {
-		var fragment_1 = root();
-		var div_2 = first_child(fragment_1);
-		let classes_1;
-		Settings(child(div_2), { get page() {
-			return page;
-		} });
-		reset(div_2);
-		var node_3 = sibling(div_2, 2);
-		var consequent = ($$anchor) => {
-			var bind_get = () => sizes.value.settings;
-			var bind_set = (settings) => sizes.value = {
-				...sizes.value,
-				settings
+		var fragment_1 = comment();
+		var node_2 = first_child(fragment_1);
+		element(node_2, () => get(phone) ? "main" : "aside", false, ($$element, $$anchor) => {
+			attribute_effect($$element, () => ({
+				id: "pane-settings",
+				tabindex: "-1",
+				"aria-label": "Settings",
+				class: "settings",
+				[CLASS]: { drawer: !get(wide) && !get(phone) }
+			}), void 0, void 0, void 0, "sfg7z");
+			var fragment_2 = root();
+			var node_3 = first_child(fragment_2);
+			Settings(node_3, { get page() {
+				return page;
+			} });
+			var node_4 = sibling(node_3, 2);
+			var consequent = ($$anchor) => {
+				var bind_get = () => sizes.value.settings;
+				var bind_set = (settings) => sizes.value = {
+					...sizes.value,
+					settings
+				};
+				Splitter($$anchor, {
+					label: "Width of the settings",
+					side: "start",
+					min: 220,
+					max: 480,
+					get size() {
+						return bind_get();
+					},
+					set size($$value) {
+						bind_set($$value);
+					}
+				});
 			};
-			Splitter($$anchor, {
-				label: "Width of the settings",
-				side: "start",
-				min: 220,
-				max: 480,
-				get size() {
-					return bind_get();
-				},
-				set size($$value) {
-					bind_set($$value);
-				}
+			if_block(node_4, ($$render) => {
+				if (get(wide)) $$render(consequent);
 			});
-		};
-		if_block(node_3, ($$render) => {
-			if (get(wide)) $$render(consequent);
+			append($$anchor, fragment_2);
 		});
-		template_effect(() => classes_1 = set_class(div_2, 1, "settings s1d72", null, classes_1, { drawer: !get(wide) && !get(phone) }));
 		append($$anchor, fragment_1);
 	};
 	if_block(node_1, ($$render) => {
 		if (get(settingsShown)) $$render(consequent_1);
 	});
-	var node_4 = sibling(node_1, 2);
+	var node_5 = sibling(node_1, 2);
 	var consequent_2 = ($$anchor) => {
-		var div_3 = root_1();
-		DocumentPane(child(div_3), { get page() {
+		var main = root_1();
+		DocumentPane(child(main), { get page() {
 			return page;
 		} });
-		reset(div_3);
-		append($$anchor, div_3);
+		reset(main);
+		append($$anchor, main);
 	};
-	if_block(node_4, ($$render) => {
+	if_block(node_5, ($$render) => {
 		if (get(documentShown)) $$render(consequent_2);
 	});
-	var node_6 = sibling(node_4, 2);
-	var consequent_3 = ($$anchor) => {
-		var bind_get_1 = () => sizes.value.inspector;
-		var bind_set_1 = (inspector) => sizes.value = {
-			...sizes.value,
-			inspector
-		};
-		Splitter($$anchor, {
-			label: "Width of the inspector",
-			side: "end",
-			min: 300,
-			max: 760,
-			get size() {
-				return bind_get_1();
-			},
-			set size($$value) {
-				bind_set_1($$value);
-			}
-		});
-	};
-	if_block(node_6, ($$render) => {
-		if (!get(phone)) $$render(consequent_3);
-	});
-	var node_7 = sibling(node_6, 2);
+	var node_7 = sibling(node_5, 2);
 	var consequent_4 = ($$anchor) => {
-		var div_4 = root_2();
-		let classes_2;
-		Inspector(child(div_4), { get page() {
-			return page;
-		} });
-		reset(div_4);
-		template_effect(() => classes_2 = set_class(div_4, 1, "inspector s1d72", null, classes_2, { sheet: get(phone) && page.view === "choice" }));
-		append($$anchor, div_4);
+		var fragment_4 = comment();
+		var node_8 = first_child(fragment_4);
+		element(node_8, () => get(documentShown) ? "aside" : "main", false, ($$element_1, $$anchor) => {
+			attribute_effect($$element_1, () => ({
+				id: "pane-inspector",
+				tabindex: "-1",
+				"aria-label": "Inspector",
+				class: "inspector",
+				[CLASS]: { sheet: get(phone) && get(documentShown) }
+			}), void 0, void 0, void 0, "sfg7z");
+			var fragment_5 = root();
+			var node_9 = first_child(fragment_5);
+			var consequent_3 = ($$anchor) => {
+				var bind_get_1 = () => sizes.value.inspector;
+				var bind_set_1 = (inspector) => sizes.value = {
+					...sizes.value,
+					inspector
+				};
+				Splitter($$anchor, {
+					label: "Width of the inspector",
+					side: "end",
+					min: 300,
+					max: 760,
+					get size() {
+						return bind_get_1();
+					},
+					set size($$value) {
+						bind_set_1($$value);
+					}
+				});
+			};
+			if_block(node_9, ($$render) => {
+				if (!get(phone)) $$render(consequent_3);
+			});
+			Inspector(sibling(node_9, 2), { get page() {
+				return page;
+			} });
+			append($$anchor, fragment_5);
+		});
+		append($$anchor, fragment_4);
 	};
 	if_block(node_7, ($$render) => {
 		if (get(inspectorShown)) $$render(consequent_4);
 	});
 	reset(div_1);
-	var node_9 = sibling(div_1, 2);
+	var node_11 = sibling(div_1, 2);
 	var consequent_5 = ($$anchor) => {
 		BottomBar($$anchor, { get page() {
 			return page;
 		} });
 	};
-	if_block(node_9, ($$render) => {
+	if_block(node_11, ($$render) => {
 		if (get(phone)) $$render(consequent_5);
 	});
 	reset(div);
-	var div_5 = sibling(div, 2);
-	var text = only_child(div_5, true);
-	Dialogs(sibling(div_5, 2), {
+	var div_2 = sibling(div, 2);
+	var text = only_child(div_2, true);
+	Dialogs(sibling(div_2, 2), {
 		get page() {
 			return page;
 		},
@@ -9627,13 +9770,13 @@ function App($$anchor, $$props) {
 		}
 	});
 	template_effect(($0) => {
-		classes = set_class(div, 1, "app s1d72", null, classes, {
+		classes = set_class(div, 1, "app sfg7z", null, classes, {
 			phone: get(phone),
 			wide: get(wide)
 		});
 		styles = set_style(div_1, "", styles, { "grid-template-columns": $0 });
 		set_text(text, page.said);
-	}, [() => get(phone) ? "minmax(0, 1fr)" : `${get(wide) && get(settingsShown) ? `${sizes.value.settings}px 5px ` : ""}minmax(0, 1fr) 5px ${Math.min(sizes.value.inspector, get(width) / 2)}px`]);
+	}, [() => get(phone) ? "minmax(0, 1fr)" : `${get(wide) && get(settingsShown) ? `${sizes.value.settings}px ` : ""}minmax(0, 1fr) ${Math.min(sizes.value.inspector, get(width) / 2)}px`]);
 	bind_window_size("innerWidth", ($$value) => set(width, $$value, true));
 	append($$anchor, fragment);
 	pop();

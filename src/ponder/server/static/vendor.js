@@ -22,44 +22,44 @@ function m(e, t) {
 var h = 1 << 24, g = 1024, _ = 2048, v = 4096, y = 8192, b = 16384, x = 32768, S = 1 << 25, ee = 65536, C = 1 << 19, te = 1 << 20, ne = 1 << 25, re = 1 << 21, ie = 1 << 22, ae = 1 << 23, oe = Symbol("$state"), se = Symbol("component"), ce = Symbol("legacy props"), le = Symbol(""), ue = Symbol("attributes"), de = Symbol("class"), fe = Symbol("style"), pe = Symbol("text"), me = Symbol("form reset"), he = new class extends Error {
 	name = "StaleReactionError";
 	message = "The reaction that called `getAbortSignal()` was re-run or destroyed";
-}(), ge = !!globalThis.document?.contentType && globalThis.document.contentType.includes("xml"), _e = {}, w = Symbol("uninitialized"), ve = "http://www.w3.org/1999/xhtml";
-function ye() {
+}(), ge = !!globalThis.document?.contentType && globalThis.document.contentType.includes("xml"), _e = {}, w = Symbol("uninitialized"), ve = "http://www.w3.org/1999/xhtml", ye = "http://www.w3.org/2000/svg";
+function be() {
 	console.warn("https://svelte.dev/e/derived_inert");
 }
-function be(e) {
+function xe(e) {
 	console.warn("https://svelte.dev/e/hydration_mismatch");
 }
-function xe() {
+function Se() {
 	console.warn("https://svelte.dev/e/select_multiple_invalid_value");
 }
-function Se() {
+function Ce() {
 	console.warn("https://svelte.dev/e/svelte_boundary_reset_noop");
 }
 var T = !1;
-function Ce(e) {
+function we(e) {
 	T = e;
 }
 var E;
 function D(e) {
-	if (e === null) throw be(), _e;
+	if (e === null) throw xe(), _e;
 	return E = e;
 }
-function we() {
+function Te() {
 	return D(L(E));
 }
-function Te(e) {
+function Ee(e) {
 	if (T) {
-		if (L(E) !== null) throw be(), _e;
+		if (L(E) !== null) throw xe(), _e;
 		E = e;
 	}
 }
-function Ee(e = 1) {
+function De(e = 1) {
 	if (T) {
 		for (var t = e, n = E; t--;) n = L(n);
 		E = n;
 	}
 }
-function De(e = !0) {
+function Oe(e = !0) {
 	for (var t = 0, n = E;;) {
 		if (n.nodeType === 8) {
 			var r = n.data;
@@ -72,57 +72,57 @@ function De(e = !0) {
 		e && n.remove(), n = i;
 	}
 }
-function Oe(e) {
-	if (!e || e.nodeType !== 8) throw be(), _e;
+function ke(e) {
+	if (!e || e.nodeType !== 8) throw xe(), _e;
 	return e.data;
 }
-function ke(e) {
+function Ae(e) {
 	return e === this.v;
 }
-function Ae(e, t) {
+function je(e, t) {
 	return e == e ? e !== t || typeof e == "object" && !!e || typeof e == "function" : t == t;
 }
-function je(e) {
-	return !Ae(e, this.v);
+function Me(e) {
+	return !je(e, this.v);
 }
-function Me() {
+function Ne() {
 	throw Error("https://svelte.dev/e/async_derived_orphan");
 }
-function Ne(e, t, n) {
+function Pe(e, t, n) {
 	throw Error("https://svelte.dev/e/each_key_duplicate");
 }
-function Pe(e) {
+function Fe(e) {
 	throw Error("https://svelte.dev/e/effect_in_teardown");
 }
-function Fe() {
+function Ie() {
 	throw Error("https://svelte.dev/e/effect_in_unowned_derived");
 }
-function Ie(e) {
+function Le(e) {
 	throw Error("https://svelte.dev/e/effect_orphan");
 }
-function Le() {
+function Re() {
 	throw Error("https://svelte.dev/e/effect_update_depth_exceeded");
 }
-function Re(e) {
+function ze(e) {
 	throw Error("https://svelte.dev/e/props_invalid_value");
 }
-function ze() {
+function Be() {
 	throw Error("https://svelte.dev/e/state_descriptors_fixed");
 }
-function Be() {
+function Ve() {
 	throw Error("https://svelte.dev/e/state_prototype_fixed");
 }
-function Ve() {
+function He() {
 	throw Error("https://svelte.dev/e/state_unsafe_mutation");
 }
-function He() {
+function Ue() {
 	throw Error("https://svelte.dev/e/svelte_boundary_reset_onerror");
 }
 var O = null;
-function Ue(e) {
+function We(e) {
 	O = e;
 }
-function We(e, t = !1, n) {
+function Ge(e, t = !1, n) {
 	O = {
 		p: O,
 		i: !1,
@@ -134,66 +134,74 @@ function We(e, t = !1, n) {
 		l: null
 	};
 }
-function Ge(e) {
+function Ke(e) {
 	var t = O, n = t.e;
 	if (n !== null) {
 		t.e = null;
-		for (var r of n) _n(r);
+		for (var r of n) yn(r);
 	}
-	return e !== void 0 && (t.x = e), t.i = !0, O = t.p, Ke(e);
+	return e !== void 0 && (t.x = e), t.i = !0, O = t.p, qe(e);
 }
-function Ke(e = {}) {
+function qe(e = {}) {
 	return i(e, se, { value: !0 }), e;
 }
-function qe() {
+function Je() {
 	return !0;
 }
-var Je = [];
-function Ye() {
-	var e = Je;
-	Je = [], f(e);
+var Ye = [];
+function Xe() {
+	var e = Ye;
+	Ye = [], f(e);
 }
 function k(e) {
-	if (Je.length === 0 && !Ct) {
-		var t = Je;
+	if (Ye.length === 0 && !Tt) {
+		var t = Ye;
 		queueMicrotask(() => {
-			t === Je && Ye();
+			t === Ye && Xe();
 		});
 	}
-	Je.push(e);
+	Ye.push(e);
 }
-function Xe() {
-	for (; Je.length > 0;) Ye();
+function Ze() {
+	for (; Ye.length > 0;) Xe();
 }
-var Ze = ~(_ | v | g);
+var Qe = ~(_ | v | g);
 function A(e, t) {
-	e.f = e.f & Ze | t;
+	e.f = e.f & Qe | t;
 }
-function Qe(e) {
+function $e(e) {
 	e.f & 512 || e.deps === null ? A(e, g) : A(e, v);
 }
-function $e(e, t) {
+function et(e, t) {
 	e.f & 2048 ? t.set(e, _) : e.f & 4096 && t.get(e) !== 2048 && t.set(e, v), A(e, g);
 }
-function et(e) {
-	T && I(e) !== null && sn(e);
+function tt(e, t) {
+	if (t) {
+		let t = document.body;
+		e.autofocus = !0, k(() => {
+			document.activeElement === t && e.focus();
+		});
+	}
 }
-var tt = !1;
-function nt() {
-	tt || (tt = !0, document.addEventListener("reset", (e) => {
+function nt(e) {
+	T && I(e) !== null && ln(e);
+}
+var rt = !1;
+function it() {
+	rt || (rt = !0, document.addEventListener("reset", (e) => {
 		Promise.resolve().then(() => {
 			if (!e.defaultPrevented) for (let t of e.target.elements) t[me]?.();
 		});
 	}, { capture: !0 }));
 }
-function rt(e, t, n, r = !0) {
+function at(e, t, n, r = !0) {
 	r && n();
 	for (var i of t) e.addEventListener(i, n);
-	hn(() => {
+	_n(() => {
 		for (var r of t) e.removeEventListener(r, n);
 	});
 }
-function it(e) {
+function ot(e) {
 	var t = U, n = K;
 	G(null), q(null);
 	try {
@@ -202,21 +210,21 @@ function it(e) {
 		G(t), q(n);
 	}
 }
-function at(e, t, n, r = n) {
-	e.addEventListener(t, () => it(n));
+function st(e, t, n, r = n) {
+	e.addEventListener(t, () => ot(n));
 	let i = e[me];
 	e[me] = i ? () => {
 		i(), r(!0);
-	} : () => r(!0), nt();
+	} : () => r(!0), it();
 }
-function ot(e, t, n, r) {
-	let i = qe() ? ut : mt;
+function ct(e, t, n, r) {
+	let i = Je() ? ft : gt;
 	var a = e.filter((e) => !e.settled), o = t.map(i);
 	if (n.length === 0 && a.length === 0) {
 		r(o);
 		return;
 	}
-	var s = K, c = st(), l = a.length === 1 ? a[0].promise : a.length > 1 ? Promise.all(a.map((e) => e.promise)) : null;
+	var s = K, c = lt(), l = a.length === 1 ? a[0].promise : a.length > 1 ? Promise.all(a.map((e) => e.promise)) : null;
 	function u(e) {
 		if (!(s.f & 16384)) {
 			c();
@@ -225,43 +233,43 @@ function ot(e, t, n, r) {
 			} catch (e) {
 				R(e, s);
 			}
-			ct();
+			ut();
 		}
 	}
-	var d = lt();
+	var d = dt();
 	if (n.length === 0) {
 		l.then(() => u([])).finally(d);
 		return;
 	}
 	function f() {
-		Promise.all(n.map((e) => ft(e))).then(u).catch((e) => R(e, s)).finally(d);
+		Promise.all(n.map((e) => mt(e))).then(u).catch((e) => R(e, s)).finally(d);
 	}
 	l ? l.then(() => {
-		s.f & 16384 ? d() : (c(), f(), ct());
+		s.f & 16384 ? d() : (c(), f(), ut());
 	}) : f();
 }
-function st() {
+function lt() {
 	var e = K, t = U, n = O, r = j;
 	return function(i = !0) {
-		q(e), G(t), Ue(n), i && !(e.f & 16384) && (r?.activate(), r?.apply());
+		q(e), G(t), We(n), i && !(e.f & 16384) && (r?.activate(), r?.apply());
 	};
 }
-function ct(e = !0) {
-	q(null), G(null), Ue(null), e && j?.deactivate();
+function ut(e = !0) {
+	q(null), G(null), We(null), e && j?.deactivate();
 }
-function lt() {
+function dt() {
 	var e = K, t = e.b, n = j, r = !!t?.is_rendered();
 	return t?.update_pending_count(1, n), n.increment(r, e), () => {
 		t?.update_pending_count(-1, n), n.decrement(r, e);
 	};
 }
-function ut(e) {
+function ft(e) {
 	var t = 2 | _;
 	return K !== null && (K.f |= C), {
 		ctx: O,
 		deps: null,
 		effects: null,
-		equals: ke,
+		equals: Ae,
 		f: t,
 		fn: e,
 		reactions: null,
@@ -272,34 +280,34 @@ function ut(e) {
 		ac: null
 	};
 }
-var dt = Symbol("obsolete");
-function ft(e, t, n) {
+var pt = Symbol("obsolete");
+function mt(e, t, n) {
 	let r = K;
-	r === null && Me();
-	var i = void 0, a = Rt(w), o = !U, s = new Set();
-	return bn(() => {
+	r === null && Ne();
+	var i = void 0, a = Bt(w), o = !U, s = new Set();
+	return Sn(() => {
 		var t = K, n = p();
 		i = n.promise;
 		try {
 			Promise.resolve(e()).then(n.resolve, (e) => {
 				e !== he && n.reject(e);
-			}).finally(ct);
+			}).finally(ut);
 		} catch (e) {
-			n.reject(e), ct();
+			n.reject(e), ut();
 		}
 		var c = j;
 		if (o) {
-			if (t.f & 32768) var l = lt();
-			if (r.b?.is_rendered()) c.async_deriveds.get(t)?.reject(dt);
-			else for (let e of s.values()) e.reject(dt);
+			if (t.f & 32768) var l = dt();
+			if (r.b?.is_rendered()) c.async_deriveds.get(t)?.reject(pt);
+			else for (let e of s.values()) e.reject(pt);
 			s.add(n), c.async_deriveds.set(t, n);
 		}
 		let u = (e, t = void 0) => {
-			l?.(), s.delete(n), t !== dt && (c.activate(), t ? (a.f |= ae, Wt(a, t)) : (a.f & 8388608 && (a.f ^= ae), Wt(a, e)), c.deactivate());
+			l?.(), s.delete(n), t !== pt && (c.activate(), t ? (a.f |= ae, Kt(a, t)) : (a.f & 8388608 && (a.f ^= ae), Kt(a, e)), c.deactivate());
 		};
 		n.promise.then(u, (e) => u(null, e || "unknown"));
-	}), hn(() => {
-		for (let e of s) e.reject(dt);
+	}), _n(() => {
+		for (let e of s) e.reject(pt);
 	}), new Promise((e) => {
 		function t(n) {
 			function r() {
@@ -310,46 +318,46 @@ function ft(e, t, n) {
 		t(i);
 	});
 }
-function pt(e) {
-	let t = ut(e);
-	return Ln(t), t;
-}
-function mt(e) {
-	let t = ut(e);
-	return t.equals = je, t;
-}
 function ht(e) {
+	let t = ft(e);
+	return zn(t), t;
+}
+function gt(e) {
+	let t = ft(e);
+	return t.equals = Me, t;
+}
+function _t(e) {
 	var t = e.effects;
 	if (t !== null) {
 		e.effects = null;
 		for (var n = 0; n < t.length; n += 1) V(t[n]);
 	}
 }
-function gt(e) {
+function vt(e) {
 	var t, n = K, r = e.parent;
-	if (!H && r !== null && e.v !== w && r.f & 24576) return ye(), e.v;
+	if (!H && r !== null && e.v !== w && r.f & 24576) return be(), e.v;
 	q(r);
 	try {
-		ht(e), t = Kn(e);
+		_t(e), t = Jn(e);
 	} finally {
 		q(n);
 	}
 	return t;
 }
-function _t(e) {
-	var t = gt(e);
-	!e.equals(t) && (e.wv = Un(), (!j?.is_fork || e.deps === null) && (j === null ? e.v = t : (j.capture(e, t, !0), xt?.capture(e, t, !0)), e.deps === null)) ? A(e, g) : H || (M === null ? Qe(e) : (mn() || j?.is_fork) && M.set(e, t));
-}
-function vt(e) {
-	if (e.effects !== null) for (let t of e.effects) (t.teardown || t.ac) && (t.teardown?.(), t.ac !== null && it(() => {
-		t.ac.abort(he), t.ac = null;
-	}), t.fn !== null && (t.teardown = d), Yn(t, 0), En(t));
-}
 function yt(e) {
-	if (e.effects !== null) for (let t of e.effects) t.teardown && t.fn !== null && Xn(t);
+	var t = vt(e);
+	!e.equals(t) && (e.wv = Gn(), (!j?.is_fork || e.deps === null) && (j === null ? e.v = t : (j.capture(e, t, !0), Ct?.capture(e, t, !0)), e.deps === null)) ? A(e, g) : H || (M === null ? $e(e) : (gn() || j?.is_fork) && M.set(e, t));
 }
-var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = null, Et = null, Dt = 0, Ot = 1, kt = class e {
-	id = Ot++;
+function bt(e) {
+	if (e.effects !== null) for (let t of e.effects) (t.teardown || t.ac) && (t.teardown?.(), t.ac !== null && ot(() => {
+		t.ac.abort(he), t.ac = null;
+	}), t.fn !== null && (t.teardown = d), Zn(t, 0), On(t));
+}
+function xt(e) {
+	if (e.effects !== null) for (let t of e.effects) t.teardown && t.fn !== null && Qn(t);
+}
+var St = null, j = null, Ct = null, M = null, wt = null, Tt = !1, Et = !1, Dt = null, Ot = null, kt = 0, At = 1, jt = class e {
+	id = At++;
 	started = !1;
 	linked = !0;
 	prev = null;
@@ -370,7 +378,7 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 	is_fork = !1;
 	#u = !1;
 	constructor() {
-		bt === null ? bt = this : (bt.next = this, this.prev = bt), bt = this;
+		St === null ? St = this : (St.next = this, this.prev = St), St = this;
 	}
 	#d() {
 		if (this.is_fork) return !0;
@@ -418,21 +426,21 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 		this.started = !0;
 		for (let [e, t] of this.#s) A(e, t), this.schedule(e);
 		this.apply();
-		for (var t = Tt = [], n = [], r = Et = []; this.#a.length > 0;) {
-			Dt++ > 1e3 && (this.#b(), jt());
+		for (var t = Dt = [], n = [], r = Ot = []; this.#a.length > 0;) {
+			kt++ > 1e3 && (this.#b(), Nt());
 			for (let e of this.#p()) try {
 				this.#h(e, t, n);
 			} catch (t) {
-				throw Ft(e), this.#d() || this.discard(), t;
+				throw Lt(e), this.#d() || this.discard(), t;
 			}
 		}
 		if (j = null, r.length > 0) {
 			var i = e.ensure();
 			for (let e of r) i.schedule(e);
 		}
-		if (Tt = null, Et = null, this.#d()) {
+		if (Dt = null, Ot = null, this.#d()) {
 			this.#y(n), this.#y(t);
-			for (let [e, t] of this.#c) Pt(e, t);
+			for (let [e, t] of this.#c) It(e, t);
 			r.length > 0 && j.#m();
 			return;
 		}
@@ -441,7 +449,7 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 		else {
 			this.#s.clear();
 			for (let e of this.#e) e(this);
-			this.#e.clear(), xt = this, Mt(n), Mt(t), xt = null, this.#i?.resolve();
+			this.#e.clear(), Ct = this, Pt(n), Pt(t), Ct = null, this.#i?.resolve();
 			var o = j;
 			this.#n === 0 && (this.#a.length === 0 || o !== null) && this.#b(), o !== null && (P.clear(), o.#m());
 		}
@@ -451,7 +459,7 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 		for (var r = e.first; r !== null;) {
 			var i = r.f, a = !!(i & 96);
 			if (!(a && i & 1024 || i & 8192 || this.#c.has(r)) && r.fn !== null) {
-				a ? r.f ^= g : i & 4 ? t.push(r) : Wn(r) && (i & 16 && this.add_dirty_reaction(r, v), Xn(r));
+				a ? r.f ^= g : i & 4 ? t.push(r) : Kn(r) && (i & 16 && this.add_dirty_reaction(r, v), Qn(r));
 				var o = r.first;
 				if (o !== null) {
 					r = o;
@@ -498,7 +506,7 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 		this.oncommit(() => e.discard()), e.#b(), j = this, this.#m();
 	}
 	#y(e) {
-		for (var t = 0; t < e.length; t += 1) $e(e[t], this.#s);
+		for (var t = 0; t < e.length; t += 1) et(e[t], this.#s);
 	}
 	capture(e, t, n = !1) {
 		e.v !== w && !this.previous.has(e) && this.previous.set(e, e.v), e.f & 8388608 || (this.current.set(e, [t, n]), M?.set(e, t)), this.is_fork || (e.v = t);
@@ -511,15 +519,15 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 	}
 	flush() {
 		try {
-			wt = !0, j = this, this.#m();
+			Et = !0, j = this, this.#m();
 		} finally {
-			Dt = 0, St = null, Tt = null, Et = null, wt = !1, j = null, M = null, P.clear();
+			kt = 0, wt = null, Dt = null, Ot = null, Et = !1, j = null, M = null, P.clear();
 		}
 	}
 	discard() {
 		for (let e of this.#t) e(this);
 		this.#t.clear();
-		for (let e of this.async_deriveds.values()) e.reject(dt);
+		for (let e of this.async_deriveds.values()) e.reject(pt);
 		this.#b(), this.#i?.resolve();
 	}
 	register_created_effect(e) {
@@ -559,7 +567,7 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 	static ensure() {
 		if (j === null) {
 			let t = j = new e();
-			!wt && !Ct && k(() => {
+			!Et && !Tt && k(() => {
 				t.started || t.flush();
 			});
 		}
@@ -569,42 +577,42 @@ var bt = null, j = null, xt = null, M = null, St = null, Ct = !1, wt = !1, Tt = 
 		M = null;
 	}
 	schedule(e) {
-		St = e, e.b?.is_pending && e.f & 16777228 && !(e.f & 32768) ? e.b.defer_effect(e) : this.#a.push(e);
+		wt = e, e.b?.is_pending && e.f & 16777228 && !(e.f & 32768) ? e.b.defer_effect(e) : this.#a.push(e);
 	}
 	#b() {
 		if (this.linked) {
 			var e = this.prev, t = this.next;
-			e === null || (e.next = t), t === null ? bt = e : t.prev = e, this.linked = !1;
+			e === null || (e.next = t), t === null ? St = e : t.prev = e, this.linked = !1;
 		}
 	}
 };
-function At(e) {
-	var t = Ct, n = xt;
-	xt = null, Ct = !0;
+function Mt(e) {
+	var t = Tt, n = Ct;
+	Ct = null, Tt = !0;
 	try {
 		var r;
-		for (e && (At(), r = e());;) {
-			if (Xe(), j === null) return r;
+		for (e && (Mt(), r = e());;) {
+			if (Ze(), j === null) return r;
 			j.flush();
 		}
 	} finally {
-		Ct = t, xt = n;
+		Tt = t, Ct = n;
 	}
 }
-function jt() {
+function Nt() {
 	try {
-		Le();
+		Re();
 	} catch (e) {
-		R(e, St);
+		R(e, wt);
 	}
 }
 var N = null;
-function Mt(e) {
+function Pt(e) {
 	var t = e.length;
 	if (t !== 0) {
 		for (var n = 0; n < t;) {
 			var r = e[n++];
-			if (!(r.f & 24576) && Wn(r) && (N = new Set(), Xn(r), r.deps === null && r.first === null && r.nodes === null && r.teardown === null && r.ac === null && kn(r), N?.size > 0)) {
+			if (!(r.f & 24576) && Kn(r) && (N = new Set(), Qn(r), r.deps === null && r.first === null && r.nodes === null && r.teardown === null && r.ac === null && jn(r), N?.size > 0)) {
 				P.clear();
 				for (let e of N) {
 					if (e.f & 24576) continue;
@@ -612,7 +620,7 @@ function Mt(e) {
 					for (; n !== null;) N.has(n) && (N.delete(n), t.push(n)), n = n.parent;
 					for (let e = t.length - 1; e >= 0; e--) {
 						let n = t[e];
-						n.f & 24576 || Xn(n);
+						n.f & 24576 || Qn(n);
 					}
 				}
 				N.clear();
@@ -621,129 +629,129 @@ function Mt(e) {
 		N = null;
 	}
 }
-function Nt(e) {
+function Ft(e) {
 	j.schedule(e);
 }
-function Pt(e, t) {
+function It(e, t) {
 	if (!(e.f & 32 && e.f & 1024)) {
 		e.f & 2048 ? t.d.push(e) : e.f & 4096 && t.m.push(e), A(e, g);
-		for (var n = e.first; n !== null;) Pt(n, t), n = n.next;
+		for (var n = e.first; n !== null;) It(n, t), n = n.next;
 	}
 }
-function Ft(e) {
+function Lt(e) {
 	A(e, g);
-	for (var t = e.first; t !== null;) Ft(t), t = t.next;
+	for (var t = e.first; t !== null;) Lt(t), t = t.next;
 }
-var It = new Set(), P = new Map(), Lt = !1;
-function Rt(e, t) {
+var Rt = new Set(), P = new Map(), zt = !1;
+function Bt(e, t) {
 	return {
 		f: 0,
 		v: e,
 		reactions: null,
-		equals: ke,
+		equals: Ae,
 		rv: 0,
 		wv: 0
 	};
 }
-function zt(e, t) {
-	let n = Rt(e, t);
-	return Ln(n), n;
+function Vt(e, t) {
+	let n = Bt(e, t);
+	return zn(n), n;
 }
-function Bt(e, t = !1, n = !0) {
-	let r = Rt(e);
-	return t || (r.equals = je), r;
+function Ht(e, t = !1, n = !0) {
+	let r = Bt(e);
+	return t || (r.equals = Me), r;
 }
-function Vt(e, t, n = !1) {
-	return U !== null && (!W || U.f & 131072) && qe() && U.f & 4325394 && (J === null || !J.has(e)) && Ve(), Wt(e, n ? Jt(t) : t, Et);
+function Ut(e, t, n = !1) {
+	return U !== null && (!W || U.f & 131072) && Je() && U.f & 4325394 && (J === null || !J.has(e)) && He(), Kt(e, n ? Xt(t) : t, Ot);
 }
-var Ht = null, Ut = 0;
-function Wt(e, t, n = null) {
+var Wt = null, Gt = 0;
+function Kt(e, t, n = null) {
 	if (!e.equals(t)) {
 		H ? P.set(e, t) : P.has(e) || P.set(e, e.v);
-		var r = kt.ensure();
+		var r = jt.ensure();
 		if (r.capture(e, t), e.f & 2) {
 			let t = e;
-			e.f & 2048 && gt(t), M === null && Qe(t);
+			e.f & 2048 && vt(t), M === null && $e(t);
 		}
-		e.wv = Un(), Ht = null, Ut = 0, qt(e, _, n), Ht = null, qe() && K !== null && K.f & 1024 && !(K.f & 96) && (Z === null ? Rn([e]) : Z.push(e)), !r.is_fork && It.size > 0 && !Lt && Gt();
+		e.wv = Gn(), Wt = null, Gt = 0, Yt(e, _, n), Wt = null, Je() && K !== null && K.f & 1024 && !(K.f & 96) && (Z === null ? Bn([e]) : Z.push(e)), !r.is_fork && Rt.size > 0 && !zt && qt();
 	}
 	return t;
 }
-function Gt() {
-	Lt = !1;
-	for (let e of It) {
+function qt() {
+	zt = !1;
+	for (let e of Rt) {
 		e.f & 1024 && A(e, v);
 		let t;
 		try {
-			t = Wn(e);
+			t = Kn(e);
 		} catch {
 			t = !0;
 		}
-		t && Xn(e);
+		t && Qn(e);
 	}
-	It.clear();
+	Rt.clear();
 }
-function Kt(e) {
-	Vt(e, e.v + 1);
+function Jt(e) {
+	Ut(e, e.v + 1);
 }
-function qt(e, t, n) {
+function Yt(e, t, n) {
 	var r = e.reactions;
 	if (r !== null) {
-		var i = qe(), a = r.length;
-		if (Ut += a, Ut > 1e5 && Ht === null && (Ht = new Set()), Ht !== null) {
-			if (Ht.has(e)) return;
-			Ht.add(e);
+		var i = Je(), a = r.length;
+		if (Gt += a, Gt > 1e5 && Wt === null && (Wt = new Set()), Wt !== null) {
+			if (Wt.has(e)) return;
+			Wt.add(e);
 		}
 		for (var o = 0; o < a; o++) {
 			var s = r[o], c = s.f;
 			if (i || s !== K) {
 				var l = (c & _) === 0;
-				if (l && A(s, t), c & 131072) It.add(s);
+				if (l && A(s, t), c & 131072) Rt.add(s);
 				else if (c & 2) {
 					var u = s;
-					M?.delete(u), qt(u, v, n);
+					M?.delete(u), Yt(u, v, n);
 				} else if (l) {
 					var d = s;
-					c & 16 && N !== null && N.add(d), n === null ? Nt(d) : n.push(d);
+					c & 16 && N !== null && N.add(d), n === null ? Ft(d) : n.push(d);
 				}
 			}
 		}
 	}
 }
-function Jt(t) {
+function Xt(t) {
 	if (typeof t != "object" || !t || oe in t || se in t) return t;
 	let n = l(t);
 	if (n !== s && n !== c) return t;
-	var r = new Map(), i = e(t), o = zt(0), u = null, d = Vn, f = (e) => {
-		if (Vn === d) return e();
-		var t = U, n = Vn;
-		G(null), Hn(d);
+	var r = new Map(), i = e(t), o = Vt(0), u = null, d = Un, f = (e) => {
+		if (Un === d) return e();
+		var t = U, n = Un;
+		G(null), Wn(d);
 		var r = e();
-		return G(t), Hn(n), r;
+		return G(t), Wn(n), r;
 	};
-	return i && r.set("length", zt(t.length, u)), new Proxy(t, {
+	return i && r.set("length", Vt(t.length, u)), new Proxy(t, {
 		defineProperty(e, t, n) {
-			"value" in n && n.configurable !== !1 && n.enumerable !== !1 && n.writable !== !1 || ze();
+			"value" in n && n.configurable !== !1 && n.enumerable !== !1 && n.writable !== !1 || Be();
 			var i = r.get(t);
 			return i === void 0 ? f(() => {
-				var e = zt(n.value, u);
+				var e = Vt(n.value, u);
 				return r.set(t, e), e;
-			}) : Vt(i, n.value, !0), !0;
+			}) : Ut(i, n.value, !0), !0;
 		},
 		deleteProperty(e, t) {
 			var n = r.get(t);
 			if (n === void 0) {
 				if (t in e) {
-					let e = f(() => zt(w, u));
-					r.set(t, e), Kt(o);
+					let e = f(() => Vt(w, u));
+					r.set(t, e), Jt(o);
 				}
-			} else Vt(n, w), Kt(o);
+			} else Ut(n, w), Jt(o);
 			return !0;
 		},
 		get(e, n, i) {
 			if (n === oe) return t;
 			var o = r.get(n), s = n in e;
-			if (o === void 0 && (!s || a(e, n)?.writable) && (o = f(() => zt(Jt(s ? e[n] : w), u)), r.set(n, o)), o !== void 0) {
+			if (o === void 0 && (!s || a(e, n)?.writable) && (o = f(() => Vt(Xt(s ? e[n] : w), u)), r.set(n, o)), o !== void 0) {
 				var c = Q(o);
 				return c === w ? void 0 : c;
 			}
@@ -768,27 +776,27 @@ function Jt(t) {
 		has(e, t) {
 			if (t === oe) return !0;
 			var n = r.get(t), i = n !== void 0 && n.v !== w || Reflect.has(e, t);
-			return (n !== void 0 || (K !== null || U !== null) && (!i || a(e, t)?.writable)) && (n === void 0 && (n = f(() => zt(i ? Jt(e[t]) : w, u)), r.set(t, n)), Q(n) === w) ? !1 : i;
+			return (n !== void 0 || (K !== null || U !== null) && (!i || a(e, t)?.writable)) && (n === void 0 && (n = f(() => Vt(i ? Xt(e[t]) : w, u)), r.set(t, n)), Q(n) === w) ? !1 : i;
 		},
 		set(e, t, n, s) {
 			var c = r.get(t), l = t in e;
 			if (i && t === "length") for (var d = n; d < c.v; d += 1) {
 				var p = r.get(d + "");
-				p === void 0 ? d in e && (p = f(() => zt(w, u)), r.set(d + "", p)) : Vt(p, w);
+				p === void 0 ? d in e && (p = f(() => Vt(w, u)), r.set(d + "", p)) : Ut(p, w);
 			}
-			if (c === void 0) (!l || a(e, t)?.writable) && (c = f(() => zt(void 0, u)), Vt(c, Jt(n)), r.set(t, c));
+			if (c === void 0) (!l || a(e, t)?.writable) && (c = f(() => Vt(void 0, u)), Ut(c, Xt(n)), r.set(t, c));
 			else {
 				l = c.v !== w;
-				var m = f(() => Jt(n));
-				Vt(c, m);
+				var m = f(() => Xt(n));
+				Ut(c, m);
 			}
 			var h = Reflect.getOwnPropertyDescriptor(e, t);
 			if (h?.set && h.set.call(s, n), !l) {
 				if (i && typeof t == "string") {
 					var g = r.get("length"), _ = Number(t);
-					Number.isInteger(_) && _ >= g.v && Vt(g, _ + 1);
+					Number.isInteger(_) && _ >= g.v && Ut(g, _ + 1);
 				}
-				Kt(o);
+				Jt(o);
 			}
 			return !0;
 		},
@@ -802,37 +810,37 @@ function Jt(t) {
 			return t;
 		},
 		setPrototypeOf() {
-			Be();
+			Ve();
 		}
 	});
 }
-function Yt(e) {
+function Zt(e) {
 	try {
 		if (typeof e == "object" && e && oe in e) return e[oe];
 	} catch {}
 	return e;
 }
-function Xt(e, t) {
-	return Object.is(Yt(e), Yt(t));
+function Qt(e, t) {
+	return Object.is(Zt(e), Zt(t));
 }
-var Zt, Qt, $t, en;
-function tn() {
-	if (Zt === void 0) {
-		Zt = window, Qt = /Firefox/.test(navigator.userAgent);
+var $t, en, tn, nn;
+function rn() {
+	if ($t === void 0) {
+		$t = window, en = /Firefox/.test(navigator.userAgent);
 		var e = Element.prototype, t = Node.prototype, n = Text.prototype;
-		$t = a(t, "firstChild").get, en = a(t, "nextSibling").get, u(e) && (e[de] = void 0, e[ue] = null, e[fe] = void 0, e.__e = void 0), u(n) && (n[pe] = void 0);
+		tn = a(t, "firstChild").get, nn = a(t, "nextSibling").get, u(e) && (e[de] = void 0, e[ue] = null, e[fe] = void 0, e.__e = void 0), u(n) && (n[pe] = void 0);
 	}
 }
 function F(e = "") {
 	return document.createTextNode(e);
 }
 function I(e) {
-	return $t.call(e);
+	return tn.call(e);
 }
 function L(e) {
-	return en.call(e);
+	return nn.call(e);
 }
-function nn(e, t) {
+function an(e, t) {
 	if (!T) return I(e);
 	var n = I(E);
 	if (n === null) n = E.appendChild(F());
@@ -840,9 +848,9 @@ function nn(e, t) {
 		var r = F();
 		return n?.before(r), D(r), r;
 	}
-	return t && un(n), D(n), n;
+	return t && fn(n), D(n), n;
 }
-function rn(e, t = !1) {
+function on(e, t = !1) {
 	if (!T) {
 		var n = I(e);
 		return n instanceof Comment && n.data === "" ? L(n) : n;
@@ -852,16 +860,16 @@ function rn(e, t = !1) {
 			var r = F();
 			return E?.before(r), D(r), r;
 		}
-		un(E);
+		fn(E);
 	}
 	return E;
 }
-function an(e, t = !1) {
+function sn(e, t = !1) {
 	if (!T) return I(e);
-	var n = nn(e, t);
-	return Te(e), n;
+	var n = an(e, t);
+	return Ee(e), n;
 }
-function on(e, t = 1, n = !1) {
+function cn(e, t = 1, n = !1) {
 	let r = T ? E : e;
 	for (var i; t--;) i = r, r = L(r);
 	if (!T) return r;
@@ -870,25 +878,25 @@ function on(e, t = 1, n = !1) {
 			var a = F();
 			return r === null ? i?.after(a) : r.before(a), D(a), a;
 		}
-		un(r);
+		fn(r);
 	}
 	return D(r), r;
 }
-function sn(e) {
+function ln(e) {
 	e.textContent = "";
 }
-function cn() {
+function un() {
 	return !1;
 }
-function ln(e, t, n) {
+function dn(e, t, n) {
 	return t == null || t === "http://www.w3.org/1999/xhtml" ? n ? document.createElement(e, { is: n }) : document.createElement(e) : n ? document.createElementNS(t, e, { is: n }) : document.createElementNS(t, e);
 }
-function un(e) {
+function fn(e) {
 	if (e.nodeValue.length < 65536) return;
 	let t = e.nextSibling;
 	for (; t !== null && t.nodeType === 3;) t.remove(), e.nodeValue += t.nodeValue, t = e.nextSibling;
 }
-function dn(e) {
+function pn(e) {
 	var t = K;
 	if (t === null) return U.f |= ae, e;
 	if (!(t.f & 32768) && !(t.f & 4)) throw e;
@@ -912,10 +920,10 @@ function R(e, t) {
 		throw e;
 	}
 }
-function fn(e) {
-	K === null && (U === null && Ie(e), Fe()), H && Pe(e);
+function mn(e) {
+	K === null && (U === null && Le(e), Ie()), H && Fe(e);
 }
-function pn(e, t) {
+function hn(e, t) {
 	var n = t.last;
 	n === null ? t.last = t.first = e : (n.next = e, e.prev = n, t.last = e);
 }
@@ -940,99 +948,99 @@ function z(e, t) {
 	};
 	j?.register_created_effect(r);
 	var i = r;
-	if (e & 4) Tt === null ? kt.ensure().schedule(r) : Tt.push(r);
+	if (e & 4) Dt === null ? jt.ensure().schedule(r) : Dt.push(r);
 	else if (t !== null) {
 		try {
-			Xn(r);
+			Qn(r);
 		} catch (e) {
 			throw V(r), e;
 		}
 		i.deps === null && i.teardown === null && i.nodes === null && i.first === i.last && !(i.f & 524288) && (i = i.first, e & 16 && e & 65536 && i !== null && (i.f |= ee));
 	}
-	if (i !== null && (i.parent = n, n !== null && pn(i, n), U !== null && U.f & 2 && !(e & 64))) {
+	if (i !== null && (i.parent = n, n !== null && hn(i, n), U !== null && U.f & 2 && !(e & 64))) {
 		var a = U;
 		(a.effects ??= []).push(i);
 	}
 	return r;
 }
-function mn() {
+function gn() {
 	return U !== null && !W;
 }
-function hn(e) {
+function _n(e) {
 	let t = z(8, null);
 	return A(t, g), t.teardown = e, t;
 }
-function gn(e) {
-	fn("$effect");
+function vn(e) {
+	mn("$effect");
 	var t = K.f;
 	if (!U && t & 32 && O !== null && !O.i) {
 		var n = O;
 		(n.e ??= []).push(e);
-	} else return _n(e);
+	} else return yn(e);
 }
-function _n(e) {
+function yn(e) {
 	return z(4 | te, e);
 }
-function vn(e) {
-	kt.ensure();
+function bn(e) {
+	jt.ensure();
 	let t = z(64 | C, e);
 	return (e = {}) => new Promise((n) => {
-		e.outro ? An(t, () => {
+		e.outro ? Mn(t, () => {
 			V(t), n(void 0);
 		}) : (V(t), n(void 0));
 	});
 }
-function yn(e) {
+function xn(e) {
 	return z(4, e);
 }
-function bn(e) {
+function Sn(e) {
 	return z(ie | C, e);
 }
-function xn(e, t = 0) {
+function Cn(e, t = 0) {
 	return z(8 | t, e);
 }
-function Sn(e, t = [], n = [], r = []) {
-	ot(r, t, n, (t) => {
+function wn(e, t = [], n = [], r = []) {
+	ct(r, t, n, (t) => {
 		z(8, () => {
 			e(...t.map(Q));
 		});
 	});
 }
-function Cn(e, t = 0) {
+function Tn(e, t = 0) {
 	return z(16 | t, e);
 }
-function wn(e, t = 0) {
+function En(e, t = 0) {
 	return z(h | t, e);
 }
 function B(e) {
 	return z(32 | C, e);
 }
-function Tn(e) {
+function Dn(e) {
 	var t = e.teardown;
 	if (t !== null) {
 		let n = H, r = U;
-		In(!0), G(null);
+		Rn(!0), G(null);
 		try {
 			t.call(null);
 		} catch (t) {
 			R(t, e.parent);
 		} finally {
-			In(n), G(r);
+			Rn(n), G(r);
 		}
 	}
 }
-function En(e, t = !1) {
+function On(e, t = !1) {
 	var n = e.first;
 	for (e.first = e.last = null; n !== null;) {
 		let e = n.ac;
-		e !== null && it(() => {
+		e !== null && ot(() => {
 			e.abort(he);
 		});
 		var r = n.next;
 		n.f & 64 ? n.parent = null : V(n, t), n = r;
 	}
 }
-function Dn(e) {
+function kn(e) {
 	for (var t = e.first; t !== null;) {
 		var n = t.next;
 		t.f & 32 || V(t), t = n;
@@ -1040,26 +1048,26 @@ function Dn(e) {
 }
 function V(e, t = !0) {
 	var n = !1;
-	(t || e.f & 262144) && e.nodes !== null && e.nodes.end !== null && (On(e.nodes.start, e.nodes.end), n = !0), e.f |= S, En(e, t && !n), Yn(e, 0);
+	(t || e.f & 262144) && e.nodes !== null && e.nodes.end !== null && (An(e.nodes.start, e.nodes.end), n = !0), e.f |= S, On(e, t && !n), Zn(e, 0);
 	var r = e.nodes && e.nodes.t;
 	if (r !== null) for (let e of r) e.stop();
-	Tn(e), e.f ^= S, e.f |= b;
+	Dn(e), e.f ^= S, e.f |= b;
 	var i = e.parent;
-	i !== null && i.first !== null && kn(e), e.next = e.prev = e.teardown = e.ctx = e.deps = e.fn = e.nodes = e.ac = e.b = null;
+	i !== null && i.first !== null && jn(e), e.next = e.prev = e.teardown = e.ctx = e.deps = e.fn = e.nodes = e.ac = e.b = null;
 }
-function On(e, t) {
+function An(e, t) {
 	for (; e !== null;) {
 		var n = e === t ? null : L(e);
 		e.remove(), e = n;
 	}
 }
-function kn(e) {
+function jn(e) {
 	var t = e.parent, n = e.prev, r = e.next;
 	n !== null && (n.next = r), r !== null && (r.prev = n), t !== null && (t.first === e && (t.first = r), t.last === e && (t.last = n));
 }
-function An(e, t, n = !0) {
+function Mn(e, t, n = !0) {
 	var r = [];
-	e.f |= 256, jn(e, r, !0);
+	e.f |= 256, Nn(e, r, !0);
 	var i = () => {
 		n && V(e), t && t();
 	}, a = r.length;
@@ -1068,7 +1076,7 @@ function An(e, t, n = !0) {
 		for (var s of r) s.out(o);
 	} else i();
 }
-function jn(e, t, n) {
+function Nn(e, t, n) {
 	if (!(e.f & 8192)) {
 		e.f ^= y;
 		var r = e.nodes && e.nodes.t;
@@ -1077,34 +1085,34 @@ function jn(e, t, n) {
 			var a = i.next;
 			if (!(i.f & 64)) {
 				var o = !!(i.f & 65536) || !!(i.f & 32) && !!(e.f & 16);
-				jn(i, t, o ? n : !1);
+				Nn(i, t, o ? n : !1);
 			}
 			i = a;
 		}
 	}
 }
-function Mn(e) {
-	e.f &= -257, Nn(e, !0);
+function Pn(e) {
+	e.f &= -257, Fn(e, !0);
 }
-function Nn(e, t) {
+function Fn(e, t) {
 	if (!(e.f & 256) && e.f & 8192) {
-		e.f ^= y, e.f & 1024 || (A(e, _), kt.ensure().schedule(e));
+		e.f ^= y, e.f & 1024 || (A(e, _), jt.ensure().schedule(e));
 		for (var n = e.first; n !== null;) {
 			var r = n.next, i = !!(n.f & 65536) || !!(n.f & 32);
-			Nn(n, i ? t : !1), n = r;
+			Fn(n, i ? t : !1), n = r;
 		}
 		var a = e.nodes && e.nodes.t;
 		if (a !== null) for (let e of a) (e.is_global || t) && e.in();
 	}
 }
-function Pn(e, t) {
+function In(e, t) {
 	if (e.nodes) for (var n = e.nodes.start, r = e.nodes.end; n !== null;) {
 		var i = n === r ? null : L(n);
 		t.append(n), n = i;
 	}
 }
-var Fn = null, H = !1;
-function In(e) {
+var Ln = null, H = !1;
+function Rn(e) {
 	H = e;
 }
 var U = null, W = !1;
@@ -1116,73 +1124,73 @@ function q(e) {
 	K = e;
 }
 var J = null;
-function Ln(e) {
+function zn(e) {
 	U !== null && (U.f & 2097152 || U.f & 2) && (J ??= new Set()).add(e);
 }
 var Y = null, X = 0, Z = null;
-function Rn(e) {
+function Bn(e) {
 	Z = e;
 }
-var zn = 1, Bn = 0, Vn = Bn;
-function Hn(e) {
-	Vn = e;
-}
-function Un() {
-	return ++zn;
-}
+var Vn = 1, Hn = 0, Un = Hn;
 function Wn(e) {
+	Un = e;
+}
+function Gn() {
+	return ++Vn;
+}
+function Kn(e) {
 	var t = e.f;
 	if (t & 2048) return !0;
 	if (t & 4096) {
 		for (var n = e.deps, r = n.length, i = 0; i < r; i++) {
 			var a = n[i];
-			if (Wn(a) && _t(a), a.wv > e.wv) return !0;
+			if (Kn(a) && yt(a), a.wv > e.wv) return !0;
 		}
 		t & 512 && M === null && A(e, g);
 	}
 	return !1;
 }
-function Gn(e, t, n = !0) {
+function qn(e, t, n = !0) {
 	var r = e.reactions;
 	if (r !== null && !(J !== null && J.has(e))) for (var i = 0; i < r.length; i++) {
 		var a = r[i];
-		a.f & 2 ? Gn(a, t, !1) : t === a && (n ? A(a, _) : a.f & 1024 && A(a, v), Nt(a));
+		a.f & 2 ? qn(a, t, !1) : t === a && (n ? A(a, _) : a.f & 1024 && A(a, v), Ft(a));
 	}
 }
-function Kn(e) {
-	var t = Y, n = X, r = Z, i = U, a = J, o = O, s = W, c = Vn, l = e.f;
-	Y = null, X = 0, Z = null, U = l & 96 ? null : e, J = null, Ue(e.ctx), W = !1, Vn = ++Bn, e.ac !== null && (it(() => {
+function Jn(e) {
+	var t = Y, n = X, r = Z, i = U, a = J, o = O, s = W, c = Un, l = e.f;
+	Y = null, X = 0, Z = null, U = l & 96 ? null : e, J = null, We(e.ctx), W = !1, Un = ++Hn, e.ac !== null && (ot(() => {
 		e.ac.abort(he);
 	}), e.ac = null);
 	try {
 		e.f |= re;
 		var u = e.fn, d = u();
 		e.f |= x;
-		var f = qn(e);
-		if (qe() && Z !== null && !W && f !== null && !(e.f & 6146)) for (var p = 0; p < Z.length; p++) Gn(Z[p], e);
+		var f = Yn(e);
+		if (Je() && Z !== null && !W && f !== null && !(e.f & 6146)) for (var p = 0; p < Z.length; p++) qn(Z[p], e);
 		if (i !== null && i !== e) {
-			if (Bn++, i.deps !== null) for (let e = 0; e < n; e += 1) i.deps[e].rv = Bn;
-			if (t !== null) for (let e of t) e.rv = Bn;
+			if (Hn++, i.deps !== null) for (let e = 0; e < n; e += 1) i.deps[e].rv = Hn;
+			if (t !== null) for (let e of t) e.rv = Hn;
 			Z !== null && (r === null ? r = Z : r.push(...Z));
 		}
 		return e.f & 8388608 && (e.f ^= ae), d;
 	} catch (t) {
-		return qn(e), dn(t);
+		return Yn(e), pn(t);
 	} finally {
-		e.f ^= re, Y = t, X = n, Z = r, U = i, J = a, Ue(o), W = s, Vn = c;
+		e.f ^= re, Y = t, X = n, Z = r, U = i, J = a, We(o), W = s, Un = c;
 	}
 }
-function qn(e) {
+function Yn(e) {
 	var t = e.deps, n = j?.is_fork;
 	if (Y !== null) {
 		var r;
-		if (n || Yn(e, X), t !== null && X > 0) for (t.length = X + Y.length, r = 0; r < Y.length; r++) t[X + r] = Y[r];
+		if (n || Zn(e, X), t !== null && X > 0) for (t.length = X + Y.length, r = 0; r < Y.length; r++) t[X + r] = Y[r];
 		else e.deps = t = Y;
-		if (mn() && e.f & 512) for (r = X; r < t.length; r++) (t[r].reactions ??= []).push(e);
-	} else !n && t !== null && X < t.length && (Yn(e, X), t.length = X);
+		if (gn() && e.f & 512) for (r = X; r < t.length; r++) (t[r].reactions ??= []).push(e);
+	} else !n && t !== null && X < t.length && (Zn(e, X), t.length = X);
 	return t;
 }
-function Jn(e, r) {
+function Xn(e, r) {
 	let i = r.reactions;
 	if (i !== null) {
 		var a = t.call(i, e);
@@ -1193,38 +1201,38 @@ function Jn(e, r) {
 	}
 	if (i === null && r.f & 2 && (Y === null || !n.call(Y, r))) {
 		var s = r;
-		s.f & 512 && (s.f ^= 512), s.v !== w && Qe(s), s.ac !== null && it(() => {
+		s.f & 512 && (s.f ^= 512), s.v !== w && $e(s), s.ac !== null && ot(() => {
 			s.ac.abort(he), s.ac = null, A(s, _);
-		}), vt(s), Yn(s, 0);
+		}), bt(s), Zn(s, 0);
 	}
 }
-function Yn(e, t) {
+function Zn(e, t) {
 	var n = e.deps;
-	if (n !== null) for (var r = t; r < n.length; r++) Jn(e, n[r]);
+	if (n !== null) for (var r = t; r < n.length; r++) Xn(e, n[r]);
 }
-function Xn(e) {
+function Qn(e) {
 	var t = e.f;
 	if (!(t & 16384)) {
 		A(e, g);
 		var n = K;
 		K = e;
 		try {
-			t & 16777232 ? Dn(e) : En(e), Tn(e);
-			var r = Kn(e);
-			e.teardown = typeof r == "function" ? r : null, e.wv = zn;
+			t & 16777232 ? kn(e) : On(e), Dn(e);
+			var r = Jn(e);
+			e.teardown = typeof r == "function" ? r : null, e.wv = Vn;
 		} finally {
 			K = n;
 		}
 	}
 }
-async function Zn() {
-	await Promise.resolve(), At();
+async function $n() {
+	await Promise.resolve(), Mt();
 }
 function Q(e) {
 	var t = !!(e.f & 2);
-	if (Fn?.add(e), U !== null && !W && !(K !== null && K.f & 16384) && (J === null || !J.has(e))) {
+	if (Ln?.add(e), U !== null && !W && !(K !== null && K.f & 16384) && (J === null || !J.has(e))) {
 		var r = U.deps;
-		if (U.f & 2097152) e.rv < Bn && (e.rv = Bn, Y === null && r !== null && r[X] === e ? X++ : Y === null ? Y = [e] : Y.push(e));
+		if (U.f & 2097152) e.rv < Hn && (e.rv = Hn, Y === null && r !== null && r[X] === e ? X++ : Y === null ? Y = [e] : Y.push(e));
 		else {
 			U.deps ??= [], n.call(U.deps, e) || U.deps.push(e);
 			var i = e.reactions;
@@ -1236,28 +1244,28 @@ function Q(e) {
 		var a = e;
 		if (H) {
 			var o = a.v;
-			return (!(a.f & 1024) && a.reactions !== null || $n(a)) && (o = gt(a)), P.set(a, o), o;
+			return (!(a.f & 1024) && a.reactions !== null || tr(a)) && (o = vt(a)), P.set(a, o), o;
 		}
 		var s = !(a.f & 512) && !W && U !== null && !!(U.f & 512), c = (a.f & x) === 0;
-		Wn(a) && (s && (a.f |= 512), _t(a)), s && !c && (yt(a), Qn(a));
+		Kn(a) && (s && (a.f |= 512), yt(a)), s && !c && (xt(a), er(a));
 	}
 	if (M?.has(e)) return M.get(e);
 	if (e.f & 8388608) throw e.v;
 	return e.v;
 }
-function Qn(e) {
+function er(e) {
 	if (e.f |= 512, e.deps !== null) for (let r of e.deps) {
 		var t = r.reactions;
-		t === null ? r.reactions = [e] : n.call(t, e) || t.push(e), r.f & 2 && !(r.f & 512) && (yt(r), Qn(r));
+		t === null ? r.reactions = [e] : n.call(t, e) || t.push(e), r.f & 2 && !(r.f & 512) && (xt(r), er(r));
 	}
 }
-function $n(e) {
+function tr(e) {
 	if (e.v === w) return !0;
 	if (e.deps === null) return !1;
-	for (let t of e.deps) if (P.has(t) || t.f & 2 && $n(t)) return !0;
+	for (let t of e.deps) if (P.has(t) || t.f & 2 && tr(t)) return !0;
 	return !1;
 }
-function er(e) {
+function nr(e) {
 	var t = W;
 	try {
 		return W = !0, e();
@@ -1265,47 +1273,104 @@ function er(e) {
 		W = t;
 	}
 }
-[..."allowfullscreen.async.autofocus.autoplay.checked.controls.default.disabled.formnovalidate.indeterminate.inert.ismap.loop.multiple.muted.nomodule.novalidate.open.playsinline.readonly.required.reversed.seamless.selected.webkitdirectory.defer.disablepictureinpicture.disableremoteplayback".split(".")];
-var tr = ["touchstart", "touchmove"];
-function nr(e) {
-	return tr.includes(e);
+function rr(e) {
+	return e.endsWith("capture") && e !== "gotpointercapture" && e !== "lostpointercapture";
 }
-var rr = Symbol("events"), ir = new Set(), ar = new Set();
-function or(e, t, n, r = {}) {
+var ir = [
+	"beforeinput",
+	"click",
+	"change",
+	"dblclick",
+	"contextmenu",
+	"focusin",
+	"focusout",
+	"input",
+	"keydown",
+	"keyup",
+	"mousedown",
+	"mousemove",
+	"mouseout",
+	"mouseover",
+	"mouseup",
+	"pointerdown",
+	"pointermove",
+	"pointerout",
+	"pointerover",
+	"pointerup",
+	"touchend",
+	"touchmove",
+	"touchstart"
+];
+function ar(e) {
+	return ir.includes(e);
+}
+var or = "allowfullscreen.async.autofocus.autoplay.checked.controls.default.disabled.formnovalidate.indeterminate.inert.ismap.loop.multiple.muted.nomodule.novalidate.open.playsinline.readonly.required.reversed.seamless.selected.webkitdirectory.defer.disablepictureinpicture.disableremoteplayback".split("."), sr = {
+	formnovalidate: "formNoValidate",
+	ismap: "isMap",
+	nomodule: "noModule",
+	playsinline: "playsInline",
+	readonly: "readOnly",
+	defaultvalue: "defaultValue",
+	defaultchecked: "defaultChecked",
+	srcobject: "srcObject",
+	novalidate: "noValidate",
+	allowfullscreen: "allowFullscreen",
+	disablepictureinpicture: "disablePictureInPicture",
+	disableremoteplayback: "disableRemotePlayback"
+};
+function cr(e) {
+	return e = e.toLowerCase(), sr[e] ?? e;
+}
+[...or];
+var lr = ["touchstart", "touchmove"];
+function ur(e) {
+	return lr.includes(e);
+}
+var dr = [
+	"textarea",
+	"script",
+	"style",
+	"title"
+];
+function fr(e) {
+	return dr.includes(e);
+}
+var pr = Symbol("events"), mr = new Set(), hr = new Set();
+function gr(e, t, n, r = {}) {
 	function i(e) {
-		if (r.capture || fr.call(t, e), !e.cancelBubble) return it(() => n?.call(this, e));
+		if (r.capture || Sr.call(t, e), !e.cancelBubble) return ot(() => n?.call(this, e));
 	}
 	return e.startsWith("pointer") || e.startsWith("touch") || e === "wheel" ? (i.__removed = !1, k(() => {
 		i.__removed || t.addEventListener(e, i, r);
 	})) : t.addEventListener(e, i, r), i;
 }
-function sr(e, t, n, r, i) {
+function _r(e, t, n, r, i) {
 	var a = {
 		capture: r,
 		passive: i
-	}, o = or(e, t, n, a);
-	(t === document.body || t === window || t === document || t instanceof HTMLMediaElement) && hn(() => {
+	}, o = gr(e, t, n, a);
+	(t === document.body || t === window || t === document || t instanceof HTMLMediaElement) && _n(() => {
 		o.__removed = !0, t.removeEventListener(e, o, a);
 	});
 }
-function cr(e, t, n) {
-	(t[rr] ??= {})[e] = n;
+function vr(e, t, n) {
+	(t[pr] ??= {})[e] = n;
 }
-function lr(e) {
-	for (var t = 0; t < e.length; t++) ir.add(e[t]);
-	for (var n of ar) n(e);
+function yr(e) {
+	for (var t = 0; t < e.length; t++) mr.add(e[t]);
+	for (var n of hr) n(e);
 }
-var ur = null, dr = !1;
-function fr(e) {
+var br = null, xr = !1;
+function Sr(e) {
 	var t = this, n = t.ownerDocument, r = e.type, a = e.composedPath?.() || [], o = a[0] || e.target;
-	ur = e, dr || (dr = !0, setTimeout(() => {
-		dr = !1, ur = null;
+	br = e, xr || (xr = !0, setTimeout(() => {
+		xr = !1, br = null;
 	}));
-	var s = 0, c = ur === e && e[rr];
+	var s = 0, c = br === e && e[pr];
 	if (c) {
 		var l = a.indexOf(c);
 		if (l !== -1 && (t === document || t === window)) {
-			e[rr] = t;
+			e[pr] = t;
 			return;
 		}
 		var u = a.indexOf(t);
@@ -1324,7 +1389,7 @@ function fr(e) {
 		try {
 			for (var p, m = []; o !== null && o !== t;) {
 				try {
-					var h = o[rr]?.[r];
+					var h = o[pr]?.[r];
 					h == null || o.disabled && e.target !== o || h.call(o, e);
 				} catch (e) {
 					p ? m.push(e) : p = e;
@@ -1339,17 +1404,17 @@ function fr(e) {
 				throw p;
 			}
 		} finally {
-			e[rr] = t, delete e.currentTarget, G(d), q(f);
+			e[pr] = t, delete e.currentTarget, G(d), q(f);
 		}
 	}
 }
-var pr = globalThis?.window?.trustedTypes && globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { createHTML: (e) => e });
-function mr(e) {
-	return pr?.createHTML(e) ?? e;
+var Cr = globalThis?.window?.trustedTypes && globalThis.window.trustedTypes.createPolicy("svelte-trusted-html", { createHTML: (e) => e });
+function wr(e) {
+	return Cr?.createHTML(e) ?? e;
 }
-function hr(e) {
-	var t = ln("template");
-	return t.innerHTML = mr(e.replaceAll("<!>", "<!---->")), t.content;
+function Tr(e) {
+	var t = dn("template");
+	return t.innerHTML = wr(e.replaceAll("<!>", "<!---->")), t.content;
 }
 function $(e, t) {
 	var n = K;
@@ -1360,12 +1425,12 @@ function $(e, t) {
 		t: null
 	});
 }
-function gr(e, t) {
+function Er(e, t) {
 	var n = !!(t & 1), r = !!(t & 2), i, a = !e.startsWith("<!>");
 	return () => {
 		if (T) return $(E, null), E;
-		i === void 0 && (i = hr(a ? e : "<!>" + e), n || (i = I(i)));
-		var t = r || Qt ? document.importNode(i, !0) : i.cloneNode(!0);
+		i === void 0 && (i = Tr(a ? e : "<!>" + e), n || (i = I(i)));
+		var t = r || en ? document.importNode(i, !0) : i.cloneNode(!0);
 		if (n) {
 			var o = I(t), s = t.lastChild;
 			$(o, s);
@@ -1373,12 +1438,12 @@ function gr(e, t) {
 		return t;
 	};
 }
-function _r(e, t, n = "svg") {
+function Dr(e, t, n = "svg") {
 	var r = !e.startsWith("<!>"), i = !!(t & 1), a = `<${n}>${r ? e : "<!>" + e}</${n}>`, o;
 	return () => {
 		if (T) return $(E, null), E;
 		if (!o) {
-			var e = I(hr(a));
+			var e = I(Tr(a));
 			if (i) for (o = document.createDocumentFragment(); I(e);) o.appendChild(I(e));
 			else o = I(e);
 		}
@@ -1390,50 +1455,50 @@ function _r(e, t, n = "svg") {
 		return t;
 	};
 }
-function vr(e, t) {
-	return _r(e, t, "svg");
+function Or(e, t) {
+	return Dr(e, t, "svg");
 }
-function yr(e = "") {
+function kr(e = "") {
 	if (!T) {
 		var t = F(e + "");
 		return $(t, t), t;
 	}
 	var n = E;
-	return n.nodeType === 3 ? un(n) : (n.before(n = F()), D(n)), $(n, n), n;
+	return n.nodeType === 3 ? fn(n) : (n.before(n = F()), D(n)), $(n, n), n;
 }
-function br() {
+function Ar() {
 	if (T) return $(E, null), E;
 	var e = document.createDocumentFragment(), t = document.createComment(""), n = F();
 	return e.append(t, n), $(t, n), e;
 }
-function xr(e, t) {
+function jr(e, t) {
 	if (T) {
 		var n = K;
-		n.f & 32768 && n.nodes.end !== null || (n.nodes.end = E), we();
+		n.f & 32768 && n.nodes.end !== null || (n.nodes.end = E), Te();
 	} else e !== null && e.before(t);
 }
-function Sr() {
+function Mr() {
 	if (T && E && E.nodeType === 8 && E.textContent?.startsWith("$")) {
 		let e = E.textContent.substring(1);
-		return we(), e;
+		return Te(), e;
 	}
 	return (window.__svelte ??= {}).uid ??= 1, `c${window.__svelte.uid++}`;
 }
-function Cr(e) {
-	let t = 0, n = Rt(0), r;
+function Nr(e) {
+	let t = 0, n = Bt(0), r;
 	return () => {
-		mn() && (Q(n), xn(() => (t === 0 && (r = er(() => e(() => Kt(n)))), t += 1, () => {
+		gn() && (Q(n), Cn(() => (t === 0 && (r = nr(() => e(() => Jt(n)))), t += 1, () => {
 			k(() => {
-				--t, t === 0 && (r?.(), r = void 0, Kt(n));
+				--t, t === 0 && (r?.(), r = void 0, Jt(n));
 			});
 		})));
 	};
 }
-var wr = ee | C;
-function Tr(e, t, n, r) {
-	new Er(e, t, n, r);
+var Pr = ee | C;
+function Fr(e, t, n, r) {
+	new Ir(e, t, n, r);
 }
-var Er = class {
+var Ir = class {
 	parent;
 	is_pending = !1;
 	transform_error;
@@ -1451,24 +1516,24 @@ var Er = class {
 	#d = !1;
 	#f = new Map();
 	#p = null;
-	#m = Cr(() => (this.#p = Rt(this.#l), () => {
+	#m = Nr(() => (this.#p = Bt(this.#l), () => {
 		this.#p = null;
 	}));
 	constructor(e, t, n, r) {
 		this.#e = e, this.#n = t, this.#r = (e) => {
 			var t = K;
 			t.b = this, t.f |= 128, n(e);
-		}, this.parent = K.b, this.transform_error = r ?? this.parent?.transform_error ?? ((e) => e), this.#i = Cn(() => {
+		}, this.parent = K.b, this.transform_error = r ?? this.parent?.transform_error ?? ((e) => e), this.#i = Tn(() => {
 			if (T) {
-				let e = Oe(this.#t);
-				we();
+				let e = ke(this.#t);
+				Te();
 				let t = e === "[!";
 				if (e.startsWith("[?")) {
 					let t = JSON.parse(e.slice(2));
 					this.#g(t);
 				} else t ? this.#y() : this.#h();
 			} else this.#b();
-		}, wr), T && (this.#e = E);
+		}, Pr), T && (this.#e = E);
 	}
 	#h() {
 		try {
@@ -1486,7 +1551,7 @@ var Er = class {
 	#_(e) {
 		var t = !1, n = !1;
 		let r = () => {
-			this.#v() || (t ? Se() : (t = !0, n && He(), this.#s !== null && An(this.#s, () => {
+			this.#v() || (t ? Ce() : (t = !0, n && Ue(), this.#s !== null && Mn(this.#s, () => {
 				this.#s = null;
 			}), this.#S(() => {
 				this.#b();
@@ -1522,7 +1587,7 @@ var Er = class {
 						}
 						return null;
 					}
-				}), this.#a === null ? (this.#c = null, n && this.#x(j)) : this.#u === 0 && (this.#e.before(e), this.#c = null, An(this.#o, () => {
+				}), this.#a === null ? (this.#c = null, n && this.#x(j)) : this.#u === 0 && (this.#e.before(e), this.#c = null, Mn(this.#o, () => {
 					this.#o = null;
 				}), this.#x(j));
 			}
@@ -1534,7 +1599,7 @@ var Er = class {
 				this.#r(this.#e);
 			}), this.#u > 0) {
 				var e = this.#c = document.createDocumentFragment();
-				Pn(this.#a, e);
+				In(this.#a, e);
 				let t = this.#n.pending;
 				this.#o = B(() => t(this.#e));
 			} else this.#x(j);
@@ -1546,7 +1611,7 @@ var Er = class {
 		this.is_pending = !1, e.transfer_reactions(this.#f);
 	}
 	defer_effect(e) {
-		$e(e, this.#f);
+		et(e, this.#f);
 	}
 	is_rendered() {
 		return !this.is_pending && (!this.parent || this.parent.is_rendered());
@@ -1556,21 +1621,21 @@ var Er = class {
 	}
 	#S(e) {
 		var t = K, n = U, r = O;
-		q(this.#i), G(this.#i), Ue(this.#i.ctx);
+		q(this.#i), G(this.#i), We(this.#i.ctx);
 		try {
-			return kt.ensure(), e();
+			return jt.ensure(), e();
 		} finally {
-			q(t), G(n), Ue(r);
+			q(t), G(n), We(r);
 		}
 	}
 	#C(e, t) {
-		this.has_pending_snippet() ? (this.#u += e, this.#u === 0 && (this.#x(t), this.#o && An(this.#o, () => {
+		this.has_pending_snippet() ? (this.#u += e, this.#u === 0 && (this.#x(t), this.#o && Mn(this.#o, () => {
 			this.#o = null;
 		}), this.#c &&= (this.#e.before(this.#c), null))) : this.parent && this.parent.#C(e, t);
 	}
 	update_pending_count(e, t) {
 		this.#C(e, t), this.#l += e, !this.#p || this.#d || (this.#d = !0, k(() => {
-			this.#d = !1, this.#p && Wt(this.#p, this.#l);
+			this.#d = !1, this.#p && Kt(this.#p, this.#l);
 		}));
 	}
 	get_effect_pending() {
@@ -1583,7 +1648,7 @@ var Er = class {
 		})) : this.#w(e);
 	}
 	#w(e) {
-		this.#a &&= (V(this.#a), null), this.#o &&= (V(this.#o), null), this.#s &&= (V(this.#s), null), T && (D(this.#t), Ee(), D(De()));
+		this.#a &&= (V(this.#a), null), this.#o &&= (V(this.#o), null), this.#s &&= (V(this.#s), null), T && (D(this.#t), De(), D(Oe()));
 		let t = this.#n.failed, n = (e) => {
 			if (this.#v()) return;
 			let { reset: n, invoke_onerror: r } = this.#_(e);
@@ -1612,50 +1677,50 @@ var Er = class {
 		});
 	}
 };
-function Dr(e, t) {
+function Lr(e, t) {
 	var n = t == null ? "" : typeof t == "object" ? `${t}` : t;
 	n !== (e[pe] ??= e.nodeValue) && (e[pe] = n, e.nodeValue = `${n}`);
 }
-function Or(e, t) {
-	return Ar(e, t);
+function Rr(e, t) {
+	return Br(e, t);
 }
-var kr = new Map();
-function Ar(e, { target: t, anchor: n, props: i = {}, events: a, context: o, intro: s = !0, transformError: c }) {
-	tn();
-	var l = void 0, u = vn(() => {
+var zr = new Map();
+function Br(e, { target: t, anchor: n, props: i = {}, events: a, context: o, intro: s = !0, transformError: c }) {
+	rn();
+	var l = void 0, u = bn(() => {
 		var s = n ?? t.appendChild(F());
-		Tr(s, { pending: () => {} }, (t) => {
-			We({});
+		Fr(s, { pending: () => {} }, (t) => {
+			Ge({});
 			var n = O;
-			if (o && (n.c = o), a && (i.$$events = a), T && $(t, null), l = e(t, i) || Ke(), T && (K.nodes.end = E, E === null || E.nodeType !== 8 || E.data !== "]")) throw be(), _e;
-			Ge();
+			if (o && (n.c = o), a && (i.$$events = a), T && $(t, null), l = e(t, i) || qe(), T && (K.nodes.end = E, E === null || E.nodeType !== 8 || E.data !== "]")) throw xe(), _e;
+			Ke();
 		}, c);
 		var u = new Set(), d = (e) => {
 			for (var n = 0; n < e.length; n++) {
 				var r = e[n];
 				if (!u.has(r)) {
 					u.add(r);
-					var i = nr(r);
+					var i = ur(r);
 					for (let e of [t, document]) {
-						var a = kr.get(e);
-						a === void 0 && (a = new Map(), kr.set(e, a));
+						var a = zr.get(e);
+						a === void 0 && (a = new Map(), zr.set(e, a));
 						var o = a.get(r);
-						o === void 0 ? (e.addEventListener(r, fr, { passive: i }), a.set(r, 1)) : a.set(r, o + 1);
+						o === void 0 ? (e.addEventListener(r, Sr, { passive: i }), a.set(r, 1)) : a.set(r, o + 1);
 					}
 				}
 			}
 		};
-		return d(r(ir)), ar.add(d), () => {
+		return d(r(mr)), hr.add(d), () => {
 			for (var e of u) for (let n of [t, document]) {
-				var r = kr.get(n), i = r.get(e);
-				--i == 0 ? (n.removeEventListener(e, fr), r.delete(e), r.size === 0 && kr.delete(n)) : r.set(e, i);
+				var r = zr.get(n), i = r.get(e);
+				--i == 0 ? (n.removeEventListener(e, Sr), r.delete(e), r.size === 0 && zr.delete(n)) : r.set(e, i);
 			}
-			ar.delete(d), s !== n && s.parentNode?.removeChild(s);
+			hr.delete(d), s !== n && s.parentNode?.removeChild(s);
 		};
 	});
-	return jr.set(l, u), l;
+	return Vr.set(l, u), l;
 }
-var jr = new WeakMap(), Mr = class {
+var Vr = new WeakMap(), Hr = class {
 	anchor;
 	#e = new Map();
 	#t = new Map();
@@ -1668,10 +1733,10 @@ var jr = new WeakMap(), Mr = class {
 	#a = (e) => {
 		if (this.#e.has(e)) {
 			var t = this.#e.get(e), n = this.#t.get(t);
-			if (n) Mn(n), this.#r.delete(t);
+			if (n) Pn(n), this.#r.delete(t);
 			else {
 				var r = this.#n.get(t);
-				r && (Mn(r.effect), this.#t.set(t, r.effect), this.#n.delete(t), r.fragment.lastChild.remove(), this.anchor.before(r.fragment), n = r.effect);
+				r && (Pn(r.effect), this.#t.set(t, r.effect), this.#n.delete(t), r.fragment.lastChild.remove(), this.anchor.before(r.fragment), n = r.effect);
 			}
 			for (let [t, n] of this.#e) {
 				if (this.#e.delete(t), t === e) break;
@@ -1683,14 +1748,14 @@ var jr = new WeakMap(), Mr = class {
 				let i = () => {
 					if (Array.from(this.#e.values()).includes(e)) {
 						var t = document.createDocumentFragment();
-						Pn(r, t), t.append(F()), this.#n.set(e, {
+						In(r, t), t.append(F()), this.#n.set(e, {
 							effect: r,
 							fragment: t
 						});
 					} else V(r);
 					this.#r.delete(e), this.#t.delete(e);
 				};
-				this.#i || !n ? (this.#r.add(e), An(r, i, !1)) : i();
+				this.#i || !n ? (this.#r.add(e), Mn(r, i, !1)) : i();
 			}
 		}
 	};
@@ -1700,7 +1765,7 @@ var jr = new WeakMap(), Mr = class {
 		for (let [e, n] of this.#n) t.includes(e) || (V(n.effect), this.#n.delete(e));
 	};
 	ensure(e, t) {
-		var n = j, r = cn();
+		var n = j, r = un();
 		if (t && !this.#t.has(e) && !this.#n.has(e)) {
 			if (r) {
 				var i = document.createDocumentFragment(), a = F();
@@ -1717,39 +1782,39 @@ var jr = new WeakMap(), Mr = class {
 		} else T && (this.anchor = E), this.#a(n);
 	}
 };
-function Nr(e, t, n = !1) {
+function Ur(e, t, n = !1) {
 	var r;
-	T && (r = E, we());
-	var i = new Mr(e), a = n ? ee : 0;
+	T && (r = E, Te());
+	var i = new Hr(e), a = n ? ee : 0;
 	function o(e, t) {
 		if (T) {
-			var n = Oe(r);
+			var n = ke(r);
 			if (e !== parseInt(n.substring(1))) {
-				var a = De();
-				D(a), i.anchor = a, Ce(!1), i.ensure(e, t), Ce(!0);
+				var a = Oe();
+				D(a), i.anchor = a, we(!1), i.ensure(e, t), we(!0);
 				return;
 			}
 		}
 		i.ensure(e, t);
 	}
-	Cn(() => {
+	Tn(() => {
 		var e = !1;
 		t((t, n = 0) => {
 			e = !0, o(n, t);
 		}), e || o(-1, null);
 	}, a);
 }
-function Pr(e, t) {
+function Wr(e, t) {
 	return t;
 }
-function Fr(e, t, n) {
+function Gr(e, t, n) {
 	for (var i = [], a = t.length, o, s = t.length, c = 0; c < a; c++) {
 		let n = t[c];
-		An(n, () => {
+		Mn(n, () => {
 			if (o) {
 				if (o.pending.delete(n), o.done.add(n), o.pending.size === 0) {
 					var t = e.outrogroups;
-					Ir(e, r(o.done)), t.delete(o), t.size === 0 && (e.outrogroups = null);
+					Kr(e, r(o.done)), t.delete(o), t.size === 0 && (e.outrogroups = null);
 				}
 			} else --s;
 		}, !1);
@@ -1758,15 +1823,15 @@ function Fr(e, t, n) {
 		var l = i.length === 0 && n !== null && e.pending.size === 0;
 		if (l) {
 			var u = n, d = u.parentNode;
-			sn(d), d.append(u), e.items.clear();
+			ln(d), d.append(u), e.items.clear();
 		}
-		Ir(e, t, !l);
+		Kr(e, t, !l);
 	} else o = {
 		pending: new Set(t),
 		done: new Set()
 	}, (e.outrogroups ??= new Set()).add(o);
 }
-function Ir(e, t, n = !0) {
+function Kr(e, t, n = !0) {
 	var r;
 	if (e.pending.size > 0) {
 		r = new Set();
@@ -1774,18 +1839,18 @@ function Ir(e, t, n = !0) {
 	}
 	for (var i = 0; i < t.length; i++) {
 		var a = t[i];
-		r?.has(a) ? (a.f |= ne, Pn(a, document.createDocumentFragment())) : V(t[i], n);
+		r?.has(a) ? (a.f |= ne, In(a, document.createDocumentFragment())) : V(t[i], n);
 	}
 }
-var Lr;
-function Rr(t, n, i, a, o, s = null) {
+var qr;
+function Jr(t, n, i, a, o, s = null) {
 	var c = t, l = new Map();
 	if (n & 4) {
 		var u = t;
 		c = T ? D(I(u)) : u.appendChild(F());
 	}
-	T && we();
-	var d = null, f = mt(() => {
+	T && Te();
+	var d = null, f = gt(() => {
 		var t = i();
 		return e(t) ? t : t == null ? [] : r(t);
 	}), p = new Map(), m = !0;
@@ -1793,7 +1858,7 @@ function Rr(t, n, i, a, o, s = null) {
 		if (!(_.effect.f & 16384)) {
 			_.pending.delete(e);
 			var t = Q(f);
-			_.fallback = d, Br(_, t, c, n, a), d !== null && (t.length === 0 ? d.f & 33554432 ? (d.f ^= ne, Hr(d, null, c)) : Mn(d) : An(d, () => {
+			_.fallback = d, Xr(_, t, c, n, a), d !== null && (t.length === 0 ? d.f & 33554432 ? (d.f ^= ne, Qr(d, null, c)) : Pn(d) : Mn(d, () => {
 				d = null;
 			}));
 		}
@@ -1802,22 +1867,22 @@ function Rr(t, n, i, a, o, s = null) {
 		_.pending.delete(e);
 	}
 	var _ = {
-		effect: Cn(() => {
+		effect: Tn(() => {
 			var e = Q(f), t = e.length;
 			let r = !1;
-			T && Oe(c) === "[!" != (t === 0) && (c = De(), D(c), Ce(!1), r = !0);
-			for (var u = new Set(), _ = j, v = cn(), y = 0; y < t; y += 1) {
-				T && E.nodeType === 8 && E.data === "]" && (c = E, r = !0, Ce(!1));
+			T && ke(c) === "[!" != (t === 0) && (c = Oe(), D(c), we(!1), r = !0);
+			for (var u = new Set(), _ = j, v = un(), y = 0; y < t; y += 1) {
+				T && E.nodeType === 8 && E.data === "]" && (c = E, r = !0, we(!1));
 				var b = e[y], x = a(b, y), S = m ? null : l.get(x);
-				S ? (S.v && Wt(S.v, b), S.i && Wt(S.i, y), v && _.unskip_effect(S.e)) : (S = Vr(l, m ? c : Lr ??= F(), b, x, y, o, n, i), m || (S.e.f |= ne), l.set(x, S)), u.add(x);
+				S ? (S.v && Kt(S.v, b), S.i && Kt(S.i, y), v && _.unskip_effect(S.e)) : (S = Zr(l, m ? c : qr ??= F(), b, x, y, o, n, i), m || (S.e.f |= ne), l.set(x, S)), u.add(x);
 			}
-			if (t === 0 && s && !d && (m ? d = B(() => s(c)) : (d = B(() => s(Lr ??= F())), d.f |= ne)), t > u.size && Ne("", "", ""), T && t > 0 && D(De()), !m) {
+			if (t === 0 && s && !d && (m ? d = B(() => s(c)) : (d = B(() => s(qr ??= F())), d.f |= ne)), t > u.size && Pe("", "", ""), T && t > 0 && D(Oe()), !m) {
 				if (p.set(_, u), v) {
 					for (let [e, t] of l) u.has(e) || _.skip_effect(t.e);
 					_.oncommit(h), _.ondiscard(g);
 				} else h(_);
 			}
-			r && Ce(!0), Q(f);
+			r && we(!0), Q(f);
 		}),
 		flags: n,
 		items: l,
@@ -1827,20 +1892,20 @@ function Rr(t, n, i, a, o, s = null) {
 	};
 	m = !1, T && (c = E);
 }
-function zr(e) {
+function Yr(e) {
 	for (; e !== null && !(e.f & 32);) e = e.next;
 	return e;
 }
-function Br(e, t, n, i, a) {
-	var o = !!(i & 8), s = t.length, c = e.items, l = zr(e.effect.first), u, d = null, f, p = [], m = [], h, g, _, v;
+function Xr(e, t, n, i, a) {
+	var o = !!(i & 8), s = t.length, c = e.items, l = Yr(e.effect.first), u, d = null, f, p = [], m = [], h, g, _, v;
 	if (o) for (v = 0; v < s; v += 1) h = t[v], g = a(h, v), _ = c.get(g).e, _.f & 33554432 || (_.nodes?.a?.measure(), (f ??= new Set()).add(_));
 	for (v = 0; v < s; v += 1) {
 		if (h = t[v], g = a(h, v), _ = c.get(g).e, e.outrogroups !== null) for (let t of e.outrogroups) t.pending.delete(_), t.done.delete(_);
-		if (_.f & 8192 && (Mn(_), o && (_.nodes?.a?.unfix(), (f ??= new Set()).delete(_))), _.f & 33554432) {
-			if (_.f ^= ne, _ === l) Hr(_, null, n);
+		if (_.f & 8192 && (Pn(_), o && (_.nodes?.a?.unfix(), (f ??= new Set()).delete(_))), _.f & 33554432) {
+			if (_.f ^= ne, _ === l) Qr(_, null, n);
 			else {
 				var y = d ? d.next : l;
-				_ === e.effect.last && (e.effect.last = _.prev), _.prev && (_.prev.next = _.next), _.next && (_.next.prev = _.prev), Ur(e, d, _), Ur(e, _, y), Hr(_, y, n), d = _, p = [], m = [], l = zr(d.next);
+				_ === e.effect.last && (e.effect.last = _.prev), _.prev && (_.prev.next = _.next), _.next && (_.next.prev = _.prev), $r(e, d, _), $r(e, _, y), Qr(_, y, n), d = _, p = [], m = [], l = Yr(d.next);
 				continue;
 			}
 		}
@@ -1850,25 +1915,25 @@ function Br(e, t, n, i, a) {
 					var b = m[0], x;
 					d = b.prev;
 					var S = p[0], ee = p[p.length - 1];
-					for (x = 0; x < p.length; x += 1) Hr(p[x], b, n);
+					for (x = 0; x < p.length; x += 1) Qr(p[x], b, n);
 					for (x = 0; x < m.length; x += 1) u.delete(m[x]);
-					Ur(e, S.prev, ee.next), Ur(e, d, S), Ur(e, ee, b), l = b, d = ee, --v, p = [], m = [];
-				} else u.delete(_), Hr(_, l, n), Ur(e, _.prev, _.next), Ur(e, _, d === null ? e.effect.first : d.next), Ur(e, d, _), d = _;
+					$r(e, S.prev, ee.next), $r(e, d, S), $r(e, ee, b), l = b, d = ee, --v, p = [], m = [];
+				} else u.delete(_), Qr(_, l, n), $r(e, _.prev, _.next), $r(e, _, d === null ? e.effect.first : d.next), $r(e, d, _), d = _;
 				continue;
 			}
-			for (p = [], m = []; l !== null && l !== _;) (u ??= new Set()).add(l), m.push(l), l = zr(l.next);
+			for (p = [], m = []; l !== null && l !== _;) (u ??= new Set()).add(l), m.push(l), l = Yr(l.next);
 			if (l === null) continue;
 		}
-		_.f & 33554432 || p.push(_), d = _, l = zr(_.next);
+		_.f & 33554432 || p.push(_), d = _, l = Yr(_.next);
 	}
 	if (e.outrogroups !== null) {
-		for (let t of e.outrogroups) t.pending.size === 0 && (Ir(e, r(t.done)), e.outrogroups?.delete(t));
+		for (let t of e.outrogroups) t.pending.size === 0 && (Kr(e, r(t.done)), e.outrogroups?.delete(t));
 		e.outrogroups.size === 0 && (e.outrogroups = null);
 	}
 	if (l !== null || u !== void 0) {
 		var C = [];
 		if (u !== void 0) for (_ of u) _.f & 8192 || C.push(_);
-		for (; l !== null;) !(l.f & 8192) && l !== e.fallback && C.push(l), l = zr(l.next);
+		for (; l !== null;) !(l.f & 8192) && l !== e.fallback && C.push(l), l = Yr(l.next);
 		var te = C.length;
 		if (te > 0) {
 			var re = i & 4 && s === 0 ? n : null;
@@ -1876,15 +1941,15 @@ function Br(e, t, n, i, a) {
 				for (v = 0; v < te; v += 1) C[v].nodes?.a?.measure();
 				for (v = 0; v < te; v += 1) C[v].nodes?.a?.fix();
 			}
-			Fr(e, C, re);
+			Gr(e, C, re);
 		}
 	}
 	o && k(() => {
 		if (f !== void 0) for (_ of f) _.nodes?.a?.apply();
 	});
 }
-function Vr(e, t, n, r, i, a, o, s) {
-	var c = o & 1 ? o & 16 ? Rt(n) : Bt(n, !1, !1) : null, l = o & 2 ? Rt(i) : null;
+function Zr(e, t, n, r, i, a, o, s) {
+	var c = o & 1 ? o & 16 ? Bt(n) : Ht(n, !1, !1) : null, l = o & 2 ? Bt(i) : null;
 	return {
 		v: c,
 		i: l,
@@ -1893,62 +1958,87 @@ function Vr(e, t, n, r, i, a, o, s) {
 		}))
 	};
 }
-function Hr(e, t, n) {
+function Qr(e, t, n) {
 	if (e.nodes) for (var r = e.nodes.start, i = e.nodes.end, a = t && !(t.f & 33554432) ? t.nodes.start : n; r !== null;) {
 		var o = L(r);
 		if (a.before(r), r === i) return;
 		r = o;
 	}
 }
-function Ur(e, t, n) {
+function $r(e, t, n) {
 	t === null ? e.effect.first = n : t.next = n, n === null ? e.effect.last = t : n.prev = t;
 }
-function Wr(e, t, ...n) {
-	var r = new Mr(e);
-	Cn(() => {
+function ei(e, t, ...n) {
+	var r = new Hr(e);
+	Tn(() => {
 		let e = t() ?? null;
 		r.ensure(e, e && ((t) => e(t, ...n)));
 	}, ee);
 }
-function Gr(e, t) {
+function ti(e, t, n, r, i, a) {
+	let o = T;
+	T && Te();
+	var s = null;
+	T && E.nodeType === 1 && (s = E, Te());
+	var c = T ? E : e, l = new Hr(c, !1);
+	Tn(() => {
+		let e = t() || null;
+		var a = i ? i() : n || e === "svg" ? ye : void 0;
+		if (e === null) l.ensure(null, null);
+		else return l.ensure(e, (t) => {
+			if (e) {
+				var n = T;
+				if (s = T ? s : dn(e, a), $(s, s), r) {
+					var i = null;
+					T && fr(e) && s.append(i = document.createComment(""));
+					var o = T ? I(s) : s.appendChild(F());
+					T && (o === null ? we(!1) : D(o)), r(s, o), i?.remove();
+				}
+				K.nodes.end = s, n || t.before(s);
+			}
+			T && D(t);
+		}), () => {};
+	}, ee), _n(() => {}), o && (we(!0), D(c));
+}
+function ni(e, t) {
 	var n = void 0, r;
-	wn(() => {
+	En(() => {
 		n !== (n = t()) && (r &&= (V(r), null), n && (r = B(() => {
-			yn(() => n(e));
+			xn(() => n(e));
 		})));
 	});
 }
-function Kr(e) {
+function ri(e) {
 	var t, n, r = "";
 	if (typeof e == "string" || typeof e == "number") r += e;
 	else if (typeof e == "object") {
 		if (Array.isArray(e)) {
 			var i = e.length;
-			for (t = 0; t < i; t++) e[t] && (n = Kr(e[t])) && (r && (r += " "), r += n);
+			for (t = 0; t < i; t++) e[t] && (n = ri(e[t])) && (r && (r += " "), r += n);
 		} else for (n in e) e[n] && (r && (r += " "), r += n);
 	}
 	return r;
 }
-function qr() {
-	for (var e, t, n = 0, r = "", i = arguments.length; n < i; n++) (e = arguments[n]) && (t = Kr(e)) && (r && (r += " "), r += t);
+function ii() {
+	for (var e, t, n = 0, r = "", i = arguments.length; n < i; n++) (e = arguments[n]) && (t = ri(e)) && (r && (r += " "), r += t);
 	return r;
 }
-function Jr(e) {
-	return typeof e == "object" ? qr(e) : e ?? "";
+function ai(e) {
+	return typeof e == "object" ? ii(e) : e ?? "";
 }
-var Yr = [..." 	\n\r\f\xA0\v﻿"];
-function Xr(e, t, n) {
+var oi = [..." 	\n\r\f\xA0\v﻿"];
+function si(e, t, n) {
 	var r = e == null ? "" : "" + e;
 	if (t && (r = r ? r + " " + t : t), n) {
 		for (var i of Object.keys(n)) if (n[i]) r = r ? r + " " + i : i;
 		else if (r.length) for (var a = i.length, o = 0; (o = r.indexOf(i, o)) >= 0;) {
 			var s = o + a;
-			(o === 0 || Yr.includes(r[o - 1])) && (s === r.length || Yr.includes(r[s])) ? r = (o === 0 ? "" : r.substring(0, o)) + r.substring(s + 1) : o = s;
+			(o === 0 || oi.includes(r[o - 1])) && (s === r.length || oi.includes(r[s])) ? r = (o === 0 ? "" : r.substring(0, o)) + r.substring(s + 1) : o = s;
 		}
 	}
 	return r === "" ? null : r;
 }
-function Zr(e, t = !1) {
+function ci(e, t = !1) {
 	var n = t ? " !important;" : ";", r = "";
 	for (var i of Object.keys(e)) {
 		var a = e[i];
@@ -1956,16 +2046,16 @@ function Zr(e, t = !1) {
 	}
 	return r;
 }
-function Qr(e) {
+function li(e) {
 	return e[0] !== "-" || e[1] !== "-" ? e.toLowerCase() : e;
 }
-function $r(e, t) {
+function ui(e, t) {
 	if (t) {
 		var n = "", r, i;
 		if (Array.isArray(t) ? (r = t[0], i = t[1]) : r = t, e) {
 			e = String(e).replaceAll(/\/\*.*?\*\//g, "").trim();
 			var a = !1, o = 0, s = !1, c = [];
-			r && c.push(...Object.keys(r).map(Qr)), i && c.push(...Object.keys(i).map(Qr));
+			r && c.push(...Object.keys(r).map(li)), i && c.push(...Object.keys(i).map(li));
 			var l = 0, u = -1;
 			let t = e.length;
 			for (var d = 0; d < t; d++) {
@@ -1974,7 +2064,7 @@ function $r(e, t) {
 					if (f === ":" && u === -1) u = d;
 					else if (f === ";" || d === t - 1) {
 						if (u !== -1) {
-							var p = Qr(e.substring(l, u).trim());
+							var p = li(e.substring(l, u).trim());
 							if (!c.includes(p)) {
 								f !== ";" && d++;
 								var m = e.substring(l, d).trim();
@@ -1986,14 +2076,14 @@ function $r(e, t) {
 				}
 			}
 		}
-		return r && (n += Zr(r)), i && (n += Zr(i, !0)), n = n.trim(), n === "" ? null : n;
+		return r && (n += ci(r)), i && (n += ci(i, !0)), n = n.trim(), n === "" ? null : n;
 	}
 	return e == null ? null : String(e);
 }
-function ei(e, t, n, r, i, a) {
+function di(e, t, n, r, i, a) {
 	var o = e[de];
 	if (T || o !== n || o === void 0) {
-		var s = Xr(n, r, a);
+		var s = si(n, r, a);
 		T && s === e.getAttribute("class") || (s == null ? e.removeAttribute("class") : t ? e.className = s : e.setAttribute("class", s)), e[de] = n;
 	} else if (a && i !== a) for (var c in a) {
 		var l = !!a[c];
@@ -2001,30 +2091,34 @@ function ei(e, t, n, r, i, a) {
 	}
 	return a;
 }
-function ti(e, t = {}, n, r) {
+function fi(e, t = {}, n, r) {
 	for (var i in n) {
 		var a = n[i];
 		t[i] !== a && (n[i] == null ? e.style.removeProperty(i) : e.style.setProperty(i, a, r));
 	}
 }
-function ni(e, t, n, r) {
+function pi(e, t, n, r) {
 	var i = e[fe];
 	if (T || i !== t) {
-		var a = $r(t, r);
+		var a = ui(t, r);
 		T && a === e.getAttribute("style") || (a == null ? e.removeAttribute("style") : e.style.cssText = a), e[fe] = t;
-	} else r && (Array.isArray(r) ? (ti(e, n?.[0], r[0]), ti(e, n?.[1], r[1], "important")) : ti(e, n, r));
+	} else r && (Array.isArray(r) ? (fi(e, n?.[0], r[0]), fi(e, n?.[1], r[1], "important")) : fi(e, n, r));
 	return r;
 }
-function ri(e, t) {
+function mi(e, t) {
 	t ? e.hasAttribute("selected") || e.setAttribute("selected", "") : e.removeAttribute("selected");
 }
-function ii(t, n) {
+function hi(e, t) {
+	var n = !("__defaultValue" in e);
+	(n || e.__defaultValue !== t) && (e.__defaultValue = t, gi(e, !n || "__value" in e));
+}
+function gi(t, n) {
 	var r = t.__defaultValue, i = t.multiple, a = i ? r ?? [] : null;
 	if (!i || e(a)) {
 		var o = t.selectedIndex, s = n && i ? new Set(t.selectedOptions) : null;
 		for (var c of t.options) {
-			var l = ci(c);
-			ri(c, i ? a.includes(l) : Xt(l, r));
+			var l = bi(c);
+			mi(c, i ? a.includes(l) : Qt(l, r));
 		}
 		if (n) {
 			if (s !== null) for (c of t.options) {
@@ -2035,59 +2129,59 @@ function ii(t, n) {
 		}
 	}
 }
-function ai(t, n, r = !1) {
+function _i(t, n, r = !1) {
 	if (t.multiple) {
 		if (n == null) return;
-		if (!e(n)) return xe();
-		for (var i of t.options) i.selected = n.includes(ci(i));
+		if (!e(n)) return Se();
+		for (var i of t.options) i.selected = n.includes(bi(i));
 	} else {
-		for (i of t.options) if (Xt(ci(i), n)) {
+		for (i of t.options) if (Qt(bi(i), n)) {
 			i.selected = !0;
 			return;
 		}
 		r && n === void 0 || (t.selectedIndex = -1);
 	}
 }
-function oi(e) {
+function vi(e) {
 	var t = new MutationObserver((t) => {
-		t.every(li) || ("__defaultValue" in e && ii(e, !1), "__value" in e && ai(e, e.__value));
+		t.every(xi) || ("__defaultValue" in e && gi(e, !1), "__value" in e && _i(e, e.__value));
 	});
 	t.observe(e, {
 		childList: !0,
 		subtree: !0,
 		attributes: !0,
 		attributeFilter: ["value"]
-	}), hn(() => {
+	}), _n(() => {
 		t.disconnect();
 	});
 }
-function si(e, t, n = t) {
+function yi(e, t, n = t) {
 	var r = new WeakSet(), i = !0;
-	at(e, "change", (t) => {
+	st(e, "change", (t) => {
 		var i = t ? "[selected]" : ":checked", a;
-		if (e.multiple) a = [].map.call(e.querySelectorAll(i), ci);
+		if (e.multiple) a = [].map.call(e.querySelectorAll(i), bi);
 		else {
 			var o = e.querySelector(i) ?? e.querySelector("option:not([disabled])");
-			a = o && ci(o);
+			a = o && bi(o);
 		}
 		n(a), e.__value = a, j !== null && r.add(j);
-	}), yn(() => {
+	}), xn(() => {
 		var a = t();
 		if (e === document.activeElement) {
 			var o = j;
 			if (r.has(o)) return;
 		}
-		if (ai(e, a, i), i && a === void 0) {
+		if (_i(e, a, i), i && a === void 0) {
 			var s = e.querySelector(":checked");
-			s !== null && (a = ci(s), n(a));
+			s !== null && (a = bi(s), n(a));
 		}
 		e.__value = a, i = !1;
 	});
 }
-function ci(e) {
+function bi(e) {
 	return "__value" in e ? e.__value : e.value;
 }
-function li(e) {
+function xi(e) {
 	if (e.target.closest("selectedcontent") !== null) return !0;
 	if (e.type === "childList") {
 		var t = [...e.addedNodes, ...e.removedNodes];
@@ -2095,91 +2189,186 @@ function li(e) {
 	}
 	return !1;
 }
-var ui = Symbol("is custom element"), di = Symbol("is html"), fi = ge ? "link" : "LINK", pi = ge ? "progress" : "PROGRESS";
-function mi(e) {
+var Si = Symbol("class"), Ci = Symbol("style"), wi = Symbol("is custom element"), Ti = Symbol("is html"), Ei = ge ? "link" : "LINK", Di = ge ? "input" : "INPUT", Oi = ge ? "option" : "OPTION", ki = ge ? "select" : "SELECT", Ai = ge ? "progress" : "PROGRESS";
+function ji(e) {
 	if (T) {
 		var t = !1, n = () => {
 			if (!t) {
 				if (t = !0, e.hasAttribute("value")) {
 					var n = e.value;
-					_i(e, "value", null), e.value = n;
+					Pi(e, "value", null), e.value = n;
 				}
 				if (e.hasAttribute("checked")) {
 					var r = e.checked;
-					_i(e, "checked", null), e.checked = r;
+					Pi(e, "checked", null), e.checked = r;
 				}
 			}
 		};
-		e[me] = n, k(n), nt();
+		e[me] = n, k(n), it();
 	}
 }
-function hi(e, t) {
-	var n = vi(e);
-	n.value !== (n.value = t ?? void 0) && (e.value !== t || t === 0 && e.nodeName === pi) && (e.value = t ?? "");
+function Mi(e, t) {
+	var n = Li(e);
+	n.value !== (n.value = t ?? void 0) && (e.value !== t || t === 0 && e.nodeName === Ai) && (e.value = t ?? "");
 }
-function gi(e, t) {
-	var n = vi(e);
+function Ni(e, t) {
+	var n = Li(e);
 	n.checked !== (n.checked = t ?? void 0) && (e.checked = t);
 }
-function _i(e, t, n, r) {
-	var i = vi(e);
-	if (!(T && (i[t] = e.getAttribute(t), t === "src" || t === "srcset" || t === "href" && e.nodeName === fi))) {
+function Pi(e, t, n, r) {
+	var i = Li(e);
+	if (!(T && (i[t] = e.getAttribute(t), t === "src" || t === "srcset" || t === "href" && e.nodeName === Ei))) {
 		var a = i[t];
-		a !== (i[t] = n) && (t === "loading" && (e[le] = n), n == null ? e.removeAttribute(t) : typeof n != "string" && bi(e).has(t) ? e[t] = n : (!T || typeof n != "number" && typeof n != "boolean" || a !== String(n)) && e.setAttribute(t, n));
+		a !== (i[t] = n) && (t === "loading" && (e[le] = n), n == null ? e.removeAttribute(t) : typeof n != "string" && zi(e).has(t) ? e[t] = n : (!T || typeof n != "number" && typeof n != "boolean" || a !== String(n)) && e.setAttribute(t, n));
 	}
 }
-function vi(e) {
+function Fi(e, t, n, r, i = !1, a = !1) {
+	T && i && e.nodeName === Di && ("defaultValue" in n || "defaultChecked" in n || ji(e));
+	var o = Li(e), s = o[wi], c = !o[Ti];
+	let l = T && s;
+	l && we(!1);
+	var u = t || {}, d = e.nodeName === Oi, f = e.nodeName === ki;
+	try {
+		for (var p in t) !(p in n) && p[0] + p[1] !== "$$" && (n[p] = null);
+		n.class ? n.class = ai(n.class) : (r || n[Si]) && (n.class = null), n[Ci] && (n.style ??= null);
+		var m = zi(e);
+		if (e.nodeName === Di && "type" in n && ("value" in n || "__value" in n)) {
+			var h = n.type;
+			(h !== u.type || h === void 0 && e.hasAttribute("type")) && (u.type = h, Pi(e, "type", h, a));
+		}
+		for (let i in n) {
+			let l = n[i];
+			if (d && i === "value" && l == null) e.value = e.__value = "", u[i] = l;
+			else if (i === "class") di(e, e.namespaceURI === "http://www.w3.org/1999/xhtml", l, r, t?.[Si], n[Si]), u[i] = l, u[Si] = n[Si];
+			else if (i === "style") pi(e, l, t?.[Ci], n[Ci]), u[i] = l, u[Ci] = n[Ci];
+			else {
+				var g = u[i];
+				if (l !== g || l === void 0 && e.hasAttribute(i)) {
+					u[i] = l;
+					var _ = i[0] + i[1];
+					if (_ !== "$$") {
+						if (_ === "on") {
+							let t = {}, n = "$$" + i, r = i.slice(2);
+							var v = ar(r);
+							if (rr(r) && (r = r.slice(0, -7), t.capture = !0), !v && g) {
+								if (l != null) continue;
+								e.removeEventListener(r, u[n], t), u[n] = null;
+							}
+							if (v) vr(r, e, l), yr([r]);
+							else if (l != null) {
+								function a(e) {
+									u[i].call(this, e);
+								}
+								u[n] = gr(r, e, a, t);
+							}
+						} else if (i === "style") Pi(e, i, l);
+						else if (i === "autofocus") tt(e, !!l);
+						else if (!s && (i === "__value" || i === "value" && l != null)) e.__value = l, (g == null || e.value !== l || l === 0 && e.nodeName === Ai) && (e.value = l);
+						else if (i === "selected" && d) mi(e, l);
+						else {
+							var y = i;
+							c || (y = cr(y));
+							var b = y === "defaultValue" || y === "defaultChecked";
+							if (f && y === "defaultValue") continue;
+							if (l == null && !s && !b) {
+								if (o[i] = null, y === "value" || y === "checked") {
+									let n = e, r = t === void 0;
+									if (y === "value") {
+										let e = n.defaultValue;
+										n.removeAttribute(y), n.defaultValue = e, n.value = n.__value = r ? e : null;
+									} else {
+										let e = n.defaultChecked;
+										n.removeAttribute(y), n.defaultChecked = e, n.checked = r ? e : !1;
+									}
+								} else e.removeAttribute(i);
+							} else b || (s || typeof l != "string") && m.has(y) ? (e[y] = l, y in o && (o[y] = w)) : typeof l != "function" && Pi(e, y, l, a);
+						}
+					}
+				}
+			}
+		}
+	} finally {
+		l && we(!0);
+	}
+	return u;
+}
+function Ii(e, t, n = [], r = [], i = [], a, o = !1, s = !1) {
+	ct(i, n, r, (n) => {
+		var r = void 0, i = {}, c = e.nodeName === ki, l = !1;
+		if (En(() => {
+			var u = t(...n.map(Q)), d = Fi(e, r, u, a, o, s);
+			if (l && c) {
+				var f = e;
+				"defaultValue" in u && hi(f, u.defaultValue), "value" in u && _i(f, u.value);
+			}
+			for (let e of Object.getOwnPropertySymbols(i)) u[e] || V(i[e]);
+			for (let t of Object.getOwnPropertySymbols(u)) {
+				var p = u[t];
+				t.description !== "@attach" || r && p === r[t] || (i[t] && V(i[t]), i[t] = B(() => ni(e, () => p))), d[t] = p;
+			}
+			r = d;
+		}), c) {
+			var u = e;
+			xn(() => {
+				var e = r;
+				"defaultValue" in e && hi(u, e.defaultValue), _i(u, e.value, !0), vi(u);
+			});
+		}
+		l = !0;
+	});
+}
+function Li(e) {
 	return e[ue] ??= {
-		[ui]: e.nodeName.includes("-"),
-		[di]: e.namespaceURI === ve
+		[wi]: e.nodeName.includes("-"),
+		[Ti]: e.namespaceURI === ve
 	};
 }
-var yi = new Map();
-function bi(e) {
-	var t = e.getAttribute("is") || e.nodeName, n = yi.get(t);
+var Ri = new Map();
+function zi(e) {
+	var t = e.getAttribute("is") || e.nodeName, n = Ri.get(t);
 	if (n) return n;
-	yi.set(t, n = new Set());
+	Ri.set(t, n = new Set());
 	for (var r, i = e, a = Element.prototype; a !== i;) {
 		for (var s in r = o(i), r) r[s].set && s !== "innerHTML" && s !== "textContent" && s !== "innerText" && n.add(s);
 		i = l(i);
 	}
 	return n;
 }
-function xi(e, t, n = t) {
+function Bi(e, t, n = t) {
 	var r = new WeakSet();
-	at(e, "input", async (i) => {
+	st(e, "input", async (i) => {
 		var a = i ? e.defaultValue : e.value;
-		if (a = Ci(e) ? wi(a) : a, n(a), j !== null && r.add(j), await Zn(), a !== (a = t())) {
+		if (a = Hi(e) ? Ui(a) : a, n(a), j !== null && r.add(j), await $n(), a !== (a = t())) {
 			var o = e.selectionStart, s = e.selectionEnd, c = e.value.length;
 			if (e.value = a ?? "", s !== null) {
 				var l = e.value.length;
 				o === s && s === c && l > c ? (e.selectionStart = l, e.selectionEnd = l) : (e.selectionStart = o, e.selectionEnd = Math.min(s, l));
 			}
 		}
-	}), (T && e.defaultValue !== e.value || er(t) == null && e.value) && (n(Ci(e) ? wi(e.value) : e.value), j !== null && r.add(j)), xn(() => {
+	}), (T && e.defaultValue !== e.value || nr(t) == null && e.value) && (n(Hi(e) ? Ui(e.value) : e.value), j !== null && r.add(j)), Cn(() => {
 		var n = t();
 		if (e === document.activeElement) {
 			var i = j;
 			if (r.has(i)) return;
 		}
-		Ci(e) && n === wi(e.value) || (e.type !== "date" || n || e.value) && n !== e.value && (e.value = n ?? "");
+		Hi(e) && n === Ui(e.value) || (e.type !== "date" || n || e.value) && n !== e.value && (e.value = n ?? "");
 	});
 }
-function Si(e, t, n = t) {
-	at(e, "change", (t) => {
+function Vi(e, t, n = t) {
+	st(e, "change", (t) => {
 		n(t ? e.defaultChecked : e.checked);
-	}), (T && e.defaultChecked !== e.checked || er(t) == null) && n(e.checked), xn(() => {
+	}), (T && e.defaultChecked !== e.checked || nr(t) == null) && n(e.checked), Cn(() => {
 		e.checked = !!t();
 	});
 }
-function Ci(e) {
+function Hi(e) {
 	var t = e.type;
 	return t === "number" || t === "range";
 }
-function wi(e) {
+function Ui(e) {
 	return e === "" ? null : +e;
 }
-var Ti = new class e {
+var Wi = new class e {
 	#e = new WeakMap();
 	#t;
 	#n;
@@ -2203,26 +2392,26 @@ var Ti = new class e {
 		});
 	}
 }({ box: "border-box" });
-function Ei(e, t, n) {
-	var r = Ti.observe(e, () => n(e[t]));
-	yn(() => (er(() => n(e[t])), r));
+function Gi(e, t, n) {
+	var r = Wi.observe(e, () => n(e[t]));
+	xn(() => (nr(() => n(e[t])), r));
 }
-function Di(e, t) {
+function Ki(e, t) {
 	return e === t || e?.[oe] === t;
 }
-function Oi(e = Ke(), t, n, r) {
+function qi(e = qe(), t, n, r) {
 	var i = O.r, a = K;
-	return yn(() => {
+	return xn(() => {
 		var o, s;
-		return xn(() => {
-			o = s, s = r?.() || [], er(() => {
-				Di(n(...s), e) || (t(e, ...s), o && Di(n(...o), e) && t(null, ...o));
+		return Cn(() => {
+			o = s, s = r?.() || [], nr(() => {
+				Ki(n(...s), e) || (t(e, ...s), o && Ki(n(...o), e) && t(null, ...o));
 			});
 		}), () => {
 			let r = a;
 			for (; r !== i && r.parent !== null && r.parent.f & 33554432;) r = r.parent;
 			let o = () => {
-				s && Di(n(...s), e) && t(null, ...s);
+				s && Ki(n(...s), e) && t(null, ...s);
 			}, c = r.teardown;
 			r.teardown = () => {
 				o(), c?.();
@@ -2230,27 +2419,27 @@ function Oi(e = Ke(), t, n, r) {
 		};
 	}), e;
 }
-function ki(e, t) {
-	rt(window, ["resize"], () => it(() => t(window[e])));
+function Ji(e, t) {
+	at(window, ["resize"], () => ot(() => t(window[e])));
 }
-var Ai = !1;
-function ji(e) {
-	var t = Ai;
+var Yi = !1;
+function Xi(e) {
+	var t = Yi;
 	try {
-		return Ai = !1, [e(), Ai];
+		return Yi = !1, [e(), Yi];
 	} finally {
-		Ai = t;
+		Yi = t;
 	}
 }
-function Mi(e, t, n, r) {
-	var i = !0, o = !!(n & 8), s = !!(n & 16), c = r, l = !0, u = void 0, d = () => s && i ? (u ??= ut(r), Q(u)) : (l && (l = !1, c = s ? er(r) : r), c);
+function Zi(e, t, n, r) {
+	var i = !0, o = !!(n & 8), s = !!(n & 16), c = r, l = !0, u = void 0, d = () => s && i ? (u ??= ft(r), Q(u)) : (l && (l = !1, c = s ? nr(r) : r), c);
 	let f;
 	if (o) {
 		var p = oe in e || ce in e;
 		f = a(e, t)?.set ?? (p && t in e ? (n) => e[t] = n : void 0);
 	}
 	var m, h = !1;
-	o ? [m, h] = ji(() => e[t]) : m = e[t], m === void 0 && r !== void 0 && (m = d(), f && (i && Re(t), f(m)));
+	o ? [m, h] = Xi(() => e[t]) : m = e[t], m === void 0 && r !== void 0 && (m = d(), f && (i && ze(t), f(m)));
 	var g = i ? () => {
 		var n = e[t];
 		return n === void 0 ? d() : (l = !0, n);
@@ -2265,16 +2454,16 @@ function Mi(e, t, n, r) {
 			return arguments.length > 0 ? ((!i || !t || _ || h) && f(t ? g() : e), e) : g();
 		});
 	}
-	var v = !1, y = (n & 1 ? ut : mt)(() => (v = !1, g()));
+	var v = !1, y = (n & 1 ? ft : gt)(() => (v = !1, g()));
 	o && Q(y);
 	var b = K;
 	return (function(e, t) {
 		if (arguments.length > 0) {
-			let n = t ? Q(y) : i && o ? Jt(e) : e;
-			return Vt(y, n), v = !0, c !== void 0 && (c = n), e;
+			let n = t ? Q(y) : i && o ? Xt(e) : e;
+			return Ut(y, n), v = !0, c !== void 0 && (c = n), e;
 		}
 		return H && v || b.f & 16384 ? y.v : Q(y);
 	});
 }
 typeof window < "u" && ((window.__svelte ??= {}).v ??= new Set()).add("5");
-export { lr as A, on as B, Dr as C, vr as D, gr as E, gn as F, et as G, Vt as H, Zt as I, Ee as J, Ge as K, nn as L, sr as M, Q as N, Sr as O, Sn as P, rn as R, Or as S, br as T, zt as U, Jt as V, pt as W, d as X, Te as Y, m as Z, Gr as _, Si as a, Pr as b, _i as c, si as d, oi as f, Jr as g, ei as h, Ei as i, cr as j, yr as k, gi as l, ni as m, ki as n, xi as o, ai as p, We as q, Oi as r, mi as s, Mi as t, hi as u, Wr as v, xr as w, Nr as x, Rr as y, an as z };
+export { d as $, Or as A, an as B, Wr as C, jr as D, Lr as E, _r as F, Ut as G, sn as H, Q as I, nt as J, Vt as K, wn as L, kr as M, yr as N, Ar as O, vr as P, Ee as Q, vn as R, Jr as S, Rr as T, cn as U, on as V, Xt as W, Ge as X, Ke as Y, De as Z, di as _, Vi as a, ti as b, Ii as c, Ni as d, m as et, Mi as f, pi as g, _i as h, Gi as i, Mr as j, Er as k, ji as l, vi as m, Ji as n, Bi as o, yi as p, ht as q, qi as r, Si as s, Zi as t, Pi as u, ai as v, Ur as w, ei as x, ni as y, $t as z };
