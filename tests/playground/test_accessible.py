@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from serving import Tiny, serving
 from tiny_models import tiny_local_model
@@ -122,13 +123,20 @@ HOSTILE = (
 )
 
 
+@pytest.mark.refused
 @pytest.mark.parametrize("text", HOSTILE, ids=["markup", "bidi", "controls", "long"])
-def test_hostile_text_is_text(page: Page, text: str) -> None:
-    """What a person or a model writes never runs, and the page goes on answering."""
-    with serving(tiny_local_model(context_length=2048), max_body_bytes=8 * 2**20) as tiny:
-        playing = Playing(page, tiny.server.url).ready()
-        page.get_by_role("complementary", name="Settings").get_by_label("System message").fill(text)
-        playing.say("hi " + text[:200])
-        assert page.title() != "pwned"
-        assert page.locator("img").count() == 0
-        assert page.evaluate("1 + 1") == 2
+def test_hostile_text_is_text(page: Page, tiny: Tiny, text: str) -> None:
+    """What a person or a model writes never runs. What the server refuses is said, and the page goes on."""
+    playing = Playing(page, tiny.server.url).ready()
+    system = page.get_by_role("textbox", name="System message")
+    system.fill(text)
+    playing.set("max tokens", "8")
+    playing.say("hi " + text[:200], wait=False)
+    expect(page.locator(".status .word")).to_have_text(re.compile("done|failed"), timeout=20_000)
+    assert page.title() != "pwned"
+    assert page.locator("img, script:not([src])").count() == 0
+    system.fill("")
+    page.get_by_role("button", name="Commands").click()
+    page.get_by_role("option", name="New session").click()
+    playing.say("hello")
+    assert playing.texts()
