@@ -200,7 +200,7 @@ function rebind(action, keys) {
 }
 var allowed = (keys) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
 var UNDOING = ["undo", "redo"];
-var isTyping = (target) => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type);
+var isTyping = (target) => target instanceof HTMLInputElement ? !["range", "checkbox"].includes(target.type) : target instanceof HTMLTextAreaElement || target instanceof HTMLElement && target.isContentEditable;
 function press(actions, event) {
 	if (event.isComposing || event.defaultPrevented) return;
 	const keys = chord(event);
@@ -5596,32 +5596,109 @@ function Dialogs($$anchor, $$props) {
 	pop();
 }
 // src/panes/Editor.svelte
-var root$31 = from_html(`<textarea></textarea> <div class="row"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays as a branch of its own. Run goes on from what you keep.</span></div>`, 1);
+var root$31 = from_html(`<div class="field s1cgm" contenteditable="plaintext-only" role="textbox" aria-multiline="true" tabindex="0"></div> <div class="row s1cgm"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays, and undoing brings it back. Run goes on from what you keep.</span></div>`, 1);
 function Editor($$anchor, $$props) {
 	push($$props, true);
+	let parts = prop($$props, "parts", 19, () => []), marks = prop($$props, "marks", 3, () => ""), version = prop($$props, "version", 3, 0), onplace = prop($$props, "onplace", 3, () => void 0);
+	const STEPS = 6;
+	const coloured = CSS.highlights !== void 0;
+	let field;
 	let written = state(proxy($$props.text));
+	const starts = user_derived(() => {
+		let at = 0;
+		return parts().map((part) => (at += part.length) - part.length);
+	});
+	const same = user_derived(() => {
+		let at = 0;
+		while (at < $$props.text.length && $$props.text[at] === get(written)[at]) at++;
+		return at;
+	});
+	function begin(element) {
+		field = element;
+		if (field.contentEditable !== "plaintext-only") field.contentEditable = "true";
+		field.append(...$$props.text.split(/(?<=\n)/).map((line) => document.createTextNode(line)));
+		field.focus();
+		document.addEventListener("selectionchange", follow);
+		return () => {
+			document.removeEventListener("selectionchange", follow);
+			for (let step = 0; step < STEPS; step++) CSS.highlights?.delete(`step-${step}`);
+		};
+	}
+	function nodes() {
+		const walker = document.createTreeWalker(field, NodeFilter.SHOW_TEXT);
+		const found = [];
+		for (let start = 0; walker.nextNode();) {
+			const node = walker.currentNode;
+			found.push({
+				node,
+				start
+			});
+			start += node.length;
+		}
+		return found;
+	}
+	user_effect(() => {
+		version();
+		if (!coloured || !parts().length) return;
+		const found = nodes();
+		const ranges = Array.from({ length: STEPS }, () => []);
+		let at = 0;
+		for (let index = 0; index < parts().length && get(starts)[index] + parts()[index].length <= get(same); index++) {
+			const step = Number(/s(\d)/.exec(marks()(index))?.[1] ?? NaN);
+			for (let from = get(starts)[index], end = from + parts()[index].length; from < end && ranges[step];) {
+				while (found[at + 1] && found[at + 1].start <= from) at++;
+				const { node, start } = found[at];
+				const to = Math.min(end, start + node.length);
+				if (to <= from) break;
+				const range = new Range();
+				range.setStart(node, from - start);
+				range.setEnd(node, to - start);
+				ranges[step].push(range);
+				from = to;
+			}
+		}
+		ranges.forEach((some, step) => CSS.highlights.set(`step-${step}`, new Highlight(...some)));
+	});
+	function caret() {
+		const selection = getSelection();
+		if (!selection?.focusNode || !field?.contains(selection.focusNode)) return null;
+		const range = new Range();
+		range.setStart(field, 0);
+		range.setEnd(selection.focusNode, selection.focusOffset);
+		return range.toString().length;
+	}
+	const tokenAt = (at) => get(starts).findLastIndex((start) => start <= at);
+	function follow() {
+		const at = caret();
+		if (at !== null && at < get(same) && parts().length) onplace()(tokenAt(at));
+	}
+	function step(by) {
+		const at = caret();
+		if (at === null || !parts().length) return;
+		const to = get(starts)[Math.min(parts().length - 1, Math.max(0, tokenAt(at) + by))];
+		const { node, start } = nodes().findLast((one) => one.start <= to);
+		getSelection()?.collapse(node, to - start);
+	}
 	function key(event) {
 		if (event.key === "Escape") $$props.oncancel();
 		else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $$props.onsave(get(written));
+		else if (event.altKey && event.key === "ArrowRight") step(1);
+		else if (event.altKey && event.key === "ArrowLeft") step(-1);
 		else return;
 		event.preventDefault();
 		event.stopPropagation();
 	}
 	var fragment = root$31();
-	var textarea = first_child(fragment);
-	remove_textarea_child(textarea);
-	attach(textarea, () => (field) => field.focus());
-	var div = sibling(textarea, 2);
-	var button = child(div);
+	var div = first_child(fragment);
+	attach(div, () => begin);
+	var div_1 = sibling(div, 2);
+	var button = child(div_1);
 	var button_1 = sibling(button, 2);
 	next(2);
-	reset(div);
-	template_effect(($0) => {
-		set_attribute(textarea, "aria-label", $$props.label);
-		set_attribute(textarea, "rows", $0);
-	}, [() => Math.min(14, Math.max(3, $$props.text.split("\n").length + 1))]);
-	delegated("keydown", textarea, key);
-	bind_value(textarea, () => get(written), ($$value) => set(written, $$value));
+	reset(div_1);
+	template_effect(() => set_attribute(div, "aria-label", $$props.label));
+	delegated("input", div, () => set(written, field.innerText, true));
+	delegated("keydown", div, key);
 	delegated("click", button, () => $$props.onsave(get(written)));
 	delegated("click", button_1, function(...$$args) {
 		$$props.oncancel?.apply(this, $$args);
@@ -5629,7 +5706,11 @@ function Editor($$anchor, $$props) {
 	append($$anchor, fragment);
 	pop();
 }
-delegate(["keydown", "click"]);
+delegate([
+	"input",
+	"keydown",
+	"click"
+]);
 // src/panes/Message.svelte
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
@@ -5650,6 +5731,11 @@ function Message($$anchor, $$props) {
 		text: "Continuation"
 	};
 	const name = user_derived(() => NAMES[$$props.turn.role]);
+	const parts = user_derived(() => {
+		const trace = $$props.turn.view?.trace;
+		if (!get(editing) || !trace || !$$props.turn.line || $$props.turn.begun) return [];
+		return pieces(trace, $$props.turn.line.path, $$props.turn.line.text).map((piece) => piece.text);
+	});
 	const branches = user_derived(() => $$props.turn.message === null ? $$props.page.branches.length : 0);
 	var article = root_6$12();
 	var header = child(article);
@@ -5687,17 +5773,31 @@ function Message($$anchor, $$props) {
 	reset(header);
 	var node_2 = sibling(header, 2);
 	var consequent_2 = ($$anchor) => {
-		Editor($$anchor, {
-			label: "Text of this message",
-			get text() {
-				return $$props.turn.text;
-			},
-			onsave: (text) => {
-				set(editing, false);
-				$$props.page.edit($$props.turn, text);
-			},
-			oncancel: () => set(editing, false)
-		});
+		{
+			let $0 = user_derived(() => $$props.page.marks($$props.turn));
+			let $1 = user_derived(() => [$$props.page.colour.value, $$props.page.sliders]);
+			Editor($$anchor, {
+				label: "Text of this message",
+				get text() {
+					return $$props.turn.text;
+				},
+				get parts() {
+					return get(parts);
+				},
+				get marks() {
+					return get($0);
+				},
+				get version() {
+					return get($1);
+				},
+				onplace: (place) => $$props.page.select(place, $$props.turn.id),
+				onsave: (text) => {
+					set(editing, false);
+					$$props.page.edit($$props.turn, text);
+				},
+				oncancel: () => set(editing, false)
+			});
+		}
 	};
 	var consequent_4 = ($$anchor) => {
 		var fragment_2 = root_3$21();
