@@ -38,7 +38,7 @@ const UNDOING = ["undo", "redo"];
 
 /** Whether keys change a text there: then the browser undoes what was typed. */
 const isTyping = (target: EventTarget | null) =>
-  target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type));
+  target instanceof HTMLInputElement ? !["range", "checkbox"].includes(target.type) : target instanceof HTMLTextAreaElement || (target instanceof HTMLElement && target.isContentEditable);
 
 /** Runs the action that a pressed key means, if any. */
 export function press(actions: readonly Action[], event: KeyboardEvent) {

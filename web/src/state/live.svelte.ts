@@ -1,10 +1,11 @@
-// One request while it is answered: a trace that grows. The page paints it at most once a frame.
+// One request while it is answered: a trace that grows.
 import * as api from "../core/api";
 import { branched } from "../core/lineage";
 import type { Body, Branch, Document, Settings } from "../core/request";
 import { identifier, type Origin, type Run, type Usage } from "../core/session";
 import { Speller } from "../core/spelling";
 import { begin, grow, Paths, pathsOf, type Trace } from "../core/trace";
+import { soon } from "./frames";
 import { shown } from "./pieces";
 import { lineOf, shifted, spelled, type Line, type View } from "./view";
 
@@ -27,8 +28,6 @@ interface Choice {
   stop_reason?: string | number | null;
   constrained?: { rewinds?: number; refused?: number } | null;
 }
-
-const PATIENCE = 300; // ms after which what came is shown without a frame: a tab in the background has none
 
 export class Live implements View {
   readonly id = identifier();
@@ -57,7 +56,6 @@ export class Live implements View {
   #firstAt: number | null = null;
   #lastAt = 0;
   #tokens = 0;
-  #waiting = false;
 
   constructor(ask: Ask, before: Trace | null = null) {
     this.ask = ask;
@@ -106,7 +104,7 @@ export class Live implements View {
       for await (const part of api.answer(this.ask.document, this.ask.body, this.#controller.signal)) {
         if (this.status === "waiting") this.status = "running";
         this.#take(part);
-        this.#paint();
+        soon(this.#show);
       }
       this.status = "done";
     } catch (error) {
@@ -207,17 +205,7 @@ export class Live implements View {
     });
   }
 
-  #paint() {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    requestAnimationFrame(() => this.#show());
-    setTimeout(() => this.#waiting && this.#show(), PATIENCE);
-  }
-
-  #show() {
-    this.#waiting = false;
-    this.version++;
-  }
+  readonly #show = () => void this.version++;
 }
 
 function used(usage: { prompt_tokens: number; completion_tokens: number; prompt_tokens_details?: { cached_tokens?: number } | null }): Usage {

@@ -34,6 +34,8 @@ export interface Turn {
   id: string;
   role: Role | "text";
   text: string;
+  /** What of it was written by hand, before its tokens. */
+  begun: string;
   /** Its place in the document; null: the answer that is shown below it. */
   message: number | null;
   view: View | null;
@@ -125,7 +127,7 @@ export class Page {
       if (role === "system" && message === 0) return [];
       const found = role === "assistant" ? runs.find((run) => answers(run.document, document.messages, message) && this.#texts(run.id).includes(content)) : undefined;
       const view = found ? viewOf(this.session, found) : null;
-      return [{ id: `m${message}`, role, text: content, message, view, line: view?.lines.find((line) => line.text === content) ?? null }];
+      return [{ id: `m${message}`, role, text: content, begun: "", message, view, line: view?.lines.find((line) => line.text === content) ?? null }];
     });
   });
 
@@ -136,7 +138,8 @@ export class Page {
     const last = this.#written.at(-1);
     const goesOn = last?.role === "assistant"; // what was begun by hand stands before it
     const written = goesOn ? this.#written.slice(0, -1) : this.#written;
-    return [...written, { id: "answer", role, text: (goesOn ? last.text : "") + (answer.line?.text ?? ""), message: null, ...answer }];
+    const begun = goesOn ? last.text : "";
+    return [...written, { id: "answer", role, text: begun + (answer.line?.text ?? ""), begun, message: null, ...answer }];
   });
 
   #texts(run: string) {
@@ -217,6 +220,12 @@ export class Page {
     return first.trim() ? `${first.trim().slice(0, 60)} — ponder` : "ponder playground";
   }
 
+  /** The run of the session that is shown. */
+  get run(): Run | null {
+    const { place } = this.session;
+    return place && runOf(this.session, place.run);
+  }
+
   /** The seed of the text that is shown. */
   get seed(): number | null {
     const trace = this.answer?.view.trace;
@@ -227,7 +236,7 @@ export class Page {
   /** What can be saved as files. */
   get files() {
     const { session } = this;
-    const run = session.place && runOf(session, session.place.run);
+    const { run } = this;
     const text = this.answer?.line?.text;
     return {
       session: () => sessionFile(session),
@@ -397,6 +406,7 @@ export class Page {
     this.selected = null;
     this.whatIf = null;
     this.draft = "";
+    this.notice = "";
   }
 
   /** Begins a session with a document and settings; nothing runs. */

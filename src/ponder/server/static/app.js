@@ -200,7 +200,7 @@ function rebind(action, keys) {
 }
 var allowed = (keys) => /^(Ctrl|Alt)\+/.test(keys) || /^(Shift\+)?F\d+$/.test(keys) || keys === "Escape";
 var UNDOING = ["undo", "redo"];
-var isTyping = (target) => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement && !["range", "checkbox"].includes(target.type);
+var isTyping = (target) => target instanceof HTMLInputElement ? !["range", "checkbox"].includes(target.type) : target instanceof HTMLTextAreaElement || target instanceof HTMLElement && target.isContentEditable;
 function press(actions, event) {
 	if (event.isComposing || event.defaultPrevented) return;
 	const keys = chord(event);
@@ -1734,6 +1734,29 @@ function visible(text) {
 function readable(text) {
 	return text.replace(HIDDEN, (character) => KEPT.has(character) ? character : escape(character));
 }
+// src/state/frames.ts
+var PACE = 50;
+var PATIENCE = 300;
+var waiting = new Set();
+var planned = false;
+function soon(show) {
+	waiting.add(show);
+	if (planned) return;
+	planned = true;
+	setTimeout(() => {
+		const late = setTimeout(flush, PATIENCE);
+		requestAnimationFrame(() => {
+			clearTimeout(late);
+			flush();
+		});
+	}, PACE);
+}
+function flush() {
+	planned = false;
+	const shows = [...waiting];
+	waiting.clear();
+	for (const show of shows) show();
+}
 // src/state/pieces.ts
 function shown(text, name) {
 	if (text === "") return {
@@ -1868,7 +1891,6 @@ function shifted(part, count) {
 	};
 }
 // src/state/live.svelte.ts
-var PATIENCE = 300;
 var Live = class {
 	id = identifier();
 	made = Date.now();
@@ -1922,7 +1944,6 @@ var Live = class {
 	#firstAt = null;
 	#lastAt = 0;
 	#tokens = 0;
-	#waiting = false;
 	constructor(ask, before = null) {
 		this.ask = ask;
 		this.trace = before;
@@ -1960,7 +1981,7 @@ var Live = class {
 			for await (const part of answer(this.ask.document, this.ask.body, this.#controller.signal)) {
 				if (this.status === "waiting") this.status = "running";
 				this.#take(part);
-				this.#paint();
+				soon(this.#show);
 			}
 			this.status = "done";
 		} catch (error) {
@@ -2080,16 +2101,7 @@ var Live = class {
 			this.lines[index] = lineOf(trace, [...path], forced, this.#sent[index], lineage);
 		});
 	}
-	#paint() {
-		if (this.#waiting) return;
-		this.#waiting = true;
-		requestAnimationFrame(() => this.#show());
-		setTimeout(() => this.#waiting && this.#show(), PATIENCE);
-	}
-	#show() {
-		this.#waiting = false;
-		this.version++;
-	}
+	#show = () => void this.version++;
 };
 function used(usage) {
 	const { prompt_tokens, completion_tokens, prompt_tokens_details } = usage;
@@ -3023,6 +3035,7 @@ var Page = class {
 				id: `m${message}`,
 				role,
 				text: content,
+				begun: "",
 				message,
 				view,
 				line: view?.lines.find((line) => line.text === content) ?? null
@@ -3035,10 +3048,13 @@ var Page = class {
 		const role = this.mode === "chat" ? "assistant" : "text";
 		const last = get(this.#written).at(-1);
 		const goesOn = last?.role === "assistant";
-		return [...goesOn ? get(this.#written).slice(0, -1) : get(this.#written), {
+		const written = goesOn ? get(this.#written).slice(0, -1) : get(this.#written);
+		const begun = goesOn ? last.text : "";
+		return [...written, {
 			id: "answer",
 			role,
-			text: (goesOn ? last.text : "") + (answer.line?.text ?? ""),
+			text: begun + (answer.line?.text ?? ""),
+			begun,
 			message: null,
 			...answer
 		}];
@@ -3211,13 +3227,17 @@ var Page = class {
 		const first = document.kind === "completion" ? document.prompt : document.messages.find((one) => one.role === "user")?.content ?? "";
 		return first.trim() ? `${first.trim().slice(0, 60)} — ponder` : "ponder playground";
 	}
+	get run() {
+		const { place } = this.session;
+		return place && runOf(this.session, place.run);
+	}
 	get seed() {
 		const trace = this.answer?.view.trace;
 		return trace?.seed ?? (trace ? numberOf(trace, "seed") : void 0) ?? null;
 	}
 	get files() {
 		const { session } = this;
-		const run = session.place && runOf(session, session.place.run);
+		const { run } = this;
 		const text = this.answer?.line?.text;
 		return {
 			session: () => sessionFile(session),
@@ -3370,6 +3390,7 @@ var Page = class {
 		this.selected = null;
 		this.whatIf = null;
 		this.draft = "";
+		this.notice = "";
 	}
 	fill({ document, settings }) {
 		this.show(begun(document, settings));
@@ -4379,9 +4400,9 @@ var root_1$34 = from_html(`<option> </option>`);
 var root_2$29 = from_html(`<p class="small muted"> </p>`);
 var root_3$24 = from_html(`<button class="plain">✕</button>`);
 var root_4$19 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
-var root_5$15 = from_html(`<p class="muted">…</p>`);
-var root_6$13 = from_html(`<p role="alert" class="error s1htm"> </p>`);
-var root_7$8 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
+var root_5$16 = from_html(`<p class="muted">…</p>`);
+var root_6$14 = from_html(`<p role="alert" class="error s1htm"> </p>`);
+var root_7$9 = from_html(`<div class="rows s1htm"><div><h3>1</h3><!></div> <div><h3> </h3><!></div></div>`);
 var root_8$2 = from_html(`<div class="divergence s1htm"><p class="small"><strong> </strong> </p> <!></div>`);
 var root_9$2 = from_html(`<p class="small">The same text as 1.</p>`);
 var root_10$1 = from_html(`<p class="tiny muted"> <!><!><!><!><!></p>`);
@@ -4584,7 +4605,7 @@ function Compare($$anchor, $$props) {
 					}
 				};
 				var consequent_4 = ($$anchor) => {
-					var p_1 = root_5$15();
+					var p_1 = root_5$16();
 					append($$anchor, p_1);
 				};
 				if_block(node_5, ($$render) => {
@@ -4593,7 +4614,7 @@ function Compare($$anchor, $$props) {
 				});
 				var node_6 = sibling(node_5, 2);
 				var consequent_5 = ($$anchor) => {
-					var p_2 = root_6$13();
+					var p_2 = root_6$14();
 					var text_5 = only_child(p_2);
 					template_effect(() => set_text(text_5, `${column.live.error ?? ""}.`));
 					append($$anchor, p_2);
@@ -4615,7 +4636,7 @@ function Compare($$anchor, $$props) {
 					reset(p_3);
 					var node_8 = sibling(p_3, 2);
 					var consequent_6 = ($$anchor) => {
-						var div_5 = root_7$8();
+						var div_5 = root_7$9();
 						var div_6 = child(div_5);
 						var node_9 = sibling(child(div_6));
 						{
@@ -5294,8 +5315,8 @@ var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </st
 var root_2$25 = from_html(`<option> </option>`);
 var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
 var root_4$17 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
-var root_5$14 = from_html(`<li class="muted small">None yet.</li>`);
-var root_6$12 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
+var root_5$15 = from_html(`<li class="muted small">None yet.</li>`);
+var root_6$13 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
 function Presets($$anchor, $$props) {
 	push($$props, true);
 	const info = user_derived(() => $$props.page.server.info);
@@ -5311,7 +5332,7 @@ function Presets($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_6$12();
+			var fragment_1 = root_6$13();
 			var ul = first_child(fragment_1);
 			each(ul, 21, () => PRESETS, (preset) => preset.title, ($$anchor, preset) => {
 				const lacks = user_derived(() => get(info) ? get(preset).lacks?.(get(info)) ?? "" : "the server is not ready");
@@ -5391,7 +5412,7 @@ function Presets($$anchor, $$props) {
 				delegated("click", button_3, () => void $$props.page.library.removePrompt(get(prompt).id));
 				append($$anchor, li_1);
 			}, ($$anchor) => {
-				var li_2 = root_5$14();
+				var li_2 = root_5$15();
 				append($$anchor, li_2);
 			});
 			reset(ul_1);
@@ -5575,32 +5596,109 @@ function Dialogs($$anchor, $$props) {
 	pop();
 }
 // src/panes/Editor.svelte
-var root$31 = from_html(`<textarea></textarea> <div class="row"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays as a branch of its own. Run goes on from what you keep.</span></div>`, 1);
+var root$31 = from_html(`<div class="field s1cgm" contenteditable="plaintext-only" role="textbox" aria-multiline="true" tabindex="0"></div> <div class="row s1cgm"><button class="main">Keep</button> <button>Cancel</button> <span class="tiny muted">The text before stays, and undoing brings it back. Run goes on from what you keep.</span></div>`, 1);
 function Editor($$anchor, $$props) {
 	push($$props, true);
+	let parts = prop($$props, "parts", 19, () => []), marks = prop($$props, "marks", 3, () => ""), version = prop($$props, "version", 3, 0), onplace = prop($$props, "onplace", 3, () => void 0);
+	const STEPS = 6;
+	const coloured = CSS.highlights !== void 0;
+	let field;
 	let written = state(proxy($$props.text));
+	const starts = user_derived(() => {
+		let at = 0;
+		return parts().map((part) => (at += part.length) - part.length);
+	});
+	const same = user_derived(() => {
+		let at = 0;
+		while (at < $$props.text.length && $$props.text[at] === get(written)[at]) at++;
+		return at;
+	});
+	function begin(element) {
+		field = element;
+		if (field.contentEditable !== "plaintext-only") field.contentEditable = "true";
+		field.append(...$$props.text.split(/(?<=\n)/).map((line) => document.createTextNode(line)));
+		field.focus();
+		document.addEventListener("selectionchange", follow);
+		return () => {
+			document.removeEventListener("selectionchange", follow);
+			for (let step = 0; step < STEPS; step++) CSS.highlights?.delete(`step-${step}`);
+		};
+	}
+	function nodes() {
+		const walker = document.createTreeWalker(field, NodeFilter.SHOW_TEXT);
+		const found = [];
+		for (let start = 0; walker.nextNode();) {
+			const node = walker.currentNode;
+			found.push({
+				node,
+				start
+			});
+			start += node.length;
+		}
+		return found;
+	}
+	user_effect(() => {
+		version();
+		if (!coloured || !parts().length) return;
+		const found = nodes();
+		const ranges = Array.from({ length: STEPS }, () => []);
+		let at = 0;
+		for (let index = 0; index < parts().length && get(starts)[index] + parts()[index].length <= get(same); index++) {
+			const step = Number(/s(\d)/.exec(marks()(index))?.[1] ?? NaN);
+			for (let from = get(starts)[index], end = from + parts()[index].length; from < end && ranges[step];) {
+				while (found[at + 1] && found[at + 1].start <= from) at++;
+				const { node, start } = found[at];
+				const to = Math.min(end, start + node.length);
+				if (to <= from) break;
+				const range = new Range();
+				range.setStart(node, from - start);
+				range.setEnd(node, to - start);
+				ranges[step].push(range);
+				from = to;
+			}
+		}
+		ranges.forEach((some, step) => CSS.highlights.set(`step-${step}`, new Highlight(...some)));
+	});
+	function caret() {
+		const selection = getSelection();
+		if (!selection?.focusNode || !field?.contains(selection.focusNode)) return null;
+		const range = new Range();
+		range.setStart(field, 0);
+		range.setEnd(selection.focusNode, selection.focusOffset);
+		return range.toString().length;
+	}
+	const tokenAt = (at) => get(starts).findLastIndex((start) => start <= at);
+	function follow() {
+		const at = caret();
+		if (at !== null && at < get(same) && parts().length) onplace()(tokenAt(at));
+	}
+	function step(by) {
+		const at = caret();
+		if (at === null || !parts().length) return;
+		const to = get(starts)[Math.min(parts().length - 1, Math.max(0, tokenAt(at) + by))];
+		const { node, start } = nodes().findLast((one) => one.start <= to);
+		getSelection()?.collapse(node, to - start);
+	}
 	function key(event) {
 		if (event.key === "Escape") $$props.oncancel();
 		else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $$props.onsave(get(written));
+		else if (event.altKey && event.key === "ArrowRight") step(1);
+		else if (event.altKey && event.key === "ArrowLeft") step(-1);
 		else return;
 		event.preventDefault();
 		event.stopPropagation();
 	}
 	var fragment = root$31();
-	var textarea = first_child(fragment);
-	remove_textarea_child(textarea);
-	attach(textarea, () => (field) => field.focus());
-	var div = sibling(textarea, 2);
-	var button = child(div);
+	var div = first_child(fragment);
+	attach(div, () => begin);
+	var div_1 = sibling(div, 2);
+	var button = child(div_1);
 	var button_1 = sibling(button, 2);
 	next(2);
-	reset(div);
-	template_effect(($0) => {
-		set_attribute(textarea, "aria-label", $$props.label);
-		set_attribute(textarea, "rows", $0);
-	}, [() => Math.min(14, Math.max(3, $$props.text.split("\n").length + 1))]);
-	delegated("keydown", textarea, key);
-	bind_value(textarea, () => get(written), ($$value) => set(written, $$value));
+	reset(div_1);
+	template_effect(() => set_attribute(div, "aria-label", $$props.label));
+	delegated("input", div, () => set(written, field.innerText, true));
+	delegated("keydown", div, key);
 	delegated("click", button, () => $$props.onsave(get(written)));
 	delegated("click", button_1, function(...$$args) {
 		$$props.oncancel?.apply(this, $$args);
@@ -5608,13 +5706,19 @@ function Editor($$anchor, $$props) {
 	append($$anchor, fragment);
 	pop();
 }
-delegate(["keydown", "click"]);
+delegate([
+	"input",
+	"keydown",
+	"click"
+]);
 // src/panes/Message.svelte
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
-var root_2$24 = from_html(`<span class="muted">…</span>`);
-var root_3$21 = from_html(`<p class="words s1xha"> <!></p>`);
-var root_4$16 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
+var root_2$24 = from_html(`<p class="words s1xha"> </p>`);
+var root_3$21 = from_html(`<!> <!>`, 1);
+var root_4$16 = from_html(`<span class="muted">…</span>`);
+var root_5$14 = from_html(`<p class="words s1xha"> <!></p>`);
+var root_6$12 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
 function Message($$anchor, $$props) {
 	push($$props, true);
 	let editing = state(false);
@@ -5627,8 +5731,13 @@ function Message($$anchor, $$props) {
 		text: "Continuation"
 	};
 	const name = user_derived(() => NAMES[$$props.turn.role]);
+	const parts = user_derived(() => {
+		const trace = $$props.turn.view?.trace;
+		if (!get(editing) || !trace || !$$props.turn.line || $$props.turn.begun) return [];
+		return pieces(trace, $$props.turn.line.path, $$props.turn.line.text).map((piece) => piece.text);
+	});
 	const branches = user_derived(() => $$props.turn.message === null ? $$props.page.branches.length : 0);
-	var article = root_4$16();
+	var article = root_6$12();
 	var header = child(article);
 	var h3 = child(header);
 	var text_1 = only_child(h3, true);
@@ -5664,26 +5773,52 @@ function Message($$anchor, $$props) {
 	reset(header);
 	var node_2 = sibling(header, 2);
 	var consequent_2 = ($$anchor) => {
-		Editor($$anchor, {
-			label: "Text of this message",
-			get text() {
-				return $$props.turn.text;
-			},
-			onsave: (text) => {
-				set(editing, false);
-				$$props.page.edit($$props.turn, text);
-			},
-			oncancel: () => set(editing, false)
-		});
+		{
+			let $0 = user_derived(() => $$props.page.marks($$props.turn));
+			let $1 = user_derived(() => [$$props.page.colour.value, $$props.page.sliders]);
+			Editor($$anchor, {
+				label: "Text of this message",
+				get text() {
+					return $$props.turn.text;
+				},
+				get parts() {
+					return get(parts);
+				},
+				get marks() {
+					return get($0);
+				},
+				get version() {
+					return get($1);
+				},
+				onplace: (place) => $$props.page.select(place, $$props.turn.id),
+				onsave: (text) => {
+					set(editing, false);
+					$$props.page.edit($$props.turn, text);
+				},
+				oncancel: () => set(editing, false)
+			});
+		}
 	};
-	var consequent_3 = ($$anchor) => {
+	var consequent_4 = ($$anchor) => {
+		var fragment_2 = root_3$21();
+		var node_3 = first_child(fragment_2);
+		var consequent_3 = ($$anchor) => {
+			var p = root_2$24();
+			var text_3 = only_child(p, true);
+			template_effect(($0) => set_text(text_3, $0), [() => readable($$props.turn.begun)]);
+			append($$anchor, p);
+		};
+		if_block(node_3, ($$render) => {
+			if ($$props.turn.begun) $$render(consequent_3);
+		});
+		var node_4 = sibling(node_3, 2);
 		{
 			let $0 = user_derived(() => get(name));
 			let $1 = user_derived(() => plural($$props.turn.line.pieces.length, "token"));
 			let $2 = user_derived(() => $$props.turn.view?.version ?? 0);
 			let $3 = user_derived(() => $$props.page.marks($$props.turn));
 			let $4 = user_derived(() => $$props.page.selected?.turn === $$props.turn.id ? $$props.page.selected.place : null);
-			Tokens($$anchor, {
+			Tokens(node_4, {
 				get id() {
 					return $$props.turn.id;
 				},
@@ -5706,25 +5841,26 @@ function Message($$anchor, $$props) {
 				onopen: () => $$props.page.phone && $$props.page.look("choice")
 			});
 		}
+		append($$anchor, fragment_2);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$21();
-		var text_3 = child(p, true);
-		var node_3 = sibling(text_3);
-		var consequent_4 = ($$anchor) => {
-			var span_1 = root_2$24();
+		var p_1 = root_5$14();
+		var text_4 = child(p_1, true);
+		var node_5 = sibling(text_4);
+		var consequent_5 = ($$anchor) => {
+			var span_1 = root_4$16();
 			append($$anchor, span_1);
 		};
-		if_block(node_3, ($$render) => {
-			if ($$props.turn.view?.live && !$$props.turn.text) $$render(consequent_4);
+		if_block(node_5, ($$render) => {
+			if ($$props.turn.view?.live && !$$props.turn.text) $$render(consequent_5);
 		});
-		reset(p);
-		template_effect(($0) => set_text(text_3, $0), [() => readable($$props.turn.text)]);
-		append($$anchor, p);
+		reset(p_1);
+		template_effect(($0) => set_text(text_4, $0), [() => readable($$props.turn.text)]);
+		append($$anchor, p_1);
 	};
 	if_block(node_2, ($$render) => {
 		if (get(editing)) $$render(consequent_2);
-		else if ($$props.turn.line?.pieces.length) $$render(consequent_3, 1);
+		else if ($$props.turn.line?.pieces.length) $$render(consequent_4, 1);
 		else $$render(alternate, -1);
 	});
 	reset(article);
@@ -5983,8 +6119,9 @@ var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
 var root_2$19 = from_html(`<span> <!></span>`);
 var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
 var root_4$14 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
-var root_5$13 = from_html(`<span>Nothing has run yet.</span>`);
-var root_6$11 = from_html(`<div class="status small muted s11n9"><!></div>`);
+var root_5$13 = from_html(`<span> </span> <span> </span> <!> <!> <!>`, 1);
+var root_6$11 = from_html(`<span>Nothing has run yet.</span>`);
+var root_7$8 = from_html(`<div class="status small muted s11n9"><!></div>`);
 function StatusLine($$anchor, $$props) {
 	push($$props, true);
 	const WORDS = {
@@ -5995,7 +6132,7 @@ function StatusLine($$anchor, $$props) {
 		failed: "failed"
 	};
 	const cached = user_derived(() => $$props.live?.usage?.cached_tokens);
-	var div = root_6$11();
+	var div = root_7$8();
 	var node = child(div);
 	var consequent_7 = ($$anchor) => {
 		var fragment = root_4$14();
@@ -6082,12 +6219,58 @@ function StatusLine($$anchor, $$props) {
 		}, [() => plural($$props.live.count, "token")]);
 		append($$anchor, fragment);
 	};
+	var consequent_11 = ($$anchor) => {
+		var fragment_2 = root_5$13();
+		var span_9 = first_child(fragment_2);
+		var text_9 = only_child(span_9, true);
+		var span_10 = sibling(span_9, 2);
+		var text_10 = only_child(span_10, true);
+		var node_8 = sibling(span_10, 2);
+		var consequent_8 = ($$anchor) => {
+			var span_11 = root$24();
+			var text_11 = only_child(span_11);
+			template_effect(($0) => set_text(text_11, `TTFT ${$0 ?? ""} s`), [() => fixed($$props.run.timings.first / 1e3, 2)]);
+			append($$anchor, span_11);
+		};
+		if_block(node_8, ($$render) => {
+			if ($$props.run.timings?.first != null) $$render(consequent_8);
+		});
+		var node_9 = sibling(node_8, 2);
+		var consequent_9 = ($$anchor) => {
+			var span_12 = root$24();
+			var text_12 = only_child(span_12);
+			template_effect(($0) => set_text(text_12, `prompt ${$0 ?? ""}`), [() => count($$props.run.usage.prompt_tokens)]);
+			append($$anchor, span_12);
+		};
+		if_block(node_9, ($$render) => {
+			if ($$props.run.usage) $$render(consequent_9);
+		});
+		var node_10 = sibling(node_9, 2);
+		var consequent_10 = ($$anchor) => {
+			var span_13 = root_3$17();
+			var span_14 = sibling(child(span_13));
+			var text_13 = only_child(span_14, true);
+			reset(span_13);
+			template_effect(() => set_text(text_13, $$props.seed));
+			append($$anchor, span_13);
+		};
+		if_block(node_10, ($$render) => {
+			if ($$props.seed !== null) $$render(consequent_10);
+		});
+		template_effect(($0) => {
+			set_class(span_9, 1, `word ${$$props.run.end ?? ""}`, "s11n9");
+			set_text(text_9, WORDS[$$props.run.end]);
+			set_text(text_10, $0);
+		}, [() => plural($$props.run.trace.tokens.length, "token")]);
+		append($$anchor, fragment_2);
+	};
 	var alternate = ($$anchor) => {
-		var span_9 = root_5$13();
-		append($$anchor, span_9);
+		var span_15 = root_6$11();
+		append($$anchor, span_15);
 	};
 	if_block(node, ($$render) => {
 		if ($$props.live) $$render(consequent_7);
+		else if ($$props.run) $$render(consequent_11, 1);
 		else $$render(alternate, -1);
 	});
 	reset(div);
@@ -7068,9 +7251,17 @@ function DocumentPane($$anchor, $$props) {
 			Composer(node_10, { get page() {
 				return page();
 			} });
-			StatusLine(sibling(node_10, 2), { get live() {
-				return page().live;
-			} });
+			StatusLine(sibling(node_10, 2), {
+				get live() {
+					return page().live;
+				},
+				get run() {
+					return page().run;
+				},
+				get seed() {
+					return page().seed;
+				}
+			});
 			append($$anchor, fragment_7);
 		};
 		if_block(node_9, ($$render) => {
@@ -8486,6 +8677,11 @@ function TreeView($$anchor, $$props) {
 		return found;
 	});
 	const roots = user_derived(() => get(drawn).segments.flatMap((segment, index) => segment.parent < 0 ? [index] : []));
+	let frame = state(void 0);
+	const current = user_derived(() => get(drawn).segments.find((segment) => $$props.tokens[get(drawn).places[segment.nodes[0]]].current));
+	user_effect(() => {
+		if (get(current) && get(frame)) get(frame).scrollTop = Math.max(0, get(current).y * 38 - get(frame).clientHeight / 2);
+	});
 	const tokensOf = (segment) => segment.nodes.map((node) => get(drawn).places[node]);
 	const has = (index) => get(drawn).segments[index].children.length > 0 || get(folded).has(lastOf(index));
 	const lastOf = (index) => get(drawn).places[get(drawn).segments[index].nodes.at(-1)];
@@ -8656,6 +8852,7 @@ function TreeView($$anchor, $$props) {
 		if (get(segments).length) $$render(consequent_5);
 	});
 	reset(div_1);
+	bind_this(div_1, ($$value) => set(frame, $$value), () => get(frame));
 	template_effect(($0, $1, $2) => {
 		set_text(text_1, `${$0 ?? ""}, ${$1 ?? ""}`);
 		button.disabled = get(unit) === UNITS[0];
@@ -9341,7 +9538,7 @@ function Settings($$anchor, $$props) {
 	const groups = user_derived(() => {
 		const found = new Map();
 		for (const parameter of $$props.page.parameters) {
-			if (get(find) && !`${parameter.name} ${parameter.help}`.toLowerCase().includes(get(find).toLowerCase())) continue;
+			if (get(find) && !`${parameter.name} ${spoken(parameter.name)} ${parameter.help}`.toLowerCase().includes(get(find).toLowerCase())) continue;
 			const group = COMMON.includes(parameter.name) ? "common" : parameter.group;
 			found.set(group, [...found.get(group) ?? [], parameter]);
 		}
