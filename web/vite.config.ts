@@ -1,23 +1,23 @@
 // Builds the page into the five files that `ponder serve` answers with. They are committed, so none is named by a
-// hash, and app.js reads like its source. vendor.js is Svelte as the lock file has it: nobody reads it here, so it has
-// short names, which keeps the page small.
+// hash, and app.js reads like its source. vendor.js is Svelte as the lock file has it: nobody reads it here, so it is
+// minified, which keeps the page small.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { minifySync } from "rolldown/utils";
 import { defineConfig, type Plugin } from "vite";
 
 const SERVER = process.env.PONDER_URL ?? "http://127.0.0.1:8000";
 
-const shortVendor: Plugin = {
-  name: "short-vendor",
-  renderChunk(code, chunk) {
-    if (chunk.name !== "vendor") return null;
-    return minifySync("vendor.js", code, { module: true, codegen: { removeWhitespace: false } });
+const smallVendor: Plugin = {
+  name: "small-vendor",
+  generateBundle(_, bundle) {
+    const vendor = bundle["vendor.js"];
+    if (vendor.type === "chunk") vendor.code = minifySync("vendor.js", vendor.code, { module: true, codegen: { removeWhitespace: true } }).code;
   },
 };
 
 export default defineConfig({
   base: "./",
-  plugins: [svelte({ emitCss: true }), shortVendor],
+  plugins: [svelte({ emitCss: true }), smallVendor],
   build: {
     outDir: process.env.PONDER_STATIC ?? "../src/ponder/server/static",
     emptyOutDir: true,

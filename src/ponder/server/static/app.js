@@ -1,4 +1,4 @@
-import { $ as noop, A as from_svg, B as child, C as index, D as append, E as set_text, F as event, G as set, H as only_child, I as get, J as remove_textarea_child, K as state, L as template_effect, M as text$2, N as delegate, O as comment, P as delegated, Q as reset, R as user_effect, S as each, T as mount, U as sibling, V as first_child, W as proxy, X as push, Y as pop, Z as next, _ as set_class, a as bind_checked, b as element, c as attribute_effect, d as set_checked, et as to_array, f as set_value, g as set_style, h as select_option, i as bind_element_size, j as props_id, k as from_html, l as remove_input_defaults, m as init_select, n as bind_window_size, o as bind_value, p as bind_select_value, q as user_derived, r as bind_this, s as CLASS, t as prop, u as set_attribute, v as clsx, w as if_block, x as snippet$1, y as attach, z as $window } from "./vendor.js";
+import { A as delegate, B as sibling, C as set_text, D as from_svg, E as from_html, F as user_effect, G as remove_textarea_child, H as set, I as $window, J as next, K as pop, L as child, M as event, N as get, O as props_id, P as template_effect, R as first_child, S as mount, T as comment, U as state, V as proxy, W as user_derived, X as noop, Y as reset, Z as to_array, _ as attach, a as bind_checked, b as index, c as set_attribute, d as bind_select_value, f as init_select, g as clsx, h as set_class, i as bind_element_size, j as delegated, k as text$2, l as set_checked, m as set_style, n as bind_window_size, o as bind_value, p as select_option, q as push, r as bind_this, s as remove_input_defaults, t as prop, u as set_value, v as snippet$1, w as append, x as if_block, y as each, z as only_child } from "./vendor.js";
 // src/state/actions.ts
 var STOPS = [
 	"[role=listbox]",
@@ -3688,7 +3688,7 @@ delegate(["click"]);
 var root$46 = from_html(`<li role="option" tabindex="-1" class="su5wl"><!></li>`);
 var root_1$39 = from_html(`<ul role="listbox" class="su5wl"></ul>`);
 var root_2$32 = from_html(`<p class="muted">Nothing has this in its name.</p>`);
-var root_3$26 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
+var root_3$27 = from_html(`<input type="search" role="combobox" autocomplete="off"/> <!>`, 1);
 function Finder($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
@@ -3707,7 +3707,7 @@ function Finder($$anchor, $$props) {
 		event.preventDefault();
 		document.getElementById(`${id}-${get(at)}`)?.scrollIntoView({ block: "nearest" });
 	}
-	var fragment = root_3$26();
+	var fragment = root_3$27();
 	var input = first_child(fragment);
 	remove_input_defaults(input);
 	var node = sibling(input, 2);
@@ -3776,7 +3776,7 @@ var plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s
 var root$45 = from_html(`<p> </p>`);
 var root_1$38 = from_html(`<span class="tiny">chosen</span>`);
 var root_2$31 = from_html(`<span class="mono grow"> </span><!><span> </span>`, 1);
-var root_3$25 = from_html(`<!> <!>`, 1);
+var root_3$26 = from_html(`<!> <!>`, 1);
 function Alternatives($$anchor, $$props) {
 	push($$props, true);
 	const all = user_derived(() => {
@@ -3796,7 +3796,7 @@ function Alternatives($$anchor, $$props) {
 			return $$props.onclose;
 		},
 		children: ($$anchor, $$slotProps) => {
-			var fragment_1 = root_3$25();
+			var fragment_1 = root_3$26();
 			var node = first_child(fragment_1);
 			var consequent = ($$anchor) => {
 				var p = root$45();
@@ -4398,7 +4398,7 @@ delegate(["keydown", "click"]);
 var root$38 = from_html(`<button>Stop</button>`);
 var root_1$34 = from_html(`<option> </option>`);
 var root_2$29 = from_html(`<p class="small muted"> </p>`);
-var root_3$24 = from_html(`<button class="plain">✕</button>`);
+var root_3$25 = from_html(`<button class="plain">✕</button>`);
 var root_4$19 = from_html(`<label><span> </span> <input type="text" class="s1htm"/></label>`);
 var root_5$16 = from_html(`<p class="muted">…</p>`);
 var root_6$14 = from_html(`<p role="alert" class="error s1htm"> </p>`);
@@ -4542,7 +4542,7 @@ function Compare($$anchor, $$props) {
 				var button_3 = sibling(h3, 2);
 				var node_3 = sibling(button_3, 2);
 				var consequent_2 = ($$anchor) => {
-					var button_4 = root_3$24();
+					var button_4 = root_3$25();
 					template_effect(() => set_attribute(button_4, "aria-label", `Remove column ${get(index) + 1}`));
 					delegated("click", button_4, () => get(comparing).remove(column));
 					append($$anchor, button_4);
@@ -4857,7 +4857,7 @@ delegate(["click", "keydown"]);
 var root$36 = from_html(`<p role="alert" class="problem s1aif"> </p>`);
 var root_1$32 = from_html(`<p class="row small" role="status">Forgotten. <button class="plain">Undo</button></p>`);
 var root_2$27 = from_html(`<li class="s1aif"><button class="plain name s1aif"> </button> <span class="tiny muted"> </span> <button class="plain">✕</button></li>`);
-var root_3$23 = from_html(`<li class="muted small s1aif"> </li>`);
+var root_3$24 = from_html(`<li class="muted small s1aif"> </li>`);
 var root_4$18 = from_html(`<!> <section aria-labelledby="session-title" class="s1aif"><h3 id="session-title">This session</h3> <div class="row"><button>Save the session</button> <button>Save the trace</button> <button>Save the text</button> <button>Save the messages</button> <button>New session</button></div> <label class="row small">Open a session or a trace: <input type="file" accept=".json,application/json"/></label> <!></section> <section aria-labelledby="sessions-title" class="s1aif"><div class="row"><h3 id="sessions-title" class="grow">Sessions in this browser</h3> <input type="search" aria-label="Find a session" placeholder="Find a session"/></div> <!> <ul></ul></section>`, 1);
 function History($$anchor, $$props) {
 	push($$props, true);
@@ -4979,7 +4979,7 @@ function History($$anchor, $$props) {
 				delegated("click", button_7, () => remove(get(one).id));
 				append($$anchor, li);
 			}, ($$anchor) => {
-				var li_1 = root_3$23();
+				var li_1 = root_3$24();
 				var text_4 = only_child(li_1, true);
 				template_effect(() => set_text(text_4, get(find) ? "None has this in its name." : "None yet: a session is kept from its first run on."));
 				append($$anchor, li_1);
@@ -5313,7 +5313,7 @@ var PRESETS = [
 var root$33 = from_html(`<span class="lacks savv9"> </span>`);
 var root_1$29 = from_html(`<li class="savv9"><button class="savv9"><strong> </strong> <span> </span> <span class="muted"> </span> <!></button></li>`);
 var root_2$25 = from_html(`<option> </option>`);
-var root_3$22 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
+var root_3$23 = from_html(`<select><option selected="" disabled=""> </option><!></select>`);
 var root_4$17 = from_html(`<li class="row"><button class="plain grow own savv9"> </button> <!> <button class="plain">✕</button></li>`);
 var root_5$15 = from_html(`<li class="muted small">None yet.</li>`);
 var root_6$13 = from_html(`<ul class="grid savv9"></ul> <section aria-labelledby="own-title" class="savv9"><h3 id="own-title">Your prompts</h3> <form class="row"><label class="spoken" for="prompt-name">Name</label> <input id="prompt-name" type="text" placeholder="A name for what is in the page now" class="grow"/> <button type="submit">Save</button></form> <ul></ul></section>`, 1);
@@ -5379,7 +5379,7 @@ function Presets($$anchor, $$props) {
 				var text_4 = only_child(button_2, true);
 				var node_1 = sibling(button_2, 2);
 				var consequent_1 = ($$anchor) => {
-					var select = root_3$22();
+					var select = root_3$23();
 					var option = child(select);
 					var text_5 = only_child(option, true);
 					option.value = option.__value = "";
@@ -5715,7 +5715,7 @@ delegate([
 var root$30 = from_html(`<span class="tiny muted"> </span> <button class="plain s1xha" aria-label="Previous branch">‹</button> <button class="plain s1xha" aria-label="Next branch">›</button>`, 1);
 var root_1$27 = from_html(`<button class="plain s1xha">Edit</button>`);
 var root_2$24 = from_html(`<p class="words s1xha"> </p>`);
-var root_3$21 = from_html(`<!> <!>`, 1);
+var root_3$22 = from_html(`<!> <!>`, 1);
 var root_4$16 = from_html(`<span class="muted">…</span>`);
 var root_5$14 = from_html(`<p class="words s1xha"> <!></p>`);
 var root_6$12 = from_html(`<article><header class="row s1xha"><h3 class="grow"> </h3> <!> <!></header> <!></article>`);
@@ -5800,7 +5800,7 @@ function Message($$anchor, $$props) {
 		}
 	};
 	var consequent_4 = ($$anchor) => {
-		var fragment_2 = root_3$21();
+		var fragment_2 = root_3$22();
 		var node_3 = first_child(fragment_2);
 		var consequent_3 = ($$anchor) => {
 			var p = root_2$24();
@@ -5904,7 +5904,7 @@ function Chat($$anchor, $$props) {
 var root$28 = from_html(`<option> </option>`);
 var root_1$25 = from_html(`<i></i>`);
 var root_2$22 = from_html(`<span class="legend muted s1kqc" aria-hidden="true"> <!> </span>`);
-var root_3$20 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
+var root_3$21 = from_html(`<div class="row small"><label for="colour-by" class="muted">Colour by</label> <select id="colour-by"></select> <!> <span class="grow"></span> <details class="s1kqc"><summary class="muted s1kqc">Underlines</summary> <ul class="tiny s1kqc"><li class="s1kqc"><span class="dotted s1kqc">dotted</span> would be cut at the sliders' settings</li> <li class="s1kqc"><span class="double s1kqc">double</span> forced: by a constraint or as a beginning</li> <li class="s1kqc"><span class="dashed s1kqc">dashed</span> guessed by speculation, and right</li> <li class="s1kqc"><span class="wavy s1kqc">wavy</span> much entropy: look here</li> <li>a bar before it: here the text would part at the sliders' settings</li></ul></details></div>`);
 function ColourBar($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -5940,7 +5940,7 @@ function ColourBar($$anchor, $$props) {
 			high: ""
 		}
 	};
-	var div = root_3$20();
+	var div = root_3$21();
 	var select = sibling(child(div), 2);
 	each(select, 21, () => Object.entries(BY), ([name, { title }]) => name, ($$anchor, $$item) => {
 		var $$array = user_derived(() => to_array(get($$item), 2));
@@ -6020,7 +6020,7 @@ delegate(["input"]);
 var root$26 = from_html(`<label class="spoken" for="composer">Message</label> <textarea id="composer" rows="2" class="s1i83"></textarea>`, 1);
 var root_1$24 = from_html(`<span class="grow"></span>`);
 var root_2$21 = from_html(`<button type="button" class="main s1i83">Stop <kbd class="s1i83">Esc</kbd></button>`);
-var root_3$19 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
+var root_3$20 = from_html(`<button type="submit" class="main s1i83">Run</button>`);
 var root_4$15 = from_html(`<form class="s1i83"><!> <div class="buttons s1i83"><!></div></form>`);
 function Composer($$anchor, $$props) {
 	push($$props, true);
@@ -6052,7 +6052,7 @@ function Composer($$anchor, $$props) {
 		append($$anchor, button);
 	};
 	var alternate_1 = ($$anchor) => {
-		var button_1 = root_3$19();
+		var button_1 = root_3$20();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused) || "Ctrl Enter");
@@ -6077,10 +6077,10 @@ delegate(["click"]);
 var root$25 = from_html(`<span class="grow sda45">This server asks for a key.</span> <button class="sda45">Enter the key</button>`, 1);
 var root_1$23 = from_html(`<span class="sda45"> </span>`);
 var root_2$20 = from_html(`<span class="bead sda45" aria-hidden="true"></span> <span class="sda45"> </span>`, 1);
-var root_3$18 = from_html(`<div class="banner sda45" role="status"><!></div>`);
+var root_3$19 = from_html(`<div class="banner sda45" role="status"><!></div>`);
 function Loading($$anchor, $$props) {
 	push($$props, true);
-	var div = root_3$18();
+	var div = root_3$19();
 	var node = child(div);
 	var consequent = ($$anchor) => {
 		var fragment = root$25();
@@ -6117,7 +6117,7 @@ delegate(["click"]);
 var root$24 = from_html(`<span> </span>`);
 var root_1$22 = from_html(`<span title="Time to the first token"> </span>`);
 var root_2$19 = from_html(`<span> <!></span>`);
-var root_3$17 = from_html(`<span>seed <span class="mono"> </span></span>`);
+var root_3$18 = from_html(`<span>seed <span class="mono"> </span></span>`);
 var root_4$14 = from_html(`<span> </span> <!> <span> </span> <!> <!> <!> <!> <!>`, 1);
 var root_5$13 = from_html(`<span> </span> <span> </span> <!> <!> <!>`, 1);
 var root_6$11 = from_html(`<span>Nothing has run yet.</span>`);
@@ -6192,7 +6192,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_6 = sibling(node_4, 2);
 		var consequent_5 = ($$anchor) => {
-			var span_6 = root_3$17();
+			var span_6 = root_3$18();
 			var span_7 = sibling(child(span_6));
 			var text_7 = only_child(span_7, true);
 			reset(span_6);
@@ -6247,7 +6247,7 @@ function StatusLine($$anchor, $$props) {
 		});
 		var node_10 = sibling(node_9, 2);
 		var consequent_10 = ($$anchor) => {
-			var span_13 = root_3$17();
+			var span_13 = root_3$18();
 			var span_14 = sibling(child(span_13));
 			var text_13 = only_child(span_14, true);
 			reset(span_13);
@@ -6281,7 +6281,7 @@ function StatusLine($$anchor, $$props) {
 var root$23 = from_html(`<option> </option>`);
 var root_1$21 = from_html(`<div class="row"><label class="spoken" for="strip-line">Line</label> <select id="strip-line"></select> <span class="grow small muted"> </span> <button class="plain">Table</button></div>`);
 var root_2$18 = from_html(`<tr><td class="number"></td><td class="mono"> </td><td class="number"> </td><td class="number"> </td><td class="number"> </td></tr>`);
-var root_3$16 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
+var root_3$17 = from_html(`<div class="table s1jyx" tabindex="0" role="region" aria-label="Each token's entropy, surprise and nucleus"><table><thead><tr><th scope="col" class="number">token</th><th scope="col">text</th><th scope="col" class="number">entropy</th><th scope="col" class="number">surprise</th><th scope="col" class="number">kept</th></tr></thead><tbody></tbody></table></div>`);
 var root_4$13 = from_html(`<span class="after s1jyx"></span>`);
 var root_5$12 = from_html(`<span class="now s1jyx"></span>`);
 var root_6$10 = from_html(`<div class="canvas s1jyx" role="slider" tabindex="0"><canvas class="s1jyx"></canvas> <!> <!></div>`);
@@ -6372,7 +6372,7 @@ function Strip($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var div_1 = root_3$16();
+		var div_1 = root_3$17();
 		var table_1 = child(div_1);
 		var tbody = sibling(child(table_1));
 		each(tbody, 21, () => $$props.places, index, ($$anchor, place, index) => {
@@ -6511,7 +6511,7 @@ delegate(["input"]);
 var root$21 = from_html(`<label class="slpgz"><input type="checkbox"/> </label>`);
 var root_1$19 = from_html(`<option> </option>`);
 var root_2$17 = from_html(`<label class="line slpgz"> <select class="slpgz"><option> </option><!></select></label>`);
-var root_3$15 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
+var root_3$16 = from_html(`<label class="slpgz"> </label> <textarea rows="2" class="mono"></textarea>`, 1);
 var root_4$12 = from_html(`<label class="line slpgz"> <input type="text" class="slpgz"/></label>`);
 var root_5$11 = from_html(`<button class="plain reset slpgz">reset</button>`);
 var root_6$9 = from_html(`<p role="alert" class="tiny problem slpgz"> </p>`);
@@ -6640,7 +6640,7 @@ function Field($$anchor, $$props) {
 		append($$anchor, label_2);
 	};
 	var consequent_3 = ($$anchor) => {
-		var fragment_1 = root_3$15();
+		var fragment_1 = root_3$16();
 		var label_3 = first_child(fragment_1);
 		var text_5 = only_child(label_3);
 		var textarea = sibling(label_3, 2);
@@ -6731,7 +6731,7 @@ delegate(["change", "click"]);
 var root$20 = from_html(`<!> `, 1);
 var root_1$18 = from_html(`<tr><th scope="row"> </th><td class="number"> </td><td class="limit s13aj"><!></td></tr>`);
 var root_2$16 = from_html(`<table><caption class="s13aj"><h3>Ledger</h3></caption><tbody></tbody></table>`);
-var root_3$14 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
+var root_3$15 = from_html(`<p class="muted">Here stands what a run of Solve costs, while it runs.</p>`);
 function Ledger($$anchor, $$props) {
 	push($$props, true);
 	const NAMES = {
@@ -6795,7 +6795,7 @@ function Ledger($$anchor, $$props) {
 		append($$anchor, table);
 	};
 	var alternate = ($$anchor) => {
-		var p = root_3$14();
+		var p = root_3$15();
 		append($$anchor, p);
 	};
 	if_block(node, ($$render) => {
@@ -6809,7 +6809,7 @@ function Ledger($$anchor, $$props) {
 var root$19 = from_html(`<option> </option>`);
 var root_1$17 = from_html(`<details><summary class="small"> </summary> <div class="fields s1gck"></div></details>`);
 var root_2$15 = from_html(`<button type="button" class="main">Stop</button>`);
-var root_3$13 = from_html(`<button type="submit" class="main">Solve</button>`);
+var root_3$14 = from_html(`<button type="submit" class="main">Solve</button>`);
 var root_4$11 = from_html(`<p class="error s1gck" role="alert"> </p>`);
 var root_5$10 = from_html(`<span class="tiny"> </span>`);
 var root_6$8 = from_html(`<section class="best s1gck"><h3> <!><!></h3> <p class="words s1gck"> </p></section>`);
@@ -6948,7 +6948,7 @@ function Solve($$anchor, $$props) {
 		append($$anchor, button);
 	};
 	var alternate = ($$anchor) => {
-		var button_1 = root_3$13();
+		var button_1 = root_3$14();
 		template_effect(() => {
 			button_1.disabled = get(refused) !== "";
 			set_attribute(button_1, "title", get(refused));
@@ -7122,7 +7122,7 @@ delegate(["change", "click"]);
 var root$18 = from_html(`<button>Export</button>`);
 var root_1$16 = from_html(`<button class="plain" aria-label="Put away">✕</button>`);
 var root_2$14 = from_html(`<div class="notice row s1ebl" role="alert"><span class="grow"> </span> <!> <!></div>`);
-var root_3$12 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
+var root_3$13 = from_html(`<p class="error s1ebl" role="alert"> </p>`);
 var root_4$10 = from_html(`<!> <!>`, 1);
 var root_5$9 = from_html(`<!> <div class="scroll s1ebl" tabindex="0" role="region"><!> <!></div> <!> <!>`, 1);
 var root_6$7 = from_html(`<div class="pane s1ebl"><h2 class="spoken">Document</h2> <!> <!> <!></div>`);
@@ -7208,7 +7208,7 @@ function DocumentPane($$anchor, $$props) {
 		});
 		var node_7 = sibling(node_6, 2);
 		var consequent_7 = ($$anchor) => {
-			var p = root_3$12();
+			var p = root_3$13();
 			var text_1 = only_child(p);
 			template_effect(() => set_text(text_1, `${page().live.error ?? ""}. What had come stays.`));
 			append($$anchor, p);
@@ -7283,7 +7283,7 @@ delegate(["click"]);
 var root$17 = from_html(`<li><button><span class="word mono scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"> </span></button></li>`);
 var root_1$15 = from_html(`<li class="rest scnv6"><span class="word muted scnv6"> </span> <!> <span class="share scnv6"> </span> <span class="state tiny scnv6"></span></li>`);
 var root_2$13 = from_html(`<button class="plain"> </button>`);
-var root_3$11 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
+var root_3$12 = from_html(`<div class="filter scnv6"><label class="spoken" for="alternatives-filter">Narrow the alternatives down</label> <input id="alternatives-filter" type="search" placeholder="find a token" class="scnv6"/></div> <ol aria-label="Alternatives" class="scnv6"><!> <!></ol> <!>`, 1);
 function Bars($$anchor, $$props) {
 	push($$props, true);
 	const FEW = 12;
@@ -7317,7 +7317,7 @@ function Bars($$anchor, $$props) {
 		list.querySelectorAll("button")[to].focus();
 	}
 	var $$exports = { focus };
-	var fragment = root_3$11();
+	var fragment = root_3$12();
 	var div = first_child(fragment);
 	var input = sibling(child(div), 2);
 	remove_input_defaults(input);
@@ -7420,7 +7420,7 @@ delegate(["keydown", "click"]);
 var root$16 = from_html(`<span> </span>`);
 var root_1$14 = from_html(`<div class="dart su1gp" aria-hidden="true"><!> <span class="number su1gp"></span></div>`);
 var root_2$12 = from_html(`hits <span class="mono word su1gp"> </span> `, 1);
-var root_3$10 = from_html(`<button class="plain">Go there</button>`);
+var root_3$11 = from_html(`<button class="plain">Go there</button>`);
 var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
@@ -7518,7 +7518,7 @@ function Dart($$anchor, $$props) {
 		var text_6 = child(p_1);
 		var node_5 = sibling(text_6);
 		var consequent_3 = ($$anchor) => {
-			var button = root_3$10();
+			var button = root_3$11();
 			delegated("click", button, function(...$$args) {
 				$$props.ongo?.apply(this, $$args);
 			});
@@ -7709,7 +7709,7 @@ async function rowAt(here, page, top, semantics = []) {
 var root$13 = from_html(`<p class="small muted"> </p>`);
 var root_1$12 = from_html(`<button class="plain">Ask the server for more of the row</button> <!>`, 1);
 var root_2$11 = from_html(`<p role="alert" class="small"> </p>`);
-var root_3$9 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
+var root_3$10 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
 var root_4$8 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
@@ -7778,7 +7778,7 @@ function Choice($$anchor, $$props) {
 		const computed_const = user_derived(() => {
 			return get(here);
 		});
-		var fragment_1 = root_3$9();
+		var fragment_1 = root_3$10();
 		var header = first_child(fragment_1);
 		var p = child(header);
 		var text = only_child(p, true);
@@ -7984,7 +7984,7 @@ delegate(["click"]);
 var root$12 = from_html(`<output class="small"> </output>`);
 var root_1$11 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$10 = from_html(`<th scope="col" class="number">calibrated</th>`);
-var root_3$8 = from_html(`<td class="number"> </td>`);
+var root_3$9 = from_html(`<td class="number"> </td>`);
 var root_4$7 = from_html(`<tr><th scope="row" class="mono ssqar"> </th><td class="share ssqar"><!> </td><td class="number"> </td><!></tr>`);
 var root_5$7 = from_html(`<table><caption class="spoken">The texts and their shares</caption><thead><tr><th scope="col">text</th><th scope="col">share</th><th scope="col" class="number">log p</th><!></tr></thead><tbody></tbody></table>`);
 var root_6$6 = from_html(`<section aria-labelledby="choices-title" class="ssqar"><h3 id="choices-title">Weigh whole texts</h3> <label class="small" for="choices">Texts, one a line; a space at the beginning counts</label> <textarea id="choices" rows="3" class="mono"></textarea> <label class="small" for="choices-baseline">Baseline: a prompt that says nothing, to calibrate with</label> <input id="choices-baseline" type="text" class="ssqar"/> <div class="row"><button> </button> <!></div> <!> <!></section>`);
@@ -8071,7 +8071,7 @@ function Choices($$anchor, $$props) {
 			var text_5 = only_child(td_1, true);
 			var node_5 = sibling(td_1);
 			var consequent_3 = ($$anchor) => {
-				var td_2 = root_3$8();
+				var td_2 = root_3$9();
 				var text_6 = only_child(td_2, true);
 				template_effect(($0) => set_text(text_6, $0), [() => percent(get(one).calibrated)]);
 				append($$anchor, td_2);
@@ -8115,7 +8115,7 @@ delegate(["click"]);
 var root$11 = from_html(`<option> </option>`);
 var root_1$10 = from_html(`<span class="mono word s1m5i"> </span> `, 1);
 var root_2$9 = from_html(`<p class="small">The likeliest that were masked: <!></p>`);
-var root_3$7 = from_html(`<p class="small"> </p> <!>`, 1);
+var root_3$8 = from_html(`<p class="small"> </p> <!>`, 1);
 var root_4$6 = from_html(`<p class="small muted">At this token nothing was forbidden.</p>`);
 var root_5$6 = from_html(`<p class="small muted">Choose a token to see what was forbidden there.</p>`);
 var root_6$5 = from_html(`<p class="small"> <strong> </strong> <!></p>`);
@@ -8226,7 +8226,7 @@ function Constraints($$anchor, $$props) {
 		var fragment_2 = comment();
 		var node_3 = first_child(fragment_2);
 		var consequent_1 = ($$anchor) => {
-			var fragment_3 = root_3$7();
+			var fragment_3 = root_3$8();
 			var p = first_child(fragment_3);
 			var text_1 = only_child(p);
 			var node_4 = sibling(p, 2);
@@ -8326,7 +8326,7 @@ delegate(["change"]);
 var root$10 = from_html(`<span class="small muted">Below is another place or other settings: ask again.</span>`);
 var root_1$9 = from_html(`<p role="alert" class="small"> </p>`);
 var root_2$8 = from_html(`<p class="small muted"> </p>`);
-var root_3$6 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
+var root_3$7 = from_html(`<p class="tiny muted"> <span class="mono"> </span> </p>`);
 var root_4$5 = from_html(`<p class="tiny muted"> </p>`);
 var root_5$5 = from_html(`<p class="small"> </p> <!> <!>`, 1);
 var root_6$4 = from_html(`<li class="s8ovt"><h3> </h3> <!></li>`);
@@ -8422,7 +8422,7 @@ function SixSystems($$anchor, $$props) {
 					}
 					var node_6 = sibling(node_5, 2);
 					var consequent_3 = ($$anchor) => {
-						var p_4 = root_3$6();
+						var p_4 = root_3$7();
 						var text_7 = child(p_4);
 						var span_2 = sibling(text_7);
 						var text_8 = only_child(span_2, true);
@@ -8629,7 +8629,7 @@ function grove(session, run) {
 var root$8 = from_svg(`<path class="slies"></path>`);
 var root_1$7 = from_html(`<span class="tiny share slies"> </span>`);
 var root_2$7 = from_html(`<span class="tiny note slies"> </span>`);
-var root_3$5 = from_html(`<span class="tiny note slies">…</span>`);
+var root_3$6 = from_html(`<span class="tiny note slies">…</span>`);
 var root_4$4 = from_html(`<div role="treeitem" tabindex="-1"><span class="words slies"> </span> <!> <!> <!></div>`);
 var root_5$4 = from_html(`<p class="small muted"></p>`);
 var root_6$3 = from_html(`<div class="tree slies" role="tree" tabindex="0"><svg aria-hidden="true" class="slies"></svg> <!></div> <!>`, 1);
@@ -8780,7 +8780,7 @@ function TreeView($$anchor, $$props) {
 			});
 			var node_6 = sibling(node_5, 2);
 			var consequent_3 = ($$anchor) => {
-				var span_4 = root_3$5();
+				var span_4 = root_3$6();
 				append($$anchor, span_4);
 			};
 			var d = user_derived(() => get(folded).has(lastOf(index)));
@@ -8934,7 +8934,7 @@ function Search($$anchor, $$props) {
 var root$6 = from_html(`<option> </option>`);
 var root_1$5 = from_html(`<button>Stop</button>`);
 var root_2$5 = from_html(`<button>Find all ways to go on</button>`);
-var root_3$4 = from_html(`<button class="plain">Zoom out</button>`);
+var root_3$5 = from_html(`<button class="plain">Zoom out</button>`);
 var root_4$3 = from_html(`<span class="mono"> </span><span class="tiny"> </span>`, 1);
 var root_5$3 = from_html(`<div role="treeitem" tabindex="-1"><!></div>`);
 var root_6$2 = from_html(`<div class="frame s1f06"><div role="tree" aria-label="Ways to go on" tabindex="0" class="s1f06"></div></div> <p class="small"><span class="mono words s1f06"> </span> </p> <p class="tiny muted">Enter or a double click zooms in; what is missing in a column is too unlikely each by itself.</p>`, 1);
@@ -9089,7 +9089,7 @@ function Multiverse($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 2);
 	var consequent_1 = ($$anchor) => {
-		var button_2 = root_3$4();
+		var button_2 = root_3$5();
 		delegated("click", button_2, () => set(zoomed, -1));
 		append($$anchor, button_2);
 	};
@@ -9197,7 +9197,7 @@ delegate([
 var root$5 = from_html(`<!> <p class="small muted">A box is tokens without a branch, with its score. Dashed: given up.</p>`, 1);
 var root_1$4 = from_html(`<!> <p class="small muted">A box is tokens without a branch; its share is what the model gave its first token. Enter shows a text; a bar in Choice makes a branch.</p>`, 1);
 var root_2$4 = from_html(`<p class="muted">Here grows a tree of all texts: those that were, and those that branch off at a token.</p>`);
-var root_3$3 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
+var root_3$4 = from_html(`<button>Show</button> <button>★ Star</button> <button>Delete</button> <button>Compare with what is shown</button>`, 1);
 var root_4$2 = from_html(`<label class="small row">Note <input class="grow" type="text"/></label> <p class="tiny muted"> </p>`, 1);
 var root_5$2 = from_html(`<section aria-label="The chosen branch" class="sae33"><p class="words sae33"> </p> <div class="row"><!> <!></div> <!></section>`);
 var root_6$1 = from_html(`<div class="pane sae33"><!> <!> <!></div>`);
@@ -9336,7 +9336,7 @@ function Tree($$anchor, $$props) {
 		var div_1 = sibling(p_1, 2);
 		var node_5 = child(div_1);
 		var consequent_2 = ($$anchor) => {
-			var fragment_2 = root_3$3();
+			var fragment_2 = root_3$4();
 			var button = first_child(fragment_2);
 			var button_1 = sibling(button, 2);
 			var button_2 = sibling(button_1, 2);
@@ -9405,7 +9405,7 @@ delegate(["click", "change"]);
 var root$4 = from_html(`<div class="panel s1iid"><!></div>`);
 var root_1$3 = from_html(`<div class="tabs s1iid"><!></div>`);
 var root_2$3 = from_html(`<!> <div class="panel s1iid" id="inspector-panel" tabindex="0"><!></div>`, 1);
-var root_3$2 = from_html(`<div class="pane s1iid"><h2 class="spoken">Inspector</h2> <!></div>`);
+var root_3$3 = from_html(`<div class="pane s1iid"><h2 class="spoken">Inspector</h2> <!></div>`);
 function Inspector($$anchor, $$props) {
 	push($$props, true);
 	let page = prop($$props, "page", 7);
@@ -9417,7 +9417,7 @@ function Inspector($$anchor, $$props) {
 		search: "Search"
 	};
 	const tab = user_derived(() => page().phone ? page().view === "tree" ? "tree" : "choice" : page().tab);
-	var div = root_3$2();
+	var div = root_3$3();
 	var node = sibling(child(div), 2);
 	var consequent = ($$anchor) => {
 		var div_1 = root$4();
@@ -9508,7 +9508,7 @@ function Inspector($$anchor, $$props) {
 var root$3 = from_html(`<label for="system"><h2>System message</h2></label> <textarea id="system" rows="3" placeholder="The model's own, or none"></textarea>`, 1);
 var root_1$2 = from_html(`<button class="plain">Reset all</button>`);
 var root_2$2 = from_html(`<span class="mono shht2"> </span>`);
-var root_3$1 = from_html(`<span class="muted">All as the server has them.</span>`);
+var root_3$2 = from_html(`<span class="muted">All as the server has them.</span>`);
 var root_4$1 = from_html(`•<span class="spoken">some are set</span>`, 1);
 var root_5$1 = from_html(`<details><summary class="shht2"><h3 class="shht2"> <!></h3></summary> <div class="fields shht2"></div></details>`);
 var root_6 = from_html(`<p class="muted small"> </p>`);
@@ -9584,7 +9584,7 @@ function Settings($$anchor, $$props) {
 		template_effect(($0) => set_text(text, `${name() ?? ""} ${$0 ?? ""}`), [() => typeof value() === "object" ? JSON.stringify(value()) : value()]);
 		append($$anchor, span);
 	}, ($$anchor) => {
-		var span_1 = root_3$1();
+		var span_1 = root_3$2();
 		append($$anchor, span_1);
 	});
 	reset(p);
@@ -9652,7 +9652,7 @@ delegate(["change", "click"]);
 var root$2 = from_html(`<button role="radio" class="s1afh"> </button>`);
 var root_1$1 = from_html(`<span class="model small s1afh"> </span>`);
 var root_2$1 = from_html(`<button class="plain" aria-haspopup="dialog"> </button>`);
-var root_3 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
+var root_3$1 = from_html(`<nav aria-label="Tools" class="s1afh"></nav> <button class="plain" aria-haspopup="dialog" aria-label="Commands">⌘K</button>`, 1);
 var root_4 = from_html(`<button class="plain"> </button> <button class="plain" aria-label="Keys" aria-haspopup="dialog">?</button>`, 1);
 var root_5 = from_html(`<header class="s1afh"><h1 class="s1afh">ponder</h1> <div class="modes s1afh" role="radiogroup" aria-label="Mode" tabindex="-1"></div> <!> <span class="grow"></span> <!> <!></header>`);
 function TopBar($$anchor, $$props) {
@@ -9711,7 +9711,7 @@ function TopBar($$anchor, $$props) {
 	});
 	var node_1 = sibling(node, 4);
 	var consequent_1 = ($$anchor) => {
-		var fragment = root_3();
+		var fragment = root_3$1();
 		var nav = first_child(fragment);
 		each(nav, 21, () => Object.entries(DIALOGS), ([name, title]) => name, ($$anchor, $$item) => {
 			var $$array = user_derived(() => to_array(get($$item), 2));
@@ -9802,9 +9802,10 @@ function Splitter($$anchor, $$props) {
 }
 delegate(["pointerdown", "keydown"]);
 // src/App.svelte
-var root = from_html(`<!> <!>`, 1);
+var root = from_html(`<div id="pane-settings" tabindex="-1" aria-label="Settings"><!> <!></div>`);
 var root_1 = from_html(`<main id="pane-document" tabindex="-1" aria-label="Document" class="sfg7z"><!></main>`);
-var root_2 = from_html(`<div><!> <div class="panes sfg7z"><!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
+var root_2 = from_html(`<div id="pane-inspector" tabindex="-1" aria-label="Inspector"><!> <!></div>`);
+var root_3 = from_html(`<div><!> <div class="panes sfg7z"><!> <!> <!></div> <!></div> <div class="spoken" role="status" aria-live="polite"> </div> <!>`, 1);
 function App($$anchor, $$props) {
 	push($$props, true);
 	const page = new Page();
@@ -9830,7 +9831,7 @@ function App($$anchor, $$props) {
 	const settingsShown = user_derived(() => get(phone) ? page.view === "settings" : get(wide) ? page.settingsOpen.value : page.drawer);
 	const documentShown = user_derived(() => !get(phone) || page.view === "text" || page.view === "choice");
 	const inspectorShown = user_derived(() => !get(phone) || page.view === "choice" || page.view === "tree" || page.view === "more");
-	var fragment = root_2();
+	var fragment = root_3();
 	event("keydown", $window, (event) => page.dialog || press(actions, event));
 	var div = first_child(fragment);
 	let classes;
@@ -9842,52 +9843,46 @@ function App($$anchor, $$props) {
 	let styles;
 	var node_1 = child(div_1);
 	var consequent_1 = ($$anchor) => {
-		var fragment_1 = comment();
-		var node_2 = first_child(fragment_1);
-		element(node_2, () => get(phone) ? "main" : "aside", false, ($$element, $$anchor) => {
-			attribute_effect($$element, () => ({
-				id: "pane-settings",
-				tabindex: "-1",
-				"aria-label": "Settings",
-				class: "settings",
-				[CLASS]: { drawer: !get(wide) && !get(phone) }
-			}), void 0, void 0, void 0, "sfg7z");
-			var fragment_2 = root();
-			var node_3 = first_child(fragment_2);
-			Settings(node_3, { get page() {
-				return page;
-			} });
-			var node_4 = sibling(node_3, 2);
-			var consequent = ($$anchor) => {
-				var bind_get = () => sizes.value.settings;
-				var bind_set = (settings) => sizes.value = {
-					...sizes.value,
-					settings
-				};
-				Splitter($$anchor, {
-					label: "Width of the settings",
-					side: "start",
-					min: 220,
-					max: 480,
-					get size() {
-						return bind_get();
-					},
-					set size($$value) {
-						bind_set($$value);
-					}
-				});
+		var div_2 = root();
+		let classes_1;
+		var node_2 = child(div_2);
+		Settings(node_2, { get page() {
+			return page;
+		} });
+		var node_3 = sibling(node_2, 2);
+		var consequent = ($$anchor) => {
+			var bind_get = () => sizes.value.settings;
+			var bind_set = (settings) => sizes.value = {
+				...sizes.value,
+				settings
 			};
-			if_block(node_4, ($$render) => {
-				if (get(wide)) $$render(consequent);
+			Splitter($$anchor, {
+				label: "Width of the settings",
+				side: "start",
+				min: 220,
+				max: 480,
+				get size() {
+					return bind_get();
+				},
+				set size($$value) {
+					bind_set($$value);
+				}
 			});
-			append($$anchor, fragment_2);
+		};
+		if_block(node_3, ($$render) => {
+			if (get(wide)) $$render(consequent);
 		});
-		append($$anchor, fragment_1);
+		reset(div_2);
+		template_effect(() => {
+			set_attribute(div_2, "role", get(phone) ? "main" : "complementary");
+			classes_1 = set_class(div_2, 1, "settings sfg7z", null, classes_1, { drawer: !get(wide) && !get(phone) });
+		});
+		append($$anchor, div_2);
 	};
 	if_block(node_1, ($$render) => {
 		if (get(settingsShown)) $$render(consequent_1);
 	});
-	var node_5 = sibling(node_1, 2);
+	var node_4 = sibling(node_1, 2);
 	var consequent_2 = ($$anchor) => {
 		var main = root_1();
 		DocumentPane(child(main), { get page() {
@@ -9896,69 +9891,63 @@ function App($$anchor, $$props) {
 		reset(main);
 		append($$anchor, main);
 	};
-	if_block(node_5, ($$render) => {
+	if_block(node_4, ($$render) => {
 		if (get(documentShown)) $$render(consequent_2);
 	});
-	var node_7 = sibling(node_5, 2);
+	var node_6 = sibling(node_4, 2);
 	var consequent_4 = ($$anchor) => {
-		var fragment_4 = comment();
-		var node_8 = first_child(fragment_4);
-		element(node_8, () => get(documentShown) ? "aside" : "main", false, ($$element_1, $$anchor) => {
-			attribute_effect($$element_1, () => ({
-				id: "pane-inspector",
-				tabindex: "-1",
-				"aria-label": "Inspector",
-				class: "inspector",
-				[CLASS]: { sheet: get(phone) && get(documentShown) }
-			}), void 0, void 0, void 0, "sfg7z");
-			var fragment_5 = root();
-			var node_9 = first_child(fragment_5);
-			var consequent_3 = ($$anchor) => {
-				var bind_get_1 = () => sizes.value.inspector;
-				var bind_set_1 = (inspector) => sizes.value = {
-					...sizes.value,
-					inspector
-				};
-				Splitter($$anchor, {
-					label: "Width of the inspector",
-					side: "end",
-					min: 300,
-					max: 760,
-					get size() {
-						return bind_get_1();
-					},
-					set size($$value) {
-						bind_set_1($$value);
-					}
-				});
+		var div_3 = root_2();
+		let classes_2;
+		var node_7 = child(div_3);
+		var consequent_3 = ($$anchor) => {
+			var bind_get_1 = () => sizes.value.inspector;
+			var bind_set_1 = (inspector) => sizes.value = {
+				...sizes.value,
+				inspector
 			};
-			if_block(node_9, ($$render) => {
-				if (!get(phone)) $$render(consequent_3);
+			Splitter($$anchor, {
+				label: "Width of the inspector",
+				side: "end",
+				min: 300,
+				max: 760,
+				get size() {
+					return bind_get_1();
+				},
+				set size($$value) {
+					bind_set_1($$value);
+				}
 			});
-			Inspector(sibling(node_9, 2), { get page() {
-				return page;
-			} });
-			append($$anchor, fragment_5);
+		};
+		if_block(node_7, ($$render) => {
+			if (!get(phone)) $$render(consequent_3);
 		});
-		append($$anchor, fragment_4);
+		Inspector(sibling(node_7, 2), { get page() {
+			return page;
+		} });
+		reset(div_3);
+		template_effect(() => {
+			set_attribute(div_3, "role", get(documentShown) ? "complementary" : "main");
+			classes_2 = set_class(div_3, 1, "inspector sfg7z", null, classes_2, { sheet: get(phone) && get(documentShown) });
+		});
+		append($$anchor, div_3);
 	};
-	if_block(node_7, ($$render) => {
+	if_block(node_6, ($$render) => {
 		if (get(inspectorShown)) $$render(consequent_4);
 	});
 	reset(div_1);
-	var node_11 = sibling(div_1, 2);
+	var node_9 = sibling(div_1, 2);
 	var consequent_5 = ($$anchor) => {
 		BottomBar($$anchor, { get page() {
 			return page;
 		} });
 	};
-	if_block(node_11, ($$render) => {
+	if_block(node_9, ($$render) => {
 		if (get(phone)) $$render(consequent_5);
 	});
 	reset(div);
-	var div_2 = sibling(div, 2);
-	var text = only_child(div_2, true);
-	Dialogs(sibling(div_2, 2), {
+	var div_4 = sibling(div, 2);
+	var text = only_child(div_4, true);
+	Dialogs(sibling(div_4, 2), {
 		get page() {
 			return page;
 		},
