@@ -79,6 +79,17 @@ class Playing:
         """Click a token, whose choice the inspector then shows."""
         self.tokens.nth(place).click()
 
+    def tab(self, name: str) -> Any:
+        """Open a tab of the inspector, and return it."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
+        return self.page.get_by_role("tabpanel", name=name)
+
+    def dialog(self, name: str) -> Any:
+        """Open Presets, Compare, Code, History or Share."""
+        tools = self.page.get_by_role("navigation", name="Tools")
+        tools.get_by_role("button", name=name).click()
+        return self.page.get_by_role("dialog", name=name)
+
     def bodies(self) -> list[dict[str, Any]]:
         """The bodies of what was asked of the model."""
         asked = [request for request in self.sent if request.url.endswith(("completions", "responses"))]

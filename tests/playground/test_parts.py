@@ -1,0 +1,142 @@
+"""Constraints, comparison, beams, solving: what the page shows is what the server says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from ponder.server.openai.protocol import ChatBody, CompletionBody
+from serving import Tiny, serving
+from tiny_models import tiny_local_model
+
+from .playing import Playing
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[Tiny]:
+    with serving(tiny_local_model(context_length=1024)) as tiny:
+        yield tiny
+
+
+def test_what_a_ban_took(page: Page, tiny: Tiny) -> None:
+    """The tokens that may not come are listed as masked, with the share that they had."""
+    playing = Playing(page, tiny.server.url).ready()
+    playing.set("max tokens", "20")
+    playing.set("seed", "3")
+    panel = playing.tab("Constraints")
+    panel.get_by_role("combobox", name="Add").select_option("ban")
+    panel.get_by_role("textbox").first.fill("e\na\n1")
+    panel.get_by_role("textbox").first.press("Tab")
+    playing.say("hello")
+    assert playing.bodies()[-1]["constraint"]["ban"] == ["e", "a", "1"]
+    assert not set("".join(playing.texts())) & set("ea1")
+    shown = playing.tab("Constraints")
+    for place in range(len(playing.texts())):
+        playing.choose(place)
+        if "forbidden" not in shown.inner_text() or "nothing was forbidden" not in shown.inner_text():
+            break
+    assert "%" in shown.inner_text()
+
+
+def test_choices_have_the_shares_of_the_server(page: Page, tiny: Tiny) -> None:
+    playing = Playing(page, tiny.server.url).ready()
+    playing.set("max tokens", "4")
+    playing.say("good or bad?")
+    panel = playing.tab("Constraints")
+    panel.get_by_role("textbox", name="Texts, one a line").fill("good\nbad")
+    with page.expect_response("**/ponder/v1/score") as told:
+        panel.get_by_role("button", name="Weigh").click()
+    expect(panel.get_by_role("table")).to_be_visible()
+    answer = told.value.json()
+    again = httpx.post(told.value.url, json=json.loads(told.value.request.post_data or "{}")).json()
+    assert answer == again
+    for one in answer["choices"]:
+        assert f"{100 * one['probability']:.1f}" in panel.inner_text()
+
+
+def test_two_settings_side_by_side(page: Page, tiny: Tiny) -> None:
+    """The same seed at two temperatures: the common beginning is what a comparison of the texts finds."""
+    playing = Playing(page, tiny.server.url).ready()
+    playing.set("max tokens", "20")
+    playing.set("seed", "2")
+    playing.say("hello")
+    dialog = playing.dialog("Compare")
+    for number, temperature in ((1, "1"), (2, "0.2")):
+        column = dialog.get_by_role("region", name=f"Column {number}")
+        column.get_by_role("textbox", name="temperature").fill(temperature)
+    dialog.get_by_role("button", name="Run all").click()
+    expect(dialog.get_by_text("tok/s")).to_have_count(2, timeout=20_000)
+    bodies = playing.bodies()[1:]
+    assert [body["seed"] for body in bodies] == [2, 2]
+    assert sorted(body.get("temperature", 1) for body in bodies) == [0.2, 1]
+
+
+def test_beams_are_a_tree(page: Page, tiny: Tiny) -> None:
+    """All nodes that were streamed are there, by keyboard too."""
+    playing = Playing(page, tiny.server.url).ready()
+    playing.set("max tokens", "6")
+    settings = page.get_by_role("complementary", name="Settings")
+    settings.get_by_role("searchbox", name="Find a setting").fill("num beams")
+    playing.set("num beams", "4")
+    playing.say("hello")
+    assert playing.bodies()[-1]["stream_options"]["include_tree"] is True
+    panel = playing.tab("Tree")
+    expect(panel.get_by_role("tree").last.get_by_role("treeitem").first).to_be_visible()
+    assert panel.get_by_role("treeitem").count() > 4
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_solving_shows_its_ledger(page: Page, tiny: Tiny, stop: bool) -> None:
+    """It ends with the answer's ledger; stopped, it keeps what it has."""
+    playing = Playing(page, tiny.server.url).ready()
+    playing.mode("Solve")
+    playing.set("max tokens", "400" if stop else "12")
+    page.get_by_role("textbox", name="Problem").fill("how many?")
+    with page.expect_response("**/ponder/v1/solve") as told:
+        page.get_by_role("button", name="Solve", exact=True).click()
+    panel = playing.tab("Search")
+    if stop:
+        expect(panel.get_by_role("table").first).to_be_visible(timeout=20_000)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Solve", exact=True)).to_be_visible()
+        return
+    expect(page.get_by_role("button", name="Solve", exact=True)).to_be_visible(timeout=20_000)
+    lines = told.value.text().splitlines()
+    *_, answer = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert answer["type"] == "answer"
+    assert f"{answer['ledger']['generated_tokens']:,}" in panel.inner_text()
+
+
+# What a request may say that the settings do not offer, and why.
+ELSEWHERE = {
+    "the document": """model prompt messages suffix echo add_special_tokens tools tool_choice
+        parallel_tool_calls chat_template_kwargs continue_final_message add_generation_prompt truncate_prompt_tokens""",
+    "branches": "prefix_token_ids prefix_text lineage",
+    "what is told, which the page asks for itself": """stream stream_options include_trace logprobs
+        top_logprobs prompt_logprobs return_token_ids return_tokens_as_token_ids""",
+    "constraints, which have a pane": """constraint response_format structured_outputs guided_choice
+        guided_grammar guided_json guided_regex bad_words allowed_token_ids thinking_token_budget thinking_budget_tokens
+        reasoning_budget_tokens reasoning_budget_message""",
+    "other names of what is offered": "max_completion_tokens use_beam_search best_of",
+    "service, not text": "cache_salt priority deadline_s",
+    "labels": "metadata prompt_cache_key safety_identifier service_tier store user",
+}
+
+
+def test_every_parameter_is_offered_or_is_elsewhere(page: Page, tiny: Tiny) -> None:
+    playing = Playing(page, tiny.server.url).ready()
+    fields = {*CompletionBody.model_fields, *ChatBody.model_fields}
+    settings = page.get_by_role("complementary", name="Settings")
+    settings.get_by_role("searchbox", name="Find a setting").fill(" ")
+    labels = settings.inner_text().lower()
+    offered = {name for name in fields if name.replace("_", " ") in labels}
+    elsewhere = set(" ".join(ELSEWHERE.values()).split())
+    assert fields - offered - elsewhere == set()
+    assert elsewhere <= fields
+    assert playing.bodies() == []
