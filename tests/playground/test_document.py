@@ -211,3 +211,23 @@ def test_stop_keeps_the_text(page: Page, tiny: Tiny) -> None:
     playing.set("max tokens", "8")
     playing.say("again")
     assert playing.texts()
+
+
+@pytest.mark.refused
+def test_a_server_that_goes_leaves_the_text(page: Page) -> None:
+    """In the middle of a stream: what had come stays, the error is said, and the history has it."""
+    with serving(tiny_local_model(context_length=4096)) as tiny:
+        playing = Playing(page, tiny.server.url).ready()
+        playing.set("max tokens", "3000")
+        settings = page.get_by_role("complementary", name="Settings")
+        settings.get_by_role("searchbox", name="Find a setting").fill("ignore")
+        settings.get_by_role("checkbox", name="ignore eos").check()
+        playing.say("hello", wait=False)
+        expect(playing.tokens.nth(20)).to_be_attached(timeout=20_000)
+        tiny.server.stop()
+        tiny.server.stop()
+        playing.wait("failed")
+        assert len(playing.texts()) > 20
+        expect(page.get_by_role("alert").first).to_be_visible()
+        history = playing.dialog("History")
+        expect(history.get_by_role("button", name="hello", exact=True)).to_be_visible()

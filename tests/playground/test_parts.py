@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -60,21 +61,37 @@ def test_choices_have_the_shares_of_the_server(page: Page, tiny: Tiny) -> None:
         assert f"{100 * one['probability']:.1f}" in panel.inner_text()
 
 
-def test_two_settings_side_by_side(page: Page, tiny: Tiny) -> None:
-    """The same seed at two temperatures: the common beginning is what a comparison of the texts finds."""
+@pytest.mark.refused
+def test_four_settings_side_by_side(page: Page, tiny: Tiny) -> None:
+    """The same seed at several temperatures; one that is refused leaves the others; the prompt is cached."""
     playing = Playing(page, tiny.server.url).ready()
     playing.set("max tokens", "20")
     playing.set("seed", "2")
     playing.say("hello")
     dialog = playing.dialog("Compare")
-    for number, temperature in ((1, "1"), (2, "0.2")):
+    for _ in range(2):
+        dialog.get_by_role("button", name="Add a column").click()
+    for number, temperature in enumerate(("0.5", "1", "-3", "1.5"), 1):
         column = dialog.get_by_role("region", name=f"Column {number}")
         column.get_by_role("textbox", name="temperature").fill(temperature)
     dialog.get_by_role("button", name="Run all").click()
-    expect(dialog.get_by_text("tok/s")).to_have_count(2, timeout=20_000)
+    expect(dialog.get_by_text("tok/s")).to_have_count(3, timeout=20_000)
+    expect(dialog.get_by_role("alert")).to_contain_text("temperature")
     bodies = playing.bodies()[1:]
-    assert [body["seed"] for body in bodies] == [2, 2]
-    assert sorted(body.get("temperature", 1) for body in bodies) == [0.2, 1]
+    assert [body["seed"] for body in bodies] == [2] * len(bodies)
+    others = [again(tiny, body) for body in bodies if body.get("temperature", 1) > 0]
+    for one in others[1:]:
+        pairs = enumerate(zip(others[0], one, strict=False))
+        place = next((i for i, (a, b) in pairs if a != b), None)
+        assert place is None or f"{place}" in dialog.inner_text()
+
+
+def again(tiny: Tiny, body: dict[str, Any]) -> list[int]:
+    """The tokens that a request of the page's gives, asked for without it."""
+    asked = {**body, "stream": False, "stream_options": None}
+    answer = httpx.post(f"{tiny.server.url}/v1/chat/completions", json=asked).json()
+    ids: list[int] = answer["choices"][0]["token_ids"]
+    return ids
 
 
 def test_beams_are_a_tree(page: Page, tiny: Tiny) -> None:
@@ -116,13 +133,14 @@ def test_solving_shows_its_ledger(page: Page, tiny: Tiny, stop: bool) -> None:
 # What a request may say that the settings do not offer, and why.
 ELSEWHERE = {
     "the document": """model prompt messages suffix echo add_special_tokens tools tool_choice
-        parallel_tool_calls chat_template_kwargs continue_final_message add_generation_prompt truncate_prompt_tokens""",
+        parallel_tool_calls chat_template_kwargs continue_final_message add_generation_prompt
+        truncate_prompt_tokens""",
     "branches": "prefix_token_ids prefix_text lineage",
     "what is told, which the page asks for itself": """stream stream_options include_trace logprobs
         top_logprobs prompt_logprobs return_token_ids return_tokens_as_token_ids""",
     "constraints, which have a pane": """constraint response_format structured_outputs guided_choice
-        guided_grammar guided_json guided_regex bad_words allowed_token_ids thinking_token_budget thinking_budget_tokens
-        reasoning_budget_tokens reasoning_budget_message""",
+        guided_grammar guided_json guided_regex bad_words allowed_token_ids thinking_token_budget
+        thinking_budget_tokens reasoning_budget_tokens reasoning_budget_message""",
     "other names of what is offered": "max_completion_tokens use_beam_search best_of",
     "service, not text": "cache_salt priority deadline_s",
     "labels": "metadata prompt_cache_key safety_identifier service_tier store user",
