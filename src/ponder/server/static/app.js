@@ -4241,17 +4241,15 @@ function Code($$anchor, $$props) {
 	pop();
 }
 // src/ui/Meter.svelte
-var root$41 = from_html(`<span class="track sqi23" aria-hidden="true"><span></span></span>`);
+var root$41 = from_html(`<span aria-hidden="true"></span>`);
 function Meter($$anchor, $$props) {
 	let kind = prop($$props, "kind", 3, "");
 	var span = root$41();
-	var span_1 = child(span);
 	let styles;
-	reset(span);
 	template_effect(($0) => {
-		set_class(span_1, 1, clsx(kind()), "sqi23");
-		styles = set_style(span_1, "", styles, { transform: $0 });
-	}, [() => `scaleX(${Math.min(1, $$props.share)})`]);
+		set_class(span, 1, clsx(kind()), "s1n6d");
+		styles = set_style(span, "", styles, { "background-size": $0 });
+	}, [() => `${100 * Math.min(1, $$props.share)}% 100%`]);
 	append($$anchor, span);
 }
 // src/ui/BarList.svelte
@@ -4301,6 +4299,8 @@ function BarList($$anchor, $$props) {
 var root$39 = from_html(`<div class="tokens silqa" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
 function Tokens($$anchor, $$props) {
 	push($$props, true);
+	const AROUND = 100;
+	const REST = 150;
 	let list;
 	let spans = [];
 	let painted = [];
@@ -4332,12 +4332,29 @@ function Tokens($$anchor, $$props) {
 		}
 		list.append(added);
 	});
-	user_effect(() => {
-		$$props.version;
-		for (let index = 0; index < spans.length; index++) {
+	function paint(from, to) {
+		for (let index = Math.max(0, from); index < Math.min(to, spans.length); index++) {
 			const mark = $$props.marks(index);
 			if (painted[index] !== mark) spans[index].className = painted[index] = mark;
 		}
+	}
+	function below(height) {
+		let low = 0, high = spans.length;
+		while (low < high) {
+			const middle = low + high >> 1;
+			if (spans[middle].getBoundingClientRect().bottom < height) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+	user_effect(() => {
+		$$props.version;
+		$$props.marks;
+		const [first, last] = [below(0), below(window.innerHeight)];
+		paint(painted.length, spans.length);
+		paint(first - AROUND, last + AROUND);
+		const timer = setTimeout(() => paint(0, spans.length), REST);
+		return () => clearTimeout(timer);
 	});
 	let before = null;
 	user_effect(() => {
@@ -7425,6 +7442,7 @@ var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
+	const SEEN = .005;
 	const segments = user_derived(() => {
 		const kept = $$props.bars.filter((bar) => bar.state === "kept").sort((a, b) => a.id - b.id);
 		const whole = kept.reduce((sum, bar) => sum + bar.share, 0);
@@ -7437,7 +7455,7 @@ function Dart($$anchor, $$props) {
 			};
 			start += bar.share;
 			return one;
-		});
+		}).filter(({ bar, width }) => width >= SEEN || bar.hit || bar.chosen);
 	});
 	var fragment = root_5$8();
 	var node = first_child(fragment);
@@ -7709,7 +7727,7 @@ async function rowAt(here, page, top, semantics = []) {
 var root$13 = from_html(`<p class="small muted"> </p>`);
 var root_1$12 = from_html(`<button class="plain">Ask the server for more of the row</button> <!>`, 1);
 var root_2$11 = from_html(`<p role="alert" class="small"> </p>`);
-var root_3$10 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
+var root_3$10 = from_html(`<div class="head s1uyf"><p class="token mono s1uyf"> </p> <dl class="s1uyf"><div class="s1uyf"><dt class="s1uyf">rank</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">entropy</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">id</dt><dd class="mono"> </dd></div> <div class="s1uyf"><dt class="s1uyf">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s1uyf"><div class="s1uyf"><dt class="s1uyf">log p: model</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">tempered</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">truncated</dt><dd> </dd></div></dl></div> <section aria-labelledby="steps-title" class="s1uyf"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s1uyf"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s1uyf"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s1uyf"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
 var root_4$8 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
@@ -7779,43 +7797,43 @@ function Choice($$anchor, $$props) {
 			return get(here);
 		});
 		var fragment_1 = root_3$10();
-		var header = first_child(fragment_1);
-		var p = child(header);
+		var div = first_child(fragment_1);
+		var p = child(div);
 		var text = only_child(p, true);
 		var dl = sibling(p, 2);
-		var div = child(dl);
-		var dd = sibling(child(div));
+		var div_1 = child(dl);
+		var dd = sibling(child(div_1));
 		var text_1 = only_child(dd, true);
-		reset(div);
-		var div_1 = sibling(div, 2);
-		var dd_1 = sibling(child(div_1));
-		var text_2 = only_child(dd_1);
 		reset(div_1);
 		var div_2 = sibling(div_1, 2);
-		var dd_2 = sibling(child(div_2));
-		var text_3 = only_child(dd_2, true);
+		var dd_1 = sibling(child(div_2));
+		var text_2 = only_child(dd_1);
 		reset(div_2);
 		var div_3 = sibling(div_2, 2);
-		var dd_3 = sibling(child(div_3));
-		var text_4 = only_child(dd_3, true);
+		var dd_2 = sibling(child(div_3));
+		var text_3 = only_child(dd_2, true);
 		reset(div_3);
+		var div_4 = sibling(div_3, 2);
+		var dd_3 = sibling(child(div_4));
+		var text_4 = only_child(dd_3, true);
+		reset(div_4);
 		reset(dl);
 		var dl_1 = sibling(dl, 2);
-		var div_4 = child(dl_1);
-		var dd_4 = sibling(child(div_4));
+		var div_5 = child(dl_1);
+		var dd_4 = sibling(child(div_5));
 		var text_5 = only_child(dd_4, true);
-		reset(div_4);
-		var div_5 = sibling(div_4, 2);
-		var dd_5 = sibling(child(div_5));
-		var text_6 = only_child(dd_5, true);
 		reset(div_5);
 		var div_6 = sibling(div_5, 2);
-		var dd_6 = sibling(child(div_6));
-		var text_7 = only_child(dd_6, true);
+		var dd_5 = sibling(child(div_6));
+		var text_6 = only_child(dd_5, true);
 		reset(div_6);
+		var div_7 = sibling(div_6, 2);
+		var dd_6 = sibling(child(div_7));
+		var text_7 = only_child(dd_6, true);
+		reset(div_7);
 		reset(dl_1);
-		reset(header);
-		var section = sibling(header, 2);
+		reset(div);
+		var section = sibling(div, 2);
 		Steps(sibling(child(section), 2), { get row() {
 			return get(row);
 		} });
@@ -7886,12 +7904,12 @@ function Choice($$anchor, $$props) {
 		}
 		reset(section_2);
 		var section_3 = sibling(section_2, 2);
-		var div_7 = child(section_3);
-		var h3 = child(div_7);
+		var div_8 = child(section_3);
+		var h3 = child(div_8);
 		var text_8 = only_child(h3);
 		var button = sibling(h3, 2);
-		reset(div_7);
-		var node_4 = sibling(div_7, 2);
+		reset(div_8);
+		var node_4 = sibling(div_8, 2);
 		{
 			let $0 = user_derived(() => get(here).trace.vocab_size - get(row).ids.length);
 			bind_this(Bars(node_4, {
