@@ -2990,6 +2990,19 @@ var Page = class {
 	get mode() {
 		return this.solving ? "solve" : this.session.document.kind;
 	}
+	get document() {
+		const { document } = this.session;
+		if (document.kind === "completion" || !this.draft.trim()) return document;
+		const text = this.answer?.line?.text;
+		const before = text === void 0 ? document : answered(document, text);
+		return {
+			kind: "chat",
+			messages: [...before.kind === "chat" ? before.messages : [], {
+				role: "user",
+				content: this.draft
+			}]
+		};
+	}
 	get system() {
 		const { document } = this.session;
 		return document.kind === "chat" && document.messages[0]?.role === "system" ? document.messages[0].content : "";
@@ -3258,13 +3271,15 @@ var Page = class {
 	get parameters() {
 		return this.server.info?.parameters ?? [];
 	}
+	get empty() {
+		const { document } = this;
+		return document.kind === "chat" && !document.messages.some((one) => one.role !== "system");
+	}
 	#cannotRun = user_derived(() => {
 		if (this.running) return "something runs already";
 		if (this.server.state === "key") return "the server asks for a key";
 		if (this.server.state !== "ready") return "the server is not ready";
-		const { document } = this.session;
-		if (document.kind === "chat" && !this.draft.trim() && !document.messages.some((one) => one.role !== "system")) return "write a message first";
-		return "";
+		return this.empty ? "write a message first" : "";
 	});
 	get cannotRun() {
 		return get(this.#cannotRun);
@@ -3498,24 +3513,13 @@ var Page = class {
 	}
 	send() {
 		if (this.cannotRun) return;
-		const { document, settings } = this.session;
-		if (document.kind === "chat" && this.draft.trim()) {
-			const text = this.answer?.line?.text;
-			const before = text === void 0 ? document : answered(document, text);
-			const messages = [...before.kind === "chat" ? before.messages : [], {
-				role: "user",
-				content: this.draft
-			}];
-			this.change(edited(this.session, {
-				document: {
-					kind: "chat",
-					messages
-				},
-				place: null
-			}));
-			this.draft = "";
-		}
-		this.#run(this.session.document, settings, null, null);
+		const { document } = this;
+		if (document !== this.session.document) this.change(edited(this.session, {
+			document,
+			place: null
+		}));
+		this.draft = "";
+		this.#run(document, this.session.settings, null, null);
 	}
 	branchTo(id) {
 		const { here } = this;
@@ -4449,7 +4453,7 @@ function Compare($$anchor, $$props) {
 	}
 	const names = user_derived(() => get(comparing).names);
 	const parameters = user_derived(() => page().parameters.filter((one) => !get(names).includes(one.name)));
-	const refused = user_derived(() => page().server.state !== "ready" ? "the server is not ready" : page().session.document.kind === "chat" && !page().session.document.messages.some((one) => one.role !== "system") ? "write a message in the page first" : "");
+	const refused = user_derived(() => page().server.state !== "ready" ? "the server is not ready" : page().empty ? "write a message in the page first" : "");
 	const first = user_derived(() => get(comparing).columns[0]);
 	function differs(name) {
 		return new Set(get(comparing).columns.map((column) => JSON.stringify(column.settings[name]))).size > 1;
@@ -4473,7 +4477,7 @@ function Compare($$anchor, $$props) {
 		set(adding, "");
 	}
 	function run(columns) {
-		get(comparing).run(columns, page().session.document, page().session.settings, (one) => page().keep(one));
+		get(comparing).run(columns, page().document, page().session.settings, (one) => page().keep(one));
 	}
 	function marks(column) {
 		const view = column.view(page().session);
@@ -8019,7 +8023,7 @@ function Choices($$anchor, $$props) {
 		set(problem, "");
 		try {
 			set(told, await score({
-				...asked($$props.page.session.document),
+				...asked($$props.page.document),
 				texts: get(texts),
 				...get(baseline) && { baseline: get(baseline) }
 			}));
@@ -8119,7 +8123,7 @@ function Choices($$anchor, $$props) {
 	reset(section);
 	template_effect(($0) => {
 		set_attribute(textarea, "placeholder", $0);
-		button.disabled = get(asking) || get(texts).length === 0 || $$props.page.server.state !== "ready";
+		button.disabled = get(asking) || get(texts).length === 0 || $$props.page.empty || $$props.page.server.state !== "ready";
 		set_text(text, get(asking) ? "Weighing…" : "Weigh");
 	}, [() => $$props.suggested.join("\n") || " positive\n negative"]);
 	bind_value(textarea, () => get(written), ($$value) => set(written, $$value));
@@ -8655,7 +8659,7 @@ var root_7$2 = from_html(`<div class="row small"><span class="grow muted"> </spa
 function TreeView($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
-	let version = prop($$props, "version", 3, 0), chosen = prop($$props, "chosen", 15, null);
+	let noun = prop($$props, "noun", 3, "token"), version = prop($$props, "version", 3, 0), chosen = prop($$props, "chosen", 15, null);
 	const LINE = 30;
 	const UNITS = [
 		6,
@@ -8829,7 +8833,7 @@ function TreeView($$anchor, $$props) {
 				() => siblings(index).indexOf(index) + 1,
 				() => siblings(index).length,
 				() => has(index) ? !get(folded).has(lastOf(index)) : void 0,
-				() => plural(get(inside).length, "token"),
+				() => plural(get(inside).length, noun()),
 				() => get(first).probability === null ? "" : `, ${percent(get(first).probability)}`,
 				() => get(first).probability === null ? "" : ` — ${percent(get(first).probability)}`,
 				() => `${Math.max(18, get(inside).length * get(unit) - 6)}px`
@@ -8876,7 +8880,7 @@ function TreeView($$anchor, $$props) {
 		button.disabled = get(unit) === UNITS[0];
 		button_1.disabled = $2;
 	}, [
-		() => plural($$props.tokens.length, "token"),
+		() => plural($$props.tokens.length, noun()),
 		() => plural(get(drawn).height, "leaf").replace("leafs", "leaves"),
 		() => get(unit) === UNITS.at(-1)
 	]);
@@ -8918,6 +8922,7 @@ function Search($$anchor, $$props) {
 		var node_3 = sibling(first_child(fragment_1), 2);
 		TreeView(node_3, {
 			label: "Steps of the search",
+			noun: "step",
 			get tokens() {
 				return get(tokens);
 			},
@@ -8972,7 +8977,7 @@ function Multiverse($$anchor, $$props) {
 	let controller = state(null);
 	async function ask() {
 		set(controller, new AbortController());
-		const body = $$props.page.here ? pathBody($$props.page.here, $$props.page) : asked($$props.page.session.document);
+		const body = $$props.page.here ? pathBody($$props.page.here, $$props.page) : asked($$props.page.document);
 		const found = [];
 		set(ways, []);
 		set(zoomed, -1);
@@ -9097,7 +9102,7 @@ function Multiverse($$anchor, $$props) {
 	};
 	var alternate = ($$anchor) => {
 		var button_1 = root_2$5();
-		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
+		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready" || $$props.page.empty);
 		delegated("click", button_1, ask);
 		append($$anchor, button_1);
 	};
