@@ -99,6 +99,15 @@ export class Page {
     return this.solving ? "solve" : this.session.document.kind;
   }
 
+  /** What would be asked now: what is written and not sent yet is its last message. */
+  get document(): Document {
+    const { document } = this.session;
+    if (document.kind === "completion" || !this.draft.trim()) return document;
+    const text = this.answer?.line?.text;
+    const before = text === undefined ? document : answered(document, text);
+    return { kind: "chat", messages: [...(before.kind === "chat" ? before.messages : []), { role: "user", content: this.draft }] };
+  }
+
   get system(): string {
     const { document } = this.session;
     return document.kind === "chat" && document.messages[0]?.role === "system" ? document.messages[0].content : "";
@@ -262,14 +271,18 @@ export class Page {
     return this.server.info?.parameters ?? [];
   }
 
+  /** Whether a conversation has no message. */
+  get empty() {
+    const { document } = this;
+    return document.kind === "chat" && !document.messages.some((one) => one.role !== "system");
+  }
+
   /** Why nothing can be run now; empty: it can. */
   readonly cannotRun = $derived.by(() => {
     if (this.running) return "something runs already";
     if (this.server.state === "key") return "the server asks for a key";
     if (this.server.state !== "ready") return "the server is not ready";
-    const { document } = this.session;
-    if (document.kind === "chat" && !this.draft.trim() && !document.messages.some((one) => one.role !== "system")) return "write a message first";
-    return "";
+    return this.empty ? "write a message first" : "";
   });
 
   /** Why no branch can begin at the token that is looked at; empty: one can. */
@@ -503,15 +516,10 @@ export class Page {
   /** Sends what is written; where nothing is, lets what is there be answered or gone on with. */
   send() {
     if (this.cannotRun) return;
-    const { document, settings } = this.session;
-    if (document.kind === "chat" && this.draft.trim()) {
-      const text = this.answer?.line?.text;
-      const before = text === undefined ? document : answered(document, text);
-      const messages = [...(before.kind === "chat" ? before.messages : []), { role: "user" as const, content: this.draft }];
-      this.change(edited(this.session, { document: { kind: "chat", messages }, place: null }));
-      this.draft = "";
-    }
-    this.#run(this.session.document, settings, null, null);
+    const { document } = this;
+    if (document !== this.session.document) this.change(edited(this.session, { document, place: null }));
+    this.draft = "";
+    this.#run(document, this.session.settings, null, null);
   }
 
   /** Goes on with another token in the place of the one that is looked at; null: from there with the same. */

@@ -2990,6 +2990,19 @@ var Page = class {
 	get mode() {
 		return this.solving ? "solve" : this.session.document.kind;
 	}
+	get document() {
+		const { document } = this.session;
+		if (document.kind === "completion" || !this.draft.trim()) return document;
+		const text = this.answer?.line?.text;
+		const before = text === void 0 ? document : answered(document, text);
+		return {
+			kind: "chat",
+			messages: [...before.kind === "chat" ? before.messages : [], {
+				role: "user",
+				content: this.draft
+			}]
+		};
+	}
 	get system() {
 		const { document } = this.session;
 		return document.kind === "chat" && document.messages[0]?.role === "system" ? document.messages[0].content : "";
@@ -3258,13 +3271,15 @@ var Page = class {
 	get parameters() {
 		return this.server.info?.parameters ?? [];
 	}
+	get empty() {
+		const { document } = this;
+		return document.kind === "chat" && !document.messages.some((one) => one.role !== "system");
+	}
 	#cannotRun = user_derived(() => {
 		if (this.running) return "something runs already";
 		if (this.server.state === "key") return "the server asks for a key";
 		if (this.server.state !== "ready") return "the server is not ready";
-		const { document } = this.session;
-		if (document.kind === "chat" && !this.draft.trim() && !document.messages.some((one) => one.role !== "system")) return "write a message first";
-		return "";
+		return this.empty ? "write a message first" : "";
 	});
 	get cannotRun() {
 		return get(this.#cannotRun);
@@ -3498,24 +3513,13 @@ var Page = class {
 	}
 	send() {
 		if (this.cannotRun) return;
-		const { document, settings } = this.session;
-		if (document.kind === "chat" && this.draft.trim()) {
-			const text = this.answer?.line?.text;
-			const before = text === void 0 ? document : answered(document, text);
-			const messages = [...before.kind === "chat" ? before.messages : [], {
-				role: "user",
-				content: this.draft
-			}];
-			this.change(edited(this.session, {
-				document: {
-					kind: "chat",
-					messages
-				},
-				place: null
-			}));
-			this.draft = "";
-		}
-		this.#run(this.session.document, settings, null, null);
+		const { document } = this;
+		if (document !== this.session.document) this.change(edited(this.session, {
+			document,
+			place: null
+		}));
+		this.draft = "";
+		this.#run(document, this.session.settings, null, null);
 	}
 	branchTo(id) {
 		const { here } = this;
@@ -4241,17 +4245,15 @@ function Code($$anchor, $$props) {
 	pop();
 }
 // src/ui/Meter.svelte
-var root$41 = from_html(`<span class="track sqi23" aria-hidden="true"><span></span></span>`);
+var root$41 = from_html(`<span aria-hidden="true"></span>`);
 function Meter($$anchor, $$props) {
 	let kind = prop($$props, "kind", 3, "");
 	var span = root$41();
-	var span_1 = child(span);
 	let styles;
-	reset(span);
 	template_effect(($0) => {
-		set_class(span_1, 1, clsx(kind()), "sqi23");
-		styles = set_style(span_1, "", styles, { transform: $0 });
-	}, [() => `scaleX(${Math.min(1, $$props.share)})`]);
+		set_class(span, 1, clsx(kind()), "s1n6d");
+		styles = set_style(span, "", styles, { "background-size": $0 });
+	}, [() => `${100 * Math.min(1, $$props.share)}% 100%`]);
 	append($$anchor, span);
 }
 // src/ui/BarList.svelte
@@ -4301,6 +4303,8 @@ function BarList($$anchor, $$props) {
 var root$39 = from_html(`<div class="tokens silqa" role="listbox" aria-orientation="horizontal" tabindex="0"></div>`);
 function Tokens($$anchor, $$props) {
 	push($$props, true);
+	const AROUND = 100;
+	const REST = 150;
 	let list;
 	let spans = [];
 	let painted = [];
@@ -4332,12 +4336,29 @@ function Tokens($$anchor, $$props) {
 		}
 		list.append(added);
 	});
-	user_effect(() => {
-		$$props.version;
-		for (let index = 0; index < spans.length; index++) {
+	function paint(from, to) {
+		for (let index = Math.max(0, from); index < Math.min(to, spans.length); index++) {
 			const mark = $$props.marks(index);
 			if (painted[index] !== mark) spans[index].className = painted[index] = mark;
 		}
+	}
+	function below(height) {
+		let low = 0, high = spans.length;
+		while (low < high) {
+			const middle = low + high >> 1;
+			if (spans[middle].getBoundingClientRect().bottom < height) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+	user_effect(() => {
+		$$props.version;
+		$$props.marks;
+		const [first, last] = [below(0), below(window.innerHeight)];
+		paint(painted.length, spans.length);
+		paint(first - AROUND, last + AROUND);
+		const timer = setTimeout(() => paint(0, spans.length), REST);
+		return () => clearTimeout(timer);
 	});
 	let before = null;
 	user_effect(() => {
@@ -4432,7 +4453,7 @@ function Compare($$anchor, $$props) {
 	}
 	const names = user_derived(() => get(comparing).names);
 	const parameters = user_derived(() => page().parameters.filter((one) => !get(names).includes(one.name)));
-	const refused = user_derived(() => page().server.state !== "ready" ? "the server is not ready" : page().session.document.kind === "chat" && !page().session.document.messages.some((one) => one.role !== "system") ? "write a message in the page first" : "");
+	const refused = user_derived(() => page().server.state !== "ready" ? "the server is not ready" : page().empty ? "write a message in the page first" : "");
 	const first = user_derived(() => get(comparing).columns[0]);
 	function differs(name) {
 		return new Set(get(comparing).columns.map((column) => JSON.stringify(column.settings[name]))).size > 1;
@@ -4456,7 +4477,7 @@ function Compare($$anchor, $$props) {
 		set(adding, "");
 	}
 	function run(columns) {
-		get(comparing).run(columns, page().session.document, page().session.settings, (one) => page().keep(one));
+		get(comparing).run(columns, page().document, page().session.settings, (one) => page().keep(one));
 	}
 	function marks(column) {
 		const view = column.view(page().session);
@@ -7425,6 +7446,7 @@ var root_4$9 = from_html(`<p class="small"> <!></p>`);
 var root_5$8 = from_html(`<!> <p class="small"><!> <!></p> <!>`, 1);
 function Dart($$anchor, $$props) {
 	push($$props, true);
+	const SEEN = .005;
 	const segments = user_derived(() => {
 		const kept = $$props.bars.filter((bar) => bar.state === "kept").sort((a, b) => a.id - b.id);
 		const whole = kept.reduce((sum, bar) => sum + bar.share, 0);
@@ -7437,7 +7459,7 @@ function Dart($$anchor, $$props) {
 			};
 			start += bar.share;
 			return one;
-		});
+		}).filter(({ bar, width }) => width >= SEEN || bar.hit || bar.chosen);
 	});
 	var fragment = root_5$8();
 	var node = first_child(fragment);
@@ -7709,7 +7731,7 @@ async function rowAt(here, page, top, semantics = []) {
 var root$13 = from_html(`<p class="small muted"> </p>`);
 var root_1$12 = from_html(`<button class="plain">Ask the server for more of the row</button> <!>`, 1);
 var root_2$11 = from_html(`<p role="alert" class="small"> </p>`);
-var root_3$10 = from_html(`<header class="s8bl6"><p class="token mono s8bl6"> </p> <dl class="s8bl6"><div class="s8bl6"><dt class="s8bl6">rank</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">entropy</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">id</dt><dd class="mono"> </dd></div> <div class="s8bl6"><dt class="s8bl6">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s8bl6"><div class="s8bl6"><dt class="s8bl6">log p: model</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">tempered</dt><dd> </dd></div> <div class="s8bl6"><dt class="s8bl6">truncated</dt><dd> </dd></div></dl></header> <section aria-labelledby="steps-title" class="s8bl6"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s8bl6"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s8bl6"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s8bl6"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
+var root_3$10 = from_html(`<div class="head s1uyf"><p class="token mono s1uyf"> </p> <dl class="s1uyf"><div class="s1uyf"><dt class="s1uyf">rank</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">entropy</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">id</dt><dd class="mono"> </dd></div> <div class="s1uyf"><dt class="s1uyf">bytes</dt><dd class="mono"> </dd></div></dl> <dl aria-label="Log-probabilities of this token" class="s1uyf"><div class="s1uyf"><dt class="s1uyf">log p: model</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">tempered</dt><dd> </dd></div> <div class="s1uyf"><dt class="s1uyf">truncated</dt><dd> </dd></div></dl></div> <section aria-labelledby="steps-title" class="s1uyf"><h3 id="steps-title">What each step removed</h3> <!></section> <section aria-labelledby="what-if-title" class="s1uyf"><h3 id="what-if-title">What if</h3> <!></section> <section aria-labelledby="dart-title" class="s1uyf"><h3 id="dart-title">The dart</h3> <!></section> <section aria-labelledby="alternatives-title" class="s1uyf"><div class="row"><h3 id="alternatives-title" class="grow"> </h3> <button class="plain">log scale</button></div> <!> <!> <!></section>`, 1);
 var root_4$8 = from_html(`<p class="muted">Choose a token in the text: here stands what it was chosen from. Run something first, if there is no text yet.</p>`);
 function Choice($$anchor, $$props) {
 	push($$props, true);
@@ -7779,43 +7801,43 @@ function Choice($$anchor, $$props) {
 			return get(here);
 		});
 		var fragment_1 = root_3$10();
-		var header = first_child(fragment_1);
-		var p = child(header);
+		var div = first_child(fragment_1);
+		var p = child(div);
 		var text = only_child(p, true);
 		var dl = sibling(p, 2);
-		var div = child(dl);
-		var dd = sibling(child(div));
+		var div_1 = child(dl);
+		var dd = sibling(child(div_1));
 		var text_1 = only_child(dd, true);
-		reset(div);
-		var div_1 = sibling(div, 2);
-		var dd_1 = sibling(child(div_1));
-		var text_2 = only_child(dd_1);
 		reset(div_1);
 		var div_2 = sibling(div_1, 2);
-		var dd_2 = sibling(child(div_2));
-		var text_3 = only_child(dd_2, true);
+		var dd_1 = sibling(child(div_2));
+		var text_2 = only_child(dd_1);
 		reset(div_2);
 		var div_3 = sibling(div_2, 2);
-		var dd_3 = sibling(child(div_3));
-		var text_4 = only_child(dd_3, true);
+		var dd_2 = sibling(child(div_3));
+		var text_3 = only_child(dd_2, true);
 		reset(div_3);
+		var div_4 = sibling(div_3, 2);
+		var dd_3 = sibling(child(div_4));
+		var text_4 = only_child(dd_3, true);
+		reset(div_4);
 		reset(dl);
 		var dl_1 = sibling(dl, 2);
-		var div_4 = child(dl_1);
-		var dd_4 = sibling(child(div_4));
+		var div_5 = child(dl_1);
+		var dd_4 = sibling(child(div_5));
 		var text_5 = only_child(dd_4, true);
-		reset(div_4);
-		var div_5 = sibling(div_4, 2);
-		var dd_5 = sibling(child(div_5));
-		var text_6 = only_child(dd_5, true);
 		reset(div_5);
 		var div_6 = sibling(div_5, 2);
-		var dd_6 = sibling(child(div_6));
-		var text_7 = only_child(dd_6, true);
+		var dd_5 = sibling(child(div_6));
+		var text_6 = only_child(dd_5, true);
 		reset(div_6);
+		var div_7 = sibling(div_6, 2);
+		var dd_6 = sibling(child(div_7));
+		var text_7 = only_child(dd_6, true);
+		reset(div_7);
 		reset(dl_1);
-		reset(header);
-		var section = sibling(header, 2);
+		reset(div);
+		var section = sibling(div, 2);
 		Steps(sibling(child(section), 2), { get row() {
 			return get(row);
 		} });
@@ -7886,12 +7908,12 @@ function Choice($$anchor, $$props) {
 		}
 		reset(section_2);
 		var section_3 = sibling(section_2, 2);
-		var div_7 = child(section_3);
-		var h3 = child(div_7);
+		var div_8 = child(section_3);
+		var h3 = child(div_8);
 		var text_8 = only_child(h3);
 		var button = sibling(h3, 2);
-		reset(div_7);
-		var node_4 = sibling(div_7, 2);
+		reset(div_8);
+		var node_4 = sibling(div_8, 2);
 		{
 			let $0 = user_derived(() => get(here).trace.vocab_size - get(row).ids.length);
 			bind_this(Bars(node_4, {
@@ -8001,7 +8023,7 @@ function Choices($$anchor, $$props) {
 		set(problem, "");
 		try {
 			set(told, await score({
-				...asked($$props.page.session.document),
+				...asked($$props.page.document),
 				texts: get(texts),
 				...get(baseline) && { baseline: get(baseline) }
 			}));
@@ -8101,7 +8123,7 @@ function Choices($$anchor, $$props) {
 	reset(section);
 	template_effect(($0) => {
 		set_attribute(textarea, "placeholder", $0);
-		button.disabled = get(asking) || get(texts).length === 0 || $$props.page.server.state !== "ready";
+		button.disabled = get(asking) || get(texts).length === 0 || $$props.page.empty || $$props.page.server.state !== "ready";
 		set_text(text, get(asking) ? "Weighing…" : "Weigh");
 	}, [() => $$props.suggested.join("\n") || " positive\n negative"]);
 	bind_value(textarea, () => get(written), ($$value) => set(written, $$value));
@@ -8637,7 +8659,7 @@ var root_7$2 = from_html(`<div class="row small"><span class="grow muted"> </spa
 function TreeView($$anchor, $$props) {
 	const id = props_id();
 	push($$props, true);
-	let version = prop($$props, "version", 3, 0), chosen = prop($$props, "chosen", 15, null);
+	let noun = prop($$props, "noun", 3, "token"), version = prop($$props, "version", 3, 0), chosen = prop($$props, "chosen", 15, null);
 	const LINE = 30;
 	const UNITS = [
 		6,
@@ -8811,7 +8833,7 @@ function TreeView($$anchor, $$props) {
 				() => siblings(index).indexOf(index) + 1,
 				() => siblings(index).length,
 				() => has(index) ? !get(folded).has(lastOf(index)) : void 0,
-				() => plural(get(inside).length, "token"),
+				() => plural(get(inside).length, noun()),
 				() => get(first).probability === null ? "" : `, ${percent(get(first).probability)}`,
 				() => get(first).probability === null ? "" : ` — ${percent(get(first).probability)}`,
 				() => `${Math.max(18, get(inside).length * get(unit) - 6)}px`
@@ -8858,7 +8880,7 @@ function TreeView($$anchor, $$props) {
 		button.disabled = get(unit) === UNITS[0];
 		button_1.disabled = $2;
 	}, [
-		() => plural($$props.tokens.length, "token"),
+		() => plural($$props.tokens.length, noun()),
 		() => plural(get(drawn).height, "leaf").replace("leafs", "leaves"),
 		() => get(unit) === UNITS.at(-1)
 	]);
@@ -8900,6 +8922,7 @@ function Search($$anchor, $$props) {
 		var node_3 = sibling(first_child(fragment_1), 2);
 		TreeView(node_3, {
 			label: "Steps of the search",
+			noun: "step",
 			get tokens() {
 				return get(tokens);
 			},
@@ -8954,7 +8977,7 @@ function Multiverse($$anchor, $$props) {
 	let controller = state(null);
 	async function ask() {
 		set(controller, new AbortController());
-		const body = $$props.page.here ? pathBody($$props.page.here, $$props.page) : asked($$props.page.session.document);
+		const body = $$props.page.here ? pathBody($$props.page.here, $$props.page) : asked($$props.page.document);
 		const found = [];
 		set(ways, []);
 		set(zoomed, -1);
@@ -9079,7 +9102,7 @@ function Multiverse($$anchor, $$props) {
 	};
 	var alternate = ($$anchor) => {
 		var button_1 = root_2$5();
-		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready");
+		template_effect(() => button_1.disabled = $$props.page.server.state !== "ready" || $$props.page.empty);
 		delegated("click", button_1, ask);
 		append($$anchor, button_1);
 	};
