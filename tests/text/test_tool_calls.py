@@ -191,7 +191,7 @@ def test_what_cannot_become_a_bare_call_is_told_at_once(begun: str, end: str) ->
 def test_a_long_bare_call() -> None:
     """Each character is read a bounded number of times."""
     reader = ToolCallReader(["f"])
-    text = ARGUMENTS + ",".join(f'"{number}": [{number}]' for number in range(20_000)) + "}}"
+    text = ARGUMENTS + ",".join(f'"{number}": [{number}]' for number in range(5_000)) + "}}"
     begun = time.process_time()
     said = [one for at in range(0, len(text), 4) for one in reader.push(text[at : at + 4])]
     assert [type(one) for one in said] == [ToolCall]

@@ -24,7 +24,7 @@ _VALUE = '"{[-0123456789tfn'
 
 
 class BareCall:
-    """Reads a call that a growing text begins with, as models write it that leave out the marks of their form.
+    """Reads the call that a growing text begins with, of a model that leaves out the marks of its form.
 
     It is `{"name": ..., "arguments": {...}}`, in this order and with no other member, alone or between
     "```json" or "```" and "```"; `arguments` may be called `parameters`.

@@ -1,7 +1,7 @@
 """Calls of tools in what a model writes, told from text.
 
 What is not exactly a call as the model's form has it, with the name of a tool that was given, is text:
-nothing that a model says is lost. A call that is bare, without the marks of its form, is one only where the text begins.
+nothing that a model says is lost. A bare call, without the form's marks, is one only where the text begins.
 """
 
 from __future__ import annotations
