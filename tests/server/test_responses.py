@@ -41,6 +41,7 @@ def check(response: dict[str, Any]) -> None:
     Response.model_validate_json(json.dumps(response), strict=True)
 
 
+@pytest.mark.slow
 def test_a_text(able: Tiny) -> None:
     """It is the chat's with the same seed; cut by its length it is incomplete."""
     response = respond(able)
@@ -144,6 +145,7 @@ def test_formats(able: Tiny, form: dict[str, Any]) -> None:
     assert response["constrained"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "f"}], ids=str)
 def test_calls(able: Tiny, choice: Any) -> None:
     """A call that is certain is an item of its own, with arguments of the tool's schema."""
@@ -171,6 +173,7 @@ def test_calls(able: Tiny, choice: Any) -> None:
     assert same(told[-1]["response"]) == same(whole)
 
 
+@pytest.mark.slow
 def test_a_text_before_a_call(able: Tiny) -> None:
     """Two items, with log-probabilities of the text's tokens only, whole and streamed alike."""
     said = r'see <tool_call>\{"name": "f", "arguments": \{"x": 1\}\}</tool_call>'
@@ -198,6 +201,7 @@ def test_every_parameter_of_ours(able: Tiny) -> None:
     assert text_of(respond(able, bad_words=[text[1]])).count(text[1]) == 0
 
 
+@pytest.mark.slow
 def test_traces(able: Tiny) -> None:
     """Events of ours grow the trace that the whole response has."""
     options = {"include_trace": True, "include_progress": True}
@@ -323,6 +327,7 @@ def test_refused(able: Tiny, body: dict[str, Any], part: str) -> None:
         assert told["code"] == "unsupported_content"
 
 
+@pytest.mark.timed
 def test_hostile_bodies(able: Tiny) -> None:
     """Text that is none, nesting, and very many items are refused, and soon."""
     for raw in (b'{"input": "\\ud800"}', b'{"input": ' + b"[" * 100_000, b'{"input": "\xff"}'):

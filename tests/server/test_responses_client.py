@@ -35,6 +35,7 @@ def client(able: Tiny) -> Iterator[openai.OpenAI]:
 SEEDED: Any = {"max_output_tokens": 20, "extra_body": {"seed": 1}}
 
 
+@pytest.mark.slow
 def test_create(client: openai.OpenAI) -> None:
     """And going on, looking up, listing what it answers, deleting."""
     first = client.responses.create(model="tiny", input="hello", **SEEDED)
@@ -59,6 +60,7 @@ def test_create_streamed(client: openai.OpenAI) -> None:
     assert events[-1].response.output_text == text
 
 
+@pytest.mark.slow
 def test_stream(client: openai.OpenAI) -> None:
     """Its helper puts the events together, ours among them."""
     body = {"seed": 1, "stream_options": {"include_trace": True}}
@@ -68,6 +70,7 @@ def test_stream(client: openai.OpenAI) -> None:
     assert {"ponder:trace", "response.output_text.delta", "response.output_text.done"} <= kinds
 
 
+@pytest.mark.slow
 def test_stream_of_a_call(client: openai.OpenAI) -> None:
     """The arguments are put together."""
     tools: Any = [TOOL]
@@ -101,6 +104,7 @@ def test_errors(client: openai.OpenAI) -> None:
     assert (caught.value.code, caught.value.param) == ("unsupported_content", "input")
 
 
+@pytest.mark.slow
 def test_events_have_the_packages_types(able: Tiny) -> None:
     """Strictly, which the client itself does not check."""
     adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)

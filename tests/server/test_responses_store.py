@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from ponder.server.front.errors import ApiError
 from ponder.server.openai.responses.store import Shelf, Shelves, Stored
 from responding import PATH, TOOL, able_model, respond, text_of
-from serving import Tiny, error
+from serving import Tiny, error, serving
 
 
 def stored(number: int, text: str = "") -> Stored:
@@ -61,10 +61,11 @@ def test_shelves_are_apart() -> None:
     assert len(shelves.of("b")) == 2
 
 
-@pytest.fixture
-def able(tiny_server: Callable[..., Tiny]) -> Tiny:
+@pytest.fixture(scope="module")
+def able() -> Iterator[Tiny]:
     """A server whose template has tools, and that remembers three responses."""
-    return tiny_server(able_model(), max_stored=3)
+    with serving(able_model(), max_stored=3) as tiny:
+        yield tiny
 
 
 def test_a_response_is_remembered(able: Tiny) -> None:
@@ -81,12 +82,14 @@ def test_a_response_is_remembered(able: Tiny) -> None:
     error(able.client.get(f"{PATH}/{kept_out['id']}"), 404)
 
 
+@pytest.mark.slow
 def test_only_so_many(able: Tiny) -> None:
     """The first of four is forgotten."""
     ids = [respond(able)["id"] for _ in range(4)]
     assert [able.client.get(f"{PATH}/{one}").status_code for one in ids] == [404, 200, 200, 200]
 
 
+@pytest.mark.slow
 def test_going_on(able: Tiny) -> None:
     """As if all items had been sent, calls among them; instructions are not carried over."""
     call = {
@@ -154,6 +157,7 @@ def test_pages_of_input(able: Tiny) -> None:
     error(able.client.get(where.removesuffix("/input_items"), params={"stream": "true"}), 400)
 
 
+@pytest.mark.slow
 def test_keys_are_apart(tiny_server: Callable[..., Tiny]) -> None:
     """Another key's id is as one that is not there, in whichever header the key comes."""
     tiny = tiny_server(api_key=("one", "two"), headers={"Authorization": "Bearer one"})

@@ -144,6 +144,25 @@ def test_calls_are_told_apart(able: Tiny) -> None:
         assert "tool_calls" not in choice["message"]
 
 
+@pytest.mark.slow
+def test_a_bare_call(able: Tiny) -> None:
+    """It is one, whole and streamed, unless something holds the text, which it would get around."""
+    written = '{"name": "f", "arguments": {"x": 1}}'
+    body = {"messages": [USER], "tools": [TOOL], **forced(able, written)}
+    (choice,) = able.client.post(CHAT, json=body).json()["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (None, "tool_calls")
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "f", "arguments": '{"x": 1}'}
+    chunks = events(able.client.post(CHAT, json={**body, "stream": True}).text)
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    ((told,),) = [delta["tool_calls"] for delta in deltas if "tool_calls" in delta]
+    assert told["function"] == call["function"]
+    assert not any(delta.get("content") for delta in deltas)
+    for more in ({"parallel_tool_calls": False}, {"bad_words": ["zz"]}):
+        (choice,) = able.client.post(CHAT, json={**body, **more}).json()["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == (written, "stop")
+
+
 def test_a_round_with_openais_client(able: Tiny) -> None:
     """A call, whole and with the client's own gathering of a stream; then its result."""
     client = openai.OpenAI(base_url=f"{able.client.base_url}/v1", api_key="unused")

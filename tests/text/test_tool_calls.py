@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -48,7 +49,7 @@ CASES: dict[str, tuple[str, list[str | ToolCall]]] = {
             "a call that is cut": f"a <tool_call>\n{A[:-1]}",
             "an unknown tool that the end closes": 'a <tool_call>{"name": "rm", "arguments": {}}',
             "the beginning of a call": "a <tool_c",
-            "the end alone": f"{A}\n</tool_call> ",
+            "the end alone": f"So {A}\n</tool_call> ",
             "no JSON": wrapped("f(x=1)"),
             "an unknown tool": wrapped('{"name": "rm", "arguments": {}}'),
             "arguments that are no object": wrapped('{"name": "f", "arguments": [1]}'),
@@ -100,6 +101,103 @@ def test_calls(text: str, expected: list[str | ToolCall]) -> None:
         assert isinstance(one, str) or isinstance(json.loads(one.arguments), dict)
 
 
+BARE_CALLS: dict[str, tuple[str, list[str | ToolCall]]] = {
+    "alone": (A, [CALLED]),
+    "after white space": (f"\n {A}\n", [CALLED]),
+    "in a fence": (f"```json\n{A}\n```", [CALLED]),
+    "in a fence of no language": (f"```\n{A}\n```\n", [CALLED]),
+    "in a fence that the end closes": (f"```json\n{A}\n", [CALLED]),
+    "parameters": (A.replace("arguments", "parameters"), [CALLED]),
+    "written wide": (
+        '{\n  "name" : "f",\n  "arguments": {\n "x": [ {"a": "}\\""}, -1.5e+3, true ],\n "y": {}\n  }\n}',
+        [ToolCall("f", '{"x": [{"a": "}\\""}, -1500.0, true], "y": {}}')],
+    ),
+    "text after it": (f"{A} is the call. ", [CALLED, " is the call. "]),
+    "text after its fence": (f"```json\n{A}\n```\nSo.", [CALLED, "\nSo."]),
+    "one in the form after it": (f"{A}\n{wrapped(B)}", [CALLED, ToolCall("g", "{}")]),
+    "another after it": (f"{A}\n{B}", [CALLED, f"\n{B}"]),
+    "one in the form, in a fence": (f"```json\n{wrapped(A)}", ["```json", CALLED]),
+    **{
+        name: (text, [text])
+        for name, text in {
+            "after text": f"So: {A}",
+            "in a fence after text": f"So:\n```json\n{A}\n```",
+            "another language": f"```python\n{A}\n```",
+            "an open fence and text": f"```json\n{A}\nSo.",
+            "a list of calls": f"[{A}]",
+            "another object": '{"x": 1}',
+            "an unknown tool, bare": A.replace('"f"', '"rm"'),
+            "no arguments, bare": '{"name": "f"}',
+            "arguments in text, bare": '{"name": "f", "arguments": "{}"}',
+            "more members, bare": A[:-1] + ', "id": 1}',
+            "arguments first": '{"arguments": {}, "name": "f"}',
+            "cut": A[:-1],
+            "cut in a fence": f"```json\n{A[:-1]}",
+            "a number too large, bare": '{"name": "f", "arguments": {"x": 1e999}}',
+            "half a character, bare": '{"name": "f", "arguments": {"x": "\\ud800"}}',
+            "very deep, bare": '{"name": "f", "arguments": {"x": ' + "[" * 3_000 + "]" * 3_000 + "}}",
+            "a number that JSON lacks, bare": '{"name": "f", "arguments": {"x": NaN}}',
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BARE_CALLS.values(), ids=BARE_CALLS.keys())
+def test_bare_calls(text: str, expected: list[str | ToolCall]) -> None:
+    """One that begins the text is a call, the same for every cut."""
+    for pieces in in_pieces(text):
+        assert read(pieces) == expected
+
+
+@pytest.mark.parametrize("form", [one for one in FORMS if one is not HERMES], ids=lambda form: form.opening)
+def test_bare_calls_are_hermes(form: CallForm) -> None:
+    """In other forms a fenced object is text."""
+    text = f"```json\n{A}\n```"
+    assert read([text], form) == [text]
+
+
+ARGUMENTS = '{"name": "f", "arguments": {'
+ENDINGS = (  # what may still become a call, and what ends that
+    ("``", "x"),
+    ("```js", "x"),
+    ('```json\n{"na', "x"),
+    ('{"name": "', "x"),
+    ('{"name": "f", ', '"x'),
+    (ARGUMENTS, "x"),
+    (ARGUMENTS + '"x"', ","),
+    (ARGUMENTS + '"x": ', "]"),
+    (ARGUMENTS + '"x": "\\u00', "x"),
+    (ARGUMENTS + '"x": "a', "\n"),
+    (ARGUMENTS + '"x": 1.', "x"),
+    (ARGUMENTS + '"x": -', "x"),
+    (ARGUMENTS + '"x": 0', "1"),
+    (ARGUMENTS + '"x": tr', "x"),
+    (ARGUMENTS + '"x": [1, ', "]"),
+    (ARGUMENTS + '"x": 1, ', "}"),
+    (ARGUMENTS + "}", ","),
+)
+
+
+@pytest.mark.parametrize(("begun", "end"), ENDINGS)
+def test_what_cannot_become_a_bare_call_is_told_at_once(begun: str, end: str) -> None:
+    """At the very character, and not before it."""
+    reader = ToolCallReader(["f"])
+    assert [one for character in begun for one in reader.push(character)] == []
+    assert "".join(map(str, reader.push(end))) == (begun + end).rstrip()
+
+
+@pytest.mark.slow
+@pytest.mark.timed
+def test_a_long_bare_call() -> None:
+    """Each character is read a bounded number of times."""
+    reader = ToolCallReader(["f"])
+    text = ARGUMENTS + ",".join(f'"{number}": [{number}]' for number in range(5_000)) + "}}"
+    begun = time.process_time()
+    said = [one for at in range(0, len(text), 4) for one in reader.push(text[at : at + 4])]
+    assert [type(one) for one in said] == [ToolCall]
+    assert time.process_time() - begun < 10
+
+
 _, TOOLCALL, LLAMA, MISTRAL, PHI, GRANITE, COMMAND_R, DEEPSEEK, _ = FORMS
 F, G = '{"name": "f", "%s": {"x": 1}}', '{"name": "g", "%s": {}}'
 FA, GA, FP = F % "arguments", G % "arguments", F % "parameters"
@@ -144,7 +242,9 @@ def test_other_forms(form: CallForm, text: str, expected: list[str | ToolCall]) 
         assert read(pieces, form) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(
+    ("text", "expected"), [*CASES.values(), *BARE_CALLS.values()], ids=[*CASES, *BARE_CALLS]
+)
 def test_a_text_that_has_begun(text: str, expected: list[str | ToolCall]) -> None:
     """Calls that end in what is new are told whole; of what was there before, no text is told again."""
     for cut in range(0, len(text) + 1, 1 + len(text) // 50):

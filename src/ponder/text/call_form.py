@@ -42,6 +42,7 @@ class CallForm:
     optional : a control token that may come before everything.
     short_ids : whether the template wants ids of calls to be nine letters and digits. A call may then have
         a member `id`.
+    bare : whether a call may also be written as a `BareCall`.
     """
 
     opening: str = ""
@@ -54,6 +55,7 @@ class CallForm:
     again: str | None = None
     optional: str = ""
     short_ids: bool = False
+    bare: bool = False
 
     def has_any(self, marks: Iterable[str]) -> bool:
         """Return whether one of some marks must be written around calls."""
@@ -63,7 +65,7 @@ class CallForm:
     def may_begin(self, text: str) -> bool:
         """Return whether a text may be calls when it goes on, as far as can be told from how it begins."""
         try:
-            at = _skip_space(text, self._skip_opening(text, 0))
+            at = skip_space(text, self._skip_opening(text, 0))
         except NoCalls as error:
             return error.unfinished
         return self.keys is None or text.startswith("{", at) or at == len(text)
@@ -108,41 +110,41 @@ class CallForm:
             if ended and self.again is not None and not text[at:].strip():
                 return calls, at
             try:
-                return calls, _skip(self.end, text, at)
+                return calls, skip(self.end, text, at)
             except NoCalls:
                 if self.between is None:
                     raise
-            call, at = self._read_call(text, _skip(self.between, text, at), names)
+            call, at = self._read_call(text, skip(self.between, text, at), names)
             calls.append(call)
 
     def _skip_opening(self, text: str, at: int) -> int:
         """Return where the first call is after an opening at a place."""
         if self.optional:
             try:
-                at = _skip(self.optional, text, at)
+                at = skip(self.optional, text, at)
             except NoCalls as error:
                 if error.unfinished and text[at:].strip():
                     raise
-        return _skip(self.opening, text, at)
+        return skip(self.opening, text, at)
 
     def _read_call(self, text: str, at: int, names: Collection[str]) -> tuple[ToolCall, int]:
         """Return the call at a place, and where it ends."""
         if self.keys is not None:
             name_key, arguments_key = self.keys
-            read, at = _read_object(text, at)
+            read, at = read_object(text, at)
             known = {name_key, arguments_key} | ({"id"} if self.short_ids else set())
             if not {name_key} <= read.keys() <= known:
                 raise NoCalls
-            return _call(read[name_key], read.get(arguments_key, {}), names), at
-        at = _skip(self.head, text, at)
+            return call_of(read[name_key], read.get(arguments_key, {}), names), at
+        at = skip(self.head, text, at)
         for name in sorted(names, key=len, reverse=True):
             if text.startswith(name, at):
-                arguments, at = _read_object(text, _skip(self.middle, text, at + len(name)))
-                return _call(name, arguments, names), _skip(self.tail, text, at)
+                arguments, at = read_object(text, skip(self.middle, text, at + len(name)))
+                return call_of(name, arguments, names), skip(self.tail, text, at)
         raise NoCalls
 
 
-HERMES = CallForm("<tool_call>\n", end="\n</tool_call>", again="\n")
+HERMES = CallForm("<tool_call>\n", end="\n</tool_call>", again="\n", bare=True)
 
 
 def _list(opening: str, end: str, **others: Any) -> CallForm:
@@ -176,26 +178,27 @@ FORMS: tuple[CallForm, ...] = (
 )
 
 
-def _skip(string: str, text: str, at: int) -> int:
+def skip(string: str, text: str, at: int) -> int:
     """Return where a string ends that stands at a place of a text."""
     for mark in string.split():
-        at = _skip_space(text, at)
+        at = skip_space(text, at)
         if not text.startswith(mark, at):
             raise NoCalls(unfinished=mark.startswith(text[at:]))
         at += len(mark)
     return at
 
 
-def _skip_space(text: str, at: int) -> int:
+def skip_space(text: str, at: int) -> int:
+    """Return where the white space ends that stands at a place of a text."""
     while at < len(text) and text[at].isspace():
         at += 1
     return at
 
 
-def _read_object(text: str, at: int) -> tuple[dict[str, Any], int]:
+def read_object(text: str, at: int) -> tuple[dict[str, Any], int]:
     """Return the JSON object at a place of a text, and where it ends."""
     try:
-        read, end = json.JSONDecoder(parse_constant=_refuse).raw_decode(text, _skip_space(text, at))
+        read, end = json.JSONDecoder(parse_constant=_refuse).raw_decode(text, skip_space(text, at))
     except json.JSONDecodeError as error:
         raise NoCalls(unfinished=error.msg.startswith("Unterminated string")) from None
     except (ValueError, RecursionError):
@@ -205,7 +208,8 @@ def _read_object(text: str, at: int) -> tuple[dict[str, Any], int]:
     return read, end
 
 
-def _call(name: object, arguments: object, names: Collection[str]) -> ToolCall:
+def call_of(name: object, arguments: object, names: Collection[str]) -> ToolCall:
+    """Return a call of one of some tools. Raises NoCalls."""
     if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         raise NoCalls
     try:

@@ -1,13 +1,14 @@
 """Calls of tools in what a model writes, told from text.
 
 What is not exactly a call as the model's form has it, with the name of a tool that was given, is text:
-nothing that a model says is lost.
+nothing that a model says is lost. A bare call, without the form's marks, is one only where the text begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from ponder.text.bare_call import BareCall
 from ponder.text.call_form import HERMES, CallForm, NoCalls, ToolCall
 
 __all__ = ["ToolCall", "ToolCallReader"]
@@ -32,6 +33,7 @@ class ToolCallReader:
     def __init__(self, names: Collection[str], begun: str = "", form: CallForm = HERMES) -> None:
         self._names = frozenset(names)
         self._form = form
+        self._bare = BareCall(self._names) if form.bare else None  # None: the text does not begin with one
         self._mark = next(iter(form.opening.split()), "")
         self._end = form.end.strip()
         self._rest, self._had = "", 0
@@ -45,6 +47,8 @@ class ToolCallReader:
         """Return what is certain by now: texts, none of them empty, and calls, in order."""
         self._rest += text
         out: list[str | ToolCall] = []
+        if self._bare is not None and not self._reads_bare(self._bare, out, ended=False):
+            return out
         while self._finds_opening(out) and self._form.again is not None:
             end = self._rest.find(self._end, self._checked) + len(self._end)
             if end < len(self._end):
@@ -66,6 +70,9 @@ class ToolCallReader:
     def flush(self) -> list[str | ToolCall]:
         """Return what is left at the text's end, calls or text."""
         out: list[str | ToolCall] = []
+        if self._bare is not None:
+            self._reads_bare(self._bare, out, ended=True)
+            out += self.push("")
         while self._finds_opening(out):
             try:
                 out += self._form.read(self._rest, self._names, ended=True)
@@ -77,6 +84,20 @@ class ToolCallReader:
             self._after_call = True
         rest = self._take(len(self._rest))
         return out if not rest or (self._after_call and rest.isspace()) else [*out, rest]
+
+    def _reads_bare(self, bare: BareCall, out: list[str | ToolCall], *, ended: bool) -> bool:
+        """Tell the bare call that the text begins with; return whether it is certain if there is one."""
+        try:
+            call, end = bare.read(self._rest, ended=ended)
+        except NoCalls as error:
+            if error.unfinished and not ended:
+                return False
+        else:
+            out.append(call)
+            self._take(end)
+            self._after_call = True
+        self._bare = None
+        return True
 
     def _finds_opening(self, out: list[str | ToolCall]) -> bool:
         """Tell the text before what calls begin with; return whether that, or a beginning of it, is there."""

@@ -182,8 +182,32 @@ check("an abort signal cancels", async () => {
   }
 });
 
-check("openai(...), which asks the responses endpoint", async () => {
-  await refusal(APICallError, () => ask({ model: openai(MODEL) }), "/v1/responses");
+const RESPONSES = { model: openai(MODEL), maxOutputTokens: 16 };
+
+check("openai(...), which asks the responses endpoint, whole and streamed", async () => {
+  const whole = await ask(RESPONSES);
+  holds(whole.text.startsWith(CHAT.text), whole.text);
+  equal(whole.usage.inputTokens, CHAT.prompt_tokens);
+  const result = stream(RESPONSES);
+  let text = "";
+  for await (const part of result.textStream) text += part;
+  equal(text, whole.text);
+  equal((await result.usage).outputTokens, whole.usage.outputTokens);
+});
+
+check("openai(...): an object of a schema", async () => {
+  const drawn = { ...RESPONSES, maxOutputTokens: 60, temperature: 1, output: Output.object({ schema: ANIMAL }) };
+  const { output } = await ask(drawn);
+  equal(ANIMAL.parse(output), output);
+});
+
+check("openai(...): a response goes on", async () => {
+  const first = await ask(RESPONSES);
+  const previousResponseId = first.providerMetadata.openai.responseId;
+  const more = { prompt: "And who wrote Faust?", providerOptions: { openai: { previousResponseId } } };
+  const second = await ask({ ...RESPONSES, ...more });
+  holds(second.text.length > 0);
+  holds(second.usage.inputTokens > first.usage.totalTokens, "what was said before is missing");
 });
 
 await main();

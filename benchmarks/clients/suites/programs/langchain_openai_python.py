@@ -211,9 +211,42 @@ def image() -> None:
     refusal(openai.BadRequestError, lambda: chat().invoke(messages), "image_url", "text")
 
 
-@check("the responses endpoint")
+def responding(**options: Any) -> ChatOpenAI:
+    return chat(**{"use_responses_api": True, "max_tokens": 16, **options})
+
+
+@check("the responses endpoint, whole and streamed")
 def responses() -> None:
-    refusal(openai.NotFoundError, lambda: chat(use_responses_api=True).invoke(QUESTION), "/v1/responses")
+    whole = responding().invoke(QUESTION)
+    text = str(whole.text)
+    assert text.startswith(CHAT["text"]), whole
+    assert whole.usage_metadata
+    equal(whole.usage_metadata["input_tokens"], CHAT["prompt_tokens"])
+    equal(whole.usage_metadata["output_tokens"], 16)
+    chunks = list(responding().stream(QUESTION))
+    equal("".join(str(chunk.text) for chunk in chunks), text)
+    told = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
+    equal([usage["output_tokens"] for usage in told], [16])
+
+
+@check("the responses endpoint: structured output")
+def responses_format() -> None:
+    model = responding(max_tokens=60, temperature=1)
+    assert isinstance(model.with_structured_output(Animal, method="json_schema").invoke("A dog"), Animal)
+
+
+@check("the responses endpoint: going on")
+def responses_going_on() -> None:
+    model = responding(use_previous_response_id=True)
+    first = model.invoke(QUESTION)
+    more = HumanMessage("And who wrote Faust?")
+    second = model.invoke([HumanMessage(QUESTION), first, more])
+    assert str(second.text), second
+    assert first.usage_metadata
+    assert second.usage_metadata
+    assert second.usage_metadata["input_tokens"] > first.usage_metadata["total_tokens"]
+    alone = responding().invoke([more], previous_response_id=first.response_metadata["id"])
+    equal(alone.text, second.text)
 
 
 if __name__ == "__main__":

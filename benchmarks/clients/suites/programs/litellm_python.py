@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from functools import partial
 from typing import Annotated, Any, Literal
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or the import asks GitHub for prices
@@ -18,7 +17,6 @@ from checks import (
     SCHEMA,
     TOOL,
     TRUTH,
-    Refused,
     calls_weather,
     caught,
     check,
@@ -213,12 +211,37 @@ def formats() -> None:
         Animal.model_validate_json(content(chat(model, response_format=Animal, **drawn)))
 
 
-@check("the responses endpoint")
+def respond(model: str, said: Any, **options: Any) -> Any:
+    given = {"max_output_tokens": 16, "temperature": 0, **HERE, **options}
+    return litellm.responses(said, model, **given)
+
+
+@check("the responses endpoint, whole and streamed")
 def responses() -> None:
-    for model in (VLLM, NAME):
-        answer = partial(litellm.responses, model=model, input="Hi", **HERE)
-        error = caught(litellm.NotFoundError, answer, "/v1/responses")
-    raise Refused(str(error))
+    for model in (NAME, VLLM):
+        whole = respond(model, CHAT["messages"])
+        assert whole.output_text.startswith(CHAT["text"]), whole
+        equal((whole.usage.input_tokens, whole.usage.output_tokens), (CHAT["prompt_tokens"], 16))
+        events = list(respond(model, CHAT["messages"], stream=True))
+        deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+        equal("".join(deltas), whole.output_text)
+        equal(events[-1].response.usage.output_tokens, 16)
+
+
+@check("the responses endpoint: a class")
+def responses_format() -> None:
+    for model in (NAME, VLLM):
+        drawn = respond(model, "A dog", text_format=Animal, max_output_tokens=60, temperature=1)
+        Animal.model_validate_json(drawn.output_text)
+
+
+@check("the responses endpoint: going on")
+def responses_going_on() -> None:
+    for model in (NAME, VLLM):
+        first = respond(model, CHAT["messages"])
+        second = respond(model, "And who wrote Faust?", previous_response_id=first.id)
+        assert second.output_text, second
+        assert second.usage.input_tokens > first.usage.total_tokens, (first.usage, second.usage)
 
 
 if __name__ == "__main__":

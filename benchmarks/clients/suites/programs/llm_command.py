@@ -18,7 +18,7 @@ QUESTION = CHAT["messages"][0]["content"]
 ENTRIES = (
     {"model_id": "here", "supports_schema": True, "supports_tools": True, "vision": True, "reasoning": True},
     {"model_id": "raw", "completion": True},
-    {"model_id": "responses", "responses": True},
+    {"model_id": "responses", "responses": True, "supports_schema": True},
     {"model_id": "nobody", "model_name": "gpt-17"},
 )
 (USER_PATH / "extra-openai-models.yaml").write_text(
@@ -186,7 +186,30 @@ def image() -> None:
 
 @check("the responses endpoint")
 def responses() -> None:
-    refused("-m", "responses", QUESTION, names="/v1/responses")
+    asked = ("-m", "responses", "-o", "temperature", "0", "-o", "max_tokens", "16")
+    streamed = written(*asked, QUESTION)
+    assert streamed.startswith(CHAT["text"]), streamed
+    equal(written(*asked, "--no-stream", QUESTION), streamed)
+    last = json.loads(written("logs", "-n", "1", "--json"))[0]
+    equal((last["input_tokens"], last["output_tokens"]), (CHAT["prompt_tokens"], 16))
+
+
+@check("the responses endpoint: a schema, whole and streamed")
+def responses_schema() -> None:
+    shape = ("--schema", json.dumps(SCHEMA), "-o", "temperature", "1", "-o", "max_tokens", "40")
+    for streamed in ((), ("--no-stream",)):
+        fits(written("-m", "responses", *shape, *streamed, "A dog"))
+
+
+@check("the responses endpoint: a conversation goes on")
+def responses_conversation() -> None:
+    options = ("-o", "temperature", "0", "-o", "max_tokens", "16", "--no-stream")
+    written("-m", "responses", *options, QUESTION)
+    first = json.loads(written("logs", "-n", "1", "--json"))[0]
+    assert written("-c", *options, "And who wrote Faust?")
+    last = json.loads(written("logs", "-n", "1", "--json"))[0]
+    equal(last["conversation_id"], first["conversation_id"])
+    assert last["input_tokens"] > first["input_tokens"] + first["output_tokens"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 // What users of the openai package for Node write.
 
 import OpenAI from "openai";
-import { zodResponseFormat } from "openai/helpers/zod";
+import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { BASE, MODEL, TRUTH, URL_, caught, check, equal, holds, main, refusal } from "./checks.mjs";
 
@@ -219,9 +219,42 @@ check("an image", async () => {
   await refusal(OpenAI.BadRequestError, ask, "image_url", "text");
 });
 
-check("responses.create", async () => {
-  const ask = () => client.responses.create({ model: MODEL, input: "Hello" });
-  await refusal(OpenAI.NotFoundError, ask, "/v1/responses");
+const RESPONSE = { model: MODEL, input: CHAT.messages, max_output_tokens: 16, temperature: 0 };
+
+check("responses.create, whole and streamed", async () => {
+  const whole = await client.responses.create(RESPONSE);
+  holds(whole.output_text.startsWith(CHAT.text), whole.output_text);
+  equal(whole.usage.input_tokens, CHAT.prompt_tokens);
+  equal(whole.usage.total_tokens, whole.usage.input_tokens + whole.usage.output_tokens);
+  let text = "";
+  let last;
+  for await (const event of await client.responses.create({ ...RESPONSE, stream: true })) {
+    if (event.type === "response.output_text.delta") text += event.delta;
+    last = event;
+  }
+  equal([text, last.response.output_text ?? text], [whole.output_text, whole.output_text]);
+  equal(last.response.usage.output_tokens, whole.usage.output_tokens);
+  const final = await client.responses.stream(RESPONSE).finalResponse();
+  equal(final.output_text, whole.output_text);
+});
+
+check("responses.parse, with a zod schema", async () => {
+  const text = { format: zodTextFormat(ANIMAL, "animal") };
+  const drawn = { ...RESPONSE, max_output_tokens: 40, temperature: 1, text };
+  const { output_parsed } = await client.responses.parse(drawn);
+  equal(ANIMAL.parse(output_parsed), output_parsed);
+});
+
+check("a response goes on, is found and deleted", async () => {
+  const first = await client.responses.create(RESPONSE);
+  const more = { input: "And who wrote Faust?", previous_response_id: first.id };
+  const second = await client.responses.create({ ...RESPONSE, ...more });
+  holds(second.output_text);
+  holds(second.usage.input_tokens > first.usage.total_tokens, "what was said before is missing");
+  equal((await client.responses.retrieve(second.id)).output_text, second.output_text);
+  await client.responses.delete(first.id);
+  const gone = await caught(OpenAI.NotFoundError, () => client.responses.retrieve(first.id), first.id);
+  equal(gone.code, "response_not_found");
 });
 
 await main();

@@ -60,6 +60,8 @@ def plan_of(body: CompletionBody | ChatBody, model: Served, settings: ServerSett
     constraint = read_constraint(body, model)
     tools = frozenset(tool["function"]["name"] for tool in _tools(body))
     call_form = (model.call_form() if tools else None) or HERMES
+    if constraint is not None:  # which a bare call would get around, or which asks for JSON
+        call_form = replace(call_form, bare=False)
     # Calls are read out of the text, so that it must have their marks.
     skip_special = body.skip_special_tokens is not False and not (
         tools and call_form.has_any(model.tokenizer.vocabulary.control)
