@@ -1,4 +1,4 @@
-"""What a constraint forbids at a token is listed with its mass; the shares of choices are `ponder choose`'s."""
+"""What a constraint forbids at a token is listed, with the mass that it had."""
 
 from __future__ import annotations
 

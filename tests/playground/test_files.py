@@ -1,4 +1,4 @@
-"""Files of the page: they are what the schema says, `ponder trace show` reads them, and damaged ones do no harm."""
+"""Files of the page: the schema and `ponder trace show` take them, and damaged ones do no harm."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ OPEN_ALL = """async contents => {
         if (!input) {
             [...document.querySelectorAll('nav[aria-label=Tools] button')]
                 .find(one => one.textContent.includes('History')).click();
-            while (!(input = document.querySelector('input[type=file]'))) await new Promise(requestAnimationFrame);
+            while (!(input = document.querySelector('input[type=file]')))
+                await new Promise(requestAnimationFrame);
         }
         const files = new DataTransfer();
         const name = `mutated-${opened + refused}.json`;
