@@ -197,11 +197,19 @@ def test_a_branch_goes_on_with_its_tokens(page: Page, tiny: Tiny) -> None:
     assert playing.texts() == before
 
 
+def endless(playing: Playing) -> None:
+    """Let texts grow to three thousand tokens, whatever the model draws."""
+    playing.set("max tokens", "3000")
+    settings = playing.page.get_by_role("complementary", name="Settings")
+    settings.get_by_role("searchbox", name="Find a setting").fill("ignore eos")
+    settings.get_by_role("checkbox", name="ignore eos").check()
+    settings.get_by_role("searchbox", name="Find a setting").fill("")
+
+
 def test_stop_keeps_the_text(page: Page, tiny: Tiny) -> None:
     playing = Playing(page, tiny.server.url).ready()
-    playing.set("max tokens", "3000")
-    page.get_by_role("textbox", name="Message", exact=True).fill("hello")
-    page.get_by_role("button", name="Run", exact=True).click()
+    endless(playing)
+    playing.say("hello", wait=False)
     expect(playing.tokens.nth(20)).to_be_attached(timeout=20_000)
     page.keyboard.press("Escape")
     playing.wait("stopped")
@@ -218,10 +226,7 @@ def test_a_server_that_goes_leaves_the_text(page: Page) -> None:
     """In the middle of a stream: what had come stays, the error is said, and the history has it."""
     with serving(tiny_local_model(context_length=4096)) as tiny:
         playing = Playing(page, tiny.server.url).ready()
-        playing.set("max tokens", "3000")
-        settings = page.get_by_role("complementary", name="Settings")
-        settings.get_by_role("searchbox", name="Find a setting").fill("ignore")
-        settings.get_by_role("checkbox", name="ignore eos").check()
+        endless(playing)
         playing.say("hello", wait=False)
         expect(playing.tokens.nth(20)).to_be_attached(timeout=20_000)
         tiny.server.stop()
