@@ -37,9 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
+    """A Chromium without a window, for one file: while it is there no other event loop can run in this thread."""
     path = browser_path()
     assert path is not None, "PONDER_REQUIRE_BROWSER=1, and there is no browser: install chromium"
     with sync_playwright() as playwright:

@@ -684,7 +684,6 @@ def test_methods(target: Target) -> None:
         assert answer.status == 405
         answer.error()
     for path in (
-        "/",
         "/docs",
         "/redoc",
         "/v1",
