@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window, for one file: while it is there no other event loop can run in this thread."""
+    """A Chromium without a window, for one file: until it ends no other event loop runs in this thread."""
     path = browser_path()
     assert path is not None, "PONDER_REQUIRE_BROWSER=1, and there is no browser: install chromium"
     with sync_playwright() as playwright:
